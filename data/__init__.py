@@ -1,0 +1,1 @@
+"""Campaigns: typed tables of measurements, read from files and checked."""

@@ -1,0 +1,1 @@
+"""Jobs, sampling, diagnosis, prediction, maps, figures and the command line."""

@@ -1,0 +1,1 @@
+"""Physics, priors, likelihood blocks and the joint probabilistic model."""
