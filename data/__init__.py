@@ -1,1 +1,69 @@
-"""Campaigns: typed tables of measurements, read from files and checked."""
+"""Campaigns: typed tables of measurements, read from files and checked.
+
+The names below are loaded when they are first used, so that ``import data`` costs nothing.
+
+Examples
+--------
+>>> from data import load_campaign
+>>> print(load_campaign("sodium-literature"))  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from data.campaign import Assumption as Assumption
+    from data.campaign import Campaign as Campaign
+    from data.campaign import CampaignInfo as CampaignInfo
+    from data.campaign import list_campaigns as list_campaigns
+    from data.campaign import load_campaign as load_campaign
+    from data.errors import AnodebayesError as AnodebayesError
+    from data.errors import CampaignError as CampaignError
+    from data.errors import InputError as InputError
+    from data.errors import JobError as JobError
+    from data.errors import MapError as MapError
+    from data.errors import Mistake as Mistake
+    from data.errors import ModelError as ModelError
+    from data.errors import PriorError as PriorError
+    from data.errors import RunFolderError as RunFolderError
+    from data.errors import UnitError as UnitError
+    from data.metadata import CampaignMetadata as CampaignMetadata
+    from data.template import new_campaign as new_campaign
+    from data.writer import write_campaign as write_campaign
+
+_MODULE_OF = {
+    "Assumption": "data.campaign",
+    "Campaign": "data.campaign",
+    "CampaignInfo": "data.campaign",
+    "list_campaigns": "data.campaign",
+    "load_campaign": "data.campaign",
+    "AnodebayesError": "data.errors",
+    "CampaignError": "data.errors",
+    "InputError": "data.errors",
+    "JobError": "data.errors",
+    "MapError": "data.errors",
+    "Mistake": "data.errors",
+    "ModelError": "data.errors",
+    "PriorError": "data.errors",
+    "RunFolderError": "data.errors",
+    "UnitError": "data.errors",
+    "CampaignMetadata": "data.metadata",
+    "new_campaign": "data.template",
+    "write_campaign": "data.writer",
+}
+
+__all__ = list(_MODULE_OF)
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'data' has no attribute {name!r}")
+    value: object = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *_MODULE_OF})

@@ -17,6 +17,7 @@ __all__ = [
     "ModelError",
     "PriorError",
     "RunFolderError",
+    "UnitError",
 ]
 
 
@@ -26,6 +27,10 @@ class AnodebayesError(Exception):
 
 class InputError(AnodebayesError):
     """An argument of a function or a command is not legal."""
+
+
+class UnitError(InputError):
+    """A unit cannot be read, or has the wrong dimension for its quantity."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,396 @@
+"""What a table may hold: columns with units and supports, keys, and the checks of a row.
+
+A table is one `Table` in one module of `data.tables`. Everything else (reading, checking, writing,
+templates, documentation) follows from it.
+"""
+
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from data.units import format_header
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = [
+    "ROW_UNIT",
+    "TEXT_COLUMNS",
+    "Column",
+    "Complaint",
+    "Row",
+    "Support",
+    "Table",
+    "given",
+    "nearest",
+    "show_number",
+]
+
+ROW_UNIT = "of the row"
+"""Unit of a column whose numbers carry their unit in the row's ``unit`` cell (published.csv)."""
+
+type Row = Mapping[str, float | str]
+"""One row in canonical units; a blank number is NaN, a blank text is the empty string."""
+
+type Complaint = tuple[str | None, str]
+"""A column (or None) and what is wrong with it."""
+
+type Support = Literal["real", "nonzero", "positive", "nonnegative", "fraction", "integer"]
+
+_SUPPORTS: dict[Support, tuple[Callable[[float], bool], str]] = {
+    "real": (lambda _: True, "any number"),
+    "nonzero": (lambda x: x != 0, "any number but zero"),
+    "positive": (lambda x: x > 0, "a number above 0"),
+    "nonnegative": (lambda x: x >= 0, "a number from 0"),
+    "fraction": (lambda x: 0 < x < 1, "a number between 0 and 1, ends excluded"),
+    "integer": (lambda x: x >= 1 and x == math.floor(x), "a whole number from 1"),
+}
+
+
+def nearest(name: str, legal: Iterable[str]) -> str:
+    """Return ``" (did you mean 'x'?)"`` for the nearest legal name, or the empty string.
+
+    Parameters
+    ----------
+    name : str
+        What was written.
+    legal : iterable of str
+        The names that are legal.
+
+    Returns
+    -------
+    str
+        The hint, with a leading blank.
+    """
+    by_lower = {text.lower(): text for text in legal}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return f" (did you mean {by_lower[close[0]]!r}?)" if close else ""
+
+
+def show_number(value: float) -> str:
+    """Return a number in the fewest digits that matter to a reader.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+
+    Returns
+    -------
+    str
+        Up to six significant digits.
+    """
+    return f"{value:.6g}"
+
+
+def given(row: Row, *names: str) -> bool:
+    """Return whether every named cell of a row is filled.
+
+    Parameters
+    ----------
+    row : mapping
+        One row.
+    *names : str
+        Columns.
+
+    Returns
+    -------
+    bool
+        True where none is blank.
+    """
+    return all(
+        bool(value) if isinstance(value := row[name], str) else not math.isnan(value)
+        for name in names
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One quantity, label or text of a table.
+
+    Parameters
+    ----------
+    name : str
+        Canonical name, as the header writes it.
+    long_name : str
+        What it is, for labels and documentation.
+    unit : str, optional
+        Canonical unit; None marks text.
+    support : str
+        What numbers are legal: see the module's table.
+    low, high : float
+        Range [unit] beyond which a number is a slip of units and is refused.
+    blank : str, optional
+        What a blank cell (or a missing column) means; None where a blank is a mistake.
+    default : float or str, optional
+        Value that a blank takes.
+    choices : tuple of str
+        The legal texts; empty for free text.
+    sd : bool
+        Accept ``name_sd``, the standard deviation of an exact value.
+    interval : bool
+        Accept ``name_lower`` and ``name_upper`` in place of an exact value.
+    slip : str
+        Hint added to a complaint about the support or range.
+    """
+
+    name: str
+    long_name: str
+    unit: str | None = None
+    support: Support = "real"
+    low: float = -math.inf
+    high: float = math.inf
+    blank: str | None = None
+    default: float | str | None = None
+    choices: tuple[str, ...] = ()
+    sd: bool = False
+    interval: bool = False
+    slip: str = ""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether cells are numbers."""
+        return self.unit is not None
+
+    @property
+    def blank_cell(self) -> float | str:
+        """What a blank cell holds: the default, NaN or the empty string."""
+        if self.default is not None:
+            return self.default
+        return math.nan if self.is_number else ""
+
+    @property
+    def header(self) -> str:
+        """The header in canonical units."""
+        return format_header(self.name, None if self.unit == ROW_UNIT else self.unit)
+
+    @property
+    def legal(self) -> str:
+        """What is legal in a cell, in words."""
+        if not self.is_number:
+            return ", ".join(self.choices) if self.choices else "text"
+        low, high = self.low, self.high
+        if self.support == "fraction":
+            return _SUPPORTS[self.support][1]
+        if self.support in ("nonnegative", "integer"):
+            low = max(low, 0.0 if self.support == "nonnegative" else 1.0)
+        if math.isinf(low) and math.isinf(high):
+            return _SUPPORTS[self.support][1]
+        kind = "a whole number" if self.support == "integer" else "a number"
+        words = [kind]
+        if low > -math.inf:
+            words.append(f"from {show_number(low)}")
+        elif self.support == "positive":
+            words.append("above 0")
+        if high < math.inf:
+            words.append(f"{'to' if len(words) > 1 else 'up to'} {show_number(high)}")
+        if self.support == "nonzero":
+            words.append("but not 0")
+        return " ".join(words)
+
+    def complaint(self, value: float) -> str | None:
+        """Say what is wrong with a number in canonical units.
+
+        Parameters
+        ----------
+        value : float
+            The number [unit].
+
+        Returns
+        -------
+        str or None
+            None where the number is legal.
+        """
+        if _SUPPORTS[self.support][0](value) and self.low <= value <= self.high:
+            return None
+        unit = "" if self.unit in ("1", ROW_UNIT) else f" {self.unit}"
+        return f"{show_number(value)}{unit} is not legal: {self.legal}{unit} is due{self.slip}"
+
+    @cached_property
+    def parts(self) -> tuple["Column", ...]:
+        """The concrete columns: itself, and its standard deviation and bounds where accepted."""
+        parts = [self]
+        if self.sd:
+            parts.append(
+                Column(
+                    name=f"{self.name}_sd",
+                    long_name=f"standard deviation of {self.long_name}",
+                    unit=self.unit,
+                    support="positive",
+                    blank="not stated",
+                )
+            )
+        if self.interval:
+            parts.extend(
+                Column(
+                    name=f"{self.name}_{side}",
+                    long_name=f"{side} end of {self.long_name}",
+                    unit=self.unit,
+                    support=self.support,
+                    low=self.low,
+                    high=self.high,
+                    blank=f"no {side} end",
+                    slip=self.slip,
+                )
+                for side in ("lower", "upper")
+            )
+        return tuple(parts)
+
+
+TEXT_COLUMNS = (
+    Column(
+        name="source", long_name="source of the row: a key of the references", blank="not given"
+    ),
+    Column(name="place", long_name="section, figure or table of the source", blank="not given"),
+    Column(name="note", long_name="note", blank="none"),
+    Column(
+        name="assumed",
+        long_name="columns of this row whose number is assumed, separated by semicolons",
+        blank="every number is as the source or the measurement states it",
+    ),
+    Column(
+        name="exclude",
+        long_name="reason to leave the row out without deleting it",
+        blank="the row is used",
+    ),
+)
+"""Columns that every table accepts."""
+
+
+def no_checks(row: Row) -> Iterable[Complaint]:
+    """Find nothing wrong with a row.
+
+    Parameters
+    ----------
+    row : mapping
+        One row.
+
+    Returns
+    -------
+    iterable
+        Empty.
+    """
+    del row
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table of a campaign.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table and, with ``.csv``, of its file.
+    row : str
+        What one row is.
+    columns : tuple of Column
+        Its own columns; `TEXT_COLUMNS` are accepted besides.
+    key : tuple of str
+        Columns that together may not repeat; empty where rows may.
+    label : tuple of str
+        Columns that name a row to a reader.
+    check : callable
+        Called with a complete row in canonical units; yields ``(column, message)``.
+    tally : callable, optional
+        Called with the table's Dataset; returns phrases such as ``"3 of 8 cells survived"``.
+    observed : bool
+        Whether the rows enter a likelihood (separators only describe).
+    row_unit : callable, optional
+        Canonical unit of a row's `ROW_UNIT` columns; None where the row names no legal quantity.
+    """
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    label: tuple[str, ...]
+    check: Callable[[Row], Iterable[Complaint]] = no_checks
+    tally: "Callable[[xr.Dataset], Sequence[str]] | None" = None
+    observed: bool = True
+    row_unit: Callable[[Mapping[str, str]], str | None] | None = None
+
+    @property
+    def file(self) -> str:
+        """Name of the file."""
+        return f"{self.name}.csv"
+
+    @cached_property
+    def fields(self) -> dict[str, Column]:
+        """Every concrete column by name, in the order of the file, text columns last."""
+        own = [part for column in self.columns for part in column.parts]
+        return {column.name: column for column in (*own, *TEXT_COLUMNS)}
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """Columns that a file cannot do without."""
+        return tuple(c.name for c in self.columns if c.blank is None and not c.interval)
+
+    @cached_property
+    def measured(self) -> tuple[Column, ...]:
+        """Columns whose value may be an interval."""
+        return tuple(column for column in self.columns if column.interval)
+
+    def row_label(self, row: Row) -> str:
+        """Return what a reader calls a row.
+
+        Parameters
+        ----------
+        row : mapping
+            One row.
+
+        Returns
+        -------
+        str
+            Such as ``"cell-3, 2"``.
+        """
+        parts = []
+        for name in self.label:
+            value = row[name]
+            if isinstance(value, str):
+                parts.append(value)
+            elif not math.isnan(value):
+                unit = self.fields[name].unit
+                parts.append(show_number(value) + ("" if unit in (None, "1") else f" {unit}"))
+        return ", ".join(part for part in parts if part)
+
+    def complaints(self, row: Row) -> Iterable[Complaint]:
+        """Yield what is wrong between the cells of a complete row.
+
+        Parameters
+        ----------
+        row : mapping
+            One row in canonical units.
+
+        Yields
+        ------
+        column : str or None
+            Where.
+        message : str
+            What.
+        """
+        for column in self.columns:
+            name = column.name
+            if column.sd and given(row, f"{name}_sd") and not given(row, name):
+                yield f"{name}_sd", f"is given without {name}: fill {name} too, or leave it blank"
+            if column.interval:
+                yield from _interval_complaints(column, row)
+        yield from self.check(row)
+
+
+def _interval_complaints(column: Column, row: Row) -> Iterable[Complaint]:
+    name, lower, upper = column.name, f"{column.name}_lower", f"{column.name}_upper"
+    exact, bounded = given(row, name), given(row, lower) or given(row, upper)
+    if exact and bounded:
+        yield name, f"is given exactly and as an interval: keep {name}, or {lower} and {upper}"
+    elif not exact and not bounded and column.blank is None:
+        yield name, f"is blank: fill it, or give an interval in {lower} and {upper}"
+    elif given(row, lower, upper) and float(row[lower]) >= float(row[upper]):
+        yield (
+            lower,
+            f"{show_number(float(row[lower]))} is not below {upper} "
+            f"{show_number(float(row[upper]))} {column.unit}: the lower end comes first",
+        )

@@ -1,0 +1,202 @@
+"""A campaign as readable text."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data.references import recognise, reference
+from data.schema import ROW_UNIT, Table, show_number
+from data.tables import tables as all_tables
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from data.campaign import Campaign
+
+__all__ = ["summarise"]
+
+_WIDTH = 96
+_KINDS = {
+    "literature": "literature: numbers that publications state",
+    "measured": "measured",
+    "synthetic": "SYNTHETIC: drawn from a model with stated truth, measured by nobody",
+}
+_METALS = {"Na": "sodium", "Li": "lithium"}
+
+
+def summarise(campaign: "Campaign") -> str:
+    """Return a campaign as readable text.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign.
+
+    Returns
+    -------
+    str
+        Several paragraphs, at most 96 characters wide where words allow.
+    """
+    parts = [
+        _head(campaign),
+        _tables(campaign),
+        _excluded(campaign),
+        _assumed(campaign),
+        _references(campaign),
+        _notes(campaign),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def _wrap(text: str, first: str = "", rest: str | None = None) -> list[str]:
+    indent = " " * len(first) if rest is None else rest
+    return textwrap.wrap(
+        text,
+        width=_WIDTH,
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _head(campaign: "Campaign") -> list[str]:
+    metadata = campaign.metadata
+    lines = [f"Campaign {metadata.name}"]
+    if metadata.title:
+        lines += _wrap(metadata.title, "  ")
+    lines.append(f"  kind         {_KINDS[metadata.kind]}")
+    lines.append(f"  metal        {metadata.metal} ({_METALS[metadata.metal]})")
+    lines += _wrap(metadata.electrolyte, "  electrolyte  ")
+    if metadata.salt_concentration is not None:
+        lines.append(f"  salt         {metadata.salt_concentration:g} mol/L")
+    if metadata.licence:
+        lines += _wrap(metadata.licence, "  licence      ")
+    lines.append(f"  content      {campaign.content_hash[:12]}")
+    return lines
+
+
+def _tables(campaign: "Campaign") -> list[str]:
+    lines = ["Tables"]
+    width = max(len(name) for name in (*campaign.tables, *campaign.excluded))
+    for name in campaign.tables:
+        table, rows = all_tables()[name], campaign.tables[name]
+        count = rows.sizes[name]
+        head = f"  {name:<{width}}  {count:>3} row{'s' if count != 1 else ' '}  "
+        indent = " " * len(head)
+        lines += _wrap(", ".join(_ranges(table, rows)), head)
+        for phrase in _tally(table, rows):
+            lines += _wrap(phrase, indent)
+    lines.extend(
+        f"  {name:<{width}}    0 rows  (every row is left out)"
+        for name in campaign.excluded
+        if name not in campaign.tables
+    )
+    return lines
+
+
+def _ranges(table: Table, rows: "xr.Dataset") -> Iterable[str]:
+    """Yield each filled column of numbers with its range and unit."""
+    shown = [part for column in table.columns for part in column.parts]
+    for column in shown:
+        if not column.is_number or column.unit == ROW_UNIT or column.name.endswith("_sd"):
+            continue
+        values = rows[column.name].values
+        values = values[~np.isnan(values)]
+        if not values.size:
+            continue
+        low, high = values.min(), values.max()
+        span = show_number(low) if low == high else f"{show_number(low)} to {show_number(high)}"
+        unit = "" if column.unit == "1" else f" {column.unit}"
+        yield f"{column.name} {span}{unit}"
+    for column in table.columns:
+        if column.unit == ROW_UNIT or column.choices != () or column.name in ("cell", "specimen"):
+            continue
+        if column.is_number or column.name == "unit":
+            continue
+        names = sorted({text for text in rows[column.name].values.tolist() if text})
+        if names:
+            yield f"{column.name}s {', '.join(names)}"
+
+
+def _tally(table: Table, rows: "xr.Dataset") -> Sequence[str]:
+    """Say how many rows are exact, intervals, one-sided or censored."""
+    if table.tally is not None:
+        return table.tally(rows)
+    phrases = []
+    for column in table.measured:
+        exact = int(rows[column.name].notnull().sum())
+        lower = rows[f"{column.name}_lower"].notnull()
+        upper = rows[f"{column.name}_upper"].notnull()
+        between, one_sided = int((lower & upper).sum()), int((lower ^ upper).sum())
+        phrase = f"{column.name}: {exact} exact, {between} intervals, {one_sided} one-sided"
+        if column.blank is not None:
+            censored = rows.sizes[table.name] - exact - between - one_sided
+            phrase += f", {censored} {column.blank} (censored)"
+        phrases.append(phrase)
+    return phrases
+
+
+def _excluded(campaign: "Campaign") -> list[str]:
+    count = sum(rows.sizes[name] for name, rows in campaign.excluded.items())
+    if not count:
+        return []
+    lines = [f"Left out ({count})"]
+    for name, rows in campaign.excluded.items():
+        table = all_tables()[name]
+        for position in range(rows.sizes[name]):
+            cells = {str(key): rows[key].values[position].item() for key in rows}
+            shown = ""
+            if name == "published" and not np.isnan(cells["value"]):
+                shown = f" = {cells['value']:g} {cells['unit']}".removesuffix(" 1")
+            text = (
+                f"{name}, line {cells['line']}, {table.row_label(cells)}{shown}: {cells['exclude']}"
+            )
+            lines += _wrap(text, "  ", "    ")
+    return lines
+
+
+def _assumed(campaign: "Campaign") -> list[str]:
+    if not campaign.assumptions:
+        return []
+    lines = [f"Assumed numbers ({len(campaign.assumptions)}): no source states them so"]
+    place = ""
+    note = ""
+    for assumption in campaign.assumptions:
+        here = f"{assumption.table}, {assumption.row}"
+        if here != place:
+            lines += _wrap(here + (f" [{assumption.source}]" if assumption.source else ""), "  ")
+            if assumption.note and assumption.note != note:
+                lines += _wrap(assumption.note, "      note: ", "      ")
+            place, note = here, assumption.note
+        unit = "" if assumption.unit == "1" else f" {assumption.unit}"
+        lines.append(f"      {assumption.column} = {assumption.value:g}{unit}")
+    return lines
+
+
+def _references(campaign: "Campaign") -> list[str]:
+    used = {
+        text: name
+        for name, rows in (*campaign.tables.items(), *campaign.excluded.items())
+        for text in rows["source"].values.tolist()
+        if text
+    }
+    citations = dict(campaign.metadata.references)
+    for text in used:
+        key = recognise(text)
+        if text not in citations and key is not None and key not in citations:
+            citations[key] = str(reference(key))
+    if not citations:
+        return []
+    return [
+        "Sources",
+        *(line for key in citations for line in _wrap(citations[key], f"  {key}: ", "    ")),
+    ]
+
+
+def _notes(campaign: "Campaign") -> list[str]:
+    if not campaign.metadata.notes:
+        return []
+    return ["Notes", *(line for note in campaign.metadata.notes for line in _wrap(note, "  - "))]

@@ -1,0 +1,298 @@
+"""From the text of a table to checked numbers in canonical units."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data.csv_reader import RawTable, number_advice, read_csv
+from data.errors import Mistake, UnitError
+from data.schema import ROW_UNIT, Column, Table, nearest
+from data.units import check_unit, convert, format_header, parse_header, parse_number
+
+__all__ = ["ReadRow", "ReadTable", "read_table"]
+
+_MOST_MISTAKES = 50
+
+type _Complain = Callable[[str, str], None]
+
+
+@dataclass
+class ReadRow:
+    """One row in canonical units.
+
+    Parameters
+    ----------
+    line : int
+        Line of the file.
+    cells : dict
+        Number or text of every column of the table.
+    sound : bool
+        Whether every cell could be read.
+    """
+
+    line: int
+    cells: dict[str, float | str]
+    sound: bool = True
+
+    @property
+    def excluded(self) -> bool:
+        """Whether the row states a reason to leave it out."""
+        return bool(self.cells["exclude"])
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """The columns whose number is assumed."""
+        return tuple(
+            name for part in str(self.cells["assumed"]).split(";") if (name := part.strip())
+        )
+
+
+@dataclass
+class ReadTable:
+    """A table as read, with what is wrong in it.
+
+    Parameters
+    ----------
+    table : Table
+        Its schema.
+    rows : list of ReadRow
+        The rows, excluded ones too.
+    mistakes : list of Mistake
+        What is wrong.
+    """
+
+    table: Table
+    rows: list[ReadRow] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
+
+
+def read_table(path: Path, table: Table) -> ReadTable:
+    """Read one table of a campaign and check everything that a row shows by itself.
+
+    Parameters
+    ----------
+    path : Path
+        The CSV file.
+    table : Table
+        Its schema.
+
+    Returns
+    -------
+    ReadTable
+        Rows in canonical units, and every mistake found.
+    """
+    raw, mistakes = read_csv(path)
+    read = ReadTable(table, mistakes=mistakes)
+    if raw is None:
+        return read
+    units = _read_header(raw, table, read.mistakes)
+    header_sound = not read.mistakes
+    for record in raw.rows:
+        row = _read_row(table, units, record, read.mistakes)
+        read.rows.append(row)
+        if header_sound and row.sound and not row.excluded:
+            _check_row(table, row, read.mistakes)
+        if header_sound:
+            _check_assumed(table, row, read.mistakes)
+    if header_sound:
+        _check_key(table, read)
+    if len(read.mistakes) > _MOST_MISTAKES:
+        more = len(read.mistakes) - _MOST_MISTAKES
+        read.mistakes[_MOST_MISTAKES:] = [Mistake(table.file, f"and {more} more mistakes")]
+    return read
+
+
+def _read_header(
+    raw: RawTable, table: Table, mistakes: list[Mistake]
+) -> dict[str, tuple[int, str | None]]:
+    """Return position and unit of every legal column; complain about the others."""
+    places: dict[str, tuple[int, str | None]] = {}
+    for position, header in enumerate(raw.header):
+        try:
+            name, unit = parse_header(header)
+        except UnitError as error:
+            mistakes.append(Mistake(raw.file, f"column {position + 1}: {error}", line=1))
+            continue
+        column = table.fields.get(name)
+        if column is None:
+            mistakes.append(Mistake(raw.file, _unknown_column(name, table), 1, header))
+            continue
+        if name in places:
+            mistakes.append(Mistake(raw.file, "stands twice: keep one", 1, header))
+            continue
+        message = _unit_complaint(column, unit)
+        if message:
+            mistakes.append(Mistake(raw.file, message, 1, header))
+            continue
+        places[name] = (position, unit)
+    named = {_name_of(header) for header in raw.header}
+    for name in table.required:
+        if name not in named:
+            due = table.fields[name].header
+            mistakes.append(Mistake(raw.file, f"has no column {due!r}: every row needs it", 1))
+    for column in table.measured:
+        options = [column.name, f"{column.name}_lower", f"{column.name}_upper"]
+        if column.blank is None and not named.intersection(options):
+            headers = " or ".join(repr(format_header(name, column.unit)) for name in options)
+            mistakes.append(Mistake(raw.file, f"has no column {headers}: every row needs one", 1))
+    return places
+
+
+def _name_of(header: str) -> str:
+    return header.partition("[")[0].strip()
+
+
+def _unknown_column(name: str, table: Table) -> str:
+    for mark in ("(", "/", " in ", ","):
+        stem = name.partition(mark)[0].strip()
+        if mark in name and stem in table.fields:
+            due = table.fields[stem].header
+            return f"is not a legal header: units stand in square brackets, as in {due!r}"
+    hint = nearest(name, table.fields)
+    return f"is no column of {table.name}{hint}: legal are {', '.join(table.fields)}"
+
+
+def _unit_complaint(column: Column, unit: str | None) -> str | None:
+    if column.unit == ROW_UNIT:
+        return (
+            f"states the unit {unit!r}: here each row states its own in the column 'unit'"
+            if unit is not None
+            else None
+        )
+    if column.unit is None:
+        return f"takes no unit: write {column.name!r}" if unit is not None else None
+    if unit is None:
+        return f"has no unit: write {column.header!r}, or another unit of this dimension"
+    try:
+        check_unit(unit, column.unit)
+    except UnitError as error:
+        return str(error)
+    return None
+
+
+def _read_row(
+    table: Table,
+    places: Mapping[str, tuple[int, str | None]],
+    record: tuple[int, tuple[str, ...]],
+    mistakes: list[Mistake],
+) -> ReadRow:
+    line, texts = record
+    row = ReadRow(line, {})
+    excluded = "exclude" in places and bool(texts[places["exclude"][0]])
+
+    def complain(name: str, message: str) -> None:
+        row.sound = False
+        unit = places[name][1] if name in places else None
+        mistakes.append(Mistake(table.file, message, line, format_header(name, unit)))
+
+    written = {name: texts[position] for name, (position, _) in places.items()}
+    for name, column in table.fields.items():
+        text = written.get(name, "")
+        if not text:
+            row.cells[name] = column.blank_cell
+            if column.blank is None and not column.interval and name in places and not excluded:
+                complain(name, f"is blank: {column.legal} is due")
+        elif not column.is_number:
+            row.cells[name] = text
+            if column.choices and text not in column.choices:
+                hint = nearest(text, column.choices)
+                complain(name, f"{text!r} is not legal{hint}: {column.legal} is due")
+            elif name in ("note", "exclude") and parse_number(text) is not None:
+                message = "is a number, not a text: has a comma shifted the cells of this row?"
+                complain(name, f"{text!r} {message}")
+        else:
+            row.cells[name] = math.nan
+            value = parse_number(text)
+            if value is None:
+                complain(name, number_advice(text))
+                continue
+            unit: str | None = places[name][1]
+            canonical = column.unit
+            if column.unit == ROW_UNIT:
+                unit, canonical = _row_units(table, written)
+            if unit is None or canonical is None:
+                continue
+            converted = float(convert(value, unit, canonical))
+            row.cells[name] = converted
+            message = column.complaint(converted)
+            if message and not excluded:
+                as_written = f"{text} {unit} = " if unit not in (canonical, "%") else ""
+                complain(name, as_written + message)
+    _check_row_unit(table, written, row, complain)
+    return row
+
+
+def _row_units(table: Table, written: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Return the unit a row states and its canonical unit; None where either is not legal."""
+    if table.row_unit is None:
+        return None, None
+    canonical = table.row_unit({"quantity": "", **written})
+    unit = written.get("unit", "")
+    if canonical is None or not unit:
+        return None, None
+    try:
+        check_unit(unit, canonical)
+    except UnitError:
+        return None, None
+    return unit, canonical
+
+
+def _check_row_unit(
+    table: Table, written: Mapping[str, str], row: ReadRow, complain: _Complain
+) -> None:
+    """Check the unit that a row states for itself, and store its canonical one."""
+    if table.row_unit is None or not written.get("unit"):
+        return
+    canonical = table.row_unit({"quantity": "", **written})
+    if canonical is None:
+        return
+    try:
+        check_unit(written["unit"], canonical)
+    except UnitError as error:
+        complain("unit", f"{error} for {written['quantity']}")
+        return
+    row.cells["unit"] = canonical
+
+
+def _check_row(table: Table, row: ReadRow, mistakes: list[Mistake]) -> None:
+    for name, message in table.complaints(row.cells):
+        mistakes.append(Mistake(table.file, message, row.line, name))
+
+
+def _check_assumed(table: Table, row: ReadRow, mistakes: list[Mistake]) -> None:
+    for name in row.assumed:
+        column = table.fields.get(name)
+        if column is None or not column.is_number:
+            numbers = [other for other, c in table.fields.items() if c.is_number]
+            message = (
+                f"{name!r} is no column of numbers{nearest(name, numbers)}: name columns of this "
+                f"row, separated by semicolons; legal are {', '.join(numbers)}"
+            )
+            mistakes.append(Mistake(table.file, message, row.line, "assumed"))
+        elif row.sound and math.isnan(float(row.cells[name])):
+            message = f"{name!r} is blank in this row: only a number can be assumed"
+            mistakes.append(Mistake(table.file, message, row.line, "assumed"))
+
+
+def _check_key(table: Table, read: ReadTable) -> None:
+    if not table.key:
+        return
+    first: dict[tuple[str, ...], int] = {}
+    for row in read.rows:
+        if row.excluded or not row.sound:
+            continue
+        key = tuple(str(row.cells[name]) for name in table.key)
+        if key in first:
+            shown = ", ".join(
+                f"{name} {row.cells[name]}"
+                for name, value in zip(table.key, key, strict=True)
+                if value not in ("", "nan")
+            )
+            message = (
+                f"repeats line {first[key]} ({shown}): {table.row} has one row; rename it, or "
+                "give a reason in the column exclude"
+            )
+            read.mistakes.append(Mistake(table.file, message, row.line, table.key[0]))
+        else:
+            first[key] = row.line

@@ -1,0 +1,29 @@
+"""Creep: mechanical tests of the metal."""
+
+from data.columns import TEMPERATURE
+from data.schema import Column, Table
+
+TABLE = Table(
+    name="creep",
+    row="one mechanical test",
+    label=("specimen", "strain_rate"),
+    columns=(
+        Column(name="specimen", long_name="specimen"),
+        TEMPERATURE,
+        Column(
+            name="strain_rate",
+            long_name="strain rate",
+            unit="1/s",
+            support="positive",
+            high=1e4,
+        ),
+        Column(
+            name="stress",
+            long_name="flow stress",
+            unit="MPa",
+            support="positive",
+            high=1000,
+            slip=" (is the header's unit right, MPa or kPa?)",
+        ),
+    ),
+)

@@ -1,0 +1,163 @@
+"""DC polarisation of metal on a ceramic electrolyte: when, or at which current, voids polarise it.
+
+A *one_way* row is a test at one current until the potential runs away. A *step* row is a cell
+stepped up in current, each step of one length: it survived the lower current and failed at the
+upper one.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from data.checks import event_before_stop
+from data.columns import CELL, TEMPERATURE
+from data.schema import Column, Complaint, Row, Table, given
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_ONE_WAY = (
+    "current_density",
+    "transition_time",
+    "transition_time_sd",
+    "transition_time_lower",
+    "transition_time_upper",
+    "stop_time",
+)
+_STEP = ("current_density_lower", "current_density_upper", "step_time")
+
+
+def _check(row: Row) -> Iterable[Complaint]:
+    if row["protocol"] == "one_way":
+        due: tuple[str, ...] = ("current_density", "stop_time")
+        foreign: tuple[str, ...] = _STEP
+        other = "step"
+    else:
+        due = ("step_time",)
+        foreign, other = _ONE_WAY, "one_way"
+    for name in due:
+        if not given(row, name):
+            yield name, f"is blank: a {row['protocol']} row needs it"
+    for name in foreign:
+        if given(row, name):
+            yield name, f"belongs to {other} rows: leave it blank in a {row['protocol']} row"
+    yield from event_before_stop(row, "transition_time")
+    if row["protocol"] == "step":
+        lower, upper = _STEP[:2]
+        if not given(row, lower) and not given(row, upper):
+            yield lower, "is blank and so is current_density_upper: give one end or both"
+        elif given(row, lower, upper) and float(row[lower]) >= float(row[upper]):
+            yield (
+                lower,
+                f"{row[lower]:g} mA/cm^2 is not below current_density_upper {row[upper]:g}: "
+                "the cell survives the lower step and fails at the upper one",
+            )
+    if float(row["pressure"]) > 0 and not given(row, "electrode_thickness"):
+        yield (
+            "electrode_thickness",
+            f"is blank at {row['pressure']:g} MPa: creep feeds in proportion to the metal's "
+            "thickness (blank is legal at pressure 0 only)",
+        )
+
+
+def _tally(rows: "xr.Dataset") -> Sequence[str]:
+    phrases = []
+    one_way = rows.isel(dc_polarization=(rows["protocol"] == "one_way").values)
+    if count := one_way.sizes["dc_polarization"]:
+        exact = int(one_way["transition_time"].count())
+        lower, upper = one_way["transition_time_lower"], one_way["transition_time_upper"]
+        bounded = int((lower.notnull() | upper.notnull()).sum())
+        phrases.append(
+            f"one_way: {exact} transition times, {bounded} intervals, "
+            f"{count - exact - bounded} without transition by stop_time (censored)"
+        )
+    step = rows.isel(dc_polarization=(rows["protocol"] == "step").values)
+    if count := step.sizes["dc_polarization"]:
+        none_failed = int(step["current_density_upper"].isnull().sum())
+        at_first = int(step["current_density_lower"].isnull().sum())
+        phrases.append(
+            f"step: {count - none_failed - at_first} current intervals, "
+            f"{none_failed} never failed, {at_first} failed at the first step"
+        )
+    return phrases
+
+
+TABLE = Table(
+    name="dc_polarization",
+    row="one cell's polarisation",
+    label=("cell",),
+    key=("cell",),
+    check=_check,
+    tally=_tally,
+    columns=(
+        CELL,
+        Column(
+            name="protocol",
+            long_name="one current until the end, or a staircase of currents",
+            choices=("one_way", "step"),
+        ),
+        TEMPERATURE,
+        Column(
+            name="pressure",
+            long_name="stack pressure",
+            unit="MPa",
+            support="nonnegative",
+            high=1000,
+            slip=" (is the header's unit right, MPa or kPa?)",
+            sd=True,
+        ),
+        Column(
+            name="electrode_thickness",
+            long_name="thickness of the metal electrode",
+            unit="um",
+            support="positive",
+            low=0.01,
+            high=1e5,
+            slip=" (is the header's unit right, um or mm?)",
+            blank="not stated (at pressure 0 only)",
+        ),
+        Column(
+            name="current_density",
+            long_name="current density",
+            unit="mA/cm^2",
+            support="positive",
+            blank="a step row",
+        ),
+        Column(
+            name="transition_time",
+            long_name="time at which the potential runs away",
+            unit="s",
+            support="positive",
+            blank="no transition by stop_time, or a step row",
+            sd=True,
+            interval=True,
+        ),
+        Column(
+            name="stop_time",
+            long_name="planned end of the test",
+            unit="s",
+            support="positive",
+            blank="a step row",
+        ),
+        Column(
+            name="current_density_lower",
+            long_name="last current density survived",
+            unit="mA/cm^2",
+            support="positive",
+            blank="failed at the first step, or a one_way row",
+        ),
+        Column(
+            name="current_density_upper",
+            long_name="current density of the failed step",
+            unit="mA/cm^2",
+            support="positive",
+            blank="none failed, or a one_way row",
+        ),
+        Column(
+            name="step_time",
+            long_name="length of a step (a half-cycle)",
+            unit="s",
+            support="positive",
+            blank="a one_way row",
+        ),
+    ),
+)

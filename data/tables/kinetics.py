@@ -1,0 +1,43 @@
+"""Kinetics: points of a Tafel curve, deposition positive."""
+
+from collections.abc import Iterable
+
+from data.columns import CELL, TEMPERATURE
+from data.schema import Column, Complaint, Row, Table
+
+
+def _check(row: Row) -> Iterable[Complaint]:
+    if float(row["overpotential"]) * float(row["current_density"]) < 0:
+        yield (
+            "current_density",
+            f"{row['current_density']:g} mA/cm^2 and overpotential {row['overpotential']:g} mV "
+            "differ in sign: both are positive for deposition and negative for dissolution",
+        )
+
+
+TABLE = Table(
+    name="kinetics",
+    row="a point of a Tafel curve",
+    label=("cell", "overpotential"),
+    check=_check,
+    columns=(
+        CELL,
+        TEMPERATURE,
+        Column(
+            name="overpotential",
+            long_name="overpotential, positive for deposition",
+            unit="mV",
+            support="nonzero",
+            low=-1000,
+            high=1000,
+            slip=" (is the header's unit right, mV or V?)",
+            sd=True,
+        ),
+        Column(
+            name="current_density",
+            long_name="current density of wetted area, positive for deposition",
+            unit="mA/cm^2",
+            support="nonzero",
+        ),
+    ),
+)

@@ -1,0 +1,93 @@
+"""Linear sweep voltammetry: limiting-current plateaus of a stack of separators."""
+
+from collections.abc import Iterable
+
+from data.columns import CELL, CONCENTRATION, SEPARATOR, TEMPERATURE
+from data.schema import Column, Complaint, Row, Table, given
+
+
+def _check(row: Row) -> Iterable[Complaint]:
+    reservoir = float(row["reservoir_thickness"]) > 0
+    if reservoir and not given(row, "reservoir_side"):
+        yield (
+            "reservoir_side",
+            "is blank: a reservoir is on the depleting or on the supplying side",
+        )
+    if not reservoir and given(row, "reservoir_side"):
+        yield (
+            "reservoir_side",
+            f"{row['reservoir_side']!r} is given, but reservoir_thickness is blank or 0: "
+            "fill the thickness, or leave the side blank",
+        )
+
+
+TABLE = Table(
+    name="lsv",
+    row="a plateau",
+    label=("cell", "plateau"),
+    key=("cell", "plateau"),
+    check=_check,
+    columns=(
+        CELL,
+        SEPARATOR,
+        Column(
+            name="layers",
+            long_name="number of separators in the stack",
+            unit="1",
+            support="integer",
+            high=1000,
+        ),
+        Column(
+            name="reservoir_thickness",
+            long_name="thickness of the open electrolyte beside the stack",
+            unit="um",
+            support="nonnegative",
+            high=1e5,
+            slip=" (is the header's unit right, um or mm?)",
+            blank="no reservoir",
+            default=0.0,
+        ),
+        Column(
+            name="reservoir_side",
+            long_name="electrode the reservoir lies at",
+            choices=("depleting", "supplying"),
+            blank="no reservoir",
+        ),
+        CONCENTRATION,
+        TEMPERATURE,
+        Column(
+            name="scan_rate",
+            long_name="scan rate",
+            unit="mV/s",
+            support="positive",
+            blank="not stated",
+        ),
+        Column(
+            name="plateau",
+            long_name="first or second plateau",
+            unit="1",
+            support="integer",
+            high=2,
+            blank="1",
+            default=1.0,
+        ),
+        Column(
+            name="area",
+            long_name="electrode area",
+            unit="cm^2",
+            support="positive",
+            low=1e-6,
+            high=1e4,
+            slip=" (is the header's unit right, cm^2 or mm^2?)",
+            sd=True,
+        ),
+        Column(
+            name="plateau_current",
+            long_name="current of the plateau",
+            unit="mA",
+            support="positive",
+            sd=True,
+            interval=True,
+        ),
+    ),
+)

@@ -1,0 +1,77 @@
+"""Morphology: imaged deposits, how much of the substrate they cover and how thick they are."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from data.columns import CELL, CURRENT_DENSITY, TEMPERATURE
+from data.schema import Column, Complaint, Row, Table, given
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def _check(row: Row) -> Iterable[Complaint]:
+    if not given(row, "coverage") and not given(row, "thickness"):
+        yield "coverage", "is blank and so is thickness: an imaged deposit has one of them or both"
+
+
+def _tally(rows: "xr.Dataset") -> Sequence[str]:
+    coverage, thickness = int(rows["coverage"].count()), int(rows["thickness"].count())
+    return [f"{coverage} coverages, {thickness} thicknesses"]
+
+
+TABLE = Table(
+    name="morphology",
+    row="one imaged deposit",
+    label=("cell",),
+    key=("cell",),
+    check=_check,
+    tally=_tally,
+    columns=(
+        CELL,
+        TEMPERATURE,
+        Column(
+            name="pressure",
+            long_name="stack pressure",
+            unit="kPa",
+            support="nonnegative",
+            high=1e6,
+            slip=" (is the header's unit right, kPa or Pa?)",
+            sd=True,
+        ),
+        CURRENT_DENSITY,
+        Column(
+            name="plating_time",
+            long_name="plating time",
+            unit="s",
+            support="positive",
+        ),
+        Column(
+            name="rest_time",
+            long_name="rest under pressure after plating",
+            unit="s",
+            support="nonnegative",
+            blank="0",
+            default=0.0,
+        ),
+        Column(
+            name="coverage",
+            long_name="fraction of the substrate covered",
+            unit="1",
+            support="fraction",
+            slip=" (a percentage? head the column 'coverage [%]')",
+            blank="not measured",
+            sd=True,
+        ),
+        Column(
+            name="thickness",
+            long_name="thickness of the deposit",
+            unit="um",
+            support="positive",
+            high=1e5,
+            slip=" (is the header's unit right, um or nm?)",
+            blank="not measured",
+            sd=True,
+        ),
+    ),
+)

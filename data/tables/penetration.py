@@ -1,0 +1,43 @@
+"""Penetration tests of cells: metal has grown through a separator at a current, or has not."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from data.columns import CELL, CURRENT_DENSITY, SEPARATOR, TEMPERATURE
+from data.schema import Column, Table
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def _tally(rows: "xr.Dataset") -> Sequence[str]:
+    penetrated = int((rows["outcome"] == "penetrated").sum())
+    total = rows.sizes["penetration"]
+    return [f"{penetrated} penetrated (threshold below the current), {total - penetrated} survived"]
+
+
+TABLE = Table(
+    name="penetration",
+    row="one cell's test",
+    label=("cell",),
+    key=("cell",),
+    tally=_tally,
+    columns=(
+        CELL,
+        SEPARATOR,
+        TEMPERATURE,
+        CURRENT_DENSITY,
+        Column(
+            name="outcome",
+            long_name="whether metal penetrated the separator",
+            choices=("penetrated", "survived"),
+        ),
+        Column(
+            name="capacity",
+            long_name="charge passed",
+            unit="mAh/cm^2",
+            support="positive",
+            blank="not stated",
+        ),
+    ),
+)

@@ -1,0 +1,139 @@
+"""Published estimates: numbers that others derived, with the error they or we assume.
+
+An estimate is a value, or a statement with one or two bounds. Every row has an error: `sd` in the
+row's unit, or `relative_sd`, the standard deviation of the logarithm. On a bound it says how soft
+the bound is.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from data.columns import SEPARATOR, TEMPERATURE
+from data.quantities import quantities
+from data.schema import ROW_UNIT, Column, Complaint, Row, Table, given
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_LEGAL = tuple(name for name, entry in quantities().items() if entry.published)
+_CONDITIONS = ("separator", "temperature", "pressure", "metal_thickness", "protocol")
+
+
+def _row_unit(cells: Mapping[str, str]) -> str | None:
+    name = cells["quantity"]
+    return quantities()[name].unit if name in _LEGAL else None
+
+
+def _check(row: Row) -> Iterable[Complaint]:
+    estimated = quantities()[str(row["quantity"])]
+    bounds = [end for end in ("lower", "upper") if given(row, end)]
+    if given(row, "value") and bounds:
+        yield "value", f"is given and so is {bounds[0]}: an estimate is a value or has bounds"
+    if not given(row, "value") and not bounds:
+        yield "value", "is blank and so are lower and upper: fill value, or one bound or both"
+    if len(bounds) == 2 and float(row["lower"]) >= float(row["upper"]):
+        yield "lower", f"{row['lower']:g} is not below upper {row['upper']:g} {estimated.unit}"
+    for name in ("value", "lower", "upper"):
+        if given(row, name) and (complaint := estimated.complaint(float(row[name]))):
+            yield name, complaint
+    if given(row, "sd") and given(row, "relative_sd"):
+        yield "sd", "is given and so is relative_sd: keep one"
+    if not given(row, "sd") and not given(row, "relative_sd"):
+        why = "a hard edge is not an observation" if bounds else "no number is known exactly"
+        yield "sd", f"is blank and so is relative_sd: {why}; state one, and mark it in assumed"
+    for condition in _CONDITIONS:
+        if condition in estimated.conditions and not given(row, condition):
+            yield condition, f"is blank: {estimated.name} depends on it"
+        if condition not in estimated.conditions and given(row, condition):
+            yield (
+                condition,
+                f"is given, but {estimated.name} takes no such condition: leave it blank",
+            )
+
+
+def _tally(rows: "xr.Dataset") -> Sequence[str]:
+    values = int(rows["value"].count())
+    lower, upper = rows["lower"].notnull(), rows["upper"].notnull()
+    phrases = [f"{values} values"]
+    if between := int((lower & upper).sum()):
+        phrases.append(f"{between} between two bounds")
+    if one_sided := int((lower ^ upper).sum()):
+        phrases.append(f"{one_sided} one-sided")
+    return phrases
+
+
+TABLE = Table(
+    name="published",
+    row="a published estimate",
+    label=("quantity", *_CONDITIONS),
+    key=("quantity", *_CONDITIONS, "source"),
+    check=_check,
+    tally=_tally,
+    row_unit=_row_unit,
+    columns=(
+        Column(name="quantity", long_name="quantity estimated", choices=_LEGAL),
+        Column(
+            name="value",
+            long_name="estimate",
+            unit=ROW_UNIT,
+            blank="a statement with bounds",
+        ),
+        Column(
+            name="sd",
+            long_name="standard deviation of the estimate or of its bounds",
+            unit=ROW_UNIT,
+            support="positive",
+            blank="relative_sd is given",
+        ),
+        Column(
+            name="relative_sd",
+            long_name="standard deviation of the logarithm of the estimate or of its bounds",
+            unit="1",
+            support="positive",
+            high=10,
+            slip=" (a percentage? head the column 'relative_sd [%]')",
+            blank="sd is given",
+        ),
+        Column(name="lower", long_name="lower bound", unit=ROW_UNIT, blank="no lower bound"),
+        Column(name="upper", long_name="upper bound", unit=ROW_UNIT, blank="no upper bound"),
+        Column(name="unit", long_name="unit of value, sd, lower and upper"),
+        Column(
+            name="separator",
+            long_name=SEPARATOR.long_name,
+            blank="the quantity is of no one separator",
+        ),
+        Column(
+            name="temperature",
+            long_name=TEMPERATURE.long_name,
+            unit=TEMPERATURE.unit,
+            low=TEMPERATURE.low,
+            high=TEMPERATURE.high,
+            slip=TEMPERATURE.slip,
+            blank="the quantity has no temperature",
+        ),
+        Column(
+            name="pressure",
+            long_name="stack pressure",
+            unit="MPa",
+            support="positive",
+            high=1000,
+            slip=" (is the header's unit right, MPa or kPa?)",
+            blank="the quantity has no pressure",
+        ),
+        Column(
+            name="metal_thickness",
+            long_name="thickness of the metal",
+            unit="um",
+            support="positive",
+            high=1e5,
+            slip=" (is the header's unit right, um or mm?)",
+            blank="the quantity has no thickness",
+        ),
+        Column(
+            name="protocol",
+            long_name="protocol of the polarisation",
+            choices=("one_way", "step"),
+            blank="the quantity has no protocol",
+        ),
+    ),
+)

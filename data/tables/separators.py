@@ -1,0 +1,56 @@
+"""Separators, which other tables name: their values are priors of latent properties."""
+
+from data.schema import Column, Table
+
+TABLE = Table(
+    name="separators",
+    row="a separator",
+    label=("separator",),
+    key=("separator",),
+    observed=False,
+    columns=(
+        Column(name="separator", long_name="separator"),
+        Column(
+            name="pore_type",
+            long_name="kind of pores: a stretched polymer's, or straight ones (AAO)",
+            choices=("polymer", "straight"),
+        ),
+        Column(
+            name="pore_radius",
+            long_name="pore radius",
+            unit="nm",
+            support="positive",
+            low=0.1,
+            high=1e6,
+            slip=" (is the header's unit right, nm or um?)",
+            sd=True,
+        ),
+        Column(
+            name="thickness",
+            long_name="thickness of one separator",
+            unit="um",
+            support="positive",
+            low=0.01,
+            high=1e5,
+            slip=" (is the header's unit right, um or mm?)",
+            sd=True,
+        ),
+        Column(
+            name="porosity",
+            long_name="porosity",
+            unit="1",
+            support="fraction",
+            slip=" (a percentage? head the column 'porosity [%]')",
+            sd=True,
+        ),
+        Column(
+            name="macmullin_number",
+            long_name="MacMullin number: resistivity when filled over the electrolyte's",
+            unit="1",
+            support="positive",
+            low=1,
+            blank="not measured: estimated from the porosity and pore_type",
+            sd=True,
+        ),
+    ),
+)

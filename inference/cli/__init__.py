@@ -1,0 +1,32 @@
+"""The command line `anodebayes`: the only part of the project that prints.
+
+Nothing heavy is imported before a command needs it: `anodebayes --help` answers at once.
+"""
+
+import os
+import sys
+
+__all__ = ["main"]
+
+# The work is many small arrays and chains in parallel: threads inside a library only get in the
+# way. Worker processes must not find a user's own data.py instead of the package.
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "PYTHONSAFEPATH": "1",
+}
+
+
+def main() -> None:
+    """Run the command line; the process ends with one of the documented exit codes."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without Greek gets a ?, not a crash
+    from inference.cli.commands import app
+
+    app(prog_name="anodebayes")

@@ -1,0 +1,241 @@
+"""The commands of `anodebayes`; what each does is done elsewhere."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from inference.cli.guard import (
+    DONE,
+    GATE_FAILED,
+    LogFile,
+    Verbose,
+    guarded,
+    session,
+)
+
+if TYPE_CHECKING:
+    from inference.job import Job
+    from inference.result import Result
+
+__all__ = ["app"]
+
+DEFAULT_JOB = "sodium-literature"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=(
+        "Exit codes: 0 done; 1 internal error; 2 bad input or refused; 3 not converged; 4 some "
+        "units of many failed; 130 and 143 stopped by a signal."
+    ),
+)
+
+JobArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="JOB",
+        help="A job file, a bundled job's name, or a campaign folder (fitted with every default).",
+    ),
+]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="The run folder; runs/<name> when left out."),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace the result of another job.", show_default=False),
+]
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"anodebayes {version('anodebayes')}")
+        raise typer.Exit
+
+
+@app.callback()
+def anodebayes(
+    verbose: Verbose = False,
+    log: LogFile = None,
+    version: Annotated[  # noqa: ARG001 - its callback prints
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_show_version
+        ),
+    ] = False,
+) -> None:
+    """Infer the physical parameters of metal battery anodes and map their safe currents.
+
+    Start with: anodebayes run
+    """
+    session.verbose, session.log, session.run_folder = verbose, log, None
+
+
+@app.command()
+@guarded
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")],
+) -> None:
+    """Write a template campaign: every table with its header."""
+    from data import new_campaign
+
+    new_campaign(folder)
+    typer.echo(f"wrote a template campaign to {folder}")
+    typer.echo("Delete the tables you have no data for, fill the others, then:")
+    typer.echo(f"  anodebayes validate {folder}")
+    typer.echo(f"  anodebayes run {folder}")
+
+
+@app.command()
+@guarded
+def validate(
+    campaign: Annotated[
+        str, typer.Argument(metavar="DIR", help="A campaign folder, or a bundled one's name.")
+    ],
+) -> None:
+    """Check a campaign and print what it holds; every mistake is listed."""
+    from data import load_campaign
+
+    typer.echo(load_campaign(campaign).summary())
+    typer.echo("\nNo mistakes.")
+
+
+@app.command(name="list")
+@guarded
+def list_bundled() -> None:
+    """List the campaigns and jobs that come with the program."""
+    from data import list_campaigns
+    from inference.cli.text import paragraph, ticked
+    from inference.job import bundled_jobs, load_job
+
+    for info in list_campaigns():
+        paragraph(f"Campaign {info.name} ({info.kind}, {info.metal})", bold=True)
+        if info.title:
+            paragraph(info.title)
+        paragraph(", ".join(f"{name} {rows}" for name, rows in info.rows.items()) + " rows")
+        ticked(info.references.values())
+        paragraph()
+    for name in bundled_jobs():
+        paragraph(f"Job {name}", bold=True)
+        paragraph(f"fits the campaign {load_job(name).campaign}: anodebayes run {name}")
+        paragraph()
+
+
+@app.command()
+@guarded
+def priors(
+    metal: Annotated[
+        Literal["Na", "Li"], typer.Option("--metal", help="The metal of the anode.")
+    ] = "Na",
+) -> None:
+    """List the default priors with their units, sources and reasons."""
+    from inference.cli.text import console, paragraph
+    from models.priors import catalogue
+
+    paragraph(
+        f"Default priors for {metal}. A job replaces one in its table [priors.<name>]; `project` "
+        "marks a weakly informative choice of this project."
+    )
+    for prior in catalogue(metal).values():
+        paragraph()
+        unit = "" if prior.unit == "1" else f" [{prior.unit}]"
+        paragraph(f"{prior.name}{unit}", bold=True)
+        console().print(f"  {prior.long_name}; {prior}; source: {prior.source}")
+        if prior.note:
+            console().print(f"  {prior.note}")
+
+
+@app.command()
+@guarded
+def fit(
+    job: JobArgument,
+    out: Out = None,
+    force: Force = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Build and check everything, sample nothing.", show_default=False
+        ),
+    ] = False,
+) -> int:
+    """Fit the joint model to a campaign and write a run folder."""
+    if dry_run:
+        from inference.fit import dry_run as check
+
+        typer.echo(check(_load(job)))
+        return DONE
+    result, folder = _fit(job, out, force=force)
+    _show(result, folder)
+    return DONE if result.gate.passed else GATE_FAILED
+
+
+@app.command(name="map")
+@guarded
+def draw_map(run: RunArgument) -> int:
+    """Compute the safe-current maps of a run and store them in map.nc."""
+    result = _result(run)
+    _map(result, run)
+    typer.echo(run / "map.nc")
+    return DONE if result.gate.passed else GATE_FAILED
+
+
+@app.command()
+@guarded
+def run(
+    job: JobArgument = DEFAULT_JOB,
+    out: Out = None,
+    force: Force = False,
+) -> int:
+    """Fit, check convergence, map, draw figures and print a short table."""
+    result, folder = _fit(job, out, force=force)
+    return _complete(result, folder)
+
+
+@app.command()
+@guarded
+def show(
+    run: RunArgument,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="List every parameter.", show_default=False),
+    ] = False,
+) -> int:
+    """Print the result of a run."""
+    result = _result(run)
+    _show(result, run, everything=everything)
+    return DONE if result.gate.passed else GATE_FAILED
+
+
+@app.command()
+@guarded
+def cite(run: RunArgument) -> None:
+    """List what a publication of a run should cite, and only what was used."""
+    from inference.cite import citations
+    from inference.cli.text import ticked
+
+    ticked(str(citation) for citation in citations(_result(run)))
+
+
+@app.command()
+@guarded
+def simulate(
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="A file of true parameters.")],
+    design: Annotated[
+        str,
+        typer.Option("--design", metavar="CAMPAIGN", help="The campaign whose rows are drawn."),
+    ],
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the draw.", min=0)],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write.")],
+) -> None:
+    """Draw a synthetic campaign from a truth and the design of another campaign."""
+    from inference.simulate import simulate as draw
+
+    draw(truth, design, seed=seed, folder=out)
+    typer.echo(f"wrote a synthetic campaign to {out}")

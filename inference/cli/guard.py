@@ -1,0 +1,237 @@
+"""What every command shares: exit codes, signals, errors as messages, logging.
+
+Exit codes: 0 done; 1 internal error; 2 bad input or refused; 3 a statistical gate failed; 4 some
+units of many failed; 130 and 143 stopped by SIGINT and SIGTERM.
+"""
+
+import contextlib
+import inspect
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from data.errors import AnodebayesError
+
+__all__ = [
+    "DONE",
+    "GATE_FAILED",
+    "INTERNAL_ERROR",
+    "REFUSED",
+    "SOME_FAILED",
+    "LogFile",
+    "Stopped",
+    "Verbose",
+    "guarded",
+    "session",
+]
+
+DONE = 0
+INTERNAL_ERROR = 1
+REFUSED = 2
+GATE_FAILED = 3
+SOME_FAILED = 4
+BROKEN_PIPE = 141
+
+PACKAGES = ("data", "models", "inference")
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", help="Say what is being done.", show_default=False)
+]
+LogFile = Annotated[
+    Path | None, typer.Option("--log", metavar="FILE", help="Append a log to this file.")
+]
+
+
+class Stopped(BaseException):
+    """The process was told to stop.
+
+    It is not a KeyboardInterrupt, which a sampler takes as the wish for the draws so far.
+
+    Parameters
+    ----------
+    signum : int
+        Number of the signal.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code that shells give a process ended by the signal."""
+        return 128 + self.signum
+
+
+@dataclass
+class Session:
+    """What the options before the command's name said, and where its traceback would go.
+
+    Parameters
+    ----------
+    verbose : bool
+        Whether `-v` was given.
+    log : Path, optional
+        The file of `--log`.
+    run_folder : Path, optional
+        Set by a command that writes to a run folder.
+    """
+
+    verbose: bool = False
+    log: Path | None = None
+    run_folder: Path | None = None
+
+
+session = Session()
+
+
+def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
+    """Make a command: every error becomes a message and an exit code.
+
+    Parameters
+    ----------
+    command : callable
+        Does the work and returns the exit code, None for 0.
+
+    Returns
+    -------
+    callable
+        The command with the options `-v` and `--log`, for typer.
+    """
+
+    @wraps(command)
+    def run(*args: Any, verbose: bool = False, log: Path | None = None, **kwargs: Any) -> None:
+        session.verbose |= verbose
+        session.log = log or session.log
+        raise typer.Exit(_exit_code(lambda: command(*args, **kwargs)))
+
+    options = {"verbose": Verbose, "log": LogFile}
+    defaults = {"verbose": False, "log": None}
+    signature = inspect.signature(command)
+    extra = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=annotation
+        )
+        for name, annotation in options.items()
+    ]
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), *extra]
+    )
+    run.__annotations__ = {**command.__annotations__, **options, "return": None}
+    return run
+
+
+def _exit_code(work: Callable[[], int | None]) -> int:
+    """Do the work and return the exit code, having said what went wrong."""
+    try:
+        with _logging(), _stop_signals():
+            return work() or DONE
+    except AnodebayesError as error:
+        _complain(f"error: {error}")
+        return REFUSED
+    except Stopped as stop:
+        name = signal.Signals(stop.signum).name
+        _complain(f"stopped by {name}; nothing half-written was left, run the command again")
+        return stop.exit_code
+    except BrokenPipeError:
+        # Whoever read the output closed it; leave the interpreter nothing to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except Exception as error:
+        where = _keep_traceback()
+        summary = "".join(traceback.format_exception_only(error)).strip()
+        _complain(
+            f"internal error: {summary}\n"
+            f"This is a fault of the program, not of the input. The traceback is in {where}"
+        )
+        return INTERNAL_ERROR
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into `Stopped`, once; a second one ends the process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signum: int, _frame: FrameType | None) -> None:
+        signal.signal(signum, signal.SIG_DFL)
+        raise Stopped(signum)
+
+    before = {}
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(signum) != signal.SIG_IGN:
+            before[signum] = signal.signal(signum, stop)
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+@contextlib.contextmanager
+def _logging() -> Iterator[None]:
+    """Log to the terminal with `-v` and to a file with `--log`; keep warnings off the terminal."""
+    handlers: list[logging.Handler] = []
+    if session.verbose:
+        handlers.append(logging.StreamHandler(sys.stderr))
+        handlers[-1].setFormatter(logging.Formatter("%(name)s: %(message)s"))
+    if session.log is not None:
+        try:
+            session.log.parent.mkdir(parents=True, exist_ok=True)
+            handlers.append(logging.FileHandler(session.log, encoding="utf-8"))
+        except OSError as error:
+            raise AnodebayesError(
+                f"the log file {str(session.log)!r} cannot be written: {error.strerror}"
+            ) from error
+        handlers[-1].setFormatter(logging.Formatter(FORMAT))
+    loggers = [logging.getLogger(name) for name in (*PACKAGES, "py.warnings")]
+    for logger in loggers:
+        for handler in handlers:
+            logger.addHandler(handler)
+        if handlers:
+            logger.setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(capture=False)
+        for handler in handlers:
+            for logger in loggers:
+                logger.removeHandler(handler)
+            handler.close()
+
+
+def _keep_traceback() -> Path:
+    """Write the traceback of the current exception to the log and return where it is."""
+    text = f"{' '.join(sys.argv)}\n{traceback.format_exc()}\n"
+    places = [session.log]
+    if session.run_folder is not None and session.run_folder.is_dir():
+        places.append(session.run_folder / "log.txt")
+    for place in places:
+        if place is not None:
+            with contextlib.suppress(OSError), place.open("a", encoding="utf-8") as file:
+                file.write(text)
+                return place
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="anodebayes-", suffix=".log", delete=False, encoding="utf-8"
+    ) as kept:
+        kept.write(text)
+    return Path(kept.name)
+
+
+def _complain(text: str) -> None:
+    typer.echo(text, err=True)

@@ -1,0 +1,140 @@
+"""The range of conditions that the data of a campaign span, beyond which a map extrapolates."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data.units import si_factor
+from inference.design import FloatArray
+from models.physics import macmullin_number_from_porosity
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from data.campaign import Campaign
+
+__all__ = ["data_ranges"]
+
+_LIQUID = ("penetration", "critical_current", "kinetics", "lsv", "sand")
+_SOLID = "dc_polarization"
+_HOUR = si_factor("h")
+
+
+def data_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
+    """Return what the data of a campaign span, by kind of cell and axis of a map.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        A campaign, reduced to the tables that were fitted.
+
+    Returns
+    -------
+    dict
+        ``{"liquid": {axis: [lowest, highest]}, "solid": {...}}`` in the canonical units of the
+        axes. An axis that no row speaks of is missing. Separators count when a test of a cell, or
+        a published estimate, names them; a published estimate of a solid cell does not count.
+    """
+    return {"liquid": _spans(_liquid(campaign)), "solid": _spans(_solid(campaign))}
+
+
+def _spans(values: dict[str, list[FloatArray]]) -> dict[str, list[float]]:
+    spans = {}
+    for axis, parts in values.items():
+        known = np.concatenate([np.ravel(part) for part in parts]) if parts else np.empty(0)
+        known = known[np.isfinite(known)]
+        if known.size:
+            spans[axis] = [float(known.min()), float(known.max())]
+    return spans
+
+
+def _liquid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
+    tables = campaign.tables
+    values: dict[str, list[FloatArray]] = {
+        name: []
+        for name in (
+            "pore_radius",
+            "porosity",
+            "thickness",
+            "macmullin_number",
+            "concentration",
+            "charge",
+            "temperature",
+        )
+    }
+    used: set[str] = set()
+    salt = np.array([campaign.metadata.salt_concentration], dtype=np.float64)
+    for name in _LIQUID:
+        if name not in tables:
+            continue
+        table = tables[name]
+        values["temperature"].append(_numbers(table, "temperature"))
+        own = "concentration" in table
+        values["concentration"].append(_numbers(table, "concentration") if own else salt)
+        used.update(_texts(table, "separator"))
+    if "published" in tables:
+        published = tables["published"]
+        conditioned = np.array([bool(text) for text in published["separator"].to_numpy()])
+        used.update(_texts(published, "separator"))
+        values["temperature"].append(_numbers(published, "temperature")[conditioned])
+        if conditioned.any():
+            values["concentration"].append(salt)
+    if "penetration" in tables:
+        values["charge"].append(_numbers(tables["penetration"], "capacity"))
+    if "sand" in tables:
+        values["charge"].append(_charges(tables["sand"], "sand_time"))
+    if used and "separators" in tables:
+        separators = tables["separators"]
+        chosen = np.isin(separators["separator"].to_numpy().astype(str), sorted(used))
+        for name in ("pore_radius", "porosity", "thickness"):
+            values[name].append(_numbers(separators, name)[chosen])
+        values["macmullin_number"].append(_macmullin_numbers(separators)[chosen])
+    return values
+
+
+def _solid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
+    if _SOLID not in campaign.tables:
+        return {}
+    table = campaign.tables[_SOLID]
+    step_time = _numbers(table, "step_time") / _HOUR
+    return {
+        "charge": [
+            _charges(table, "transition_time"),
+            _numbers(table, "current_density_lower") * step_time,
+            _numbers(table, "current_density_upper") * step_time,
+        ],
+        "pressure": [_numbers(table, "pressure")],
+        "temperature": [_numbers(table, "temperature")],
+        "metal_thickness": [_numbers(table, "electrode_thickness")],
+    }
+
+
+def _numbers(table: "xr.Dataset", name: str) -> FloatArray:
+    return np.asarray(table[name].to_numpy(), dtype=np.float64)
+
+
+def _texts(table: "xr.Dataset", name: str) -> Iterable[str]:
+    if name not in table:
+        return []
+    return [str(text) for text in table[name].to_numpy() if str(text)]
+
+
+def _charges(table: "xr.Dataset", time: str) -> FloatArray:
+    """Return the charges [mAh/cm^2] passed by the event, or by the planned end without one."""
+    current = _numbers(table, "current_density")
+    seen = [_numbers(table, name) for name in (time, f"{time}_lower", f"{time}_upper")]
+    none_seen = np.all(np.isnan(seen), axis=0)
+    stop = np.where(none_seen, _numbers(table, "stop_time"), np.nan)
+    return np.array([current * part / _HOUR for part in (*seen, stop)])
+
+
+def _macmullin_numbers(separators: "xr.Dataset") -> FloatArray:
+    """Return the numbers of the table, estimated from the porosity where they are blank."""
+    measured = _numbers(separators, "macmullin_number")
+    porosity = _numbers(separators, "porosity")
+    estimated = [
+        float(macmullin_number_from_porosity(value, str(pore_type)))
+        for value, pore_type in zip(porosity, separators["pore_type"].to_numpy(), strict=True)
+    ]
+    return np.where(np.isnan(measured), estimated, measured)

@@ -1,0 +1,500 @@
+"""The design of a cell: the conditions over which a safe-current map is drawn.
+
+A design names one kind of cell and gives each of its conditions as a fixed quantity, a list of
+quantities or a range. Quantities carry their unit in text ("14 nm"); inside they are floats in the
+canonical unit of their axis.
+"""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, Literal, Self, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from data.errors import AnodebayesError, MapError
+from data.units import parse_quantity
+
+__all__ = [
+    "AXES",
+    "CURRENT",
+    "Axis",
+    "AxisKind",
+    "Cell",
+    "Design",
+    "PoreType",
+    "Protocol",
+    "Tolerance",
+    "default_design",
+    "read_design",
+]
+
+Cell = Literal["liquid", "solid"]
+PoreType = Literal["polymer", "straight"]
+Protocol = Literal["one_way", "step"]
+Spread = Literal["lognormal", "logit_normal", "normal"]
+
+FloatArray = npt.NDArray[np.float64]
+
+_TOLERANCE = "_sd"
+_DEFAULT_POINTS = 60
+_MOST_POINTS = 1000
+
+
+@dataclass(frozen=True)
+class AxisKind:
+    """What an axis of a map is: its unit, its legal range and how a tolerance on it spreads.
+
+    Parameters
+    ----------
+    name : str
+        Name of the axis, as in job files and in the map.
+    unit : str
+        Canonical unit.
+    long_name : str
+        What the axis is, in words.
+    lower, upper : float
+        Legal range in the canonical unit, ends included.
+    spread : {"lognormal", "logit_normal", "normal"}
+        Distribution of a tolerance given as a standard deviation.
+    optional : bool
+        Whether a design may leave the axis blank.
+    """
+
+    name: str
+    unit: str
+    long_name: str
+    lower: float
+    upper: float
+    spread: Spread = "lognormal"
+    optional: bool = False
+
+    @property
+    def range_text(self) -> str:
+        """The legal range as text, with its unit."""
+        return f"{self.lower:g} to {self.upper:g} {self.unit}"
+
+
+def _kinds(*kinds: AxisKind) -> Mapping[str, AxisKind]:
+    return MappingProxyType({kind.name: kind for kind in kinds})
+
+
+AXES: Final[Mapping[Cell, Mapping[str, AxisKind]]] = MappingProxyType(
+    {
+        "liquid": _kinds(
+            AxisKind("pore_radius", "nm", "pore radius of the separator", 1.0, 1e5),
+            AxisKind(
+                "porosity", "1", "porosity of the separator", 1e-3, 0.999, spread="logit_normal"
+            ),
+            AxisKind("thickness", "um", "thickness of the separator", 0.1, 1e5),
+            AxisKind(
+                "macmullin_number", "1", "MacMullin number of the separator", 1.0, 1e3, optional=True
+            ),
+            AxisKind("concentration", "mol/L", "salt concentration", 1e-3, 10.0),
+            AxisKind(
+                "charge", "mAh/cm^2", "capacity plated in one half-cycle", 1e-4, 1e3, optional=True
+            ),
+            AxisKind("temperature", "degC", "temperature", -40.0, 80.0, spread="normal"),
+        ),
+        "solid": _kinds(
+            AxisKind("charge", "mAh/cm^2", "capacity stripped in one half-cycle", 1e-4, 1e3),
+            AxisKind("pressure", "MPa", "stack pressure", 0.0, 100.0),
+            AxisKind("temperature", "degC", "temperature", -60.0, 90.0, spread="normal"),
+            AxisKind("metal_thickness", "um", "thickness of the metal electrode", 0.1, 1e5),
+        ),
+    }
+)
+"""The legal axes of each kind of cell, by name."""
+
+CURRENT: Final = AxisKind("current_density", "mA/cm^2", "current density", 1e-6, 1e6)
+"""The axis of the probability that a current is safe, legal in both kinds of cell."""
+
+_DEFAULT_CURRENT: Final = {"from": "0.01 mA/cm^2", "to": "1000 mA/cm^2", "points": 101}
+
+_DEFAULTS: Final[Mapping[Cell, Mapping[str, Any]]] = {
+    "liquid": {
+        "pore_radius": {"from": "5 nm", "to": "500 nm", "points": 61, "scale": "log"},
+        "porosity": 0.39,
+        "thickness": "25 um",
+        "concentration": "1 mol/L",
+        "temperature": "25 degC",
+    },
+    "solid": {
+        "charge": {"from": "0.1 mAh/cm^2", "to": "30 mAh/cm^2", "points": 51, "scale": "log"},
+        "pressure": {"from": "0 MPa", "to": "9 MPa", "points": 37},
+        "temperature": "25 degC",
+        "metal_thickness": "500 um",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a map: the values at which it is evaluated.
+
+    Parameters
+    ----------
+    kind : AxisKind
+        What the axis is.
+    values : ndarray
+        Values in the canonical unit, shape (n,), strictly increasing.
+    swept : bool
+        Whether the axis is a dimension of the map. A fixed axis holds one value.
+
+    Raises
+    ------
+    MapError
+        If a value is not finite or outside the legal range, or the values do not increase.
+    """
+
+    kind: AxisKind
+    values: FloatArray
+    swept: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        values = np.array(self.values, dtype=np.float64)
+        values.setflags(write=False)
+        object.__setattr__(self, "values", values)
+        name, kind = self.kind.name, self.kind
+        if values.ndim != 1 or values.size == 0:
+            raise MapError(f"map axis {name!r} has no values: give at least one")
+        if not self.swept and values.size != 1:
+            raise MapError(f"map axis {name!r} is fixed and must hold one value")
+        for value in values:
+            if not kind.lower <= value <= kind.upper:  # also refuses NaN
+                raise MapError(
+                    f"map axis {name!r} has the value {value:g} {kind.unit}, "
+                    f"legal are {kind.range_text}"
+                )
+        if np.any(np.diff(values) <= 0):
+            raise MapError(
+                f"the values of map axis {name!r} must increase, got "
+                f"{', '.join(f'{value:g}' for value in values)} {kind.unit}"
+            )
+
+    @classmethod
+    def parse(cls, kind: AxisKind, entry: object) -> Self:
+        """Read an axis as a job file writes it.
+
+        Parameters
+        ----------
+        kind : AxisKind
+            What the axis is.
+        entry : str, float, list or dict
+            A quantity with its unit (a plain number where the axis has no unit), a list of such,
+            or a range ``{from, to, points, scale}`` of 60 points unless stated, with scale
+            "linear" (default) or "log".
+
+        Returns
+        -------
+        Axis
+            The axis, fixed for a single quantity and swept otherwise.
+
+        Raises
+        ------
+        MapError
+            If the entry is none of these.
+        """
+        if isinstance(entry, Mapping):
+            return cls(kind, _parse_range(kind, entry))
+        if isinstance(entry, Sequence) and not isinstance(entry, str):
+            return cls(kind, np.array([_parse_value(kind, item) for item in entry]))
+        return cls(kind, np.array([_parse_value(kind, entry)]), swept=False)
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How much a condition of the design varies from one built cell to the next.
+
+    Parameters
+    ----------
+    sd : float
+        Standard deviation in the canonical unit of the axis (kelvin for a temperature), or as a
+        fraction of the value.
+    relative : bool
+        Whether `sd` is a fraction of the value.
+    """
+
+    sd: float
+    relative: bool = False
+
+    def apply(self, kind: AxisKind, values: FloatArray, normal: FloatArray) -> FloatArray:
+        """Spread values about their nominal ones.
+
+        Parameters
+        ----------
+        kind : AxisKind
+            What the axis is.
+        values : ndarray
+            Nominal values in the canonical unit.
+        normal : ndarray
+            Standard normal numbers that broadcast against `values`.
+
+        Returns
+        -------
+        ndarray
+            Values of built cells: lognormal or logit-normal about the nominal value as median, or
+            normal for a temperature.
+        """
+        sd = self.sd * np.abs(values) if self.relative else np.full_like(values, self.sd)
+        if kind.spread == "normal":
+            return cast("FloatArray", values + sd * normal)
+        if kind.spread == "logit_normal":
+            logit = np.log(values) - np.log1p(-values)
+            spread = sd / (values * (1.0 - values))
+            return cast("FloatArray", 1.0 / (1.0 + np.exp(-(logit + spread * normal))))
+        ratio = np.divide(sd, values, out=np.zeros_like(sd), where=values > 0)
+        return cast("FloatArray", values * np.exp(np.sqrt(np.log1p(ratio**2)) * normal))
+
+
+@dataclass(frozen=True)
+class Design:
+    """A kind of cell and the conditions over which its safe currents are mapped.
+
+    Parameters
+    ----------
+    cell : {"liquid", "solid"}
+        The kind of cell; the mechanisms of the two are never mixed.
+    axes : mapping of str to Axis
+        The conditions by name. An optional one may be missing: without `charge` a liquid cell is
+        judged in the steady state, without `macmullin_number` the number follows from the porosity.
+    tolerances : mapping of str to Tolerance
+        Variation of conditions between built cells, by the name of the axis.
+    current : Axis, optional
+        Current densities at which the probability of being safe is evaluated.
+    pore_type : {"polymer", "straight"}
+        Kind of pores, for the MacMullin number (liquid only).
+    protocol : {"one_way", "step"}
+        How the current is applied, for the supply factor (solid only).
+
+    Raises
+    ------
+    MapError
+        If an axis is unknown, missing or given a tolerance that is not legal.
+    """
+
+    cell: Cell
+    axes: Mapping[str, Axis]
+    tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
+    current: Axis = field(default_factory=lambda: _default_current())
+    pore_type: PoreType = "polymer"
+    protocol: Protocol = "step"
+
+    def __post_init__(self) -> None:
+        """Check that the axes and tolerances belong to the kind of cell."""
+        _check_choice("cell", self.cell, get_args(Cell))
+        _check_choice("pore_type", self.pore_type, get_args(PoreType))
+        _check_choice("protocol", self.protocol, get_args(Protocol))
+        kinds = AXES[self.cell]
+        for name in self.axes:
+            if name not in kinds:
+                raise MapError(_unknown(self.cell, name, kinds))
+        for name, kind in kinds.items():
+            if name not in self.axes and not kind.optional:
+                raise MapError(f"the {self.cell} design has no {name!r} [{kind.unit}]: give one")
+        for name in self.tolerances:
+            if name not in kinds:
+                raise MapError(_unknown(self.cell, name + _TOLERANCE, kinds))
+            if name not in self.axes:
+                raise MapError(
+                    f"the {self.cell} design gives {name}{_TOLERANCE} but leaves {name} blank: "
+                    f"give {name} too"
+                )
+        # The registry's order, so that the dimensions of a map do not depend on the file's.
+        ordered = {name: self.axes[name] for name in kinds if name in self.axes}
+        object.__setattr__(self, "axes", MappingProxyType(ordered))
+        object.__setattr__(self, "tolerances", MappingProxyType(dict(self.tolerances)))
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Names of the swept axes, in the order of the map's dimensions."""
+        return tuple(name for name, axis in self.axes.items() if axis.swept)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the swept axes."""
+        return tuple(self.axes[name].values.size for name in self.dims)
+
+
+def default_design(cell: Cell, *, salt_concentration: float | None = None) -> Design:
+    """Return the design that is mapped when a job does not say otherwise.
+
+    Parameters
+    ----------
+    cell : {"liquid", "solid"}
+        Liquid: a commercial trilayer separator with its pore radius varied, in the steady state.
+        Solid: capacity against stack pressure for a foil of 500 um.
+    salt_concentration : float, optional
+        Of the campaign's electrolyte [mol/L]; 1 when not given.
+
+    Returns
+    -------
+    Design
+        The design.
+    """
+    return read_design(cell, {}, salt_concentration=salt_concentration)
+
+
+def read_design(
+    cell: str, section: Mapping[str, Any], *, salt_concentration: float | None = None
+) -> Design:
+    """Read a design as a job file writes it; what is not given keeps its default.
+
+    Parameters
+    ----------
+    cell : {"liquid", "solid"}
+        The kind of cell.
+    section : mapping
+        Axes by name (see :meth:`Axis.parse`), tolerances as `<axis>_sd` (a quantity, or a
+        percentage of the value such as "10 %"), `current_density`, `pore_type` and `protocol`.
+        An empty string leaves an optional axis blank.
+    salt_concentration : float, optional
+        Of the campaign's electrolyte [mol/L], the default of the axis `concentration`.
+
+    Returns
+    -------
+    Design
+        The design.
+
+    Raises
+    ------
+    MapError
+        If a key or a value is not legal.
+    """
+    _check_choice("cell", cell, get_args(Cell))
+    kind_of_cell = cast("Cell", cell)
+    kinds = AXES[kind_of_cell]
+    entries = dict(_DEFAULTS[kind_of_cell])
+    if kind_of_cell == "liquid" and salt_concentration is not None:
+        entries["concentration"] = f"{salt_concentration!r} mol/L"
+    choice = "pore_type" if kind_of_cell == "liquid" else "protocol"
+    choices: dict[str, Any] = {}
+    tolerances: dict[str, Tolerance] = {}
+    current = _default_current()
+    for key, entry in section.items():
+        if key == choice:
+            choices[key] = entry
+        elif key == CURRENT.name:
+            current = Axis.parse(CURRENT, entry)
+        elif key in kinds:
+            entries[key] = entry
+        elif (name := key.removesuffix(_TOLERANCE)) != key and name in kinds:
+            tolerances[name] = _parse_tolerance(kinds[name], entry)
+        else:
+            raise MapError(_unknown(kind_of_cell, key, kinds))
+    axes = {}
+    for name, entry in entries.items():
+        if kinds[name].optional and isinstance(entry, str) and not entry.strip():
+            continue
+        axes[name] = Axis.parse(kinds[name], entry)
+    return Design(kind_of_cell, axes, tolerances, current, **choices)
+
+
+def _default_current() -> Axis:
+    return Axis(CURRENT, _parse_range(CURRENT, {**_DEFAULT_CURRENT, "scale": "log"}))
+
+
+def _check_choice(name: str, value: object, legal: Iterable[str]) -> None:
+    legal = tuple(legal)
+    if value not in legal:
+        near = difflib.get_close_matches(str(value), legal, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise MapError(f"{name} of a map is {value!r}, legal are {' and '.join(legal)}{hint}")
+
+
+def _unknown(cell: Cell, key: str, kinds: Mapping[str, AxisKind]) -> str:
+    stem = key.removesuffix(_TOLERANCE)
+    suffix = _TOLERANCE if stem != key else ""
+    choice = "pore_type" if cell == "liquid" else "protocol"
+    legal = [*kinds, CURRENT.name, choice]
+    text = f"a {cell} design has no {key!r}"
+    for other, others in AXES.items():
+        if other != cell and stem in others:
+            return f"{text}: {stem} belongs to {other} cells; legal are {', '.join(legal)}"
+    near = difflib.get_close_matches(stem, kinds if suffix else legal, n=1)
+    hint = f"; did you mean {near[0] + suffix!r}?" if near else ""
+    return f"{text}; legal are {', '.join(legal)}, and <axis>{_TOLERANCE} for a tolerance{hint}"
+
+
+def _parse_value(kind: AxisKind, entry: object, *, unit: str | None = None) -> float:
+    unit = kind.unit if unit is None else unit
+    if isinstance(entry, int | float) and not isinstance(entry, bool):
+        if unit != "1":
+            raise MapError(
+                f"map axis {kind.name!r} has the value {entry!r} without a unit: "
+                f'write it as text with its unit, such as "{entry!r} {unit}"'
+            )
+        return float(entry)
+    if not isinstance(entry, str):
+        raise MapError(
+            f"map axis {kind.name!r} has the value {entry!r}: legal are a quantity such as "
+            f'"{max(kind.lower, 1.0):g} {unit}", a list of them, or '
+            '{from = "...", to = "...", points = 50, scale = "log"}'
+        )
+    try:
+        return float(parse_quantity(entry, to=unit))
+    except AnodebayesError as error:
+        raise MapError(f"map axis {kind.name!r}: {error}") from error
+
+
+def _parse_range(kind: AxisKind, entry: Mapping[str, Any]) -> FloatArray:
+    legal = ("from", "to", "points", "scale")
+    for key in entry:
+        if key not in legal:
+            near = difflib.get_close_matches(str(key), legal, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise MapError(
+                f"the range of map axis {kind.name!r} has no {key!r}; "
+                f"legal are {', '.join(legal)}{hint}"
+            )
+    for key in ("from", "to"):
+        if key not in entry:
+            raise MapError(f"the range of map axis {kind.name!r} lacks {key!r}")
+    start, stop = (_parse_value(kind, entry[key]) for key in ("from", "to"))
+    points, scale = entry.get("points", _DEFAULT_POINTS), entry.get("scale", "linear")
+    if not isinstance(points, int) or isinstance(points, bool) or not 2 <= points <= _MOST_POINTS:
+        raise MapError(
+            f"points of map axis {kind.name!r} is {points!r}, "
+            f"legal are whole numbers from 2 to {_MOST_POINTS}"
+        )
+    _check_choice(f"scale of {kind.name}", scale, ("linear", "log"))
+    if not start < stop:
+        raise MapError(
+            f"the range of map axis {kind.name!r} runs from {start:g} to {stop:g} {kind.unit}: "
+            "from must be below to"
+        )
+    if scale == "log":
+        if start <= 0:
+            raise MapError(
+                f"the range of map axis {kind.name!r} starts at {start:g} {kind.unit}: "
+                'scale = "log" needs a start above 0'
+            )
+        return np.geomspace(start, stop, points)
+    return np.linspace(start, stop, points)
+
+
+def _parse_tolerance(kind: AxisKind, entry: object) -> Tolerance:
+    name = f"{kind.name}{_TOLERANCE}"
+    if isinstance(entry, str) and entry.rstrip().endswith("%"):
+        if kind.spread != "lognormal":
+            raise MapError(f"{name} is {entry!r}: a percentage of a {kind.name} is ambiguous, "
+                           f"write the standard deviation itself")
+        try:
+            sd = float(parse_quantity(entry, to="1"))
+        except AnodebayesError as error:
+            raise MapError(f"{name}: {error}") from error
+        return Tolerance(_check_sd(name, entry, sd, 2.0, "1"), relative=True)
+    if kind.spread == "normal":
+        return Tolerance(_check_sd(name, entry, _parse_value(kind, entry, unit="K"), 50.0, "K"))
+    most = 0.5 if kind.spread == "logit_normal" else kind.upper
+    return Tolerance(_check_sd(name, entry, _parse_value(kind, entry), most, kind.unit))
+
+
+def _check_sd(name: str, entry: object, sd: float, most: float, unit: str) -> float:
+    if not 0.0 <= sd <= most:
+        raise MapError(f"{name} is {entry!r}: legal are 0 to {most:g} {unit}")
+    return sd

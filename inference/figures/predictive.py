@@ -1,0 +1,432 @@
+"""Data against the posterior predictive, table by table."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from data.errors import InputError
+from data.quantities import quantities
+from inference.design import FloatArray
+from inference.figures.style import (
+    BLACK,
+    BLUE,
+    DOUBLE,
+    ORANGE,
+    SINGLE,
+    VERMILION,
+    finish,
+    label,
+    log_axis,
+    new_figure,
+    pretty_number,
+    pretty_unit,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from inference.result import Result
+
+__all__ = ["observed_variables", "predictive_check"]
+
+_BANDS: Final = ((0.05, 0.95, 0.25), (0.25, 0.75, 0.55))
+_ROWS: Final = 40
+_ROW_HEIGHT: Final = 3.6  # mm
+_PROTOCOLS: Final = {"one_way": "one way", "step": "steps"}
+_TOLERANCE: Final = 1e-6
+_BEYOND: Final = 999.0  # the designs hold 1000 where there is no end
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One kind of observation: what it is, and on which scale it lives."""
+
+    title: str
+    axis: str
+    unit: str
+    scale: str = "log"
+
+
+_PANELS: Final = {
+    "penetration": _Panel("Penetration tests", "probability of penetration", "1", "verdict"),
+    "critical_current_cells": _Panel(
+        "Brackets from different cells", "probability of penetration", "1", "verdict"
+    ),
+    "critical_current_one_cell": _Panel(
+        "Brackets from one cell", "critical current density", "mA/cm^2"
+    ),
+    "critical_current_overpotential": _Panel(
+        "Overpotential at penetration", "overpotential", "mV", "linear"
+    ),
+    "kinetics": _Panel("Tafel curves", "current density", "mA/cm^2"),
+    "lsv": _Panel("Limiting-current plateaus", "plateau current", "mA"),
+    "sand": _Panel("Sand's times", "time of depletion", "s"),
+    "dc_polarization_one_way": _Panel("Polarisation one way", "time of transition", "s"),
+    "dc_polarization_step": _Panel(
+        "Polarisation in steps", "current density of failure", "mA/cm^2"
+    ),
+    "creep": _Panel("Creep tests", "stress", "MPa"),
+    "morphology_coverage": _Panel("Coverage of deposits", "covered fraction", "1", "logit"),
+    "morphology_thickness": _Panel("Thickness of deposits", "thickness", "um"),
+    "published": _Panel("Published estimates", "prediction over published value", "1"),
+}
+_TITLES: Final = {
+    "penetration": "Penetration tests",
+    "critical_current": "Critical currents",
+    "kinetics": "Kinetics",
+    "lsv": "Linear sweep voltammetry",
+    "sand": "Sand's times",
+    "dc_polarization": "DC polarisation",
+    "creep": "Creep",
+    "morphology": "Morphology",
+    "published": "Published estimates",
+}
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of one observed variable with their predictive draws, draws last."""
+
+    name: str
+    labels: list[str]
+    observed: FloatArray
+    drawn: FloatArray
+    design: Mapping[str, FloatArray]
+    panel: _Panel
+
+
+def observed_variables(result: "Result", table: str) -> list[str]:
+    """Return the observed variables of a result that belong to one table.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    table : str
+        Name of the table.
+
+    Returns
+    -------
+    list of str
+        The table's own name, or the names of its parts; empty if the table was not fitted.
+    """
+    names = [str(name) for name in result.observed_data.data_vars]
+    return [name for name in names if name == table or name.startswith(f"{table}_")]
+
+
+@styled
+def predictive_check(result: "Result", table: str) -> Figure:
+    """Draw the data of one table against their posterior predictive distribution.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    table : str
+        Name of a fitted table.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Bands of 50 and 90 % of new observations of the same kind, with the data: points, bars
+        for intervals, arrows where only one side is known.
+
+    Raises
+    ------
+    InputError
+        If the table was not fitted.
+    """
+    names = observed_variables(result, table)
+    if not names:
+        raise InputError(f"the result has no data of {table!r}: it was not fitted")
+    parts = [_rows(result, name) for name in names]
+    title = f"{_TITLES.get(table, table)}: data and posterior predictive"
+    tafel = table == "kinetics" and "overpotential" in parts[0].design
+    if tafel:
+        figure = new_figure(SINGLE, 80.0)
+        _tafel(figure.subplots(), parts[0])
+    else:
+        figure = _row_figure(parts)
+    handles, words = _legend(parts)
+    return finish(
+        figure,
+        title,
+        _caption(parts),
+        synthetic=result.synthetic,
+        legend=(handles, words),
+        columns=2,
+    )
+
+
+def _rows(result: "Result", name: str) -> _Rows:
+    observed = result.observed_data[name]
+    drawn = result.posterior_predictive[name]
+    dim = str(observed.dims[0])
+    values = drawn.transpose(dim, "chain", "draw").to_numpy()
+    labels = (
+        [str(text) for text in observed[dim].to_numpy()]
+        if dim in observed.coords
+        else [str(1 + index) for index in range(observed.size)]
+    )
+    fallback = _Panel(
+        str(observed.attrs.get("long_name", name.replace("_", " "))),
+        str(observed.attrs.get("long_name", name.replace("_", " "))),
+        str(observed.attrs.get("units", "1")),
+    )
+    return _Rows(
+        name,
+        labels,
+        observed.to_numpy().astype(float),
+        values.reshape(values.shape[0], -1).astype(float),
+        _design(result.constant_data, name),
+        _PANELS.get(name, fallback),
+    )
+
+
+def _design(constant: xr.Dataset, name: str) -> dict[str, FloatArray]:
+    """Return the named columns of the design of one observed variable."""
+    matrix = constant.get(f"{name}_design")
+    if matrix is None or matrix.ndim != 2 or str(matrix.dims[1]) not in matrix.coords:
+        return {}
+    columns = matrix[str(matrix.dims[1])].to_numpy()
+    return {str(key): matrix.to_numpy()[:, index] for index, key in enumerate(columns)}
+
+
+def _natural(values: FloatArray, scale: str) -> FloatArray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if scale == "log":
+            return np.log(values)
+        return np.log(values) - np.log1p(-values) if scale == "logit" else values
+
+
+def _inverse(values: FloatArray, scale: str) -> FloatArray:
+    if scale == "log":
+        return np.exp(values)
+    return 1.0 / (1.0 + np.exp(-values)) if scale == "logit" else values
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """How the rows are marked: values, ends of intervals, and rows known from one side only."""
+
+    value: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    above: Any
+    below: Any
+
+
+def _marks(rows: _Rows) -> _Marks:
+    scale, design, value = rows.panel.scale, rows.design, rows.observed
+    zero = np.zeros(value.size)
+    x = _natural(value, scale)
+    half = design.get("halfwidth", zero)
+    ceiling, floor = design.get("ceiling", zero + np.inf), design.get("floor", zero - np.inf)
+    above = (ceiling < _BEYOND) & (x >= ceiling - _TOLERANCE)
+    below = (floor > -_BEYOND) & (x <= floor + _TOLERANCE)
+    # Where there is a measurement error instead of an interval, the bar is two of its sd long.
+    half = np.where(half > 0, half, design.get("sd", zero))
+    half = np.where(above | below, 0.0, half)
+    return _Marks(value, _inverse(x - half, scale), _inverse(x + half, scale), above, below)
+
+
+def _row_figure(parts: list[_Rows]) -> Figure:
+    """Lay the rows of every part out in order, in columns of a readable length."""
+    columns = [
+        (part, start, min(start + _ROWS, part.observed.size))
+        for part in parts
+        for start in range(0, part.observed.size, _ROWS)
+    ]
+    longest = max(stop - start for _, start, stop in columns)
+    width = SINGLE if len(columns) == 1 and parts[0].name != "published" else DOUBLE
+    figure = new_figure(width, 40.0 + _ROW_HEIGHT * max(longest, 4))
+    grid = figure.subplots(1, len(columns), squeeze=False)[0]
+    for axes, (part, start, stop) in zip(grid, columns, strict=True):
+        _draw_rows(axes, part, start, stop)
+        if len(parts) > 1:
+            axes.set_title(part.panel.title)
+    return figure
+
+
+def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int) -> None:
+    chosen = slice(start, stop)
+    places = np.arange(stop - start)
+    panel, marks = part.panel, _marks(part)
+    names = part.labels[chosen]
+    # Estimates of different quantities share an axis as ratios.
+    ratio = part.observed[chosen] if part.name == "published" else np.ones(places.size)
+    if part.name == "published":
+        names = [
+            _published_label(text, value)
+            for text, value in zip(names, part.observed[chosen], strict=True)
+        ]
+    axes.set_ylim(places.size - 0.5, -0.5)
+    axes.set_yticks(places, names)
+    axes.tick_params(axis="y", length=0)
+    if panel.scale == "verdict":
+        _draw_verdicts(axes, places, part.observed[chosen], part.drawn[chosen])
+        axes.set_xlabel(label(panel.axis, "1"))
+        return
+    for low, high, alpha in _BANDS:
+        left, right = np.quantile(part.drawn[chosen], [low, high], axis=1) / ratio
+        axes.barh(
+            places, right - left, left=left, height=0.72, color=BLUE, alpha=alpha, linewidth=0
+        )
+    value = marks.value[chosen] / ratio
+    errors = np.stack([value - marks.lower[chosen] / ratio, marks.upper[chosen] / ratio - value])
+    above, below = marks.above[chosen], marks.below[chosen]
+    axes.errorbar(
+        value,
+        places,
+        xerr=np.maximum(errors, 0.0),
+        fmt="none",
+        ecolor=BLACK,
+        elinewidth=0.9,
+        capsize=1.5,
+    )
+    for flags, marker, colour in (
+        (~(above | below), "o", BLACK),
+        (above, ">", VERMILION),
+        (below, "<", VERMILION),
+    ):
+        axes.plot(value[flags], places[flags], marker, color=colour, markersize=3, linestyle="")
+    ends = np.concatenate(
+        [
+            np.quantile(part.drawn[chosen], [0.05, 0.95], axis=1).ravel() / np.tile(ratio, 2),
+            marks.lower[chosen] / ratio,
+            marks.upper[chosen] / ratio,
+        ]
+    )
+    _value_axis(axes, ends, panel.scale)
+    axes.set_xlabel(label(panel.axis, panel.unit))
+    if part.name == "published":
+        axes.axvline(1.0, color=BLACK, linewidth=0.5, zorder=0)
+
+
+def _value_axis(axes: Axes, ends: FloatArray, scale: str) -> None:
+    """Set the limits so that everything shows, on a log scale where the quantity lives on one."""
+    ends = ends[np.isfinite(ends)]
+    if scale == "logit":
+        axes.set_xlim(0.0, 1.0)
+        return
+    if scale == "log" and (ends > 0).all():
+        room = (ends.max() / ends.min()) ** 0.05
+        axes.set_xlim(ends.min() / max(room, 1.05), ends.max() * max(room, 1.05))
+        log_axis(axes, "x", most=5)
+        return
+    room = 0.05 * (ends.max() - ends.min()) or 1.0
+    axes.set_xlim(ends.min() - room, ends.max() + room)
+
+
+def _draw_verdicts(axes: Axes, places: Any, observed: FloatArray, drawn: FloatArray) -> None:
+    failed = observed > 0.5
+    probability = drawn.mean(axis=1)
+    axes.barh(places, probability, height=0.72, color=BLUE, alpha=0.55, linewidth=0)
+    axes.set_xlim(-0.04, 1.04)
+    axes.set_xticks([0.0, 0.25, 0.5, 0.75, 1.0])
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.plot(np.ones(int(failed.sum())), places[failed], "o", color=VERMILION, clip_on=False)
+    axes.plot(
+        np.zeros(int((~failed).sum())),
+        places[~failed],
+        "o",
+        color="white",
+        markeredgecolor=BLACK,
+        markeredgewidth=0.8,
+        clip_on=False,
+    )
+
+
+def _published_label(text: str, value: float) -> str:
+    """Return what was estimated, under which conditions, and the value."""
+    name, *conditions = text.split(", ")
+    if name not in quantities():
+        return text
+    known = quantities()[name]
+    conditions = [_PROTOCOLS.get(word, word) for word in conditions]
+    where = f" ({', '.join(conditions)})" if conditions else ""
+    unit = pretty_unit(known.unit)
+    return f"{known.math}{where} = {pretty_number(value)} {unit}".rstrip()
+
+
+def _tafel(axes: Axes, rows: _Rows) -> None:
+    """Draw current against overpotential, one band for each temperature."""
+    potential = 1e3 * rows.design["overpotential"]
+    temperature = rows.design.get("temperature", np.full(potential.size, 298.15))
+    groups = np.unique(np.round(temperature, 1))
+    colours = [BLUE, ORANGE, VERMILION]
+    for index, level in enumerate(groups):
+        member = np.flatnonzero(np.round(temperature, 1) == level)
+        member = member[np.argsort(potential[member], kind="stable")]
+        colour = colours[index % len(colours)]
+        for low, high, alpha in _BANDS:
+            lower, upper = np.quantile(rows.drawn[member], [low, high], axis=1)
+            axes.fill_between(
+                potential[member], lower, upper, color=colour, alpha=alpha, linewidth=0
+            )
+        axes.plot(potential[member], rows.observed[member], "o", color=BLACK, markersize=2.5)
+        if groups.size > 1:
+            axes.annotate(
+                f"{level - 273.15:.3g} °C",
+                (potential[member[-1]], rows.observed[member[-1]]),
+                xytext=(-4, 6),
+                textcoords="offset points",
+                ha="right",
+                color=colour,
+            )
+    shown = np.concatenate([np.quantile(rows.drawn, [0.05, 0.95], axis=1).ravel(), rows.observed])
+    axes.set_xlim(0.0, 1.04 * float(potential.max()))
+    axes.set_ylim(float(shown.min()) / 1.2, float(shown.max()) * 1.2)
+    log_axis(axes, "y", most=7)
+    axes.set_xlabel(label("overpotential", "mV"))
+    axes.set_ylabel(label(rows.panel.axis, rows.panel.unit))
+
+
+def _legend(parts: list[_Rows]) -> tuple[list[Any], list[str]]:
+    handles: list[Any] = []
+    words = []
+    if any(part.panel.scale != "verdict" for part in parts):
+        for (low, high, alpha), name in zip(_BANDS, ("90 %", "50 %"), strict=True):
+            del low, high
+            handles.append(Patch(facecolor=BLUE, alpha=alpha, linewidth=0))
+            words.append(f"posterior predictive, {name}")
+        handles.append(Line2D([], [], color=BLACK, marker="o", markersize=3, linewidth=0.9))
+        words.append("data, with error or interval")
+        sided = [_marks(part) for part in parts if part.panel.scale != "verdict"]
+        if any((marks.above | marks.below).any() for marks in sided):
+            handles.append(
+                Line2D([], [], color=VERMILION, marker=">", markersize=3, linestyle="")
+            )
+            words.append("data, beyond this value")
+    if any(part.panel.scale == "verdict" for part in parts):
+        handles.append(Patch(facecolor=BLUE, alpha=0.55, linewidth=0))
+        words.append("posterior predictive")
+        handles.append(Line2D([], [], color=VERMILION, marker="o", linestyle=""))
+        words.append("penetrated")
+        handles.append(
+            Line2D([], [], color="white", marker="o", markeredgecolor=BLACK, linestyle="")
+        )
+        words.append("survived")
+    return handles, words
+
+
+def _caption(parts: list[_Rows]) -> str:
+    """Say how often the data lie within the wider band, where that can be counted."""
+    inside, count = 0, 0
+    for part in parts:
+        if part.panel.scale == "verdict":
+            continue
+        marks = _marks(part)
+        plain = ~(marks.above | marks.below)
+        lower, upper = np.quantile(part.drawn, [0.05, 0.95], axis=1)
+        inside += int(((part.observed >= lower) & (part.observed <= upper) & plain).sum())
+        count += int(plain.sum())
+    sentence = "Predictions are of new observations with their scatter and error."
+    return f"{sentence} {inside} of {count} values lie within the 90 % band." if count else sentence

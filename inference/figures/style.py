@@ -1,0 +1,343 @@
+"""What all figures share: print sizes, the style file, words for units, and how they are saved."""
+
+import math
+import re
+import textwrap
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from data.errors import InputError
+
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "DOUBLE",
+    "FORMATS",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "PURPLE",
+    "SINGLE",
+    "SKY",
+    "VERMILION",
+    "finish",
+    "label",
+    "log_axis",
+    "new_figure",
+    "pretty_number",
+    "pretty_unit",
+    "save_figure",
+    "styled",
+]
+
+SINGLE: Final = 89.0
+"""Width of one column of print [mm]."""
+
+DOUBLE: Final = 183.0
+"""Width of two columns of print [mm]."""
+
+FORMATS: Final = ("pdf", "png", "svg")
+"""The formats that figures are saved in."""
+
+# The palette of Okabe and Ito, which colour-blind readers tell apart.
+BLUE: Final = "#0072B2"
+ORANGE: Final = "#E69F00"
+GREEN: Final = "#009E73"
+PURPLE: Final = "#CC79A7"
+SKY: Final = "#56B4E9"
+VERMILION: Final = "#D55E00"
+BLACK: Final = "#000000"
+GREY: Final = "#999999"
+
+_MM_PER_INCH = 25.4
+_POINTS_PER_INCH = 72.0
+_LINE = 9.0  # points, of 7 pt text
+_WIDTH_OF_LETTER = 3.72  # points, mean of 7 pt DejaVu Sans
+_STYLE = Path(__file__).with_name("anodebayes.mplstyle")
+_UNITS = {"um": "µm", "degC": "°C", "ohm": "Ω", "degree": "°", "1": ""}
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _style() -> AbstractContextManager[None]:
+    # Matplotlib's own defaults come first, so a reader's settings do not show.
+    return mpl.rc_context(fname=_STYLE)
+
+
+def styled[**P](function: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Run a function that draws a figure in the project's style, whatever the reader's own is.
+
+    Parameters
+    ----------
+    function : callable
+        Draws and returns a figure.
+
+    Returns
+    -------
+    callable
+        The same, styled.
+    """
+
+    @wraps(function)
+    def in_style(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with _style():
+            return function(*args, **kwargs)
+
+    return in_style
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure that no global state holds.
+
+    Parameters
+    ----------
+    width, height : float
+        Printed size [mm].
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With constrained layout and the Agg canvas.
+    """
+    size = (width / _MM_PER_INCH, height / _MM_PER_INCH)
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def finish(
+    figure: Figure,
+    title: str,
+    caption: str = "",
+    *,
+    synthetic: bool,
+    legend: tuple[Sequence[Artist], Sequence[str]] | None = None,
+    columns: int = 3,
+) -> Figure:
+    """Set title, legend, caption and, loudly, the mark of synthetic data, each in its own room.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure, drawn.
+    title : str
+        What it shows.
+    caption : str, optional
+        Small print below the axes.
+    synthetic : bool
+        Whether the data behind it are generated.
+    legend : tuple, optional
+        Handles and labels of a legend between title and axes.
+    columns : int, optional
+        Columns of the legend.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The same figure.
+    """
+    width, height = (length * _POINTS_PER_INCH for length in figure.get_size_inches())
+    margin = 4.0
+    letters = max(20, int((width - 2 * margin) / _WIDTH_OF_LETTER))
+    # The title is larger and bold, and leaves the mark its corner.
+    mark = "SYNTHETIC DATA" if synthetic else ""
+    head = textwrap.wrap(title, max(20, int(0.78 * letters) - (20 if synthetic else 0)))
+    foot = textwrap.wrap(caption, letters)
+    top = margin + _LINE * 1.2 * len(head) + margin
+    bottom = margin + _LINE * len(foot) if foot else 0.0
+    if legend is not None:
+        handles, labels = legend
+        figure.legend(
+            handles,
+            labels,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 1 - top / height),
+            ncols=columns,
+        ).set_in_layout(False)
+        top += _LINE * 1.35 * math.ceil(len(labels) / columns) + margin
+    figure.text(
+        margin / width,
+        1 - margin / height,
+        "\n".join(head),
+        ha="left",
+        va="top",
+        fontsize=8,
+        fontweight="bold",
+        gid="title",
+    )
+    if mark:
+        figure.text(
+            1 - 2 * margin / width,
+            1 - margin / height,
+            mark,
+            ha="right",
+            va="top",
+            fontsize=8,
+            fontweight="bold",
+            color="white",
+            bbox={"facecolor": VERMILION, "edgecolor": "none", "boxstyle": "square,pad=0.25"},
+            gid="synthetic",
+        )
+    if foot:
+        figure.text(
+            margin / width,
+            margin / height / 2,
+            "\n".join(foot),
+            ha="left",
+            va="bottom",
+            color="#444444",
+            linespacing=1.1,
+            gid="caption",
+        )
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(rect=(0.0, bottom / height, 1.0, 1.0 - (top + bottom) / height))
+    return figure
+
+
+def pretty_unit(unit: str) -> str:
+    """Return a unit as print shows it.
+
+    Parameters
+    ----------
+    unit : str
+        Such as "mA/cm^2".
+
+    Returns
+    -------
+    str
+        Such as "mA cm⁻²"; empty for a number without unit.
+    """
+    numerator, *denominators = unit.split("/")
+    words = [_pretty_factor(word) for word in numerator.split()]
+    for denominator in denominators:
+        words += [_pretty_factor(word, inverse=True) for word in denominator.split()]
+    return " ".join(word for word in words if word)
+
+
+def _pretty_factor(word: str, *, inverse: bool = False) -> str:
+    match = re.fullmatch(r"(.+?)(?:\^(-?\d+))?", word)
+    if match is None:
+        return word
+    base, power = _UNITS.get(match[1], match[1]), int(match[2] or 1)
+    power = -power if inverse else power
+    if not base or power == 1:
+        return base
+    return base + str(power).translate(_SUPERSCRIPT)
+
+
+def label(name: str, unit: str) -> str:
+    """Return the label of an axis.
+
+    Parameters
+    ----------
+    name : str
+        What the axis shows, in words.
+    unit : str
+        Its unit.
+
+    Returns
+    -------
+    str
+        Such as "Pore radius (nm)".
+    """
+    text = name[:1].upper() + name[1:] if name[1:2].islower() or name[1:2] == " " else name
+    shown = pretty_unit(unit)
+    return f"{text} ({shown})" if shown else text
+
+
+def pretty_number(value: float) -> str:
+    """Return a number in at most three digits, with a power of ten where it is far from one.
+
+    Parameters
+    ----------
+    value : float
+        The number.
+
+    Returns
+    -------
+    str
+        Such as "0.16", "108" or "5.2×10⁻⁶".
+    """
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        text = f"{value:.3g}"
+        return f"{float(text):g}" if "e" in text else text
+    mantissa, exponent = f"{value:.1e}".split("e")
+    power = str(int(exponent)).translate(_SUPERSCRIPT)
+    return f"10{power}" if float(mantissa) == 1 else f"{mantissa}×10{power}"
+
+
+def log_axis(axes: Axes, which: Literal["x", "y"], *, most: int = 6) -> None:
+    """Make an axis logarithmic, with plain numbers where they are short.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        The axes, with their limits set.
+    which : {"x", "y"}
+        The axis.
+    most : int, optional
+        Most labels to show.
+    """
+    lower, upper = axes.get_xlim() if which == "x" else axes.get_ylim()
+    axes.set_xscale("log") if which == "x" else axes.set_yscale("log")
+    axes.set_xlim(lower, upper) if which == "x" else axes.set_ylim(lower, upper)
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    ticks = _log_ticks(lower, upper, most)
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: pretty_number(value)))
+    axis.set_minor_locator(LogLocator(subs="all"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _log_ticks(lower: float, upper: float, most: int) -> Sequence[float]:
+    """Return round numbers between the limits: 1-2-5, 1-3, or decades, the densest that fits."""
+    first, last = int(np.floor(np.log10(lower))), int(np.ceil(np.log10(upper)))
+    if upper < 4 * lower:
+        return [float(tick) for tick in MaxNLocator(most).tick_values(lower, upper)]
+    ticks: list[float] = []
+    for steps in ((1, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        ticks = [step * 10.0**power for power in range(first, last + 1) for step in steps]
+        ticks = [tick for tick in ticks if lower * 0.999 <= tick <= upper * 1.001]
+        if len(ticks) <= most:
+            break
+    stride = -(-len(ticks) // most)
+    return ticks[:: max(1, stride)]
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure; the same figure gives the same file.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        The figure.
+    path : Path
+        The file; its suffix is the format, one of `FORMATS`.
+
+    Raises
+    ------
+    InputError
+        If the format is not one of `FORMATS`.
+    """
+    kind = path.suffix.removeprefix(".")
+    if kind not in FORMATS:
+        raise InputError(f"figure format {kind!r} is not legal, legal are {', '.join(FORMATS)}")
+    undated: dict[str, dict[str, Any]] = {
+        "pdf": {"CreationDate": None},
+        "svg": {"Date": None},
+        "png": {},
+    }
+    with _style():
+        figure.savefig(path, format=kind, metadata=undated[kind])

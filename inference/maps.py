@@ -1,0 +1,810 @@
+"""Safe-current maps: which current a cell bears, how sure that is, and what limits it.
+
+Every limit is a current density at which a cell just fails. For the *median* cell it follows from
+the posterior alone. A *new* cell differs from it by a lognormal factor u for each mechanism, by the
+scatter of its separator and by the tolerances of its design; the spread of its critical current is
+the *predictive* one, and its quantile at a stated risk is the safe current. At a fixed charge the
+threshold is the root of ``j = u j_x(Q/j)``, so u stays inside the equation.
+
+Everything is NumPy over the posterior draws, in blocks of bounded size. Noise is drawn once, one
+standard normal number for each draw and each source of scatter, and used at every point: maps are
+smooth and repeat exactly.
+"""
+
+import itertools
+import json
+import math
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+import xarray as xr
+
+from data.errors import MapError
+from data.units import to_si
+from inference.design import AXES, CURRENT, Cell, Design, FloatArray, read_design
+from inference.thresholds import DEFAULT_RISK, PRIOR_DRIVEN_NARROWING
+from models import physics
+
+if TYPE_CHECKING:
+    from inference.result import Result
+
+__all__ = [
+    "COVERS",
+    "DOES_NOT_COVER",
+    "MECHANISMS",
+    "QUANTILES",
+    "Mechanism",
+    "load_maps",
+    "maps_from_job",
+    "safe_current_map",
+    "save_maps",
+]
+
+QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Quantiles of every critical current that a map holds."""
+
+PRESSURE_WITHOUT_DATA: Final = 9.0
+"""Stack pressure [MPa] above which no map is drawn unless a campaign has data there."""
+
+TEMPERATURE_WITHOUT_LAW: Final = 5.0
+"""Distance from 25 degC [K] beyond which kinetics and transport need an activation energy."""
+
+_MACMULLIN_SCATTER: Final = {"polymer": 0.35, "straight": 0.20}
+_ACTIVATION = {
+    "exchange_current_density": "exchange_current_density_activation_energy",
+    "ambipolar_diffusivity": "ambipolar_diffusivity_activation_energy",
+}
+_CURRENT_FACTOR = 10.0  # A/m^2 in one mA/cm^2
+
+COVERS: Final[Mapping[Cell, str]] = {
+    "liquid": (
+        "one laboratory cell in one half-cycle: metal plated through a porous separator in liquid "
+        "electrolyte, until it penetrates the pores or the salt is depleted."
+    ),
+    "solid": (
+        "one laboratory cell in one half-cycle: metal stripped from a ceramic electrolyte, until "
+        "voids form because the metal is not resupplied fast enough."
+    ),
+}
+"""What a map speaks of, by kind of cell."""
+
+DOES_NOT_COVER: Final[Mapping[Cell, str]] = {
+    "liquid": (
+        "larger areas or many cells (the weakest spot decides), many cycles, the largest pores of "
+        "the separator, transport in a porous cathode, growth of the interphase, gas, Coulombic "
+        "efficiency, shorts at the edge, thermal runaway. The mechanisms' cell factors are taken "
+        "as independent, which is cautious; concentration polarisation is left out of the "
+        "penetration current, which is optimistic near the limiting current."
+    ),
+    "solid": (
+        "larger areas or many cells (the weakest spot decides), many cycles, plating and "
+        "dendrites, transport in a porous cathode, growth of the interphase, gas, Coulombic "
+        "efficiency, shorts at the edge, thermal runaway."
+    ),
+}
+"""What a map does not speak of, by kind of cell."""
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What is fixed over a whole map: the metal, the laws and the choices of the design."""
+
+    molar_volume: float
+    kinetics: str
+    creep_current: str
+    design: Design
+
+
+Values = Mapping[str, FloatArray]
+Threshold = Callable[[Values, Values, FloatArray, _Setting], FloatArray]
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """One way in which a cell fails.
+
+    Parameters
+    ----------
+    name : str
+        Name, as in the map.
+    long_name : str
+        What happens, in words.
+    cell_scatter : str
+        Posterior variable that is the scatter of ln u between cells.
+    other_scatter : tuple of str
+        Posterior variables of further scatter of the threshold, multiplied into u.
+    threshold : callable
+        ``threshold(parameters, conditions, u, setting)`` is the threshold current [A/m^2]; all in
+        SI, draws along the last axis.
+    """
+
+    name: str
+    long_name: str
+    cell_scatter: str
+    other_scatter: tuple[str, ...]
+    threshold: Threshold
+
+
+def _penetration(
+    parameters: Values, conditions: Values, cell_factor: FloatArray, setting: _Setting
+) -> FloatArray:
+    """Return the current [A/m^2] at which metal enters the pores."""
+    current = physics.critical_current_density(
+        parameters["wetting_product"],
+        conditions["pore_radius"],
+        conditions["porosity"],
+        _at_temperature(parameters, "exchange_current_density", conditions["temperature"]),
+        parameters["reorganization_energy"],
+        conditions["temperature"],
+        setting.molar_volume,
+        kinetics=setting.kinetics,
+    )
+    return cast("FloatArray", cell_factor * current)
+
+
+def _depletion(
+    parameters: Values,
+    conditions: Values,
+    cell_factor: FloatArray,
+    setting: _Setting,  # noqa: ARG001 - every mechanism is called alike
+) -> FloatArray:
+    """Return the current [A/m^2] at which the salt runs out, in the steady state or at a charge."""
+    diffusivity = _at_temperature(parameters, "ambipolar_diffusivity", conditions["temperature"])
+    transference = parameters["transference_number"]
+    thickness, porosity = conditions["thickness"], conditions["porosity"]
+    macmullin = conditions["macmullin_number"]
+    if "charge" in conditions:
+        current = physics.depletion_current_density_at_charge(
+            conditions["charge"],
+            conditions["concentration"],
+            diffusivity,
+            transference,
+            thickness,
+            porosity,
+            macmullin,
+            cell_factor=cell_factor,
+        )
+        return cast("FloatArray", current)
+    layer = physics.Layer(thickness, porosity, macmullin)
+    limit = physics.limiting_current_density(
+        diffusivity, transference, conditions["concentration"], [layer]
+    )
+    return cast("FloatArray", cell_factor * limit)
+
+
+def _voids(
+    parameters: Values, conditions: Values, cell_factor: FloatArray, setting: _Setting
+) -> FloatArray:
+    """Return the current [A/m^2] at which voids form; 0 where the metal holds less than Q."""
+    temperature, thickness = conditions["temperature"], conditions["metal_thickness"]
+    if setting.creep_current == "norton":
+        creep = physics.creep_fed_current_density_norton(
+            conditions["pressure"],
+            thickness,
+            temperature,
+            parameters["creep_exponent"],
+            parameters["creep_reference_stress"],
+            parameters["creep_activation_energy"],
+            parameters["constraint_factor"],
+            setting.molar_volume,
+        )
+    else:
+        creep = physics.creep_fed_current_density(
+            conditions["pressure"],
+            thickness,
+            temperature,
+            parameters["creep_current_at_9_MPa"],
+            parameters["creep_pressure_exponent"],
+            parameters["creep_activation_energy"],
+        )
+    diffusivity = physics.arrhenius(
+        parameters["self_diffusivity"], parameters["self_diffusion_activation_energy"], temperature
+    )
+    current = physics.void_free_current_density_at_charge(
+        conditions["charge"],
+        diffusivity,
+        setting.molar_volume,
+        supply_factor=parameters["supply_factor"],
+        creep_current_density=creep,
+        cell_factor=cell_factor,
+    )
+    holds = conditions["charge"] <= physics.metal_capacity(thickness, setting.molar_volume)
+    return np.where(holds, current, 0.0)
+
+
+def _at_temperature(parameters: Values, name: str, temperature: FloatArray) -> FloatArray:
+    """Return a parameter at a temperature [K], constant unless it has an activation energy."""
+    energy = parameters.get(_ACTIVATION[name])
+    if energy is None:
+        return parameters[name]
+    return cast("FloatArray", physics.arrhenius(parameters[name], energy, temperature))
+
+
+MECHANISMS: Final[Mapping[Cell, tuple[Mechanism, ...]]] = {
+    "liquid": (
+        Mechanism(
+            "penetration",
+            "metal penetrates the pores of the separator",
+            "penetration_scatter",
+            ("separator_scatter",),
+            _penetration,
+        ),
+        Mechanism(
+            "depletion", "the electrolyte runs out of salt", "sand_scatter", (), _depletion
+        ),
+    ),
+    "solid": (
+        Mechanism(
+            "voids", "voids form under the metal", "dc_polarization_scatter", (), _voids
+        ),
+    ),
+}
+"""The mechanisms that limit each kind of cell; those of different kinds are never mixed."""
+
+_PARAMETERS: Final[Mapping[Cell, tuple[str, ...]]] = {
+    "liquid": (
+        "wetting_product",
+        "reorganization_energy",
+        "exchange_current_density",
+        "ambipolar_diffusivity",
+        "transference_number",
+    ),
+    "solid": (
+        "self_diffusivity",
+        "self_diffusion_activation_energy",
+        "supply_factor",
+        "creep_current_at_9_MPa",
+        "creep_pressure_exponent",
+        "creep_exponent",
+        "creep_reference_stress",
+        "creep_activation_energy",
+    ),
+}
+
+
+def safe_current_map(
+    result: "Result",
+    design: Design | Mapping[str, Any],
+    *,
+    draws: int = 1000,
+    risk: float = DEFAULT_RISK,
+    seed: int | None = None,
+    block_size: int = 500_000,
+) -> xr.Dataset:
+    """Map the current that a cell bears over the conditions of its design.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    design : Design or mapping
+        The design; a mapping is one as in a job file, with the key `cell` ("liquid" or "solid").
+    draws : int, optional
+        Posterior draws to use, chosen at random; all of them if there are fewer.
+    risk : float, optional
+        Probability of failure at which the safe current is stated, in (0, 0.5].
+    seed : int, optional
+        Seed of the choice of draws and of the predictive noise; the seed of the result by default.
+    block_size : int, optional
+        Numbers held at once for each quantity; bounds the memory and does not change the answer.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions are the swept axes of the design, `quantile`, `mechanism` and
+        `current_density`; fixed axes are scalar coordinates. A steady state is a charge of inf.
+        Current densities are per area of the cell [mA/cm^2].
+
+        median_cell_threshold, predictive_threshold (mechanism, quantile, axes)
+            Threshold of each mechanism, of the median cell and of a new cell.
+        median_cell_critical_current_density, predictive_critical_current_density (quantile, axes)
+            The smallest of them in each draw.
+        safe_current_density (axes)
+            Current that a new cell fails at with probability `risk`.
+        probability_safe (current_density, axes)
+            Probability that a new cell bears the current.
+        probability_limiting (mechanism, axes)
+            Probability that the mechanism is the one that fails first.
+        scatter_prior_driven (mechanism)
+            Whether the data hardly narrow a scatter of the mechanism.
+        extrapolation (axes)
+            Whether the point lies outside the range of the data.
+
+    Raises
+    ------
+    MapError
+        If the design is not legal, or asks for conditions that nothing in the fit speaks of.
+    """
+    if not isinstance(design, Design):
+        design = _design_from_mapping(design, result)
+    if not 0.0 < risk <= 0.5:
+        raise MapError(f"risk is {risk!r}, legal are numbers above 0 up to 0.5, such as 0.05")
+    if draws < 2:
+        raise MapError(f"draws is {draws!r}, legal are whole numbers from 2")
+    _refuse_uncovered(design, result)
+    seed = int(result.attrs["seed"]) if seed is None else seed
+    mechanisms = MECHANISMS[design.cell]
+    parameters = _posterior_draws(result, design, draws, seed)
+    count = next(iter(parameters.values())).shape[-1]
+    setting = _Setting(
+        physics.MOLAR_VOLUME[result.metal],
+        result.kinetics,
+        _creep_current(result),
+        design,
+    )
+    noise = _Noise(seed, count)
+    factors = {
+        mechanism.name: np.exp(
+            sum(
+                parameters[name] * noise(name)
+                for name in (mechanism.cell_scatter, *mechanism.other_scatter)
+            )
+        )
+        for mechanism in mechanisms
+    }
+    unit_factor = np.ones(count)
+    currents = design.current.values * _CURRENT_FACTOR
+    shape = design.shape
+    names = [mechanism.name for mechanism in mechanisms]
+    levels = np.array(QUANTILES)
+    of_median = np.empty((len(names), levels.size, *shape))
+    of_new = np.empty_like(of_median)
+    median_limit = np.empty((levels.size, *shape))
+    new_limit = np.empty_like(median_limit)
+    safe = np.empty(shape)
+    probability_safe = np.empty((currents.size, *shape))
+    limiting = np.empty((len(names), *shape))
+    for block in _blocks(shape, max(1, block_size // count)):
+        block_shape = tuple(part.stop - part.start for part in block)
+        thresholds = []
+        for conditions, factor in (
+            (_conditions(design, block, None), {name: unit_factor for name in names}),
+            (_conditions(design, block, noise), factors),
+        ):
+            values = np.empty((len(names), *block_shape, count))
+            for index, mechanism in enumerate(mechanisms):
+                values[index] = mechanism.threshold(
+                    parameters, conditions, factor[mechanism.name], setting
+                )
+            thresholds.append(values)
+        median_cell, new_cell = thresholds
+        limiting[:, *block] = _shares(new_cell)
+        lowest = np.sort(new_cell.min(axis=0), axis=-1)
+        new_limit[:, *block] = _quantiles(lowest, levels)
+        safe[block] = _quantiles(lowest, np.array([risk]))[0]
+        probability_safe[:, *block] = _exceedance(lowest, currents)
+        median_limit[:, *block] = _quantiles(np.sort(median_cell.min(axis=0), axis=-1), levels)
+        of_median[:, :, *block] = np.swapaxes(
+            _quantiles(np.sort(median_cell, axis=-1), levels), 0, 1
+        )
+        of_new[:, :, *block] = np.swapaxes(_quantiles(np.sort(new_cell, axis=-1), levels), 0, 1)
+
+    dims = design.dims
+    current = {"units": CURRENT.unit}
+    dataset = xr.Dataset(
+        {
+            "median_cell_threshold": (
+                ("mechanism", "quantile", *dims),
+                of_median / _CURRENT_FACTOR,
+                current | {"long_name": "threshold current density of the median cell"},
+            ),
+            "predictive_threshold": (
+                ("mechanism", "quantile", *dims),
+                of_new / _CURRENT_FACTOR,
+                current | {"long_name": "threshold current density of a new cell"},
+            ),
+            "median_cell_critical_current_density": (
+                ("quantile", *dims),
+                median_limit / _CURRENT_FACTOR,
+                current | {"long_name": "critical current density of the median cell"},
+            ),
+            "predictive_critical_current_density": (
+                ("quantile", *dims),
+                new_limit / _CURRENT_FACTOR,
+                current | {"long_name": "critical current density of a new cell"},
+            ),
+            "safe_current_density": (
+                dims,
+                safe / _CURRENT_FACTOR,
+                current
+                | {
+                    "long_name": f"current density that a new cell fails at with probability {risk:g}",
+                    "risk": risk,
+                },
+            ),
+            "probability_safe": (
+                ("current_density", *dims),
+                probability_safe,
+                {"units": "1", "long_name": "probability that a new cell bears the current density"},
+            ),
+            "probability_limiting": (
+                ("mechanism", *dims),
+                limiting,
+                {"units": "1", "long_name": "probability that the mechanism limits a new cell"},
+            ),
+            "scatter_prior_driven": (
+                ("mechanism",),
+                _scatter_prior_driven(result, mechanisms),
+                {
+                    "units": "1",
+                    "long_name": "whether the scatter between cells comes from its prior",
+                    "comment": "true where the 90 % interval of a scatter is less than "
+                    f"{PRIOR_DRIVEN_NARROWING:g} times narrower than that of its prior",
+                },
+            ),
+            "extrapolation": (
+                dims,
+                _extrapolation(design, result),
+                {
+                    "units": "1",
+                    "long_name": "whether the conditions lie outside the range of the data",
+                },
+            ),
+        },
+        coords=_coordinates(design, mechanisms),
+        attrs=_attributes(result, design, risk, seed, count),
+    )
+    return dataset
+
+
+def maps_from_job(
+    result: "Result",
+    axes: Mapping[str, Mapping[str, Any]],
+    *,
+    draws: int = 1000,
+    risk: float = DEFAULT_RISK,
+    seed: int | None = None,
+) -> dict[str, xr.Dataset]:
+    """Draw the maps that a job asks for, the two kinds of cell apart.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    axes : mapping
+        The section `map.axes` of the job: designs by kind of cell. When it is empty, the default
+        design of every kind of cell that the campaign has data of.
+    draws, risk, seed
+        As in :func:`safe_current_map`.
+
+    Returns
+    -------
+    dict of str to xarray.Dataset
+        Maps by kind of cell.
+
+    Raises
+    ------
+    MapError
+        If a design is not legal.
+    """
+    sections = dict(axes) or {cell: {} for cell in AXES if result.data_ranges.get(cell)}
+    return {
+        cell: safe_current_map(
+            result, {**section, "cell": cell}, draws=draws, risk=risk, seed=seed
+        )
+        for cell, section in sections.items()
+    }
+
+
+def save_maps(maps: Mapping[str, xr.Dataset], path: Path | str) -> None:
+    """Write maps into one NetCDF file, a group for each kind of cell.
+
+    Parameters
+    ----------
+    maps : mapping of str to xarray.Dataset
+        Maps by kind of cell.
+    path : Path or str
+        The file.
+    """
+    tree = xr.DataTree.from_dict(dict(maps))
+    tree.attrs["title"] = "Safe-current maps"
+    tree.to_netcdf(Path(path), engine="h5netcdf")
+
+
+def load_maps(path: Path | str) -> dict[str, xr.Dataset]:
+    """Read maps that :func:`save_maps` wrote.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+
+    Returns
+    -------
+    dict of str to xarray.Dataset
+        Maps by kind of cell, in memory.
+
+    Raises
+    ------
+    MapError
+        If the file does not exist or holds no maps.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MapError(f"no maps at {path}: draw them with `anodebayes map` first")
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as tree:
+            maps = {
+                name: group.load().to_dataset()
+                for name, group in tree.children.items()
+                if name in AXES
+            }
+    except (OSError, ValueError) as error:
+        raise MapError(f"{path} cannot be read as maps ({error}): draw them again") from error
+    if not maps:
+        raise MapError(f"{path} holds no maps of {' or '.join(AXES)} cells: draw them again")
+    return maps
+
+
+def _design_from_mapping(section: Mapping[str, Any], result: "Result") -> Design:
+    entries = dict(section)
+    if "cell" not in entries:
+        raise MapError('a design needs its kind of cell: give "cell", liquid or solid')
+    cell = str(entries.pop("cell"))
+    return read_design(cell, entries, salt_concentration=result.salt_concentration)
+
+
+def _refuse_uncovered(design: Design, result: "Result") -> None:
+    """Refuse conditions about which neither data nor priors of the fit say anything."""
+    temperatures = design.axes["temperature"].values
+    if design.cell == "liquid":
+        far = temperatures[np.abs(temperatures - 25.0) > TEMPERATURE_WITHOUT_LAW]
+        missing = [name for name in _ACTIVATION.values() if name not in result.posterior]
+        if far.size and missing:
+            raise MapError(
+                f"map axis 'temperature' has the value {far[0]:g} degC, more than "
+                f"{TEMPERATURE_WITHOUT_LAW:g} K from 25 degC, where kinetics and transport follow "
+                f"no law of temperature: give the job a prior for {' and '.join(missing)}, "
+                "or stay within 20 to 30 degC"
+            )
+        return
+    measured = result.data_ranges.get("solid", {}).get("pressure", [0.0, 0.0])
+    most = max(PRESSURE_WITHOUT_DATA, measured[1])
+    pressures = design.axes["pressure"].values
+    if pressures[-1] > most:
+        raise MapError(
+            f"map axis 'pressure' reaches {pressures[-1]:g} MPa, but nothing is known above "
+            f"{most:g} MPa: lower it, or add polarisations at that pressure to the campaign"
+        )
+
+
+class _Noise:
+    """The table of standard normal numbers: one for each draw and each source of scatter.
+
+    Each source has its own stream, so that a new source leaves the others as they were.
+    """
+
+    def __init__(self, seed: int, count: int) -> None:
+        self._seed = seed
+        self._count = count
+        self._table: dict[str, FloatArray] = {}
+
+    def __call__(self, source: str) -> FloatArray:
+        """Return the numbers of one source, shape (draw,)."""
+        if source not in self._table:
+            self._table[source] = _generator(self._seed, source).standard_normal(self._count)
+        return self._table[source]
+
+
+def _generator(seed: int, purpose: str) -> np.random.Generator:
+    return np.random.default_rng([seed, zlib.crc32(purpose.encode())])
+
+
+def _posterior_draws(result: "Result", design: Design, draws: int, seed: int) -> Values:
+    """Return the parameters that the design needs, in SI, shape (draw,)."""
+    posterior = result.posterior
+    names = list(_PARAMETERS[design.cell])
+    for mechanism in MECHANISMS[design.cell]:
+        names += [mechanism.cell_scatter, *mechanism.other_scatter]
+    if design.cell == "liquid":
+        names += [name for name in _ACTIVATION.values() if name in posterior]
+    elif _creep_current(result) == "norton":
+        names.append("constraint_factor")
+    chains, length = posterior.sizes["chain"], posterior.sizes["draw"]
+    chosen = np.arange(chains * length)
+    if draws < chosen.size:
+        chosen = _generator(seed, "draws").choice(chosen.size, draws, replace=False, shuffle=False)
+        chosen.sort()
+    values = {}
+    for name in names:
+        variable = posterior[name]
+        if "protocol" in variable.dims:
+            variable = variable.sel(protocol=design.protocol)
+        flat = variable.transpose("chain", "draw").to_numpy().reshape(-1)[chosen]
+        unit = str(variable.attrs["units"])
+        # The physics takes reorganization energies in eV, as the field does.
+        values[name] = flat if unit == "eV" else to_si(flat, unit)
+    return values
+
+
+def _creep_current(result: "Result") -> str:
+    options = json.loads(str(result.attrs.get("options", "{}")))
+    return str(options.get("dc_polarization", {}).get("creep_current", "empirical"))
+
+
+def _conditions(design: Design, block: tuple[slice, ...], noise: _Noise | None) -> Values:
+    """Return the conditions of a block in SI, draws along the last axis.
+
+    Without `noise` these are the nominal ones, of length 1 along the draws. With it every draw is
+    another built cell, within the tolerances of the design.
+    """
+    dims = design.dims
+    lab: dict[str, FloatArray] = {}
+    for name, axis in design.axes.items():
+        if axis.swept:
+            position = dims.index(name)
+            values = axis.values[block[position]]
+            values = values.reshape([-1 if dim == name else 1 for dim in dims] + [1])
+        else:
+            values = axis.values
+        if noise is not None and name in design.tolerances:
+            normal = noise(f"{name} of the design")
+            values = design.tolerances[name].apply(AXES[design.cell][name], values, normal)
+        lab[name] = values
+    conditions = {
+        name: to_si(values, AXES[design.cell][name].unit) for name, values in lab.items()
+    }
+    if design.cell == "liquid" and "macmullin_number" not in conditions:
+        macmullin = physics.macmullin_number_from_porosity(
+            conditions["porosity"], design.pore_type
+        )
+        if noise is not None:
+            scatter = _MACMULLIN_SCATTER[design.pore_type]
+            macmullin = macmullin * np.exp(scatter * noise("macmullin_number of the design"))
+        conditions["macmullin_number"] = macmullin
+    return conditions
+
+
+def _blocks(shape: tuple[int, ...], points: int) -> Iterator[tuple[slice, ...]]:
+    """Cut a grid into blocks of at most `points` points."""
+    sizes = list(shape)
+    while math.prod(sizes) > points:
+        longest = max(range(len(sizes)), key=lambda index: sizes[index])
+        sizes[longest] = (sizes[longest] + 1) // 2
+    parts = [
+        [slice(start, min(start + size, length)) for start in range(0, length, size)]
+        for length, size in zip(shape, sizes, strict=True)
+    ]
+    yield from itertools.product(*parts)
+
+
+def _quantiles(ordered: FloatArray, levels: FloatArray) -> FloatArray:
+    """Return quantiles along the sorted last axis, in front, by linear interpolation."""
+    positions = levels * (ordered.shape[-1] - 1)
+    below = np.floor(positions).astype(np.intp)
+    above = np.minimum(below + 1, ordered.shape[-1] - 1)
+    weight = positions - below
+    values = ordered[..., below] * (1.0 - weight) + ordered[..., above] * weight
+    return np.moveaxis(values, -1, 0)
+
+
+def _exceedance(ordered: FloatArray, currents: FloatArray) -> FloatArray:
+    """Return the share of thresholds above each current, currents in front."""
+    count = ordered.shape[-1]
+    rows = ordered.reshape(-1, count)
+    failed = np.array([np.searchsorted(row, currents, side="right") for row in rows])
+    share = 1.0 - failed / count
+    return np.moveaxis(share.reshape(*ordered.shape[:-1], currents.size), -1, 0)
+
+
+def _shares(thresholds: FloatArray) -> FloatArray:
+    """Return the share of draws in which each mechanism is the lowest, mechanisms in front."""
+    lowest = thresholds.argmin(axis=0)
+    return np.stack([(lowest == index).mean(axis=-1) for index in range(thresholds.shape[0])])
+
+
+def _scatter_prior_driven(result: "Result", mechanisms: tuple[Mechanism, ...]) -> Any:
+    narrowing = result.summary()["narrowing"]
+    return np.array(
+        [
+            any(
+                not float(narrowing[name]) >= PRIOR_DRIVEN_NARROWING
+                for name in (mechanism.cell_scatter, *mechanism.other_scatter)
+            )
+            for mechanism in mechanisms
+        ]
+    )
+
+
+def _extrapolation(design: Design, result: "Result") -> Any:
+    """Return where a condition lies outside the range of the data, shape of the grid."""
+    ranges = result.data_ranges.get(design.cell, {})
+    outside = np.zeros(design.shape, dtype=bool)
+    for name, axis in design.axes.items():
+        if name in ranges:
+            lower, upper = ranges[name]
+            margin = TEMPERATURE_WITHOUT_LAW if name == "temperature" else 1e-9 * abs(upper)
+            beyond = (axis.values < lower - margin) | (axis.values > upper + margin)
+        else:
+            beyond = np.ones(axis.values.size, dtype=bool)
+        if axis.swept:
+            beyond = beyond.reshape([-1 if dim == name else 1 for dim in design.dims])
+        outside |= beyond
+    return outside
+
+
+def _coordinates(design: Design, mechanisms: tuple[Mechanism, ...]) -> dict[str, Any]:
+    coordinates: dict[str, Any] = {}
+    for name, axis in design.axes.items():
+        attrs: dict[str, Any] = {"units": axis.kind.unit, "long_name": axis.kind.long_name}
+        if name in design.tolerances:
+            tolerance = design.tolerances[name]
+            attrs["tolerance"] = tolerance.sd
+            attrs["tolerance_units"] = (
+                "1"
+                if tolerance.relative
+                else ("K" if axis.kind.spread == "normal" else axis.kind.unit)
+            )
+        coordinates[name] = (
+            (name, axis.values, attrs) if axis.swept else ((), axis.values[0], attrs)
+        )
+    if design.cell == "liquid":
+        kinds = AXES["liquid"]
+        if "charge" not in design.axes:
+            attrs = {"units": kinds["charge"].unit, "long_name": kinds["charge"].long_name}
+            coordinates["charge"] = ((), math.inf, attrs | {"comment": "steady state"})
+        if "macmullin_number" not in design.axes:
+            porosity = design.axes["porosity"]
+            values = physics.macmullin_number_from_porosity(porosity.values, design.pore_type)
+            attrs = {
+                "units": "1",
+                "long_name": kinds["macmullin_number"].long_name,
+                "comment": f"from the porosity, {design.pore_type} pores; a new separator scatters "
+                f"by {_MACMULLIN_SCATTER[design.pore_type]:g} in its logarithm",
+            }
+            coordinates["macmullin_number"] = (
+                ("porosity", values, attrs) if porosity.swept else ((), values[0], attrs)
+            )
+    coordinates["mechanism"] = (
+        "mechanism",
+        [mechanism.name for mechanism in mechanisms],
+        {
+            "long_name": "mechanism of failure",
+            "comment": "; ".join(f"{item.name}: {item.long_name}" for item in mechanisms),
+        },
+    )
+    coordinates["quantile"] = (
+        "quantile",
+        list(QUANTILES),
+        {"units": "1", "long_name": "quantile over posterior draws"},
+    )
+    coordinates["current_density"] = (
+        "current_density",
+        design.current.values,
+        {"units": CURRENT.unit, "long_name": CURRENT.long_name},
+    )
+    return coordinates
+
+
+def _attributes(
+    result: "Result", design: Design, risk: float, seed: int, count: int
+) -> dict[str, Any]:
+    cell = design.cell
+    process = "charging" if cell == "liquid" else "stripping"
+    kind = str(result.attrs["campaign_kind"])
+    title = f"Safe-current map of a {cell} cell, {process}"
+    attrs: dict[str, Any] = {
+        "title": f"{title} (SYNTHETIC DATA)" if result.synthetic else title,
+        "cell": cell,
+        "data_kind": kind,
+        "covers": COVERS[cell],
+        "does_not_cover": DOES_NOT_COVER[cell],
+        "risk": risk,
+        "seed": seed,
+        "draws": count,
+        "data_ranges": json.dumps(result.data_ranges.get(cell, {})),
+        "kinetics": result.kinetics,
+    }
+    if cell == "liquid":
+        attrs["pore_type"] = design.pore_type
+    else:
+        attrs["protocol"] = design.protocol
+        attrs["creep_current"] = _creep_current(result)
+    for name in ("name", "campaign", "metal", "resolved_hash", "data_hash", "prior_hash"):
+        if name in result.attrs:
+            attrs[name] = result.attrs[name]
+    return attrs

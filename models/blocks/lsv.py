@@ -1,0 +1,74 @@
+"""Linear sweep voltammetry: plateaus scatter lognormally about the limiting current."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from models.context import Context
+from models.latents import known_with_error
+from models.likelihoods import observed_value
+from models.observations import measured, recorded, si, unit
+from models.physics import Layer, limiting_current_density
+
+__all__ = ["SOURCES", "likelihood", "record"]
+
+SOURCES = ("ma2022",)
+
+
+def likelihood(table: xr.Dataset, context: Context) -> None:
+    """Register ``lsv``: plateau currents [mA].
+
+    The stack lies between the electrodes with its reservoir, if any, at the depleting or at the
+    supplying one. A second plateau is the same limiting current density on its own, larger area.
+    Only ``D/(1 - t+)`` enters.
+    """
+    observed, design = measured(table, "plateau_current")
+    reservoir = np.nan_to_num(si(table, "reservoir_thickness"))
+    depleting = table["reservoir_side"].values == "depleting"
+    area, area_sd = (np.asarray(table[name].values, dtype=float) for name in ("area", "area_sd"))
+    data, rows = context.pack(
+        "lsv",
+        observed,
+        separator=context.separators.index(table["separator"].values),
+        layers=np.asarray(table["layers"].values, dtype=float),
+        before=np.where(depleting, reservoir, 0.0),
+        behind=np.where(depleting, 0.0, reservoir),
+        concentration=si(table, "concentration"),
+        temperature=si(table, "temperature"),
+        log_area=np.log(area),
+        **design.columns,
+    )
+    index = rows["separator"].astype("int64")
+    name = "diffusivity_over_anion_transference"
+    limit = limiting_current_density(
+        context.at_temperature(name, table, rows["temperature"]),
+        0.0,  # the division by 1 - t+ is in the parameter
+        rows["concentration"],
+        [
+            Layer(rows["before"]),
+            Layer(
+                rows["layers"] * context.separators.si("thickness")[index],
+                context.separators["porosity"][index],
+                context.separators["macmullin_number"][index],
+            ),
+            Layer(rows["behind"]),
+        ],
+    )
+    sigma = np.sqrt(np.log1p((area_sd / area) ** 2))
+    true_area = known_with_error("lsv_area", rows["log_area"], sigma, "lsv_row")
+    factor = unit(table, "area") / unit(table, "plateau_current")
+    observed_value(
+        "lsv",
+        observed=data,
+        location=np.log(limit * true_area * factor),
+        scatter=context.parameters["lsv_scatter"],
+        rows=rows,
+        design=design,
+    )
+
+
+def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
+    """Return the table with drawn plateau currents."""
+    return recorded(table, "plateau_current", drawn["lsv"])

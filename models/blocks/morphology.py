@@ -1,0 +1,93 @@
+"""Imaged deposits: coverage and thickness of metal that spreads under pressure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from models.context import Context, pressure
+from models.likelihoods import observed_value
+from models.observations import labels, measured, recorded, si, unit
+from models.physics import coverage_under_pressure, deposit_thickness
+
+__all__ = ["SOURCES", "likelihood", "record"]
+
+SOURCES = ("jiao", "wang2020")
+
+_SCALES = {"coverage": "logit", "thickness": "log"}
+
+
+def _seen(table: xr.Dataset, column: str) -> Any:
+    return np.flatnonzero(np.isfinite(np.asarray(table[column].values, dtype=float)))
+
+
+def likelihood(table: xr.Dataset, context: Context) -> None:
+    """Register ``morphology_coverage`` [1] and ``morphology_thickness`` [um], where imaged.
+
+    Islands of fixed volume creep under the pressure for as long as they exist, plating and rest.
+    """
+    parameters = context.parameters
+    stress = pressure(table, "morphology_pressure", si(table, "pressure"))
+    for column, scale in _SCALES.items():
+        at = _seen(table, column)
+        if not at.size:
+            continue
+        part = table.isel(morphology=at)
+        name = f"morphology_{column}"
+        observed, design = measured(part, column, scale=scale)  # type: ignore[arg-type]
+        plating = si(part, "plating_time")
+        data, rows = context.pack(
+            name,
+            observed,
+            temperature=si(part, "temperature"),
+            time=plating + np.nan_to_num(si(part, "rest_time")),
+            charge=si(part, "current_density") * plating,
+            **design.columns,
+        )
+        coverage = coverage_under_pressure(
+            rows["time"],
+            stress[at],
+            rows["temperature"],
+            parameters["initial_coverage"],
+            parameters["creep_exponent"],
+            parameters.si("creep_reference_stress"),
+            parameters.si("creep_activation_energy"),
+            parameters["film_constraint_factor"],
+        )
+        if column == "coverage":
+            location = np.log(coverage) - np.log1p(-coverage)
+        else:
+            density = parameters["apparent_density"]
+            thickness = deposit_thickness(rows["charge"], coverage, density, context.molar_volume)
+            location = np.log(thickness / unit(part, column))
+        observed_value(
+            name,
+            observed=data,
+            location=location,
+            scatter=parameters[f"{column}_scatter"],
+            rows=rows,
+            design=design,
+            scale=scale,  # type: ignore[arg-type]
+        )
+
+
+def dims(table: xr.Dataset) -> dict[str, list[str]]:
+    """Return the labels of the rows of each observed variable."""
+    return {
+        f"morphology_{column}": labels(table.isel(morphology=_seen(table, column)))
+        for column in _SCALES
+    }
+
+
+def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
+    """Return the table with drawn coverages and thicknesses."""
+    result = table.copy(deep=True)
+    for column, scale in _SCALES.items():
+        at = _seen(table, column)
+        if at.size:
+            part = table.isel(morphology=at)
+            written = recorded(part, column, drawn[f"morphology_{column}"], scale=scale)  # type: ignore[arg-type]
+            for name in (column, f"{column}_sd"):
+                result[name].values[at] = written[name].values
+    return result

@@ -1,0 +1,66 @@
+"""Sand's time: the clock of electrolyte depletion under a constant current."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from models.context import Context
+from models.likelihoods import Threshold, observed_clock
+from models.observations import measured, recorded, si
+from models.physics import depletion_current_density, depletion_log_slope, depletion_time
+from models.physics.backend import where
+
+__all__ = ["SOURCES", "likelihood", "record"]
+
+SOURCES = ("ma2022", "lu2022")
+
+_DEPLETION = Threshold(depletion_current_density, depletion_log_slope, depletion_time)
+
+
+def likelihood(table: xr.Dataset, context: Context) -> None:
+    """Register ``sand``: the time of depletion [s], or the planned end where none came."""
+    observed, design = measured(table, "sand_time", end="stop_time")
+    free = table["separator"].values == ""
+    inside = not free.all()
+    names = table["separator"].values
+    data, rows = context.pack(
+        "sand",
+        observed,
+        separator=context.separators.index(names) if inside else np.zeros(names.size),
+        free=free.astype(float),
+        distance=si(table, "electrode_distance"),
+        concentration=si(table, "concentration"),
+        temperature=si(table, "temperature"),
+        log_current=np.log(si(table, "current_density")),
+        **design.columns,
+    )
+    porosity: Any = 1.0
+    macmullin: Any = 1.0
+    if inside:
+        index = rows["separator"].astype("int64")
+        porosity = where(rows["free"] > 0.5, 1.0, context.separators["porosity"][index])
+        macmullin = where(rows["free"] > 0.5, 1.0, context.separators["macmullin_number"][index])
+    observed_clock(
+        "sand",
+        observed=data,
+        threshold=_DEPLETION,
+        parameters=[
+            rows["concentration"],
+            context.at_temperature("ambipolar_diffusivity", table, rows["temperature"]),
+            context.parameters["transference_number"],
+            rows["distance"],
+            porosity,
+            macmullin,
+        ],
+        log_current=rows["log_current"],
+        scatter=context.parameters["sand_scatter"],
+        rows=rows,
+        design=design,
+    )
+
+
+def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
+    """Return the table with drawn times; blank where no event came by the planned end."""
+    return recorded(table, "sand_time", drawn["sand"], end="stop_time")

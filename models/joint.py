@@ -1,0 +1,195 @@
+"""The joint model: every table of a campaign one likelihood block, all blocks on shared parameters."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from data.errors import ModelError, PriorError
+from data.schema import nearest
+from models.blocks import block, block_names
+from models.options import ModelOptions
+from models.priors import PriorSet, resolve_priors
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+    from data.campaign import Campaign
+
+__all__ = ["block_options", "blocks_to_fit", "build_model", "observed_labels", "priors_of"]
+
+
+def blocks_to_fit(campaign: "Campaign", options: ModelOptions) -> tuple[str, ...]:
+    """Return the names of the tables that a job fits.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The data.
+    options : ModelOptions
+        Its ``blocks`` choose; all tables with a likelihood by default.
+
+    Returns
+    -------
+    tuple of str
+        In alphabetical order.
+
+    Raises
+    ------
+    ModelError
+        If a chosen block does not exist or the campaign lacks its table, or nothing is left.
+    """
+    present = [name for name in block_names() if name in campaign.tables]
+    if options.blocks is None:
+        chosen = present
+    else:
+        for name in options.blocks:
+            if name not in block_names():
+                raise ModelError(
+                    f"model.blocks: there is no block {name!r}{nearest(name, block_names())}; "
+                    f"legal are {', '.join(block_names())}"
+                )
+            if name not in present:
+                raise ModelError(
+                    f"model.blocks: the campaign {campaign.metadata.name!r} has no {name}.csv; "
+                    f"it has {', '.join(present) or 'no table with a likelihood'}"
+                )
+        chosen = sorted(set(options.blocks))
+    if not chosen:
+        raise ModelError(
+            f"the campaign {campaign.metadata.name!r} has no table to fit; "
+            f"one of these is needed: {', '.join(f'{name}.csv' for name in block_names())}"
+        )
+    return tuple(chosen)
+
+
+def block_options(options: ModelOptions) -> dict[str, BaseModel]:
+    """Return the validated options of every block that has any.
+
+    Raises
+    ------
+    ModelError
+        If a block takes no options, an option does not exist or its value is not legal.
+    """
+    found: dict[str, BaseModel] = {}
+    for name in block_names():
+        if hasattr(block(name), "Options"):
+            try:
+                found[name] = block(name).Options(**options.options.get(name, {}))
+            except ValidationError as error:
+                first = error.errors()[0]
+                key = ".".join(str(part) for part in first["loc"])
+                fields = block(name).Options.model_fields
+                raise ModelError(
+                    f"model.options.{name}.{key} = {first['input']!r}: {first['msg'].lower()}; "
+                    f"legal options are {', '.join(fields)}{nearest(key, fields)}"
+                ) from error
+    for name in options.options:
+        if name not in found:
+            raise ModelError(
+                f"model.options.{name}: this block takes no options; those that do are "
+                f"{', '.join(found)}{nearest(name, found)}"
+            )
+    return found
+
+
+def priors_of(campaign: "Campaign", options: ModelOptions) -> PriorSet:
+    """Return the priors of a job, having checked that no source enters twice.
+
+    Raises
+    ------
+    PriorError
+        If a prior is not legal, or cites a source of which a row is fitted.
+    """
+    priors = resolve_priors(campaign.metadata.metal, options.priors)
+    fitted = campaign.fitted_sources(blocks_to_fit(campaign, options))
+    for source, names in priors.sources.items():
+        if source in fitted:
+            raise PriorError(
+                f"the prior of {', '.join(names)} cites {source!r}, and so do fitted rows of "
+                f"{', '.join(f'{table}.csv' for table in fitted[source])}: a source enters once. "
+                "Give the prior another source, or leave the rows out with `exclude`"
+            )
+    return priors
+
+
+def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "pm.Model":
+    """Compose the joint model of a campaign.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The data; each of its tables with a likelihood becomes one block.
+    options : ModelOptions, optional
+        Kinetics law, choice of blocks, options of blocks, priors.
+
+    Returns
+    -------
+    pymc.Model
+        With every parameter in the units of `data.quantities`, observations in those of the
+        tables. ``model.informed_by`` names the tables that inform each parameter.
+
+    Raises
+    ------
+    ModelError, PriorError
+        If campaign, options and priors do not fit together.
+    """
+    import pymc as pm
+
+    from models.context import Context
+    from models.latents import PROTOCOLS, Parameters
+    from models.separators import Separators
+
+    options = options or ModelOptions()
+    chosen = blocks_to_fit(campaign, options)
+    validated = block_options(options)
+    priors = priors_of(campaign, options)
+    separators = campaign.tables.get("separators")
+    coords: dict[str, Any] = {"protocol": list(PROTOCOLS)}
+    if separators is not None:
+        coords["separator"] = [str(name) for name in separators["separator"].values]
+    for name in chosen:
+        coords |= observed_labels(campaign, name)
+    with pm.Model(coords=coords) as model:
+        parameters = Parameters(priors)
+        context = Context(
+            parameters=parameters,
+            separators=None if separators is None else Separators(separators, parameters),
+            metal=campaign.metadata.metal,
+            kinetics=options.kinetics,
+            concentration=campaign.metadata.salt_concentration * 1e3,
+            options=validated,
+        )
+        for name in chosen:
+            parameters.reading_for(name)
+            block(name).likelihood(campaign.tables[name], context)
+        parameters.reading_for(None)
+    model.informed_by = {
+        name: sorted(found) for name, found in sorted(parameters.informed_by.items())
+    }
+    model.priors = priors.subset(parameters.in_use)
+    return model
+
+
+def observed_labels(campaign: "Campaign", name: str) -> dict[str, list[str]]:
+    """Return the labels of the rows of one block, by the dimension of each observed variable.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The data.
+    name : str
+        Name of the block.
+
+    Returns
+    -------
+    dict of str to list of str
+        Dimension to labels.
+    """
+    from models.observations import labels
+
+    table = campaign.tables[name]
+    module = block(name)
+    found: Mapping[str, list[str]]
+    found = module.dims(table) if hasattr(module, "dims") else {name: labels(table)}
+    return {f"{key}_row": rows for key, rows in found.items() if rows}

@@ -1,0 +1,183 @@
+"""Unobserved quantities of a PyMC model: the physical parameters, and what a table knows with error.
+
+`Parameters` creates each parameter once, in lab units, and hands it out in SI units; it remembers
+which table asked for what, and that is how a result can say which table informs a parameter.
+`known_with_error` turns a measured column into a latent one.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import ModelError
+from data.quantities import quantity
+from data.units import si_factor
+from models.distributions import Fixed, LogNormal
+from models.priors import PriorSet
+
+__all__ = ["PROTOCOLS", "Parameters", "known_with_error"]
+
+Array = NDArray[np.float64]
+
+PROTOCOLS = ("one_way", "step")
+
+
+class Parameters:
+    """The physical parameters of one model, created in the current PyMC context.
+
+    Data identify some products and quotients far better than the parameters themselves:
+    ``surface_energy * |cos(contact_angle)|`` and ``ambipolar_diffusivity / (1 -
+    transference_number)``. Where the prior of the first factor is lognormal, the product is what
+    is sampled, given the second factor; the joint prior is the same, the ridge is gone.
+
+    Parameters
+    ----------
+    priors : PriorSet
+        One entry a parameter.
+    """
+
+    def __init__(self, priors: PriorSet) -> None:
+        self.priors = priors
+        self.informed_by: dict[str, set[str]] = {}
+        self._variables: dict[str, Any] = {}
+        self._reader: str | None = None
+        self._angle()
+        self._transport()
+        for name in [name for name, prior in priors.items() if prior.core and "[" not in name]:
+            self._create(name)
+        self._supply()
+
+    def reading_for(self, table: str | None) -> None:
+        """Attribute what is asked for from now on to a table; to none with ``None``."""
+        self._reader = table
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a parameter in lab units, creating it when it is asked for first."""
+        base = name.partition("[")[0]
+        if base not in self._variables and base not in self.priors:
+            raise ModelError(
+                f"{name} needs a prior and has none: give one in the job as [priors.{name}] with "
+                f"its distribution in {quantity(base).unit}"
+            )
+        if self._reader is not None:
+            self.informed_by.setdefault(name, set()).add(self._reader)
+        if base not in self._variables:
+            self._create(base)
+        if base != name:
+            member = name.removeprefix(f"{base}[").removesuffix("]")
+            return self._variables[base][PROTOCOLS.index(member)]
+        return self._variables[base]
+
+    @property
+    def in_use(self) -> list[str]:
+        """Names of the priors behind the parameters created so far."""
+        return [name for name in self.priors if name.partition("[")[0] in self._variables]
+
+    def si(self, name: str) -> Any:
+        """Return a parameter in SI units (an energy per charge stays in eV)."""
+        unit = quantity(name.partition("[")[0]).unit
+        value = self[name]
+        return value if unit == "eV" else value * si_factor(unit)
+
+    def __contains__(self, name: str) -> bool:
+        """Return whether the parameter has a prior."""
+        return name in self.priors
+
+    def _create(self, name: str) -> Any:
+        if name not in self._variables:
+            self._variables[name] = self.priors[name].distribution.variable(name)
+        return self._variables[name]
+
+    def _ridge(self, product: str, factor: str, scale: Any) -> None:
+        """Create `factor` and ``product = factor * scale``, sampling the product if possible."""
+        import pymc as pm
+
+        distribution = self.priors[factor].distribution
+        if isinstance(distribution, LogNormal):
+            sampled = pm.LogNormal(
+                product, mu=np.log(distribution.median) + np.log(scale), sigma=distribution.sigma
+            )
+            self._variables[product] = sampled
+            self._variables[factor] = pm.Deterministic(factor, sampled / scale)
+        else:
+            created = self._create(factor)
+            self._variables[product] = pm.Deterministic(product, created * scale)
+
+    def _angle(self) -> None:
+        angle = self._create("contact_angle")
+        self._ridge("wetting_product", "surface_energy", -np.cos(angle * (np.pi / 180.0)))
+
+    def _transport(self) -> None:
+        transference = self._create("transference_number")
+        self._ridge(
+            "diffusivity_over_anion_transference",
+            "ambipolar_diffusivity",
+            1.0 / (1.0 - transference),
+        )
+
+    def _supply(self) -> None:
+        import pymc as pm
+        import pytensor.tensor as pt
+
+        members = [self.priors[f"supply_factor[{each}]"].distribution for each in PROTOCOLS]
+        supply = pt.stack(
+            [
+                member.variable(f"supply_factor_{each}")
+                if not isinstance(member, Fixed)
+                else pt.as_tensor(np.float64(member.value))
+                for each, member in zip(PROTOCOLS, members, strict=True)
+            ]
+        )
+        self._variables["supply_factor"] = pm.Deterministic(
+            "supply_factor", supply, dims="protocol"
+        )
+        self._variables["effective_self_diffusivity"] = pm.Deterministic(
+            "effective_self_diffusivity",
+            supply**2 * self._variables["self_diffusivity"],
+            dims="protocol",
+        )
+
+
+def known_with_error(
+    name: str,
+    centre: Any,
+    sigma: Array,
+    dims: str,
+    *,
+    logit: bool = False,
+) -> Any:
+    """Return a latent quantity known up to normal error on its log or logit scale.
+
+    Rows without an error are constants, so only the others add an unknown, and each of those is
+    standardised before it is sampled.
+
+    Parameters
+    ----------
+    name : str
+        Name of the quantity in the posterior.
+    centre : tensor or ndarray, shape (rows,)
+        Stated value on the log (or logit) scale.
+    sigma : ndarray, shape (rows,)
+        Standard deviation on that scale; 0 or NaN where the value is exact.
+    dims : str
+        Dimension of the rows.
+    logit : bool
+        Whether the scale is the logit.
+
+    Returns
+    -------
+    tensor, shape (rows,)
+        The quantity on its own scale.
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    spread = np.nan_to_num(sigma)
+    uncertain = np.flatnonzero(spread > 0)
+    value = pt.as_tensor(centre)
+    if uncertain.size:
+        z = pm.Normal(f"{name}_z", shape=uncertain.size)
+        value = pt.set_subtensor(value[uncertain], value[uncertain] + spread[uncertain] * z)
+    value = pt.sigmoid(value) if logit else np.exp(value)
+    return pm.Deterministic(name, value, dims=dims)

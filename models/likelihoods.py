@@ -1,0 +1,323 @@
+r"""The forms that an observation takes: one value, one verdict or one clock, each a distribution.
+
+Every function registers an observed variable ``name`` along the dimension ``name_row``,
+with a pointwise log-likelihood and with draws, in the unit of the measurement. Three forms cover all tables:
+
+`observed_value`
+    A quantity with normal scatter on its natural scale (log, logit or linear), exact, with a
+    measurement error, in an interval, or beyond an end of the range.
+`observed_verdict`
+    Whether a cell failed at a current that its threshold may or may not exceed.
+`observed_clock`
+    The time at which a cell fails under a constant current, or the planned end it survived.
+
+An interval is stored as its centre on the natural scale, with the half-width in the design, so that
+every observation is one number and a draw of it is one too: the draw is the centre of an interval
+of that width which holds the true value. Log-likelihoods are densities on the natural scale
+(:math:`\ln t` for a time), and probabilities for intervals, verdicts and what was not observed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.observations import TOLERANCE, Design, Scale, inverse
+from models.physics.backend import erfc, erfcx, maximum, minimum, where
+
+__all__ = [
+    "Threshold",
+    "log_interval",
+    "log_ndtr",
+    "observed_clock",
+    "observed_value",
+    "observed_verdict",
+]
+
+Array = NDArray[np.float64]
+
+_NODES, _WEIGHTS = np.polynomial.hermite.hermgauss(11)
+
+
+def log_ndtr(z: Any) -> Any:
+    """Log of the standard normal distribution function, with finite gradients for any finite `z`."""
+    low, high = minimum(z, -1.0), maximum(z, -1.0)
+    tail = np.log(0.5 * erfcx(-low / np.sqrt(2.0))) - 0.5 * low**2
+    return where(z < -1.0, tail, np.log1p(-0.5 * erfc(high / np.sqrt(2.0))))
+
+
+def log_interval(upper: Any, lower: Any) -> Any:
+    """Log of ``Phi(upper) - Phi(lower)``, flipped to the lower tail where both are positive."""
+    flip = upper + lower > 0
+    a = log_ndtr(where(flip, -lower, upper))
+    b = log_ndtr(where(flip, -upper, lower))
+    return a + np.log(-np.expm1(minimum(b - a, -1e-300)))
+
+
+def _log_normal_density(z: Any, scale: Any) -> Any:
+    return -0.5 * z**2 - np.log(scale) - 0.5 * np.log(2 * np.pi)
+
+
+def _log_sum(terms: Any) -> Any:
+    """Log of the sum of exponentials over the last axis."""
+    top = terms.max(axis=-1)
+    return top + np.log(np.exp(terms - top[..., None]).sum(axis=-1))
+
+
+def _shape(size: Any, like: Array) -> Any:
+    """Shape of a draw: as asked for, or that of the parameters."""
+    return np.shape(like) if size is None else tuple(np.atleast_1d(size))
+
+
+def _forward(value: Any, scale: Scale) -> Any:
+    if scale == "log":
+        return np.log(value)
+    return np.log(value) - np.log1p(-value) if scale == "logit" else value
+
+
+def observed_value(
+    name: str,
+    *,
+    observed: Any,
+    location: Any,
+    scatter: Any,
+    rows: Mapping[str, Any],
+    design: Design,
+    scale: Scale = "log",
+) -> Any:
+    """Register values that scatter normally about a location on their natural scale.
+
+    Parameters
+    ----------
+    name : str
+        Name of the observed variable.
+    observed : tensor, shape (rows,)
+        Values, centres of intervals, or the limit itself where a row lies beyond it.
+    location : tensor, shape (rows,)
+        Expectation on the natural scale.
+    scatter : tensor
+        Standard deviation on the natural scale; the measurement's is added in quadrature.
+    rows : mapping of str to tensor, each of shape (rows,)
+        The columns of `design`.
+    design : Design
+        What no row has is left out of the graph.
+    scale : {"log", "logit", "linear"}
+        The natural scale.
+
+    Returns
+    -------
+    tensor
+        The observed variable.
+    """
+
+    def logp(value: Any, mu: Any, sigma: Any, halfwidth: Any, floor: Any, ceiling: Any) -> Any:
+        x = _forward(value, scale)
+        result = _log_normal_density((x - mu) / sigma, sigma)
+        if design.has_intervals:
+            width = where(halfwidth > 0, halfwidth, 1.0)
+            inside = log_interval((x + width - mu) / sigma, (x - width - mu) / sigma)
+            result = where(halfwidth > 0, inside, result)
+        result = where(x <= floor + TOLERANCE, log_ndtr((floor - mu) / sigma), result)
+        return where(x >= ceiling - TOLERANCE, log_ndtr((mu - ceiling) / sigma), result)
+
+    def draw(
+        mu: Array,
+        sigma: Array,
+        halfwidth: Array,
+        floor: Array,
+        ceiling: Array,
+        rng: np.random.Generator,
+        size: Any = None,
+    ) -> Array:
+        shape = _shape(size, mu)
+        x = mu + sigma * rng.standard_normal(shape)
+        x = x + halfwidth * rng.uniform(-1.0, 1.0, shape)
+        return inverse(np.clip(x, floor, ceiling), scale)
+
+    import pymc as pm
+
+    sigma = np.sqrt(scatter**2 + rows["sd"] ** 2)
+    return pm.CustomDist(
+        name,
+        location,
+        sigma,
+        rows["halfwidth"],
+        rows["floor"],
+        rows["ceiling"],
+        logp=logp,
+        random=draw,
+        observed=observed,
+        dims=f"{name}_row",
+    )
+
+
+def observed_verdict(name: str, *, observed: Any, z: Any) -> Any:
+    """Register verdicts, 1 for a failed cell, with failure probability ``Phi(z)``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the observed variable.
+    observed : tensor, shape (rows,)
+        1 where the cell failed, 0 where it survived.
+    z : tensor, shape (rows,)
+        Log of the current over the threshold, in units of the scatter.
+
+    Returns
+    -------
+    tensor
+        The observed variable.
+    """
+
+    def logp(value: Any, z: Any) -> Any:
+        return log_ndtr(where(value > 0.5, z, -z))
+
+    def draw(z: Array, rng: np.random.Generator, size: Any = None) -> Array:
+        from scipy.special import ndtr
+
+        return (rng.uniform(size=_shape(size, z)) < ndtr(z)).astype(float)
+
+    import pymc as pm
+
+    return pm.CustomDist(name, z, logp=logp, random=draw, observed=observed, dims=f"{name}_row")
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A threshold current that falls with time.
+
+    Parameters
+    ----------
+    current_density : callable
+        ``(time, *parameters) -> current density`` [A/m^2], smooth in the parameters.
+    log_slope : callable
+        ``(time, *parameters) -> ln|d ln current / d ln time|``.
+    time : callable
+        The inverse in NumPy, ``(current density, *parameters) -> time`` [s]; infinite at or below
+        the current that never fails.
+    """
+
+    current_density: Callable[..., Any]
+    log_slope: Callable[..., Any]
+    time: Callable[..., Any]
+
+
+def observed_clock(
+    name: str,
+    *,
+    observed: Any,
+    threshold: Threshold,
+    parameters: Sequence[Any],
+    log_current: Any,
+    scatter: Any,
+    rows: Mapping[str, Any],
+    design: Design,
+) -> Any:
+    r"""Register the times at which cells fail under constant currents.
+
+    A cell fails at the time at which its own threshold, :math:`u\,j_x(t)` with
+    :math:`\ln u \sim N(0, s)`, has fallen to the current. The density of :math:`\ln t` is
+    therefore that of a normal in :math:`\ln j`, times :math:`|\partial\ln j_x/\partial\ln t|`;
+    a cell without an event by the planned end has a threshold above the current until then.
+
+    Parameters
+    ----------
+    name : str
+        Name of the observed variable.
+    observed : tensor, shape (rows,)
+        Time [s]; the planned end where no event came.
+    threshold : Threshold
+        The falling threshold.
+    parameters : sequence of tensor
+        What the threshold depends on besides time, each of shape (rows,) or ().
+    log_current : tensor, shape (rows,)
+        Log of the current density [A/m^2].
+    scatter : tensor
+        Standard deviation s.
+    rows : mapping of str to tensor, each of shape (rows,)
+        The columns of `design`; the ceiling is the log of the planned end, the floor that of a
+        first look before which an event counts as "by then".
+    design : Design
+        What no row has is left out of the graph.
+
+    Returns
+    -------
+    tensor
+        The observed variable.
+    """
+
+    def logp(  # noqa: PLR0917 - the distribution's parameters in PyMC's order
+        value: Any,
+        log_current: Any,
+        scatter: Any,
+        sd: Any,
+        halfwidth: Any,
+        floor: Any,
+        ceiling: Any,
+        *parameters: Any,
+    ) -> Any:
+        def z_at(log_time: Any) -> Any:
+            reached = np.log(threshold.current_density(np.exp(log_time), *parameters))
+            return (log_current - reached) / scatter
+
+        x = np.log(value)
+        z = z_at(x)
+        log_slope = threshold.log_slope(value, *parameters)
+        result = _log_normal_density(z, scatter) + log_slope
+        if design.has_errors:
+            # The true time is integrated out by Gauss-Hermite nodes about the mode of the
+            # integrand, found from the slope of the threshold at the measured time.
+            slope = np.exp(log_slope) / scatter
+            error = where(sd > 0, sd, 1.0)
+            precision = slope**2 + error**-2
+            centre = x - z * slope / precision
+            spread = np.sqrt(2.0 / precision)
+            nodes = centre[..., None] + spread[..., None] * _NODES
+            wide = [parameter[..., None] for parameter in parameters]
+            at_nodes = threshold.current_density(np.exp(nodes), *wide)
+            z_nodes = (log_current[..., None] - np.log(at_nodes)) / scatter[..., None]
+            terms = (
+                _log_normal_density(z_nodes, scatter[..., None])
+                + threshold.log_slope(np.exp(nodes), *wide)
+                + _log_normal_density((x[..., None] - nodes) / error[..., None], error[..., None])
+                + np.log(_WEIGHTS)
+                + _NODES**2
+            )
+            # An event is on record only if the true time came before the planned end.
+            before_end = log_ndtr((ceiling - centre) * np.sqrt(precision))
+            blurred = _log_sum(terms) + np.log(spread) + before_end
+            result = where(sd > 0, blurred, result)
+        if design.has_intervals:
+            width = where(halfwidth > 0, halfwidth, 1.0)
+            result = where(
+                halfwidth > 0, log_interval(z_at(x + width), z_at(x - width)), result
+            )
+        result = where(x <= floor + TOLERANCE, log_ndtr(z), result)
+        return where(x >= ceiling - TOLERANCE, log_ndtr(-z), result)
+
+    def draw(*arguments: Any, rng: np.random.Generator, size: Any = None) -> Array:
+        log_current, scatter, sd, halfwidth, floor, ceiling, *parameters = arguments
+        shape = _shape(size, log_current)
+        own_current = np.exp(log_current - scatter * rng.standard_normal(shape))
+        true = np.log(threshold.time(own_current, *parameters))
+        seen = true + sd * rng.standard_normal(shape) + halfwidth * rng.uniform(-1.0, 1.0, shape)
+        # An event before the planned end stays one, however its time was read.
+        seen = np.where(true < ceiling, np.minimum(seen, ceiling - 2 * TOLERANCE), ceiling)
+        return np.exp(np.maximum(seen, floor))
+
+    import pymc as pm
+
+    zeros = 0.0 * log_current
+    return pm.CustomDist(
+        name,
+        log_current,
+        scatter + zeros,
+        *(rows[key] for key in ("sd", "halfwidth", "floor", "ceiling")),
+        *(parameter + zeros for parameter in parameters),
+        logp=logp,
+        random=draw,
+        observed=observed,
+        dims=f"{name}_row",
+    )

@@ -1,0 +1,227 @@
+"""From the columns of a table to observations and back.
+
+`measured` reads exact values, intervals and blanks as one observed value a row with its `Design`;
+`recorded` writes drawn values into a table in the same form. The two are inverse to each other.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from data.tables import tables
+from data.units import si_factor, to_si
+
+__all__ = ["Design", "Scale", "inverse", "labels", "measured", "recorded", "si", "unit"]
+
+Array = NDArray[np.float64]
+Scale = Literal["log", "logit", "linear"]
+
+_BEYOND = 1e3  # stands for infinity on a log, logit or mV scale, and keeps gradients finite
+TOLERANCE = 1e-9
+"""Of a censored value against its limit, on the natural scale."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """How each row was, or will be, observed; what a fit holds fixed and a simulation keeps.
+
+    Parameters
+    ----------
+    sd : ndarray
+        Standard deviation of the measurement on the natural scale; 0 where none is stated.
+    halfwidth : ndarray
+        Half of the interval's width on the natural scale; 0 for a value.
+    floor, ceiling : ndarray
+        Ends of what can be observed on the natural scale; infinite where there are none. A value
+        at an end stands for everything beyond it.
+    """
+
+    sd: Array
+    halfwidth: Array
+    floor: Array
+    ceiling: Array
+
+    @classmethod
+    def exact(cls, rows: int) -> "Design":
+        """Return the design of `rows` plain values."""
+        zero, infinite = np.zeros(rows), np.full(rows, np.inf)
+        return cls(zero, zero, -infinite, infinite)
+
+    @property
+    def columns(self) -> dict[str, Array]:
+        """The four arrays by name, finite throughout."""
+        return {
+            "sd": self.sd,
+            "halfwidth": self.halfwidth,
+            "floor": np.maximum(self.floor, -_BEYOND),
+            "ceiling": np.minimum(self.ceiling, _BEYOND),
+        }
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether any row has a measurement error."""
+        return bool((self.sd > 0).any())
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether any row is an interval."""
+        return bool((self.halfwidth > 0).any())
+
+
+def si(table: xr.Dataset, column: str) -> Array:
+    """Return a column in SI units, shape (rows,)."""
+    return np.asarray(
+        to_si(np.asarray(table[column].values, dtype=float), str(table[column].attrs["units"]))
+    )
+
+
+def unit(table: xr.Dataset, column: str) -> float:
+    """Return the factor that takes a column to SI units."""
+    return si_factor(str(table[column].attrs["units"]))
+
+
+def labels(table: xr.Dataset) -> list[str]:
+    """Return what a reader calls each row, made unique by the line where labels repeat."""
+    name = str(table.attrs["table"])
+    schema = tables()[name]
+    rows = table.to_dataframe().to_dict("records")
+    names = [schema.row_label(row) for row in rows]
+    lines = [int(line) for line in table["line"].values]
+    return [
+        text if names.count(text) == 1 else f"{text} (line {line})"
+        for text, line in zip(names, lines, strict=True)
+    ]
+
+
+def _natural(value: Array, scale: Scale) -> Array:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if scale == "log":
+            return np.log(value)
+        return np.log(value) - np.log1p(-value) if scale == "logit" else value
+
+
+def inverse(value: Array, scale: Scale) -> Array:
+    """Return values from their natural scale."""
+    if scale == "log":
+        return np.exp(value)
+    return 1.0 / (1.0 + np.exp(-value)) if scale == "logit" else value
+
+
+def _observation(
+    exact: Array, sd: Array, lower: Array, upper: Array, scale: Scale, end: Array
+) -> tuple[Array, Design]:
+    """Turn exact values, intervals and blanks into observed values and their design."""
+    low, high = _natural(lower, scale), _natural(upper, scale)
+    bounded = np.isfinite(lower) & np.isfinite(upper)
+    only_low = np.isfinite(lower) & ~bounded
+    only_high = np.isfinite(upper) & ~bounded
+    ceiling = np.where(only_low, low, np.where(np.isinf(end), np.inf, _natural(end, scale)))
+    floor = np.where(only_high, high, -np.inf)
+    x = _natural(exact, scale)
+    x = np.where(bounded, 0.5 * (low + high), x)
+    x = np.where(only_low, low, np.where(only_high, high, x))
+    x = np.where(np.isfinite(x), x, ceiling)
+    if scale == "log":
+        spread = np.sqrt(np.log1p((sd / exact) ** 2))
+    else:
+        spread = sd / (exact * (1 - exact)) if scale == "logit" else sd
+    halfwidth = np.where(bounded, 0.5 * (high - low), 0.0)
+    return inverse(x, scale), Design(np.nan_to_num(spread), halfwidth, floor, ceiling)
+
+
+def measured(
+    table: xr.Dataset,
+    column: str,
+    *,
+    scale: Scale = "log",
+    end: str | None = None,
+) -> tuple[Array, Design]:
+    """Return a measured column as observed values and their design.
+
+    Parameters
+    ----------
+    table : Dataset
+        A campaign's table.
+    column : str
+        A column that may be exact, with a standard deviation, or an interval.
+    scale : {"log", "logit", "linear"}
+        The natural scale of the quantity.
+    end : str, optional
+        Column of the planned end, which a blank value stands for.
+
+    Returns
+    -------
+    observed : ndarray, shape (rows,)
+        Values in the column's unit.
+    design : Design
+        On the natural scale.
+    """
+    blank = np.full(table.sizes[str(table.attrs["table"])], np.nan)
+
+    def values(name: str) -> Array:
+        return np.asarray(table[name].values, dtype=float) if name in table else blank
+
+    limit = values(end) if end is not None else np.full(blank.shape, np.inf)
+    return _observation(
+        values(column),
+        values(f"{column}_sd"),
+        values(f"{column}_lower"),
+        values(f"{column}_upper"),
+        scale,
+        limit,
+    )
+
+
+
+def recorded(
+    table: xr.Dataset,
+    column: str,
+    drawn: Array,
+    *,
+    scale: Scale = "log",
+    end: str | None = None,
+) -> xr.Dataset:
+    """Return the table with drawn values in a measured column, in the form of its design.
+
+    Parameters
+    ----------
+    table : Dataset
+        A campaign's table, whose measured values are replaced.
+    column, scale, end
+        As for `measured`.
+    drawn : ndarray, shape (rows,)
+        In the column's unit.
+
+    Returns
+    -------
+    Dataset
+        A copy.
+    """
+    _, design = measured(table, column, scale=scale, end=end)
+    x = _natural(drawn, scale)
+    nan = np.full(drawn.shape, np.nan)
+    above = x >= design.ceiling - TOLERANCE
+    below = x <= design.floor + TOLERANCE
+    inside = ~above & ~below
+    interval = inside & (design.halfwidth > 0)
+    value = np.where(inside & ~interval, drawn, nan)
+    slope = {"log": drawn, "logit": drawn * (1 - drawn), "linear": np.ones_like(drawn)}[scale]
+    sd = np.sqrt(np.expm1(design.sd**2)) if scale == "log" else design.sd
+    planned = np.asarray(table[end].values, dtype=float) if end is not None else nan
+    is_end = np.abs(_natural(planned, scale) - design.ceiling) <= TOLERANCE
+    low = np.where(interval, x - design.halfwidth, np.where(above & ~is_end, design.ceiling, nan))
+    high = np.where(interval, x + design.halfwidth, np.where(below, design.floor, nan))
+    columns = {
+        column: value,
+        f"{column}_sd": np.where(np.isfinite(value) & (sd > 0), slope * sd, nan),
+        f"{column}_lower": inverse(low, scale),
+        f"{column}_upper": inverse(high, scale),
+    }
+    result = table.copy()
+    for name, values in columns.items():
+        if name in table:
+            result[name] = (table[name].dims, values, table[name].attrs)
+    return result

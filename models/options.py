@@ -1,0 +1,32 @@
+"""What a job may choose about the model."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["KineticsLaw", "ModelOptions"]
+
+KineticsLaw = Literal["marcus_hush_chidsey", "butler_volmer", "marcus_hush"]
+
+
+class ModelOptions(BaseModel):
+    """Choices that fix the structure of a joint model.
+
+    Parameters
+    ----------
+    kinetics : {"marcus_hush_chidsey", "butler_volmer", "marcus_hush"}
+        The law that relates current to overpotential, in every block that needs one.
+    blocks : tuple of str, optional
+        The tables to fit. All tables of the campaign that have a likelihood when left out.
+    options : dict
+        Options of single blocks, by table name, validated by the block itself.
+    priors : dict
+        Overrides of the catalogue's priors, by parameter name.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kinetics: KineticsLaw = "marcus_hush_chidsey"
+    blocks: tuple[str, ...] | None = None
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    priors: dict[str, dict[str, Any]] = Field(default_factory=dict)

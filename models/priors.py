@@ -1,0 +1,314 @@
+"""Priors as data: the catalogue, a job's overrides of it, and the hash that travels with a result.
+
+The catalogue is `models/catalogue.toml`; a block may bring priors of its own in a module-level
+``PRIORS`` of the same form (`models.blocks`). A job overrides a prior by name::
+
+    [priors.reorganization_energy]
+    distribution = "LogNormal"
+    median = "0.25 eV"
+    sigma = 0.3
+    source = "my_lab_2026"
+
+or pins it with ``fixed = "0.25 eV"``. A parameter that exists once per protocol is overridden as a
+whole (``supply_factor``) or singly (``"supply_factor[step]"``). Nothing is ever evaluated.
+"""
+
+import difflib
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from data.errors import AnodebayesError, PriorError
+from data.quantities import quantity
+from data.units import parse_quantity
+from models.distributions import AnyDistribution, Fixed
+
+__all__ = ["Prior", "PriorSet", "catalogue", "resolve_priors"]
+
+METALS = ("Na", "Li")
+_WITH_UNIT = frozenset({"median", "mean", "sd", "lower", "upper", "value"})
+_DISTRIBUTION = TypeAdapter[AnyDistribution](AnyDistribution)
+_OWN_KEYS = frozenset({"core", "each", "support", "source", "note", "metals"})
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The prior of one parameter.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter; ``supply_factor[step]`` for one member of a family.
+    unit, symbol, long_name : str
+        As in `data.quantities`.
+    distribution : AnyDistribution
+        With its parameters in `unit`.
+    support : tuple of float
+        What is physically possible, in `unit`.
+    source, note : str
+        Where the prior comes from, and why it is as it is.
+    core : bool
+        Whether the parameter is in every model.
+    """
+
+    name: str
+    unit: str
+    symbol: str
+    long_name: str
+    distribution: AnyDistribution
+    support: tuple[float, float]
+    source: str
+    note: str = ""
+    core: bool = False
+
+    @property
+    def fixed(self) -> bool:
+        """Whether a job has pinned the parameter."""
+        return isinstance(self.distribution, Fixed)
+
+    @property
+    def positive(self) -> bool:
+        """Whether the parameter lives on the positive axis, where ratios are what counts."""
+        return self.support[0] >= 0 and math.isinf(self.support[1])
+
+    def as_override(self) -> dict[str, Any]:
+        """Return the prior in the form in which a job writes it."""
+        values = self.distribution.model_dump()
+        kind = values.pop("distribution")
+        values = {key: value for key, value in values.items() if math.isfinite(value)}
+        if self.unit != "1":
+            values = {
+                key: f"{value!r} {self.unit}" if key in _WITH_UNIT else value
+                for key, value in values.items()
+            }
+        entry: dict[str, Any]
+        entry = {"fixed": values["value"]} if self.fixed else {"distribution": kind, **values}
+        return entry | {"source": self.source, "note": self.note}
+
+    def __str__(self) -> str:
+        """Return the distribution as a short formula with its unit."""
+        values = self.distribution.model_dump(exclude={"distribution"})
+        kind = self.distribution.distribution
+        shown = ", ".join(f"{key}={value:g}" for key, value in values.items() if math.isfinite(value))
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        return f"{kind}({shown}){unit}"
+
+
+class PriorSet(Mapping[str, Prior]):
+    """The priors of one job, by parameter name."""
+
+    def __init__(self, priors: Iterable[Prior]) -> None:
+        self._priors = {prior.name: prior for prior in priors}
+
+    def __getitem__(self, name: str) -> Prior:
+        """Return the prior of `name`."""
+        return self._priors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._priors)
+
+    def __len__(self) -> int:
+        """Return the number of priors."""
+        return len(self._priors)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over the names, distributions and sources."""
+        content = {name: prior.as_override() for name, prior in sorted(self._priors.items())}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def sources(self) -> dict[str, list[str]]:
+        """Source key to the names of the parameters whose prior cites it."""
+        result: dict[str, list[str]] = {}
+        for name, prior in self._priors.items():
+            result.setdefault(prior.source, []).append(name)
+        return result
+
+    def subset(self, names: Iterable[str]) -> "PriorSet":
+        """Return the priors of `names` only."""
+        wanted = set(names)
+        return PriorSet(prior for name, prior in self._priors.items() if name in wanted)
+
+
+def _number(name: str, key: str, value: object, unit: str) -> object:
+    """Return `value` as a float in `unit`; a quantity string where the parameter has a unit."""
+    if key not in _WITH_UNIT:
+        return value
+    if unit == "1" and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, str):
+        raise PriorError(
+            f"prior of {name}: {key} = {value!r} has no unit; write it as a string with one, "
+            f'for example {key} = "{value} {unit}"'
+        )
+    try:
+        return parse_quantity(value, to=unit)
+    except AnodebayesError as error:
+        raise PriorError(f"prior of {name}, {key}: {error}") from error
+
+
+def _distribution(
+    name: str, entry: Mapping[str, Any], unit: str, support: tuple[float, float]
+) -> AnyDistribution:
+    """Build and validate the distribution of one parameter."""
+    values = dict(entry)
+    if "fixed" in values:
+        extra = sorted(set(values) - {"fixed"})
+        if extra:
+            raise PriorError(f"prior of {name}: `fixed` stands alone, but {', '.join(extra)} given")
+        values = {"distribution": "Fixed", "value": values["fixed"]}
+    values = {key: _number(name, key, value, unit) for key, value in values.items()}
+    if values.get("distribution") == "Normal":
+        values.setdefault("lower", support[0])
+        values.setdefault("upper", support[1])
+    try:
+        distribution = _DISTRIBUTION.validate_python(values)
+    except ValidationError as error:
+        raise PriorError(
+            "\n".join(f"prior of {name}: {_sentence(mistake)}" for mistake in error.errors())
+        ) from error
+    if distribution.distribution == "AbsCosineBeta" and name != "contact_angle":
+        raise PriorError(f"prior of {name}: AbsCosineBeta is for contact_angle only")
+    lower, upper = distribution.support
+    if lower < support[0] or upper > support[1]:
+        raise PriorError(
+            f"prior of {name}: {distribution.distribution} reaches from {lower:g} to {upper:g} "
+            f"{unit}, but legal is {support[0]:g} to {support[1]:g} {unit}; "
+            f"choose another distribution or give `lower` and `upper`"
+        )
+    return distribution
+
+
+def _sentence(mistake: Any) -> str:
+    """Turn one of pydantic's findings into a sentence."""
+    place = ".".join(str(part) for part in mistake["loc"][1:])
+    if mistake["type"] == "extra_forbidden":
+        return f"{place!r} is not a parameter of this distribution"
+    if mistake["type"] == "missing":
+        return f"{place!r} is missing"
+    if mistake["type"] in {"union_tag_not_found", "union_tag_invalid"}:
+        return (
+            f"{mistake['msg'].lower()}; give `distribution` as one of LogNormal, Normal, "
+            "HalfNormal, Beta, AbsCosineBeta, Uniform, or pin the parameter with `fixed`"
+        )
+    return f"{place + ' = ' if place else ''}{mistake['input']!r}: {mistake['msg'].lower()}"
+
+
+@cache
+def _entries() -> dict[str, dict[str, Any]]:
+    """Return the raw catalogue, the blocks' own priors included."""
+    from models.blocks import block_priors
+
+    text = files("models").joinpath("catalogue.toml").read_text(encoding="utf-8")
+    entries: dict[str, dict[str, Any]] = tomllib.loads(text)
+    for name, entry in block_priors().items():
+        if name in entries:
+            raise PriorError(f"prior of {name} is in the catalogue and in a block")
+        entries[name] = entry
+    return entries
+
+
+def _family(name: str) -> tuple[str, list[str]]:
+    """Return the catalogue's name behind `name`, and the names of the members it stands for."""
+    entries = _entries()
+    base, bracket, member = name.partition("[")
+    members: list[str] = entries.get(base, {}).get("each", [])
+    if base in entries and (not bracket or member.rstrip("]") in members):
+        return base, [name] if bracket or not members else [f"{base}[{each}]" for each in members]
+    known = [*entries, *(f"{key}[{m}]" for key, e in entries.items() for m in e.get("each", []))]
+    near = difflib.get_close_matches(name, known, n=1)
+    advice = f"; did you mean {near[0]!r}?" if near else ""
+    raise PriorError(
+        f"there is no parameter {name!r}{advice} `anodebayes priors` lists them all"
+        if near
+        else f"there is no parameter {name!r}; `anodebayes priors` lists them all"
+    )
+
+
+def resolve_priors(
+    metal: str, overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> PriorSet:
+    """Return the priors of a job: the catalogue for a metal with the job's overrides.
+
+    Parameters
+    ----------
+    metal : {"Na", "Li"}
+        Metal of the campaign.
+    overrides : mapping, optional
+        Parameter name to distribution, parameters, source and note, or to ``fixed``.
+
+    Returns
+    -------
+    PriorSet
+        All parameters that have a prior.
+
+    Raises
+    ------
+    PriorError
+        If a name, a distribution, a parameter or a unit is not legal.
+    """
+    if metal not in METALS:
+        raise PriorError(f"metal = {metal!r}: legal are {' and '.join(METALS)}")
+    written: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    for name in sorted(overrides or {}, key=lambda key: "[" in key):  # families first
+        base, members = _family(name)
+        for each in members:
+            written[each] = (base, (overrides or {})[name])
+    priors = []
+    for base, entry in _entries().items():
+        default = {**entry, **entry.get("metals", {}).get(metal, {})}
+        for name in _family(base)[1]:
+            used = {**default, "source": "job", "note": "", **written[name][1]} if name in written else default
+            shape = {key: value for key, value in (written[name][1] if name in written else default).items() if key not in _OWN_KEYS}
+            if not shape and name not in written:
+                continue  # a parameter that needs a prior from the job
+            known = quantity(base)
+            support = (float(entry["support"][0]), float(entry["support"][1]))
+            for key in ("source", "note"):
+                if not isinstance(used.get(key, ""), str):
+                    raise PriorError(f"prior of {name}: {key} = {used[key]!r} is not text")
+            priors.append(
+                Prior(
+                    name=name,
+                    unit=known.unit,
+                    symbol=known.symbol,
+                    long_name=known.long_name,
+                    distribution=_distribution(name, shape, known.unit, support),
+                    support=support,
+                    source=used["source"],
+                    note=used.get("note", ""),
+                    core=bool(entry.get("core", False)),
+                )
+            )
+    return PriorSet(priors)
+
+
+def catalogue(metal: str = "Na") -> PriorSet:
+    """Return the default priors for a metal.
+
+    Parameters
+    ----------
+    metal : {"Na", "Li"}
+        Metal of the campaign.
+
+    Returns
+    -------
+    PriorSet
+        Every parameter that has a default.
+
+    Raises
+    ------
+    PriorError
+        If the metal is not one of the two.
+    """
+    return resolve_priors(metal)
