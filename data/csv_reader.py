@@ -99,10 +99,10 @@ def number_advice(text: str) -> str:
         )
     if "−" in text:
         return f"{text!r} holds a typographic minus sign: write '-'"
-    if re.fullmatch(r"[+-]?[\d.]+([eE][+-]?\d+)?\s*[A-Za-zµμ°%Ω/^].*", text):
-        return f"{text!r} holds a unit: units stand in the header, as 'quantity [unit]'"
     if re.fullmatch(r"[+-]?[\d.]+[eE][+-]?\d+", text):
         return f"{text!r} is too large for a number"
+    if re.fullmatch(r"[+-]?[\d.]+([eE][+-]?\d+)?\s*[A-Za-zµμ°%Ω/^].*", text):
+        return f"{text!r} holds a unit: units stand in the header, as 'quantity [unit]'"
     return f"{text!r} is not a number: write digits with a decimal point, such as 1.5 or 2e-6"
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "Row",
     "Support",
     "Table",
+    "closest",
     "given",
     "nearest",
     "show_number",
@@ -50,6 +51,26 @@ _SUPPORTS: dict[Support, tuple[Callable[[float], bool], str]] = {
 }
 
 
+def closest(name: str, legal: Iterable[str]) -> str | None:
+    """Return the legal name that a misspelt one most likely means.
+
+    Parameters
+    ----------
+    name : str
+        What was written.
+    legal : iterable of str
+        The names that are legal.
+
+    Returns
+    -------
+    str or None
+        None where none is close.
+    """
+    by_lower = {text.lower(): text for text in legal}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[close[0]] if close else None
+
+
 def nearest(name: str, legal: Iterable[str]) -> str:
     """Return ``" (did you mean 'x'?)"`` for the nearest legal name, or the empty string.
 
@@ -65,9 +86,8 @@ def nearest(name: str, legal: Iterable[str]) -> str:
     str
         The hint, with a leading blank.
     """
-    by_lower = {text.lower(): text for text in legal}
-    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return f" (did you mean {by_lower[close[0]]!r}?)" if close else ""
+    close = closest(name, legal)
+    return f" (did you mean {close!r}?)" if close else ""
 
 
 def show_number(value: float) -> str:
@@ -186,7 +206,7 @@ class Column:
         elif self.support == "positive":
             words.append("above 0")
         if high < math.inf:
-            words.append(f"{'to' if len(words) > 1 else 'up to'} {show_number(high)}")
+            words.append(f"{'to' if low > -math.inf else 'and up to'} {show_number(high)}")
         if self.support == "nonzero":
             words.append("but not 0")
         return " ".join(words)

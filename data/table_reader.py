@@ -1,13 +1,14 @@
 """From the text of a table to checked numbers in canonical units."""
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.csv_reader import RawTable, number_advice, read_csv
 from data.errors import Mistake, UnitError
-from data.schema import ROW_UNIT, Column, Table, nearest
+from data.schema import ROW_UNIT, Column, Table, closest, nearest
 from data.units import check_unit, convert, format_header, parse_header, parse_number
 
 __all__ = ["ReadRow", "ReadTable", "read_table"]
@@ -126,7 +127,13 @@ def _read_header(
             mistakes.append(Mistake(raw.file, message, 1, header))
             continue
         places[name] = (position, unit)
-    named = {_name_of(header) for header in raw.header}
+    # A misspelt header is one mistake, not a missing column besides.
+    written = {re.split(r"[\[(/,]", header)[0].strip() for header in raw.header}
+    named = written | {
+        guess
+        for name in written - table.fields.keys()
+        if (guess := closest(name, table.fields.keys() - written))
+    }
     for name in table.required:
         if name not in named:
             due = table.fields[name].header
@@ -137,10 +144,6 @@ def _read_header(
             headers = " or ".join(repr(format_header(name, column.unit)) for name in options)
             mistakes.append(Mistake(raw.file, f"has no column {headers}: every row needs one", 1))
     return places
-
-
-def _name_of(header: str) -> str:
-    return header.partition("[")[0].strip()
 
 
 def _unknown_column(name: str, table: Table) -> str:
@@ -199,8 +202,8 @@ def _read_row(
                 hint = nearest(text, column.choices)
                 complain(name, f"{text!r} is not legal{hint}: {column.legal} is due")
             elif name in ("note", "exclude") and parse_number(text) is not None:
-                message = "is a number, not a text: has a comma shifted the cells of this row?"
-                complain(name, f"{text!r} {message}")
+                why = "is a number, not a text: has a comma shifted the cells of this row?"
+                complain(name, f"{text!r} {why}")
         else:
             row.cells[name] = math.nan
             value = parse_number(text)

@@ -77,7 +77,9 @@ def _liquid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
         published = tables["published"]
         conditioned = np.array([bool(text) for text in published["separator"].to_numpy()])
         used.update(_texts(published, "separator"))
-        values["temperature"].append(_numbers(published, "temperature")[conditioned])
+        # A published estimate without a temperature is of 25 degC.
+        stated = np.nan_to_num(_numbers(published, "temperature"), nan=25.0)
+        values["temperature"].append(stated[conditioned])
         if conditioned.any():
             values["concentration"].append(salt)
     if "penetration" in tables:

@@ -6,7 +6,6 @@ canonical unit of their axis.
 """
 
 import difflib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -91,7 +90,12 @@ AXES: Final[Mapping[Cell, Mapping[str, AxisKind]]] = MappingProxyType(
             ),
             AxisKind("thickness", "um", "thickness of the separator", 0.1, 1e5),
             AxisKind(
-                "macmullin_number", "1", "MacMullin number of the separator", 1.0, 1e3, optional=True
+                "macmullin_number",
+                "1",
+                "MacMullin number of the separator",
+                1.0,
+                1e3,
+                optional=True,
             ),
             AxisKind("concentration", "mol/L", "salt concentration", 1e-3, 10.0),
             AxisKind(
@@ -242,13 +246,17 @@ class Tolerance:
         """
         sd = self.sd * np.abs(values) if self.relative else np.full_like(values, self.sd)
         if kind.spread == "normal":
-            return cast("FloatArray", values + sd * normal)
+            return values + sd * normal
         if kind.spread == "logit_normal":
             logit = np.log(values) - np.log1p(-values)
             spread = sd / (values * (1.0 - values))
-            return cast("FloatArray", 1.0 / (1.0 + np.exp(-(logit + spread * normal))))
+            return 1.0 / (1.0 + np.exp(-(logit + spread * normal)))
         ratio = np.divide(sd, values, out=np.zeros_like(sd), where=values > 0)
-        return cast("FloatArray", values * np.exp(np.sqrt(np.log1p(ratio**2)) * normal))
+        return values * np.exp(np.sqrt(np.log1p(ratio**2)) * normal)
+
+
+def _default_current() -> Axis:
+    return Axis(CURRENT, _parse_range(CURRENT, {**_DEFAULT_CURRENT, "scale": "log"}))
 
 
 @dataclass(frozen=True)
@@ -280,7 +288,7 @@ class Design:
     cell: Cell
     axes: Mapping[str, Axis]
     tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
-    current: Axis = field(default_factory=lambda: _default_current())
+    current: Axis = field(default_factory=_default_current)
     pore_type: PoreType = "polymer"
     protocol: Protocol = "step"
 
@@ -394,10 +402,6 @@ def read_design(
     return Design(kind_of_cell, axes, tolerances, current, **choices)
 
 
-def _default_current() -> Axis:
-    return Axis(CURRENT, _parse_range(CURRENT, {**_DEFAULT_CURRENT, "scale": "log"}))
-
-
 def _check_choice(name: str, value: object, legal: Iterable[str]) -> None:
     legal = tuple(legal)
     if value not in legal:
@@ -481,8 +485,10 @@ def _parse_tolerance(kind: AxisKind, entry: object) -> Tolerance:
     name = f"{kind.name}{_TOLERANCE}"
     if isinstance(entry, str) and entry.rstrip().endswith("%"):
         if kind.spread != "lognormal":
-            raise MapError(f"{name} is {entry!r}: a percentage of a {kind.name} is ambiguous, "
-                           f"write the standard deviation itself")
+            raise MapError(
+                f"{name} is {entry!r}: a percentage of a {kind.name} is ambiguous, "
+                f"write the standard deviation itself"
+            )
         try:
             sd = float(parse_quantity(entry, to="1"))
         except AnodebayesError as error:

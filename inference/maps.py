@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import numpy as np
 import xarray as xr
@@ -91,12 +91,11 @@ DOES_NOT_COVER: Final[Mapping[Cell, str]] = {
 
 @dataclass(frozen=True)
 class _Setting:
-    """What is fixed over a whole map: the metal, the laws and the choices of the design."""
+    """What is fixed over a whole map: the metal and the laws."""
 
     molar_volume: float
     kinetics: str
     creep_current: str
-    design: Design
 
 
 Values = Mapping[str, FloatArray]
@@ -113,10 +112,9 @@ class Mechanism:
         Name, as in the map.
     long_name : str
         What happens, in words.
-    cell_scatter : str
-        Posterior variable that is the scatter of ln u between cells.
-    other_scatter : tuple of str
-        Posterior variables of further scatter of the threshold, multiplied into u.
+    scatters : tuple of str
+        Posterior variables that are standard deviations of the logarithm of u: between cells, and
+        between separators where that is another one.
     threshold : callable
         ``threshold(parameters, conditions, u, setting)`` is the threshold current [A/m^2]; all in
         SI, draws along the last axis.
@@ -124,8 +122,7 @@ class Mechanism:
 
     name: str
     long_name: str
-    cell_scatter: str
-    other_scatter: tuple[str, ...]
+    scatters: tuple[str, ...]
     threshold: Threshold
 
 
@@ -229,18 +226,13 @@ MECHANISMS: Final[Mapping[Cell, tuple[Mechanism, ...]]] = {
         Mechanism(
             "penetration",
             "metal penetrates the pores of the separator",
-            "penetration_scatter",
-            ("separator_scatter",),
+            ("penetration_scatter", "separator_scatter"),
             _penetration,
         ),
-        Mechanism(
-            "depletion", "the electrolyte runs out of salt", "sand_scatter", (), _depletion
-        ),
+        Mechanism("depletion", "the electrolyte runs out of salt", ("sand_scatter",), _depletion),
     ),
     "solid": (
-        Mechanism(
-            "voids", "voids form under the metal", "dc_polarization_scatter", (), _voids
-        ),
+        Mechanism("voids", "voids form under the metal", ("dc_polarization_scatter",), _voids),
     ),
 }
 """The mechanisms that limit each kind of cell; those of different kinds are never mixed."""
@@ -327,128 +319,157 @@ def safe_current_map(
         raise MapError(f"draws is {draws!r}, legal are whole numbers from 2")
     _refuse_uncovered(design, result)
     seed = int(result.attrs["seed"]) if seed is None else seed
-    mechanisms = MECHANISMS[design.cell]
     parameters = _posterior_draws(result, design, draws, seed)
     count = next(iter(parameters.values())).shape[-1]
-    setting = _Setting(
-        physics.MOLAR_VOLUME[result.metal],
-        result.kinetics,
-        _creep_current(result),
-        design,
+    numbers = _evaluate(
+        result, design, parameters, _Noise(seed, count), risk=risk, points=block_size // count
     )
-    noise = _Noise(seed, count)
-    factors = {
+    return xr.Dataset(
+        _variables(result, design, numbers, risk),
+        coords=_coordinates(design),
+        attrs=_attributes(result, design, risk, seed, count),
+    )
+
+
+@dataclass
+class _Numbers:
+    """The numbers of a map: current densities [A/m^2] and probabilities, grid axes last.
+
+    Attributes
+    ----------
+    median_cell, new_cell : ndarray, shape (mechanism, quantile, *grid)
+        Quantiles of the thresholds.
+    median_limit, new_limit : ndarray, shape (quantile, *grid)
+        Quantiles of the lowest threshold.
+    safe : ndarray, shape grid
+        Current that a new cell fails at with the stated risk.
+    probability_safe : ndarray, shape (current, *grid)
+        Share of new cells that bear each current.
+    limiting : ndarray, shape (mechanism, *grid)
+        Share of new cells that each mechanism limits.
+    """
+
+    median_cell: FloatArray
+    new_cell: FloatArray
+    median_limit: FloatArray
+    new_limit: FloatArray
+    safe: FloatArray
+    probability_safe: FloatArray
+    limiting: FloatArray
+
+    @classmethod
+    def empty(cls, mechanisms: int, currents: int, grid: tuple[int, ...]) -> Self:
+        """Return arrays to be filled."""
+        levels = len(QUANTILES)
+        return cls(
+            median_cell=np.empty((mechanisms, levels, *grid)),
+            new_cell=np.empty((mechanisms, levels, *grid)),
+            median_limit=np.empty((levels, *grid)),
+            new_limit=np.empty((levels, *grid)),
+            safe=np.empty(grid),
+            probability_safe=np.empty((currents, *grid)),
+            limiting=np.empty((mechanisms, *grid)),
+        )
+
+
+def _evaluate(
+    result: "Result",
+    design: Design,
+    parameters: Values,
+    noise: "_Noise",
+    *,
+    risk: float,
+    points: int,
+) -> _Numbers:
+    """Evaluate every threshold at every point and draw, at most `points` points at once."""
+    mechanisms = MECHANISMS[design.cell]
+    setting = _Setting(physics.MOLAR_VOLUME[result.metal], result.kinetics, _creep_current(result))
+    count = next(iter(parameters.values())).shape[-1]
+    nominal = {mechanism.name: np.ones(count) for mechanism in mechanisms}
+    scattered = {
         mechanism.name: np.exp(
-            sum(
-                parameters[name] * noise(name)
-                for name in (mechanism.cell_scatter, *mechanism.other_scatter)
-            )
+            np.sum([parameters[name] * noise(name) for name in mechanism.scatters], axis=0)
         )
         for mechanism in mechanisms
     }
-    unit_factor = np.ones(count)
     currents = design.current.values * _CURRENT_FACTOR
-    shape = design.shape
-    names = [mechanism.name for mechanism in mechanisms]
     levels = np.array(QUANTILES)
-    of_median = np.empty((len(names), levels.size, *shape))
-    of_new = np.empty_like(of_median)
-    median_limit = np.empty((levels.size, *shape))
-    new_limit = np.empty_like(median_limit)
-    safe = np.empty(shape)
-    probability_safe = np.empty((currents.size, *shape))
-    limiting = np.empty((len(names), *shape))
-    for block in _blocks(shape, max(1, block_size // count)):
-        block_shape = tuple(part.stop - part.start for part in block)
-        thresholds = []
-        for conditions, factor in (
-            (_conditions(design, block, None), {name: unit_factor for name in names}),
-            (_conditions(design, block, noise), factors),
-        ):
-            values = np.empty((len(names), *block_shape, count))
+    numbers = _Numbers.empty(len(mechanisms), currents.size, design.shape)
+    for block in _blocks(design.shape, max(1, points)):
+        shape = tuple(part.stop - part.start for part in block)
+
+        def thresholds(conditions: Values, factors: Values, shape: tuple[int, ...]) -> FloatArray:
+            values = np.empty((len(mechanisms), *shape, count))
             for index, mechanism in enumerate(mechanisms):
                 values[index] = mechanism.threshold(
-                    parameters, conditions, factor[mechanism.name], setting
+                    parameters, conditions, factors[mechanism.name], setting
                 )
-            thresholds.append(values)
-        median_cell, new_cell = thresholds
-        limiting[:, *block] = _shares(new_cell)
-        lowest = np.sort(new_cell.min(axis=0), axis=-1)
-        new_limit[:, *block] = _quantiles(lowest, levels)
-        safe[block] = _quantiles(lowest, np.array([risk]))[0]
-        probability_safe[:, *block] = _exceedance(lowest, currents)
-        median_limit[:, *block] = _quantiles(np.sort(median_cell.min(axis=0), axis=-1), levels)
-        of_median[:, :, *block] = np.swapaxes(
-            _quantiles(np.sort(median_cell, axis=-1), levels), 0, 1
-        )
-        of_new[:, :, *block] = np.swapaxes(_quantiles(np.sort(new_cell, axis=-1), levels), 0, 1)
+            return values
 
-    dims = design.dims
-    current = {"units": CURRENT.unit}
-    dataset = xr.Dataset(
-        {
-            "median_cell_threshold": (
-                ("mechanism", "quantile", *dims),
-                of_median / _CURRENT_FACTOR,
-                current | {"long_name": "threshold current density of the median cell"},
-            ),
-            "predictive_threshold": (
-                ("mechanism", "quantile", *dims),
-                of_new / _CURRENT_FACTOR,
-                current | {"long_name": "threshold current density of a new cell"},
-            ),
-            "median_cell_critical_current_density": (
-                ("quantile", *dims),
-                median_limit / _CURRENT_FACTOR,
-                current | {"long_name": "critical current density of the median cell"},
-            ),
-            "predictive_critical_current_density": (
-                ("quantile", *dims),
-                new_limit / _CURRENT_FACTOR,
-                current | {"long_name": "critical current density of a new cell"},
-            ),
-            "safe_current_density": (
-                dims,
-                safe / _CURRENT_FACTOR,
-                current
-                | {
-                    "long_name": f"current density that a new cell fails at with probability {risk:g}",
-                    "risk": risk,
-                },
-            ),
-            "probability_safe": (
-                ("current_density", *dims),
-                probability_safe,
-                {"units": "1", "long_name": "probability that a new cell bears the current density"},
-            ),
-            "probability_limiting": (
-                ("mechanism", *dims),
-                limiting,
-                {"units": "1", "long_name": "probability that the mechanism limits a new cell"},
-            ),
-            "scatter_prior_driven": (
-                ("mechanism",),
-                _scatter_prior_driven(result, mechanisms),
-                {
-                    "units": "1",
-                    "long_name": "whether the scatter between cells comes from its prior",
-                    "comment": "true where the 90 % interval of a scatter is less than "
-                    f"{PRIOR_DRIVEN_NARROWING:g} times narrower than that of its prior",
-                },
-            ),
-            "extrapolation": (
-                dims,
-                _extrapolation(design, result),
-                {
-                    "units": "1",
-                    "long_name": "whether the conditions lie outside the range of the data",
-                },
-            ),
-        },
-        coords=_coordinates(design, mechanisms),
-        attrs=_attributes(result, design, risk, seed, count),
-    )
-    return dataset
+        median_cell = thresholds(_conditions(design, block, None), nominal, shape)
+        numbers.median_cell[:, :, *block] = _quantiles_of_each(median_cell, levels)
+        lowest = np.sort(median_cell.min(axis=0), axis=-1)
+        numbers.median_limit[:, *block] = _quantiles(lowest, levels)
+
+        new_cell = thresholds(_conditions(design, block, noise), scattered, shape)
+        numbers.new_cell[:, :, *block] = _quantiles_of_each(new_cell, levels)
+        numbers.limiting[:, *block] = _shares(new_cell)
+        lowest = np.sort(new_cell.min(axis=0), axis=-1)
+        numbers.new_limit[:, *block] = _quantiles(lowest, levels)
+        numbers.safe[block] = _quantiles(lowest, np.array([risk]))[0]
+        numbers.probability_safe[:, *block] = _exceedance(lowest, currents)
+    return numbers
+
+
+def _variables(result: "Result", design: Design, numbers: _Numbers, risk: float) -> dict[str, Any]:
+    """Return the variables of a map with their dimensions, units and names."""
+    grid = design.dims
+
+    def currents(dims: tuple[str, ...], values: FloatArray, name: str) -> Any:
+        attrs = {"units": CURRENT.unit, "long_name": name}
+        return (*dims, *grid), values / _CURRENT_FACTOR, attrs
+
+    def shares(dims: tuple[str, ...], values: Any, name: str) -> Any:
+        return (*dims, *grid), values, {"units": "1", "long_name": name}
+
+    each, quantile = ("mechanism", "quantile"), ("quantile",)
+    driven = {
+        "units": "1",
+        "long_name": "whether the scatter between cells comes from its prior",
+        "comment": "true where the 90 % interval of a scatter is less than "
+        f"{PRIOR_DRIVEN_NARROWING:g} times narrower than that of its prior",
+    }
+    return {
+        "median_cell_threshold": currents(
+            each, numbers.median_cell, "threshold current density of the median cell"
+        ),
+        "predictive_threshold": currents(
+            each, numbers.new_cell, "threshold current density of a new cell"
+        ),
+        "median_cell_critical_current_density": currents(
+            quantile, numbers.median_limit, "critical current density of the median cell"
+        ),
+        "predictive_critical_current_density": currents(
+            quantile, numbers.new_limit, "critical current density of a new cell"
+        ),
+        "safe_current_density": currents(
+            (), numbers.safe, f"current density at which a new cell fails with probability {risk:g}"
+        ),
+        "probability_safe": shares(
+            ("current_density",),
+            numbers.probability_safe,
+            "probability that a new cell bears the current density",
+        ),
+        "probability_limiting": shares(
+            ("mechanism",), numbers.limiting, "probability that the mechanism limits a new cell"
+        ),
+        "scatter_prior_driven": ("mechanism", _scatter_prior_driven(result, design), driven),
+        "extrapolation": shares(
+            (),
+            _extrapolation(design, result),
+            "whether the conditions lie outside the range of the data",
+        ),
+    }
 
 
 def maps_from_job(
@@ -483,9 +504,7 @@ def maps_from_job(
     """
     sections = dict(axes) or {cell: {} for cell in AXES if result.data_ranges.get(cell)}
     return {
-        cell: safe_current_map(
-            result, {**section, "cell": cell}, draws=draws, risk=risk, seed=seed
-        )
+        cell: safe_current_map(result, {**section, "cell": cell}, draws=draws, risk=risk, seed=seed)
         for cell, section in sections.items()
     }
 
@@ -599,7 +618,7 @@ def _posterior_draws(result: "Result", design: Design, draws: int, seed: int) ->
     posterior = result.posterior
     names = list(_PARAMETERS[design.cell])
     for mechanism in MECHANISMS[design.cell]:
-        names += [mechanism.cell_scatter, *mechanism.other_scatter]
+        names += mechanism.scatters
     if design.cell == "liquid":
         names += [name for name in _ACTIVATION.values() if name in posterior]
     elif _creep_current(result) == "norton":
@@ -645,13 +664,9 @@ def _conditions(design: Design, block: tuple[slice, ...], noise: _Noise | None) 
             normal = noise(f"{name} of the design")
             values = design.tolerances[name].apply(AXES[design.cell][name], values, normal)
         lab[name] = values
-    conditions = {
-        name: to_si(values, AXES[design.cell][name].unit) for name, values in lab.items()
-    }
+    conditions = {name: to_si(values, AXES[design.cell][name].unit) for name, values in lab.items()}
     if design.cell == "liquid" and "macmullin_number" not in conditions:
-        macmullin = physics.macmullin_number_from_porosity(
-            conditions["porosity"], design.pore_type
-        )
+        macmullin = physics.macmullin_number_from_porosity(conditions["porosity"], design.pore_type)
         if noise is not None:
             scatter = _MACMULLIN_SCATTER[design.pore_type]
             macmullin = macmullin * np.exp(scatter * noise("macmullin_number of the design"))
@@ -682,6 +697,11 @@ def _quantiles(ordered: FloatArray, levels: FloatArray) -> FloatArray:
     return np.moveaxis(values, -1, 0)
 
 
+def _quantiles_of_each(thresholds: FloatArray, levels: FloatArray) -> FloatArray:
+    """Return quantiles of the threshold of each mechanism, mechanisms in front."""
+    return np.swapaxes(_quantiles(np.sort(thresholds, axis=-1), levels), 0, 1)
+
+
 def _exceedance(ordered: FloatArray, currents: FloatArray) -> FloatArray:
     """Return the share of thresholds above each current, currents in front."""
     count = ordered.shape[-1]
@@ -697,15 +717,14 @@ def _shares(thresholds: FloatArray) -> FloatArray:
     return np.stack([(lowest == index).mean(axis=-1) for index in range(thresholds.shape[0])])
 
 
-def _scatter_prior_driven(result: "Result", mechanisms: tuple[Mechanism, ...]) -> Any:
+def _scatter_prior_driven(result: "Result", design: Design) -> Any:
+    """Return for each mechanism whether the data hardly narrow one of its scatters."""
     narrowing = result.summary()["narrowing"]
     return np.array(
         [
-            any(
-                not float(narrowing[name]) >= PRIOR_DRIVEN_NARROWING
-                for name in (mechanism.cell_scatter, *mechanism.other_scatter)
-            )
-            for mechanism in mechanisms
+            # A narrowing that is not a number belongs to a fixed parameter: no data in it either.
+            any(not float(narrowing[name]) >= PRIOR_DRIVEN_NARROWING for name in item.scatters)
+            for item in MECHANISMS[design.cell]
         ]
     )
 
@@ -715,6 +734,9 @@ def _extrapolation(design: Design, result: "Result") -> Any:
     ranges = result.data_ranges.get(design.cell, {})
     outside = np.zeros(design.shape, dtype=bool)
     for name, axis in design.axes.items():
+        if name == "metal_thickness" and name not in ranges:
+            # Rows may leave it blank at pressure 0 only: elsewhere the pressure is outside already.
+            continue
         if name in ranges:
             lower, upper = ranges[name]
             margin = TEMPERATURE_WITHOUT_LAW if name == "temperature" else 1e-9 * abs(upper)
@@ -727,7 +749,8 @@ def _extrapolation(design: Design, result: "Result") -> Any:
     return outside
 
 
-def _coordinates(design: Design, mechanisms: tuple[Mechanism, ...]) -> dict[str, Any]:
+def _coordinates(design: Design) -> dict[str, Any]:
+    mechanisms = MECHANISMS[design.cell]
     coordinates: dict[str, Any] = {}
     for name, axis in design.axes.items():
         attrs: dict[str, Any] = {"units": axis.kind.unit, "long_name": axis.kind.long_name}

@@ -162,8 +162,33 @@ class Context:
             parameters.si("creep_activation_energy"),
         )
 
-    def pack(self, name: str, observed: Array, **columns: Array) -> tuple[Any, dict[str, Any]]:
-        """Register one table's arrays as two pieces of data.
+    def design(self, name: str, **columns: Array) -> dict[str, Any]:
+        """Register one table's design as one matrix of data.
+
+        Parameters
+        ----------
+        name : str
+            Name of the table or of the observed variable.
+        **columns : ndarray, shape (rows,)
+            All finite.
+
+        Returns
+        -------
+        dict of tensor, each of shape (rows,)
+            The columns by name.
+        """
+        import pymc as pm
+
+        matrix = np.column_stack([np.asarray(column, dtype=float) for column in columns.values()])
+        if not np.isfinite(matrix).all():
+            raise AssertionError(f"{name}: the design is not finite")
+        data = pm.Data(f"{name}_design", matrix)
+        return {column: data[:, i] for i, column in enumerate(columns)}
+
+    def pack(
+        self, name: str, observed: Array, **columns: Array
+    ) -> tuple[Any, dict[str, Any]]:
+        """Register the design and the observations of one variable as two pieces of data.
 
         Parameters
         ----------
@@ -183,12 +208,10 @@ class Context:
         """
         import pymc as pm
 
-        matrix = np.column_stack([np.asarray(column, dtype=float) for column in columns.values()])
-        if not np.isfinite(matrix).all() or not np.isfinite(observed).all():
-            raise AssertionError(f"{name}: the design or the observations are not finite")
-        design = pm.Data(f"{name}_design", matrix)
+        if not np.isfinite(observed).all():
+            raise AssertionError(f"{name}: the observations are not finite")
         data = pm.Data(f"{name}_data", np.asarray(observed, dtype=float), dims=f"{name}_row")
-        return data, {column: design[:, i] for i, column in enumerate(columns)}
+        return data, self.design(name, **columns)
 
     def at_temperature(self, name: str, table: xr.Dataset, temperature: Any) -> Any:
         """Return a parameter of the electrolyte or its interface at the temperatures of rows.

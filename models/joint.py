@@ -127,7 +127,9 @@ def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "p
     -------
     pymc.Model
         With every parameter in the units of `data.quantities`, observations in those of the
-        tables. ``model.informed_by`` names the tables that inform each parameter.
+        tables. Besides what PyMC knows, ``model.observations`` holds the distribution of each
+        observed variable, ``model.informed_by`` the tables that inform each parameter, and
+        ``model.priors`` the priors in use.
 
     Raises
     ------
@@ -151,6 +153,7 @@ def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "p
     for name in chosen:
         coords |= observed_labels(campaign, name)
     with pm.Model(coords=coords) as model:
+        model.observations = {}
         parameters = Parameters(priors)
         context = Context(
             parameters=parameters,

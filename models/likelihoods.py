@@ -28,6 +28,7 @@ from models.observations import TOLERANCE, Design, Scale, inverse
 from models.physics.backend import erfc, erfcx, maximum, minimum, where
 
 __all__ = [
+    "Observation",
     "Threshold",
     "log_interval",
     "log_ndtr",
@@ -54,6 +55,39 @@ def log_interval(upper: Any, lower: Any) -> Any:
     a = log_ndtr(where(flip, -lower, upper))
     b = log_ndtr(where(flip, -upper, lower))
     return a + np.log(-np.expm1(minimum(b - a, -1e-300)))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The distribution of one observed variable, for PyTensor and for NumPy alike.
+
+    Parameters
+    ----------
+    parameters : tuple of tensor
+        What the distribution depends on; shape (rows,) each.
+    logp : callable
+        ``(value, *parameters) -> log-likelihood`` of each row.
+    draw : callable
+        ``(*parameters, rng=, size=) -> draws``, in NumPy.
+    """
+
+    parameters: tuple[Any, ...]
+    logp: Callable[..., Any]
+    draw: Callable[..., Array]
+
+    def register(self, name: str, observed: Any) -> None:
+        """Add the observed variable to the current PyMC model and to its ``observations``."""
+        import pymc as pm
+
+        pm.CustomDist(
+            name,
+            *self.parameters,
+            logp=self.logp,
+            random=self.draw,
+            observed=observed,
+            dims=f"{name}_row",
+        )
+        pm.modelcontext(None).observations[name] = self
 
 
 def _log_normal_density(z: Any, scale: Any) -> Any:
@@ -86,7 +120,7 @@ def observed_value(
     rows: Mapping[str, Any],
     design: Design,
     scale: Scale = "log",
-) -> Any:
+) -> None:
     """Register values that scatter normally about a location on their natural scale.
 
     Parameters
@@ -105,11 +139,6 @@ def observed_value(
         What no row has is left out of the graph.
     scale : {"log", "logit", "linear"}
         The natural scale.
-
-    Returns
-    -------
-    tensor
-        The observed variable.
     """
 
     def logp(value: Any, mu: Any, sigma: Any, halfwidth: Any, floor: Any, ceiling: Any) -> Any:
@@ -119,8 +148,11 @@ def observed_value(
             width = where(halfwidth > 0, halfwidth, 1.0)
             inside = log_interval((x + width - mu) / sigma, (x - width - mu) / sigma)
             result = where(halfwidth > 0, inside, result)
-        result = where(x <= floor + TOLERANCE, log_ndtr((floor - mu) / sigma), result)
-        return where(x >= ceiling - TOLERANCE, log_ndtr((mu - ceiling) / sigma), result)
+        if design.has_floor:
+            result = where(x <= floor + TOLERANCE, log_ndtr((floor - mu) / sigma), result)
+        if design.has_ceiling:
+            result = where(x >= ceiling - TOLERANCE, log_ndtr((mu - ceiling) / sigma), result)
+        return result
 
     def draw(
         mu: Array,
@@ -136,24 +168,12 @@ def observed_value(
         x = x + halfwidth * rng.uniform(-1.0, 1.0, shape)
         return inverse(np.clip(x, floor, ceiling), scale)
 
-    import pymc as pm
-
     sigma = np.sqrt(scatter**2 + rows["sd"] ** 2)
-    return pm.CustomDist(
-        name,
-        location,
-        sigma,
-        rows["halfwidth"],
-        rows["floor"],
-        rows["ceiling"],
-        logp=logp,
-        random=draw,
-        observed=observed,
-        dims=f"{name}_row",
-    )
+    limits = (rows["halfwidth"], rows["floor"], rows["ceiling"])
+    Observation((location, sigma, *limits), logp, draw).register(name, observed)
 
 
-def observed_verdict(name: str, *, observed: Any, z: Any) -> Any:
+def observed_verdict(name: str, *, observed: Any, z: Any) -> None:
     """Register verdicts, 1 for a failed cell, with failure probability ``Phi(z)``.
 
     Parameters
@@ -164,11 +184,6 @@ def observed_verdict(name: str, *, observed: Any, z: Any) -> Any:
         1 where the cell failed, 0 where it survived.
     z : tensor, shape (rows,)
         Log of the current over the threshold, in units of the scatter.
-
-    Returns
-    -------
-    tensor
-        The observed variable.
     """
 
     def logp(value: Any, z: Any) -> Any:
@@ -179,9 +194,7 @@ def observed_verdict(name: str, *, observed: Any, z: Any) -> Any:
 
         return (rng.uniform(size=_shape(size, z)) < ndtr(z)).astype(float)
 
-    import pymc as pm
-
-    return pm.CustomDist(name, z, logp=logp, random=draw, observed=observed, dims=f"{name}_row")
+    Observation((z,), logp, draw).register(name, observed)
 
 
 @dataclass(frozen=True)
@@ -214,7 +227,7 @@ def observed_clock(
     scatter: Any,
     rows: Mapping[str, Any],
     design: Design,
-) -> Any:
+) -> None:
     r"""Register the times at which cells fail under constant currents.
 
     A cell fails at the time at which its own threshold, :math:`u\,j_x(t)` with
@@ -241,11 +254,6 @@ def observed_clock(
         first look before which an event counts as "by then".
     design : Design
         What no row has is left out of the graph.
-
-    Returns
-    -------
-    tensor
-        The observed variable.
     """
 
     def logp(  # noqa: PLR0917 - the distribution's parameters in PyMC's order
@@ -294,7 +302,8 @@ def observed_clock(
             result = where(
                 halfwidth > 0, log_interval(z_at(x + width), z_at(x - width)), result
             )
-        result = where(x <= floor + TOLERANCE, log_ndtr(z), result)
+        if design.has_floor:
+            result = where(x <= floor + TOLERANCE, log_ndtr(z), result)
         return where(x >= ceiling - TOLERANCE, log_ndtr(-z), result)
 
     def draw(*arguments: Any, rng: np.random.Generator, size: Any = None) -> Array:
@@ -307,17 +316,11 @@ def observed_clock(
         seen = np.where(true < ceiling, np.minimum(seen, ceiling - 2 * TOLERANCE), ceiling)
         return np.exp(np.maximum(seen, floor))
 
-    import pymc as pm
-
     zeros = 0.0 * log_current
-    return pm.CustomDist(
-        name,
+    every = (
         log_current,
         scatter + zeros,
         *(rows[key] for key in ("sd", "halfwidth", "floor", "ceiling")),
         *(parameter + zeros for parameter in parameters),
-        logp=logp,
-        random=draw,
-        observed=observed,
-        dims=f"{name}_row",
     )
+    Observation(every, logp, draw).register(name, observed)

@@ -70,6 +70,16 @@ class Design:
         """Whether any row is an interval."""
         return bool((self.halfwidth > 0).any())
 
+    @property
+    def has_floor(self) -> bool:
+        """Whether any row may lie below what can be observed."""
+        return bool(np.isfinite(self.floor).any())
+
+    @property
+    def has_ceiling(self) -> bool:
+        """Whether any row may lie above what can be observed."""
+        return bool(np.isfinite(self.ceiling).any())
+
 
 def si(table: xr.Dataset, column: str) -> Array:
     """Return a column in SI units, shape (rows,)."""

@@ -67,7 +67,7 @@ def _tally(rows: "xr.Dataset") -> Sequence[str]:
         lower, upper = one_way["transition_time_lower"], one_way["transition_time_upper"]
         bounded = int((lower.notnull() | upper.notnull()).sum())
         phrases.append(
-            f"one_way: {exact} transition times, {bounded} intervals, "
+            f"one_way: {exact} exact, {bounded} intervals, "
             f"{count - exact - bounded} without transition by stop_time (censored)"
         )
     step = rows.isel(dc_polarization=(rows["protocol"] == "step").values)

@@ -1,6 +1,5 @@
 """The commands of `anodebayes`; what each does is done elsewhere."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,8 +15,7 @@ from inference.cli.guard import (
 )
 
 if TYPE_CHECKING:
-    from inference.job import Job
-    from inference.result import Result
+    pass
 
 __all__ = ["app"]
 
@@ -118,13 +116,14 @@ def list_bundled() -> None:
     for info in list_campaigns():
         paragraph(f"Campaign {info.name} ({info.kind}, {info.metal})", bold=True)
         if info.title:
-            paragraph(info.title)
-        paragraph(", ".join(f"{name} {rows}" for name, rows in info.rows.items()) + " rows")
+            paragraph(info.title, indent="  ")
+        rows = ", ".join(f"{name} ({count})" for name, count in info.rows.items())
+        paragraph(f"tables (rows): {rows}", indent="  ")
         ticked(info.references.values())
         paragraph()
     for name in bundled_jobs():
         paragraph(f"Job {name}", bold=True)
-        paragraph(f"fits the campaign {load_job(name).campaign}: anodebayes run {name}")
+        paragraph(f"fits {load_job(name).campaign}: anodebayes run {name}", indent="  ")
         paragraph()
 
 
@@ -136,7 +135,7 @@ def priors(
     ] = "Na",
 ) -> None:
     """List the default priors with their units, sources and reasons."""
-    from inference.cli.text import console, paragraph
+    from inference.cli.text import paragraph
     from models.priors import catalogue
 
     paragraph(
@@ -147,9 +146,9 @@ def priors(
         paragraph()
         unit = "" if prior.unit == "1" else f" [{prior.unit}]"
         paragraph(f"{prior.name}{unit}", bold=True)
-        console().print(f"  {prior.long_name}; {prior}; source: {prior.source}")
+        paragraph(f"{prior.long_name}: {prior}; source: {prior.source}", indent="  ")
         if prior.note:
-            console().print(f"  {prior.note}")
+            paragraph(prior.note, indent="  ")
 
 
 @app.command()
@@ -166,24 +165,32 @@ def fit(
     ] = False,
 ) -> int:
     """Fit the joint model to a campaign and write a run folder."""
+    from inference.job import load_job
+
     if dry_run:
         from inference.fit import dry_run as check
 
-        typer.echo(check(_load(job)))
+        typer.echo(check(load_job(job)))
         return DONE
     result, folder = _fit(job, out, force=force)
-    _show(result, folder)
-    return DONE if result.gate.passed else GATE_FAILED
+    return _report(result, folder)
 
 
 @app.command(name="map")
 @guarded
 def draw_map(run: RunArgument) -> int:
     """Compute the safe-current maps of a run and store them in map.nc."""
-    result = _result(run)
-    _map(result, run)
-    typer.echo(run / "map.nc")
-    return DONE if result.gate.passed else GATE_FAILED
+    from inference.cli.results import show_gate, show_maps
+    from inference.cli.steps import MAP, draw_maps, stored_result
+
+    result = stored_result(run)
+    show_maps(draw_maps(result, run, again=True))
+    typer.echo(f"\n{run / MAP}")
+    if result.gate.passed:
+        return DONE
+    typer.echo()
+    show_gate(result)
+    return GATE_FAILED
 
 
 @app.command()
@@ -194,8 +201,13 @@ def run(
     force: Force = False,
 ) -> int:
     """Fit, check convergence, map, draw figures and print a short table."""
+    from inference.cli.results import show_gate
+    from inference.cli.steps import draw_figures, draw_maps
+
     result, folder = _fit(job, out, force=force)
-    return _complete(result, folder)
+    maps = draw_maps(result, folder, again=False) if result.gate.passed else {}
+    draw_figures(result, maps, folder)
+    return _report(result, folder)
 
 
 @app.command()
@@ -208,9 +220,9 @@ def show(
     ] = False,
 ) -> int:
     """Print the result of a run."""
-    result = _result(run)
-    _show(result, run, everything=everything)
-    return DONE if result.gate.passed else GATE_FAILED
+    from inference.cli.steps import stored_result
+
+    return _report(stored_result(run), run, everything=everything)
 
 
 @app.command()

@@ -145,7 +145,7 @@ def _show_map(cell: str, dataset: "xr.Dataset") -> None:
         for name, coord in safe.coords.items()
         if coord.ndim == 0 and coord.dtype.kind == "f"
     }
-    at = {dim: 0 for dim in swept[1:]}
+    at = dict.fromkeys(swept[1:], 0)
     held = [
         _quantity(name, float(coord), coord.attrs.get("units", "1"))
         for name, coord in {**fixed, **{dim: dataset[dim][0] for dim in swept[1:]}}.items()

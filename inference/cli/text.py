@@ -1,28 +1,27 @@
 """Numbers and tables as a reader of a terminal likes them: 80 columns, plain when piped."""
 
 import math
+import shutil
+import textwrap
 from collections.abc import Iterable, Sequence
-from functools import cache
 from typing import TYPE_CHECKING
 
+import typer
+
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
-__all__ = ["console", "interval", "number", "paragraph", "show_table", "table", "ticked"]
+__all__ = ["interval", "number", "paragraph", "show_table", "table", "ticked", "width"]
 
 _FIXED = (1e-3, 1e5)
 
 
-@cache
-def console() -> "Console":
-    """Return the console of everything that is printed: no markup, no colour guessed into text."""
-    from rich.console import Console
-
-    return Console(markup=False, highlight=False, emoji=False)
+def width() -> int:
+    """Return the columns that a line of prose may fill: the terminal's, and no more than 100."""
+    return max(40, min(100, shutil.get_terminal_size().columns))
 
 
-def paragraph(text: str = "", *, bold: bool = False) -> None:
+def paragraph(text: str = "", *, bold: bool = False, indent: str = "") -> None:
     """Print a paragraph, wrapped to the terminal.
 
     Parameters
@@ -31,8 +30,11 @@ def paragraph(text: str = "", *, bold: bool = False) -> None:
         What to print.
     bold : bool
         Whether it is a heading.
+    indent : str
+        Put before every line.
     """
-    console().print(text, style="bold" if bold else None)
+    lines = _wrap(text, indent, indent)
+    typer.echo(typer.style("\n".join(lines), bold=True) if bold else "\n".join(lines))
 
 
 def ticked(lines: Iterable[str]) -> None:
@@ -43,16 +45,19 @@ def ticked(lines: Iterable[str]) -> None:
     lines : iterable of str
         The items.
     """
-    from rich.padding import Padding
-    from rich.table import Table
-
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column()
     for line in lines:
-        grid.add_row("-", line)
-    if grid.row_count:
-        console().print(Padding(grid, (0, 0, 0, 1)))
+        typer.echo("\n".join(_wrap(line, "  - ", "    ")))
+
+
+def _wrap(text: str, first: str, rest: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        width=width(),
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def table(columns: Sequence[str], *, right: Sequence[str] = ()) -> "Table":
@@ -85,14 +90,20 @@ def table(columns: Sequence[str], *, right: Sequence[str] = ()) -> "Table":
 
 
 def show_table(filled: "Table") -> None:
-    """Print a table.
+    """Print a table, in colour on a terminal and without trailing blanks.
 
     Parameters
     ----------
     filled : Table
         From `table`.
     """
-    console().print(filled)
+    from rich.console import Console
+
+    console = Console(markup=False, highlight=False, emoji=False)
+    with console.capture() as capture:
+        console.print(filled)
+    for line in capture.get().splitlines():
+        typer.echo(line.rstrip())
 
 
 def number(value: float, width: float | None = None) -> str:

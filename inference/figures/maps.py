@@ -15,7 +15,7 @@ from inference.figures.style import (
     BLUE,
     DOUBLE,
     GREEN,
-    GREY,
+    HATCH,
     ORANGE,
     VERMILION,
     finish,
@@ -138,11 +138,19 @@ def _map_figure(dataset: xr.Dataset, cell: str, axis: str, over: tuple[str, ...]
         _hatch(axes, x, sheet["extrapolation"].to_numpy(), limits)
     # Explained only where it shows: the whole range may be covered, or none of it.
     if bool(sheet["extrapolation"].any()):
-        left.fill_between([], [], [], facecolor="none", hatch="////", edgecolor=GREY, linewidth=0,
-                          label="outside the range of the data")
+        left.fill_between(
+            [],
+            [],
+            [],
+            facecolor="none",
+            hatch="////",
+            edgecolor=HATCH,
+            linewidth=0,
+            label="outside the range of the data",
+        )
     return finish(
         figure,
-        str(dataset.attrs["title"]).removesuffix(" (SYNTHETIC DATA)"),
+        f"{str(dataset.attrs['title']).removesuffix(' (SYNTHETIC DATA)')}: {dataset.attrs['name']}",
         _caption(sheet),
         synthetic=dataset.attrs["data_kind"] == "synthetic",
         legend=left.get_legend_handles_labels(),
@@ -197,7 +205,9 @@ def _draw_curves(axes: Axes, sheet: xr.Dataset, axis: str) -> None:
         linewidth=0,
         label="of the median cell, 90 %",
     )
-    axes.plot(x, _positive(median.sel(quantile=0.5)), color=BLUE, label="of the median cell, median")
+    axes.plot(
+        x, _positive(median.sel(quantile=0.5)), color=BLUE, label="of the median cell, median"
+    )
     mechanisms = [str(name) for name in sheet["mechanism"].to_numpy()]
     if len(mechanisms) > 1:
         threshold = sheet["median_cell_threshold"].sel(quantile=0.5)
@@ -235,22 +245,21 @@ def _name_domains(axes: Axes, sheet: xr.Dataset, axis: str) -> None:
             axes.text(x[place], height, str(name), ha="center", va="center", bbox=box)
 
 
-def _draw_family(
-    axes: Axes, sheet: xr.Dataset, others: xr.Dataset, axis: str, family: str
-) -> None:
+def _draw_family(axes: Axes, sheet: xr.Dataset, others: xr.Dataset, axis: str, family: str) -> None:
     """Draw the safe current for further values of the other axis."""
     axes.get_lines()[-1].set_label(
         f"{_safe(sheet)}, {_quantity(sheet, family, float(sheet[family]))}"
     )
     for index, (colour, dash) in zip(range(others.sizes[family]), _OTHER_CURVES, strict=False):
         part = others.isel({family: index})
+        beyond = ", outside the data" if bool(part["extrapolation"].all()) else ""
         axes.plot(
             part[axis].to_numpy(),
             _positive(part["safe_current_density"]),
             color=colour,
             linestyle=dash,
             linewidth=1.5,
-            label=f"the same, {_quantity(others, family, float(part[family]))}",
+            label=f"the same, {_quantity(others, family, float(part[family]))}{beyond}",
         )
 
 
@@ -293,7 +302,7 @@ def _draw_risk(figure: Figure, axes: Axes, sheet: xr.Dataset, axis: str) -> None
     )
     bar = figure.colorbar(filled, ax=axes, ticks=_RISKS, spacing="uniform", aspect=30, pad=0.02)
     bar.ax.set_yticklabels([f"{100 * level:.0f} %" for level in _RISKS])
-    bar.outline.set_linewidth(0.4)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.4)
 
 
 def _places(
@@ -324,7 +333,7 @@ def _hatch(
             [start, stop],
             *limits,
             facecolor="none",
-            edgecolor=GREY,
+            edgecolor=HATCH,
             hatch="////",
             linewidth=0,
             gid="extrapolation",
@@ -336,7 +345,9 @@ def _runs(flags: np.ndarray[Any, Any]) -> Iterator[tuple[int, int]]:
     padded = np.concatenate([[False], flags, [False]]).astype(int)
     change = np.diff(padded)
     yield from zip(
-        np.flatnonzero(change == 1).tolist(), (np.flatnonzero(change == -1) - 1).tolist(), strict=True
+        np.flatnonzero(change == 1).tolist(),
+        (np.flatnonzero(change == -1) - 1).tolist(),
+        strict=True,
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
@@ -64,16 +65,20 @@ def posterior_forest(result: "Result") -> Figure:
         One small axis a quantity: prior interval, posterior interval and median.
     """
     table = result.summary()
-    names = [name for name in table.index if _is_physical(str(name))]
+    order = list(quantities())
+    names = sorted(
+        (str(name) for name in table.index if _is_physical(str(name))),
+        key=lambda name: order.index(name.partition("[")[0]),
+    )
     rows = math.ceil(len(names) / _COLUMNS)
     figure = new_figure(DOUBLE, _ROW_HEIGHT * rows + 27.0)
     grid = np.atleast_1d(figure.subplots(rows, _COLUMNS)).ravel()
     for axes in grid[len(names) :]:
         axes.set_axis_off()
     for axes, name in zip(grid, names, strict=False):
-        _forest_row(axes, str(name), table.loc[name])
+        _forest_row(axes, name, table.loc[name])
     engine = figure.get_layout_engine()
-    if engine is not None:
+    if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(w_pad=6 / 72, wspace=0.04)
     handles = [
         Line2D([], [], color=GREY, linewidth=5, alpha=0.5, solid_capstyle="butt"),
@@ -97,7 +102,7 @@ def posterior_forest(result: "Result") -> Figure:
 
 
 def _is_physical(name: str) -> bool:
-    """Return whether a label of the summary is a physical quantity and not a scatter or a latent."""
+    """Return whether a label of the summary is a physical quantity, not a scatter or a latent."""
     base, _, member = name.partition("[")
     if base.endswith("_scatter") or base not in quantities():
         return False
@@ -137,8 +142,15 @@ def _forest_row(axes: Axes, name: str, row: Any) -> None:
         solid_capstyle="butt",
     )
     axes.plot([row["lower"], row["upper"]], [0, 0], color=colour, linewidth=2.2)
-    axes.plot([row["median"]], [0], "o", color=colour, markersize=3.5, markeredgecolor="white",
-              markeredgewidth=0.4)
+    axes.plot(
+        [row["median"]],
+        [0],
+        "o",
+        color=colour,
+        markersize=3.5,
+        markeredgecolor="white",
+        markeredgewidth=0.4,
+    )
     axes.set_ylim(-1, 1)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
@@ -174,7 +186,10 @@ def ridge(result: "Result") -> Figure:
     axes = figure.subplots()
     handles: list[Line2D] = []
     shown = []
-    for draws, colour, name in ((result.prior, GREY, "prior"), (result.posterior, BLUE, "posterior")):
+    for draws, colour, name in (
+        (result.prior, GREY, "prior"),
+        (result.posterior, BLUE, "posterior"),
+    ):
         angle = draws["contact_angle"].to_numpy().ravel()
         energy = draws["surface_energy"].to_numpy().ravel()
         step = max(1, angle.size // _MOST_POINTS)
@@ -189,13 +204,20 @@ def ridge(result: "Result") -> Figure:
             rasterized=True,
         )
         shown.append(np.quantile(energy, [0.005, 0.995]))
-        handles.append(Line2D([], [], color=colour, marker=".", linestyle="", label=f"{name} draws"))
+        handles.append(
+            Line2D([], [], color=colour, marker=".", linestyle="", label=f"{name} draws")
+        )
     levels = (0.5 - INTERVAL / 2, 0.5, 0.5 + INTERVAL / 2)
     product = np.quantile(result.posterior["wetting_product"].to_numpy(), levels)
     angle = np.linspace(95.0, 180.0, 200)
     for value, dash in zip(product, ("--", "-", "--"), strict=True):
-        axes.plot(angle, value / np.abs(np.cos(np.radians(angle))), color=BLACK, linestyle=dash,
-                  linewidth=1.0)
+        axes.plot(
+            angle,
+            value / np.abs(np.cos(np.radians(angle))),
+            color=BLACK,
+            linestyle=dash,
+            linewidth=1.0,
+        )
     known = quantities()
     unit = pretty_unit(known["wetting_product"].unit)
     text = (
@@ -212,7 +234,7 @@ def ridge(result: "Result") -> Figure:
     axes.set_ylabel(label("surface energy", known["surface_energy"].unit))
     return finish(
         figure,
-        "Surface energy and contact angle enter as a product",
+        "Surface energy against contact angle",
         f"Data see the product only: solid its median, dashed its {100 * INTERVAL:g} % interval. "
         "Along the curves the prior decides.",
         synthetic=result.synthetic,

@@ -1,8 +1,7 @@
 """Data against the posterior predictive, table by table."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from matplotlib.patches import Patch
 
 from data.errors import InputError
 from data.quantities import quantities
+from data.units import parse_number
 from inference.design import FloatArray
 from inference.figures.style import (
     BLACK,
@@ -41,7 +41,10 @@ _ROWS: Final = 40
 _ROW_HEIGHT: Final = 3.6  # mm
 _PROTOCOLS: Final = {"one_way": "one way", "step": "steps"}
 _TOLERANCE: Final = 1e-6
-_BEYOND: Final = 999.0  # the designs hold 1000 where there is no end
+_ROOM: Final = 0.05
+_ARROW: Final = 0.25
+_HOUR: Final = 3600.0
+_BEYOND: Final = 900.0  # the designs hold 1000 where there is no end
 
 
 @dataclass(frozen=True)
@@ -180,13 +183,30 @@ def _rows(result: "Result", name: str) -> _Rows:
         str(observed.attrs.get("long_name", name.replace("_", " "))),
         str(observed.attrs.get("units", "1")),
     )
-    return _Rows(
+    rows = _Rows(
         name,
         labels,
         observed.to_numpy().astype(float),
         values.reshape(values.shape[0], -1).astype(float),
         _design(result.constant_data, name),
         _PANELS.get(name, fallback),
+    )
+    return _in_hours(rows) if rows.panel.unit == "s" else rows
+
+
+def _in_hours(rows: _Rows) -> _Rows:
+    """Return times in hours where most are longer than one."""
+    if np.median(rows.observed) < _HOUR:
+        return rows
+    ends = {
+        key: rows.design[key] - np.log(_HOUR) for key in ("floor", "ceiling") if key in rows.design
+    }
+    return replace(
+        rows,
+        observed=rows.observed / _HOUR,
+        drawn=rows.drawn / _HOUR,
+        design={**rows.design, **ends},
+        panel=replace(rows.panel, unit="h"),
     )
 
 
@@ -221,6 +241,12 @@ class _Marks:
     upper: FloatArray
     above: Any
     below: Any
+
+    def sign(self, row: int) -> str:
+        """Return how the value of a row relates to what was seen."""
+        if self.above[row]:
+            return ">"
+        return "<" if self.below[row] else "="
 
 
 def _marks(rows: _Rows) -> _Marks:
@@ -264,8 +290,8 @@ def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int) -> None:
     ratio = part.observed[chosen] if part.name == "published" else np.ones(places.size)
     if part.name == "published":
         names = [
-            _published_label(text, value)
-            for text, value in zip(names, part.observed[chosen], strict=True)
+            _published_label(text, part.observed[start + index], marks.sign(start + index))
+            for index, text in enumerate(names)
         ]
     axes.set_ylim(places.size - 0.5, -0.5)
     axes.set_yticks(places, names)
@@ -282,21 +308,20 @@ def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int) -> None:
     value = marks.value[chosen] / ratio
     errors = np.stack([value - marks.lower[chosen] / ratio, marks.upper[chosen] / ratio - value])
     above, below = marks.above[chosen], marks.below[chosen]
+    plain = ~(above | below)
     axes.errorbar(
-        value,
-        places,
-        xerr=np.maximum(errors, 0.0),
+        value[plain],
+        places[plain],
+        xerr=np.maximum(errors[:, plain], 0.0),
         fmt="none",
         ecolor=BLACK,
         elinewidth=0.9,
         capsize=1.5,
     )
-    for flags, marker, colour in (
-        (~(above | below), "o", BLACK),
-        (above, ">", VERMILION),
-        (below, "<", VERMILION),
-    ):
-        axes.plot(value[flags], places[flags], marker, color=colour, markersize=3, linestyle="")
+    axes.plot(value[plain], places[plain], "o", color=BLACK, markersize=3, linestyle="")
+    for flags, side in ((above, 1), (below, -1)):
+        for row in np.flatnonzero(flags).tolist():
+            _draw_arrow(axes, float(value[row]), row, side, _agreement(part, start + row, side))
     ends = np.concatenate(
         [
             np.quantile(part.drawn[chosen], [0.05, 0.95], axis=1).ravel() / np.tile(ratio, 2),
@@ -304,25 +329,52 @@ def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int) -> None:
             marks.upper[chosen] / ratio,
         ]
     )
-    _value_axis(axes, ends, panel.scale)
+    _value_axis(axes, ends, panel.scale, value[below], value[above])
     axes.set_xlabel(label(panel.axis, panel.unit))
     if part.name == "published":
         axes.axvline(1.0, color=BLACK, linewidth=0.5, zorder=0)
 
 
-def _value_axis(axes: Axes, ends: FloatArray, scale: str) -> None:
+def _agreement(part: _Rows, row: int, side: int) -> float:
+    """Return the share of predictions that lie on the same side of a one-sided observation."""
+    value, drawn = part.observed[row], part.drawn[row]
+    slack = _TOLERANCE * abs(value)
+    beyond = drawn >= value - slack if side > 0 else drawn <= value + slack
+    return float(beyond.mean())
+
+
+def _draw_arrow(axes: Axes, value: float, row: int, side: int, share: float) -> None:
+    """Draw an arrow from a bound to where the value may be, and how many predictions agree."""
+    axes.annotate(
+        f"{100 * share:.0f} %",
+        xy=(value, row),
+        xytext=(16 * side, 0),
+        textcoords="offset points",
+        ha="left" if side > 0 else "right",
+        va="center",
+        color=VERMILION,
+        arrowprops={"arrowstyle": "<|-", "color": VERMILION, "linewidth": 0.9, "shrinkB": 0},
+    )
+
+
+def _value_axis(
+    axes: Axes, ends: FloatArray, scale: str, below: FloatArray, above: FloatArray
+) -> None:
     """Set the limits so that everything shows, on a log scale where the quantity lives on one."""
     ends = ends[np.isfinite(ends)]
     if scale == "logit":
         axes.set_xlim(0.0, 1.0)
         return
-    if scale == "log" and (ends > 0).all():
-        room = (ends.max() / ends.min()) ** 0.05
-        axes.set_xlim(ends.min() / max(room, 1.05), ends.max() * max(room, 1.05))
+    on = "log" if scale == "log" and bool((ends > 0).all()) else "linear"
+    x = _natural(ends, on)
+    span = max(float(x.max() - x.min()), 0.1)
+    # An arrow needs room on the side it points to.
+    arrows = [_natural(below, on) - _ARROW * span, _natural(above, on) + _ARROW * span]
+    x = np.concatenate([x, *arrows])
+    limits = np.array([x.min() - _ROOM * span, x.max() + _ROOM * span])
+    axes.set_xlim(*_inverse(limits, on))
+    if on == "log":
         log_axis(axes, "x", most=5)
-        return
-    room = 0.05 * (ends.max() - ends.min()) or 1.0
-    axes.set_xlim(ends.min() - room, ends.max() + room)
 
 
 def _draw_verdicts(axes: Axes, places: Any, observed: FloatArray, drawn: FloatArray) -> None:
@@ -344,16 +396,22 @@ def _draw_verdicts(axes: Axes, places: Any, observed: FloatArray, drawn: FloatAr
     )
 
 
-def _published_label(text: str, value: float) -> str:
+def _published_label(text: str, value: float, sign: str) -> str:
     """Return what was estimated, under which conditions, and the value."""
     name, *conditions = text.split(", ")
     if name not in quantities():
         return text
     known = quantities()[name]
-    conditions = [_PROTOCOLS.get(word, word) for word in conditions]
-    where = f" ({', '.join(conditions)})" if conditions else ""
+    where = f" ({', '.join(_condition(word) for word in conditions)})" if conditions else ""
     unit = pretty_unit(known.unit)
-    return f"{known.math}{where} = {pretty_number(value)} {unit}".rstrip()
+    return f"{known.math}{where} {sign} {pretty_number(value)} {unit}".rstrip()
+
+
+def _condition(text: str) -> str:
+    number, _, unit = text.partition(" ")
+    if parse_number(number) is not None and unit:
+        return f"{number} {pretty_unit(unit)}"
+    return _PROTOCOLS.get(text, text)
 
 
 def _tafel(axes: Axes, rows: _Rows) -> None:
@@ -401,10 +459,8 @@ def _legend(parts: list[_Rows]) -> tuple[list[Any], list[str]]:
         words.append("data, with error or interval")
         sided = [_marks(part) for part in parts if part.panel.scale != "verdict"]
         if any((marks.above | marks.below).any() for marks in sided):
-            handles.append(
-                Line2D([], [], color=VERMILION, marker=">", markersize=3, linestyle="")
-            )
-            words.append("data, beyond this value")
+            handles.append(Line2D([], [], color=VERMILION, marker=">", markersize=3, linestyle=""))
+            words.append("data beyond, and the share of predictions there")
     if any(part.panel.scale == "verdict" for part in parts):
         handles.append(Patch(facecolor=BLUE, alpha=0.55, linewidth=0))
         words.append("posterior predictive")

@@ -27,6 +27,7 @@ __all__ = [
     "FORMATS",
     "GREEN",
     "GREY",
+    "HATCH",
     "ORANGE",
     "PURPLE",
     "SINGLE",
@@ -60,6 +61,7 @@ SKY: Final = "#56B4E9"
 VERMILION: Final = "#D55E00"
 BLACK: Final = "#000000"
 GREY: Final = "#999999"
+HATCH: Final = "#A0A0A0"
 
 _MM_PER_INCH = 25.4
 _POINTS_PER_INCH = 72.0
@@ -268,14 +270,14 @@ def pretty_number(value: float) -> str:
     Returns
     -------
     str
-        Such as "0.16", "108" or "5.2×10⁻⁶".
+        Such as "0.16", "108" or "5.22×10⁻⁶".
     """
-    if value == 0 or 1e-3 <= abs(value) < 1e4:
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
         text = f"{value:.3g}"
         return f"{float(text):g}" if "e" in text else text
-    mantissa, exponent = f"{value:.1e}".split("e")
+    mantissa, exponent = f"{value:.2e}".split("e")
     power = str(int(exponent)).translate(_SUPERSCRIPT)
-    return f"10{power}" if float(mantissa) == 1 else f"{mantissa}×10{power}"
+    return f"10{power}" if float(mantissa) == 1 else f"{float(mantissa):g}×10{power}"
 
 
 def log_axis(axes: Axes, which: Literal["x", "y"], *, most: int = 6) -> None:

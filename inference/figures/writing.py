@@ -64,6 +64,9 @@ def write_figures(
     paths = []
     for name, draw in _figures(result, maps):
         figure = draw()
+        # One layout serves every format.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
         for kind in formats:
             path = folder / f"{name}.{kind}"
             save_figure(figure, path)

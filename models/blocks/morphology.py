@@ -8,14 +8,14 @@ import xarray as xr
 
 from models.context import Context, pressure
 from models.likelihoods import observed_value
-from models.observations import labels, measured, recorded, si, unit
+from models.observations import Scale, labels, measured, recorded, si, unit
 from models.physics import coverage_under_pressure, deposit_thickness
 
 __all__ = ["SOURCES", "likelihood", "record"]
 
 SOURCES = ("jiao", "wang2020")
 
-_SCALES = {"coverage": "logit", "thickness": "log"}
+_SCALES: dict[str, Scale] = {"coverage": "logit", "thickness": "log"}
 
 
 def _seen(table: xr.Dataset, column: str) -> Any:
@@ -28,33 +28,33 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     Islands of fixed volume creep under the pressure for as long as they exist, plating and rest.
     """
     parameters = context.parameters
-    stress = pressure(table, "morphology_pressure", si(table, "pressure"))
+    plating = si(table, "plating_time")
+    deposits = context.design(
+        "morphology",
+        time=plating + np.nan_to_num(si(table, "rest_time")),
+        pressure=si(table, "pressure"),
+        temperature=si(table, "temperature"),
+    )
+    coverages = coverage_under_pressure(
+        deposits["time"],
+        pressure(table, "morphology_pressure", deposits["pressure"]),
+        deposits["temperature"],
+        parameters["initial_coverage"],
+        parameters["creep_exponent"],
+        parameters.si("creep_reference_stress"),
+        parameters.si("creep_activation_energy"),
+        parameters["film_constraint_factor"],
+    )
     for column, scale in _SCALES.items():
         at = _seen(table, column)
         if not at.size:
             continue
         part = table.isel(morphology=at)
         name = f"morphology_{column}"
-        observed, design = measured(part, column, scale=scale)  # type: ignore[arg-type]
-        plating = si(part, "plating_time")
-        data, rows = context.pack(
-            name,
-            observed,
-            temperature=si(part, "temperature"),
-            time=plating + np.nan_to_num(si(part, "rest_time")),
-            charge=si(part, "current_density") * plating,
-            **design.columns,
-        )
-        coverage = coverage_under_pressure(
-            rows["time"],
-            stress[at],
-            rows["temperature"],
-            parameters["initial_coverage"],
-            parameters["creep_exponent"],
-            parameters.si("creep_reference_stress"),
-            parameters.si("creep_activation_energy"),
-            parameters["film_constraint_factor"],
-        )
+        observed, design = measured(part, column, scale=scale)
+        charge = (si(table, "current_density") * plating)[at]
+        data, rows = context.pack(name, observed, charge=charge, **design.columns)
+        coverage = coverages[at]
         if column == "coverage":
             location = np.log(coverage) - np.log1p(-coverage)
         else:
@@ -68,7 +68,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             scatter=parameters[f"{column}_scatter"],
             rows=rows,
             design=design,
-            scale=scale,  # type: ignore[arg-type]
+            scale=scale,
         )
 
 
@@ -87,7 +87,7 @@ def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
         at = _seen(table, column)
         if at.size:
             part = table.isel(morphology=at)
-            written = recorded(part, column, drawn[f"morphology_{column}"], scale=scale)  # type: ignore[arg-type]
+            written = recorded(part, column, drawn[f"morphology_{column}"], scale=scale)
             for name in (column, f"{column}_sd"):
                 result[name].values[at] = written[name].values
     return result

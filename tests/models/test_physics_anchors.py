@@ -25,7 +25,7 @@ TRILAYER = physics.Layer(25e-6, 0.39, 4.11)
 RESERVOIR = physics.Layer(250e-6)
 
 
-def test_young_laplace_overpotentials_of_source_A():
+def test_young_laplace_overpotentials_of_source_a():
     radius = np.array([10e-9, 14e-9, 100e-9])
     overpotential = physics.young_laplace_overpotential(2.21, radius, SODIUM)
     assert_allclose(overpotential, [0.1085, 0.0775, 0.01085], rtol=5e-4)
@@ -33,7 +33,7 @@ def test_young_laplace_overpotentials_of_source_A():
     assert_allclose(physics.wetting_product(2.0, radians(120.0)), 1.0)
 
 
-def test_sand_times_of_source_A():
+def test_sand_times_of_source_a():
     current = np.array([10.0, 20.0, 50.0, 100.0]) * MA_PER_CM2
     assert_allclose(physics.sand_time(current, **DIGLYME), [931, 233, 37.2, 9.3], rtol=2e-3)
     time = physics.sand_time(current, **DIGLYME, porosity=0.4, macmullin_number=5.0)
@@ -46,7 +46,7 @@ def test_void_free_capacities_of_sodium_and_lithium():
     assert_allclose([sodium / MAH_PER_CM2, lithium / MAH_PER_CM2], [19.56, 0.613], rtol=1e-3)
 
 
-def test_metal_holds_1_13_mAh_per_10_um_and_void_free_capacity_never_exceeds_it():
+def test_metal_holds_1_13_mah_per_10_um_and_void_free_capacity_never_exceeds_it():
     capacity = physics.metal_capacity(10e-6, SODIUM)
     assert_allclose(capacity / MAH_PER_CM2, 1.13, rtol=2e-3)
     limited = physics.void_free_capacity(np.array([1.0, 1e4]), 5.4e-13, SODIUM, 1.0, 10e-6)
@@ -60,7 +60,7 @@ def test_void_free_currents_at_5_15_30_minutes():
     assert_allclose(current / MA_PER_CM2, [15.32, 8.845, 6.254], rtol=1e-4)
 
 
-def test_kinetics_of_source_A_at_the_20_nm_pore():
+def test_kinetics_of_source_a_at_the_20_nm_pore():
     mhc = physics.marcus_hush_chidsey_current_density(0.1085, 1.0, 0.16015, ROOM)
     butler_volmer = physics.butler_volmer_current_density(0.1085, 1.0, ROOM)
     assert_allclose([mhc, butler_volmer], [5.193, 8.140], rtol=1e-4)
@@ -175,7 +175,7 @@ def test_coverage_starts_at_its_initial_value_grows_with_pressure_and_stays_belo
     assert_allclose(coverage[2], direct / (1.0 + direct**8) ** 0.125, rtol=1e-12)
 
 
-def test_dense_deposit_of_source_B_is_2_9_times_thinner_than_measured():
+def test_dense_deposit_of_source_b_is_2_9_times_thinner_than_measured():
     dense = physics.deposit_thickness(0.25 * MAH_PER_CM2, np.array([0.149, 0.861]), 1.0, SODIUM)
     assert_allclose(np.array([42.2e-6, 7.6e-6]) / dense, 2.9, rtol=0.03)
 

@@ -1,0 +1,150 @@
+"""The steps of a run as the command line takes them: fit, map, figures; each says how long it took."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inference.cli.guard import session
+from inference.cli.text import paragraph
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from inference.job import Job
+    from inference.result import Result
+
+__all__ = ["FIGURES", "MAP", "draw_figures", "draw_maps", "fit_job", "stage", "stored_result"]
+
+MAP = "map.nc"
+FIGURES = "figures"
+
+
+@contextlib.contextmanager
+def stage(name: str, *, spinner: bool = True) -> Iterator[None]:
+    """Time a stage and print its line; on a terminal show that something is happening.
+
+    Parameters
+    ----------
+    name : str
+        What is done.
+    spinner : bool
+        Whether to show it spinning; not beside another progress bar.
+    """
+    start = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        if spinner and sys.stderr.isatty():
+            from rich.console import Console
+
+            stack.enter_context(Console(stderr=True).status(f"{name} ..."))
+        yield
+    paragraph(f"{name:<16} {time.perf_counter() - start:6.1f} s", indent="  ")
+
+
+def fit_job(job: "Job", folder: Path, *, force: bool) -> "Result":
+    """Fit a job into a run folder, or read the result that is already there.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    folder : Path
+        The run folder.
+    force : bool
+        Whether the result of another job may be replaced.
+
+    Returns
+    -------
+    Result
+        The result, new or stored.
+    """
+    session.run_folder = folder
+    show = sys.stderr.isatty()
+    with stage("load programs", spinner=not show):
+        from inference.fit import fit
+    with stage("fit", spinner=not show):
+        return fit(job, folder=folder, force=force, progress=show)
+
+
+def stored_result(folder: Path) -> "Result":
+    """Read the result of a run folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+
+    Returns
+    -------
+    Result
+        The result.
+
+    Raises
+    ------
+    RunFolderError
+        It holds no whole result.
+    """
+    from inference.run_folder import RunFolder
+
+    RunFolder(folder).require_complete()
+    session.run_folder = folder
+    from inference.result import load_result
+
+    return load_result(folder)
+
+
+def draw_maps(result: "Result", folder: Path, *, again: bool) -> "Mapping[str, xr.Dataset]":
+    """Compute the safe-current maps of a run and store them, or read the stored ones.
+
+    Parameters
+    ----------
+    result : Result
+        The run's result.
+    folder : Path
+        The run folder.
+    again : bool
+        Whether to compute maps that are already there.
+
+    Returns
+    -------
+    mapping of str to Dataset
+        Maps by kind of cell.
+    """
+    from inference.job import load_job
+    from inference.maps import load_maps, maps_from_job, save_maps
+    from inference.run_folder import RESOLVED, RunFolder
+
+    stored = folder / MAP
+    if stored.is_file() and not again:
+        return load_maps(stored)
+    with stage("map"):
+        maps = maps_from_job(result, load_job(folder / RESOLVED).map.axes)
+        RunFolder(folder).write(MAP, lambda path: save_maps(maps, path))
+    return maps
+
+
+def draw_figures(result: "Result", maps: "Mapping[str, xr.Dataset]", folder: Path) -> None:
+    """Draw the figures of a run, unless they are all there.
+
+    Parameters
+    ----------
+    result : Result
+        The run's result.
+    maps : mapping of str to Dataset
+        Its maps; may be empty.
+    folder : Path
+        The run folder.
+    """
+    from inference.run_folder import RunFolder
+
+    if (folder / FIGURES).is_dir():
+        return
+    with stage("figures"):
+        from inference.figures import write_figures
+
+        def draw(path: Path) -> None:
+            write_figures(result, maps, path)
+
+        RunFolder(folder).write_folder(FIGURES, draw)

@@ -1,0 +1,243 @@
+"""What is written reads back the same: campaigns, templates, every table."""
+
+import csv
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data import (
+    CampaignError,
+    CampaignMetadata,
+    InputError,
+    load_campaign,
+    new_campaign,
+    write_campaign,
+)
+from data.csv_reader import clean_text
+from data.dataset import make_dataset
+from data.tables import tables
+
+METADATA = CampaignMetadata(name="mine", metal="Na", electrolyte="x", kind="synthetic")
+
+# A complete row of every table; together they make a legal campaign.
+ROWS = {
+    "separators": {
+        "separator": "PP",
+        "pore_type": "polymer",
+        "pore_radius": 14.0,
+        "thickness": 25.0,
+        "porosity": 0.39,
+        "porosity_sd": 0.03,
+    },
+    "penetration": {
+        "cell": "p1",
+        "separator": "PP",
+        "temperature": 25.0,
+        "current_density": 3.0,
+        "outcome": "survived",
+    },
+    "critical_current": {
+        "separator": "AAO",
+        "temperature": 25.0,
+        "current_density_lower": 9.0,
+        "current_density_upper": 5.0,
+        "overpotential": 80.0,
+        "overpotential_sd": 5.0,
+        "overpotential_current_density": 5.0,
+    },
+    "kinetics": {"cell": "k", "temperature": 25.0, "overpotential": -5.0, "current_density": -1.0},
+    "lsv": {
+        "cell": "l",
+        "separator": "PP",
+        "layers": 3.0,
+        "reservoir_thickness": 250.0,
+        "reservoir_side": "depleting",
+        "concentration": 1.0,
+        "temperature": 25.0,
+        "plateau": 2.0,
+        "area": 0.5,
+        "plateau_current_lower": 3.0,
+    },
+    "sand": {
+        "cell": "s",
+        "electrode_distance": 10.0,
+        "concentration": 1.0,
+        "temperature": 25.0,
+        "current_density": 20.0,
+        "stop_time": 600.0,
+    },
+    "dc_polarization": {
+        "cell": "d",
+        "protocol": "step",
+        "temperature": 0.0,
+        "pressure": 3.0,
+        "electrode_thickness": 500.0,
+        "current_density_lower": 1.0,
+        "step_time": 300.0,
+    },
+    "creep": {"specimen": "c", "temperature": 25.0, "strain_rate": 1e-3, "stress": 0.3},
+    "morphology": {
+        "cell": "m",
+        "temperature": 25.0,
+        "pressure": 0.0,
+        "current_density": 0.5,
+        "plating_time": 1800.0,
+        "coverage": 0.15,
+    },
+    "published": {
+        "quantity": "critical_to_limiting_ratio",
+        "upper": 0.09,
+        "relative_sd": 0.1,
+        "unit": "1",
+        "separator": "PP",
+    },
+}
+
+
+def test_every_table_is_written_and_read_back(tmp_path):
+    metadata = METADATA.model_copy(
+        update={
+            "title": 'quotes " and = signs',
+            "salt_concentration": 0.1,
+            "references": {"mine": "Mine (2026)"},
+            "notes": ("one", "two\nlines"),
+        }
+    )
+    aao = {**ROWS["separators"], "separator": "AAO", "pore_type": "straight"}
+    rows = {name: [row] for name, row in ROWS.items()}
+    rows["separators"].append(aao)
+    assert set(rows) == set(tables())
+    datasets = {name: make_dataset(tables()[name], cells, metadata) for name, cells in rows.items()}
+    left_out = {**ROWS["kinetics"], "exclude": "shown, not fitted", "line": 3}
+    excluded = {"kinetics": make_dataset(tables()["kinetics"], [left_out], metadata)}
+    folder = write_campaign(tmp_path / "mine", metadata, datasets, excluded)
+    campaign = load_campaign(folder)
+    assert campaign.metadata == metadata
+    again = load_campaign(
+        write_campaign(tmp_path / "again", metadata, campaign.tables, campaign.excluded)
+    )
+    assert again == campaign
+    assert again.content_hash == campaign.content_hash
+    for name, dataset in datasets.items():
+        assert campaign.tables[name].drop_vars("line").equals(dataset.drop_vars("line"))
+    assert "SYNTHETIC" in str(campaign)
+
+
+def test_bundled_campaigns_round_trip(tmp_path):
+    campaign = load_campaign("sodium-literature")
+    folder = write_campaign(
+        tmp_path / "copy", campaign.metadata, campaign.tables, campaign.excluded
+    )
+    assert load_campaign(folder) == campaign
+
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), max_size=20).map(clean_text)
+labels = texts.filter(lambda text: text and not text.startswith("#") and "\ufffd" not in text)
+notes = texts.filter(lambda text: "\ufffd" not in text and not _is_number(text))
+positive = st.floats(1e-9, 1e9)
+
+
+def _is_number(text):
+    return bool(text) and all(c in "0123456789.+-eE" for c in text)
+
+
+@st.composite
+def sand_rows(draw):
+    stop = draw(st.floats(1.0, 1e6))
+    row = {
+        "cell": draw(labels),
+        "electrode_distance": draw(st.floats(1e-3, 1000)),
+        "concentration": draw(st.floats(1e-3, 50)),
+        "temperature": draw(st.floats(-73, 226)),
+        "current_density": draw(positive),
+        "stop_time": stop,
+        "note": draw(notes),
+        "place": draw(notes),
+    }
+    ends = sorted(draw(st.lists(st.floats(1e-6, 1.0), min_size=2, max_size=2, unique=True)))
+    low, high = ends[0] * stop, ends[1] * stop
+    match draw(st.sampled_from(["exact", "sd", "interval", "lower", "upper", "none"])):
+        case "exact":
+            row["sand_time"] = low
+        case "sd":
+            row |= {"sand_time": low, "sand_time_sd": draw(positive), "assumed": "sand_time_sd"}
+        case "interval" if low < high:
+            row |= {"sand_time_lower": low, "sand_time_upper": high}
+        case "lower":
+            row["sand_time_lower"] = low
+        case "upper":
+            row["sand_time_upper"] = high
+    return row
+
+
+@given(st.lists(sand_rows(), min_size=1, max_size=6, unique_by=lambda row: row["cell"]))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_legal_table_round_trips_to_the_last_digit(tmp_path_factory, rows):
+    dataset = make_dataset(tables()["sand"], rows, METADATA)
+    folder = tmp_path_factory.mktemp("any") / "mine"
+    write_campaign(folder, METADATA, {"sand": dataset})
+    read = load_campaign(folder).tables["sand"]
+    assert read.drop_vars("line").equals(dataset.drop_vars("line"))
+
+
+@given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_file_whatever_breaks_the_reader(tmp_path_factory, content):
+    folder = tmp_path_factory.mktemp("noise")
+    (folder / "campaign.toml").write_text(
+        'name = "mine"\nmetal = "Na"\nelectrolyte = "x"\nkind = "measured"\n'
+    )
+    (folder / "kinetics.csv").write_bytes(content)
+    with pytest.raises(CampaignError):
+        load_campaign(folder)
+
+
+def test_illegal_rows_are_never_written(tmp_path):
+    bad = make_dataset(tables()["kinetics"], [{**ROWS["kinetics"], "overpotential": 5.0}], METADATA)
+    with pytest.raises(CampaignError, match="differ in sign") as caught:
+        write_campaign(tmp_path / "mine", METADATA, {"kinetics": bad})
+    assert str(tmp_path / "mine") in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match="did you mean 'kinetics'"):
+        write_campaign(tmp_path / "mine", METADATA, {"kinetic": bad})
+    with pytest.raises(InputError, match="did you mean 'overpotential'"):
+        write_campaign(
+            tmp_path / "mine", METADATA, {"kinetics": bad.rename(overpotential="overpotentail")}
+        )
+
+
+def test_a_filled_folder_is_never_written_to(tmp_path):
+    (tmp_path / "precious.txt").write_text("data")
+    rows = make_dataset(tables()["kinetics"], [ROWS["kinetics"]], METADATA)
+    for attempt in (
+        lambda: new_campaign(tmp_path),
+        lambda: new_campaign(tmp_path / "precious.txt"),
+        lambda: write_campaign(tmp_path, METADATA, {"kinetics": rows}),
+    ):
+        with pytest.raises(InputError, match=r"not empty|is a file"):
+            attempt()
+    assert (tmp_path / "precious.txt").read_text() == "data"
+
+
+def test_a_template_asks_for_a_table_and_loads_once_one_is_filled(tmp_path):
+    folder = new_campaign(tmp_path / "my cells", metal="Li")
+    with pytest.raises(CampaignError, match="needs at least one of") as caught:
+        load_campaign(folder)
+    assert len(caught.value.mistakes) == 1
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    for table in tables().values():
+        text = (folder / "templates" / table.file).read_text(encoding="utf-8")
+        headers = next(csv.reader([text]))
+        assert [header.partition(" [")[0] for header in headers] == list(table.fields)
+        assert all(f"`{column.header}`" in readme for column in table.fields.values())
+    header = (folder / "templates" / "creep.csv").read_text(encoding="utf-8")
+    (folder / "creep.csv").write_text(header + "c1,25,1e-3,0.3,,,,,\n", encoding="utf-8")
+    campaign = load_campaign(folder)
+    assert (campaign.name, campaign.metadata.metal) == ("my-cells", "Li")
+    assert np.array_equal(campaign.tables["creep"]["stress"].values, [0.3])
