@@ -40,9 +40,7 @@ _SOFTWARE = {
 }
 # Sources of priors that are choices and not publications.
 _OWN_CHOICES = frozenset({"", "project", "job"})
-_UNPUBLISHED = {
-    "tracer": "tracer measurements of self-diffusion in the bulk metal"
-}
+_UNPUBLISHED = {"tracer": "tracer measurements of self-diffusion in the bulk metal"}
 
 
 @dataclass(frozen=True)

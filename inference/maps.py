@@ -425,9 +425,9 @@ def _variables(result: "Result", design: Design, numbers: _Numbers, risk: float)
     """Return the variables of a map with their dimensions, units and names."""
     grid = design.dims
 
-    def currents(dims: tuple[str, ...], values: FloatArray, name: str) -> Any:
-        attrs = {"units": CURRENT.unit, "long_name": name}
-        return (*dims, *grid), values / _CURRENT_FACTOR, attrs
+    def currents(dims: tuple[str, ...], values: FloatArray, name: str, **attrs: float) -> Any:
+        described = {"units": CURRENT.unit, "long_name": name, **attrs}
+        return (*dims, *grid), values / _CURRENT_FACTOR, described
 
     def shares(dims: tuple[str, ...], values: Any, name: str) -> Any:
         return (*dims, *grid), values, {"units": "1", "long_name": name}
@@ -453,7 +453,10 @@ def _variables(result: "Result", design: Design, numbers: _Numbers, risk: float)
             quantile, numbers.new_limit, "critical current density of a new cell"
         ),
         "safe_current_density": currents(
-            (), numbers.safe, f"current density at which a new cell fails with probability {risk:g}"
+            (),
+            numbers.safe,
+            f"current density at which a new cell fails with probability {risk:g}",
+            risk=risk,
         ),
         "probability_safe": shares(
             ("current_density",),
@@ -633,7 +636,12 @@ def _posterior_draws(result: "Result", design: Design, draws: int, seed: int) ->
         variable = posterior[name]
         if "protocol" in variable.dims:
             variable = variable.sel(protocol=design.protocol)
-        flat = variable.transpose("chain", "draw").to_numpy().reshape(-1)[chosen]
+        # A parameter that the job pins may be stored without its draws.
+        missing = {
+            dim: posterior.sizes[dim] for dim in ("chain", "draw") if dim not in variable.dims
+        }
+        whole = variable.expand_dims(missing) if missing else variable
+        flat = whole.transpose("chain", "draw").to_numpy().reshape(-1)[chosen]
         unit = str(variable.attrs["units"])
         # The physics takes reorganization energies in eV, as the field does.
         values[name] = flat if unit == "eV" else to_si(flat, unit)
@@ -732,7 +740,7 @@ def _scatter_prior_driven(result: "Result", design: Design) -> Any:
 def _extrapolation(design: Design, result: "Result") -> Any:
     """Return where a condition lies outside the range of the data, shape of the grid."""
     ranges = result.data_ranges.get(design.cell, {})
-    outside = np.zeros(design.shape, dtype=bool)
+    outside: Any = np.zeros(design.shape, dtype=bool)
     for name, axis in design.axes.items():
         if name == "metal_thickness" and name not in ranges:
             # Rows may leave it blank at pressure 0 only: elsewhere the pressure is outside already.
@@ -743,9 +751,8 @@ def _extrapolation(design: Design, result: "Result") -> Any:
             beyond = (axis.values < lower - margin) | (axis.values > upper + margin)
         else:
             beyond = np.ones(axis.values.size, dtype=bool)
-        if axis.swept:
-            beyond = beyond.reshape([-1 if dim == name else 1 for dim in design.dims])
-        outside |= beyond
+        shape = [-1 if dim == name else 1 for dim in design.dims] if axis.swept else ()
+        outside = outside | beyond.reshape(shape)
     return outside
 
 

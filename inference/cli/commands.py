@@ -17,6 +17,9 @@ from inference.cli.guard import (
 if TYPE_CHECKING:
     pass
 
+if TYPE_CHECKING:
+    from inference.result import Result
+
 __all__ = ["app"]
 
 DEFAULT_JOB = "sodium-literature"
@@ -25,6 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
         "Exit codes: 0 done; 1 internal error; 2 bad input or refused; 3 not converged; 4 some "
@@ -64,9 +68,7 @@ def anodebayes(
     log: LogFile = None,
     version: Annotated[  # noqa: ARG001 - its callback prints
         bool,
-        typer.Option(
-            "--version", help="Print the version.", is_eager=True, callback=_show_version
-        ),
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
     """Infer the physical parameters of metal battery anodes and map their safe currents.
@@ -98,7 +100,7 @@ def validate(
         str, typer.Argument(metavar="DIR", help="A campaign folder, or a bundled one's name.")
     ],
 ) -> None:
-    """Check a campaign and print what it holds; every mistake is listed."""
+    """Check a campaign: print what it holds, or every mistake."""
     from data import load_campaign
 
     typer.echo(load_campaign(campaign).summary())
@@ -179,7 +181,7 @@ def fit(
 @app.command(name="map")
 @guarded
 def draw_map(run: RunArgument) -> int:
-    """Compute the safe-current maps of a run and store them in map.nc."""
+    """Compute the safe-current maps of a run into its map.nc."""
     from inference.cli.results import show_gate, show_maps
     from inference.cli.steps import MAP, draw_maps, stored_result
 
@@ -200,8 +202,7 @@ def run(
     out: Out = None,
     force: Force = False,
 ) -> int:
-    """Fit, check convergence, map, draw figures and print a short table."""
-    from inference.cli.results import show_gate
+    """Fit, check convergence, map, draw figures, print a table."""
     from inference.cli.steps import draw_figures, draw_maps
 
     result, folder = _fit(job, out, force=force)
@@ -228,11 +229,12 @@ def show(
 @app.command()
 @guarded
 def cite(run: RunArgument) -> None:
-    """List what a publication of a run should cite, and only what was used."""
+    """List what a run rests on and a publication should cite."""
     from inference.cite import citations
+    from inference.cli.steps import stored_result
     from inference.cli.text import ticked
 
-    ticked(str(citation) for citation in citations(_result(run)))
+    ticked(str(citation) for citation in citations(stored_result(run)))
 
 
 @app.command()
@@ -246,8 +248,39 @@ def simulate(
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the draw.", min=0)],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write.")],
 ) -> None:
-    """Draw a synthetic campaign from a truth and the design of another campaign."""
+    """Draw a synthetic campaign from a truth and a design."""
     from inference.simulate import simulate as draw
 
     draw(truth, design, seed=seed, folder=out)
     typer.echo(f"wrote a synthetic campaign to {out}")
+
+
+def _fit(name: str, out: Path | None, *, force: bool) -> "tuple[Result, Path]":
+    """Fit a job, having said what it is; return the result and the absolute run folder."""
+    from data import load_campaign
+    from inference.cli.results import show_job
+    from inference.cli.steps import fit_job
+    from inference.job import load_job
+
+    job = load_job(name)
+    folder = job.run_folder() if out is None else out.expanduser().resolve()
+    show_job(job, load_campaign(job.campaign_location()), folder)
+    return fit_job(job, folder, force=force), folder
+
+
+def _report(result: "Result", folder: Path, *, everything: bool = False) -> int:
+    """Print a result and return the exit code that it deserves."""
+    from inference.cli import results
+    from inference.cli.steps import MAP
+
+    results.show_gate(result)
+    results.show_parameters(result, everything=everything)
+    results.show_findings(result)
+    if (folder / MAP).is_file():
+        from inference.maps import load_maps
+
+        results.show_maps(load_maps(folder / MAP))
+    results.show_assumptions(result)
+    results.show_files(folder)
+    typer.echo(folder)
+    return DONE if result.gate.passed else GATE_FAILED

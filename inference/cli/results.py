@@ -1,5 +1,6 @@
 """What a finished fit and its maps look like on a terminal."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +12,16 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from data.campaign import Campaign
+    from inference.job import Job
     from inference.result import Result
 
 __all__ = [
     "show_assumptions",
-    "show_campaign",
+    "show_files",
     "show_findings",
     "show_gate",
+    "show_job",
     "show_maps",
     "show_parameters",
 ]
@@ -71,7 +75,7 @@ def _parameter_row(label: str, row: "pd.Series[Any]") -> Sequence[str]:
         unit,
         number(row["median"], width),
         interval(row["lower"], row["upper"]),
-        "-" if narrowing != narrowing else f"{number(narrowing)}×",
+        "-" if math.isnan(narrowing) else f"{number(narrowing)}×",
     )
 
 
@@ -164,7 +168,7 @@ def _show_map(cell: str, dataset: "xr.Dataset") -> None:
         median = here["median_cell_critical_current_density"]
         lower, middle, upper = (float(median.sel(quantile=q)) for q in (0.05, 0.5, 0.95))
         limiting = here["probability_limiting"]
-        first = int(limiting.argmax())
+        first = int(limiting.values.argmax())
         extrapolated = bool(here["extrapolation"])
         outside |= extrapolated
         filled.add_row(
@@ -188,15 +192,38 @@ def _quantity(name: str, value: float, unit: str) -> str:
     return f"{name} {value:.4g}" + ("" if unit == "1" else f" {unit}")
 
 
-def show_campaign(result: "Result") -> None:
-    """Print what is fitted.
+def show_job(job: "Job", campaign: "Campaign", folder: Path) -> None:
+    """Print what is about to be fitted, in a few lines.
 
     Parameters
     ----------
-    result : Result
-        A finished fit.
+    job : Job
+        The job.
+    campaign : Campaign
+        Its data.
+    folder : Path
+        Where the result goes.
     """
-    paragraph(result.campaign_summary)
+    metadata = campaign.metadata
+    rows = ", ".join(f"{name} ({rows.sizes[name]})" for name, rows in campaign.tables.items())
+    sampler = job.sampler
+    kind = "SYNTHETIC" if metadata.kind == "synthetic" else metadata.kind
+    paragraph(f"Job {job.name}", bold=True)
+    paragraph(f"campaign  {metadata.name}, {_METALS[metadata.metal]}, {kind} data", indent="  ")
+    paragraph(f"tables    {rows}", indent="  ")
+    if campaign.assumptions:
+        paragraph(
+            f"assumed   {len(campaign.assumptions)} numbers that no source states, listed below",
+            indent="  ",
+        )
+    paragraph(f"kinetics  {job.model.kinetics}", indent="  ")
+    paragraph(
+        f"sampler   {sampler.chains} chains of {sampler.tune} + {sampler.draws} draws, "
+        f"seed {sampler.seed}",
+        indent="  ",
+    )
+    paragraph(f"folder    {folder}", indent="  ")
+    paragraph()
 
 
 def show_files(folder: Path) -> None:

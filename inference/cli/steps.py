@@ -1,4 +1,4 @@
-"""The steps of a run as the command line takes them: fit, map, figures; each says how long it took."""
+"""The steps of a run as the command line takes them, each with its time."""
 
 import contextlib
 import sys
@@ -120,7 +120,8 @@ def draw_maps(result: "Result", folder: Path, *, again: bool) -> "Mapping[str, x
     if stored.is_file() and not again:
         return load_maps(stored)
     with stage("map"):
-        maps = maps_from_job(result, load_job(folder / RESOLVED).map.axes)
+        axes = load_job(folder / RESOLVED).map.axes
+        maps = maps_from_job(result, {str(cell): section for cell, section in axes.items()})
         RunFolder(folder).write(MAP, lambda path: save_maps(maps, path))
     return maps
 

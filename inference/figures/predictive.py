@@ -164,7 +164,7 @@ def predictive_check(result: "Result", table: str) -> Figure:
         _caption(parts),
         synthetic=result.synthetic,
         legend=(handles, words),
-        columns=2,
+        columns=1 if figure.get_figwidth() < DOUBLE / 30 and len(words) > 3 else 2,
     )
 
 
@@ -265,17 +265,18 @@ def _marks(rows: _Rows) -> _Marks:
 
 def _row_figure(parts: list[_Rows]) -> Figure:
     """Lay the rows of every part out in order, in columns of a readable length."""
-    columns = [
-        (part, start, min(start + _ROWS, part.observed.size))
-        for part in parts
-        for start in range(0, part.observed.size, _ROWS)
-    ]
+    columns = []
+    for part in parts:
+        count = part.observed.size
+        length = -(-count // -(-count // _ROWS))  # columns of one length, of at most _ROWS
+        columns += [(part, start, min(start + length, count)) for start in range(0, count, length)]
     longest = max(stop - start for _, start, stop in columns)
     width = SINGLE if len(columns) == 1 and parts[0].name != "published" else DOUBLE
     figure = new_figure(width, 40.0 + _ROW_HEIGHT * max(longest, 4))
     grid = figure.subplots(1, len(columns), squeeze=False)[0]
     for axes, (part, start, stop) in zip(grid, columns, strict=True):
         _draw_rows(axes, part, start, stop)
+        axes.set_ylim(longest - 0.5, -0.5)
         if len(parts) > 1:
             axes.set_title(part.panel.title)
     return figure
@@ -293,7 +294,6 @@ def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int) -> None:
             _published_label(text, part.observed[start + index], marks.sign(start + index))
             for index, text in enumerate(names)
         ]
-    axes.set_ylim(places.size - 0.5, -0.5)
     axes.set_yticks(places, names)
     axes.tick_params(axis="y", length=0)
     if panel.scale == "verdict":

@@ -1,0 +1,207 @@
+"""What follows from draws of the free variables: derived quantities, predictions, log-densities.
+
+One compiled function takes the free variables of a draw to everything that depends on them. The
+observations are then drawn and weighed in NumPy, all draws at once, by the same distributions that
+the model was sampled with (`models.likelihoods.Observation`).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+__all__ = ["Predictor"]
+
+Array = NDArray[np.float64]
+
+_CHUNK = 20_000_000
+"""Numbers held at once while observations are drawn; bounds the memory of large tables."""
+
+
+class Predictor:
+    """A model compiled for prediction.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        From `models.joint.build_model`.
+    """
+
+    def __init__(self, model: Any) -> None:
+        import pymc as pm
+        from pytensor import function
+        from pytensor.graph.replace import clone_replace
+        from pytensor.graph.traversal import ancestors
+
+        self._model = model
+        free = model.free_RVs
+        stand_ins = [rv.type(name=rv.name) for rv in free]
+        swap = dict(zip(free, stand_ins, strict=True))
+        depends: dict[str, list[Any]] = {}
+        self._constants: dict[str, list[Array | None]] = {}
+        fixed = []
+        for name, observation in model.observations.items():
+            moves = [
+                any(node in swap for node in ancestors([parameter]))
+                for parameter in observation.parameters
+            ]
+            depends[name] = [
+                p for p, moving in zip(observation.parameters, moves, strict=True) if moving
+            ]
+            fixed += [
+                p for p, moving in zip(observation.parameters, moves, strict=True) if not moving
+            ]
+            self._constants[name] = moves  # type: ignore[assignment]
+        values = iter(function([], fixed, mode="FAST_COMPILE")() if fixed else [])
+        for name, moves in self._constants.items():
+            self._constants[name] = [None if m else np.asarray(next(values)) for m in moves]
+        self._depends = {name: len(parameters) for name, parameters in depends.items()}
+        prior_terms = [pm.logp(rv, swap[rv]) for rv in free]
+        outputs = clone_replace(
+            [
+                *model.deterministics,
+                *(p for parameters in depends.values() for p in parameters),
+                *prior_terms,
+            ],
+            swap,
+        )
+        self._function = function(
+            stand_ins, outputs, mode="NUMBA", on_unused_input="ignore", trust_input=True
+        )
+
+    def prior(self, draws: int, seed: int) -> xr.Dataset:
+        """Draw the free variables from their prior.
+
+        Parameters
+        ----------
+        draws : int
+            How many.
+        seed : int
+            Of the draws.
+
+        Returns
+        -------
+        Dataset
+            Over ``chain`` (one) and ``draw``.
+        """
+        import pymc as pm
+
+        free = self._model.free_RVs
+        drawn = pm.draw(free, draws=draws, random_seed=seed, mode="FAST_COMPILE")
+        return xr.Dataset(
+            {
+                rv.name: (("chain", "draw", *self._dims(rv)), np.asarray(values)[None])
+                for rv, values in zip(free, drawn, strict=True)
+            },
+            coords={"chain": [0], "draw": np.arange(draws)},
+        )
+
+    def _dims(self, variable: Any) -> tuple[str, ...]:
+        named = self._model.named_vars_to_dims.get(variable.name)
+        if named is not None:
+            return tuple(str(dim) for dim in named)
+        return tuple(f"{variable.name}_dim_{i}" for i in range(variable.ndim))
+
+    def _coords(self, dims: Any) -> dict[str, list[str]]:
+        known = self._model.coords
+        return {str(d): list(known[d]) for d in dims if known.get(d) is not None}
+
+    def evaluate(self, free: xr.Dataset, seed: int) -> dict[str, xr.Dataset]:
+        """Compute everything that follows from draws of the free variables.
+
+        Parameters
+        ----------
+        free : Dataset
+            Free variables over ``chain`` and ``draw``.
+        seed : int
+            Of the predicted observations.
+
+        Returns
+        -------
+        dict of str to Dataset
+            ``derived``, ``log_prior``, ``predictive`` and ``log_likelihood``.
+        """
+        names = [rv.name for rv in self._model.free_RVs]
+        arrays = [
+            np.ascontiguousarray(free[name].transpose("chain", "draw", ...).values) for name in names
+        ]
+        chains, draws = free.sizes["chain"], free.sizes["draw"]
+        rows = [array.reshape(chains * draws, *array.shape[2:]) for array in arrays]
+        collected: list[list[Any]] = []
+        for i in range(chains * draws):
+            collected.append(self._function(*(np.asarray(row[i]) for row in rows)))
+        stacked = iter(
+            np.stack([outputs[k] for outputs in collected]) for k in range(len(collected[0]))
+        )
+        sample = {"chain": free["chain"], "draw": free["draw"]}
+
+        def over_draws(values: Array) -> Array:
+            return values.reshape(chains, draws, *values.shape[1:])
+
+        derived = {
+            variable.name: (("chain", "draw", *self._dims(variable)), over_draws(next(stacked)))
+            for variable in self._model.deterministics
+        }
+        parameters = {
+            name: [next(stacked) for _ in range(count)] for name, count in self._depends.items()
+        }
+        log_prior = {
+            rv.name: (("chain", "draw", *self._dims(rv)), over_draws(next(stacked)))
+            for rv in self._model.free_RVs
+        }
+        rng = np.random.default_rng(seed)
+        predictive, log_likelihood = {}, {}
+        for name, moving in parameters.items():
+            dims = ("chain", "draw", f"{name}_row")
+            drawn, weighed = self._observe(name, moving, rng)
+            predictive[name] = (dims, over_draws(drawn))
+            log_likelihood[name] = (dims, over_draws(weighed))
+        used = {dim for dims, _ in (derived | log_prior | predictive).values() for dim in dims}
+        coords = sample | self._coords(used - {"chain", "draw"})
+
+        def dataset(variables: Mapping[str, Any]) -> xr.Dataset:
+            own = {dim for dims, _ in variables.values() for dim in dims}
+            return xr.Dataset(variables, coords={k: v for k, v in coords.items() if k in own})
+
+        return {
+            "derived": dataset(derived),
+            "log_prior": dataset(log_prior),
+            "predictive": dataset(predictive),
+            "log_likelihood": dataset(log_likelihood),
+        }
+
+    def _observe(
+        self, name: str, moving: list[Array], rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        """Draw and weigh one observed variable for every draw of its parameters."""
+        observation = self._model.observations[name]
+        observed = self.observed[name]
+        total = moving[0].shape[0]
+        drawn, weighed = (np.empty((total, observed.size)) for _ in range(2))
+        for chunk in _chunks(total, max(1, _CHUNK // (32 * observed.size))):
+            varying = iter(moving)
+            parameters = [
+                next(varying)[chunk] if fixed is None else fixed
+                for fixed in self._constants[name]
+            ]
+            shape = (chunk.stop - chunk.start, observed.size)
+            full = [np.broadcast_to(p, shape) for p in parameters]
+            with np.errstate(all="ignore"):  # the branches that a row does not take
+                drawn[chunk] = observation.draw(*full, rng=rng, size=shape)
+                weighed[chunk] = observation.logp(observed, *full)
+        return drawn, weighed
+
+    @property
+    def observed(self) -> dict[str, Array]:
+        """Observed values by the name of their variable."""
+        return {
+            name: np.asarray(self._model[f"{name}_data"].get_value())
+            for name in self._model.observations
+        }
+
+
+def _chunks(total: int, size: int) -> Iterator[slice]:
+    for start in range(0, total, size):
+        yield slice(start, min(start + size, total))

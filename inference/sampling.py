@@ -1,0 +1,161 @@
+"""Sampling and its diagnostics: the one module that talks to nutpie and ArviZ."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from inference.thresholds import INTERVAL
+
+__all__ = ["Sampler", "convergence", "energy_information", "intervals", "scalars"]
+
+
+class Sampler:
+    """A compiled model, ready to be sampled.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        From `models.joint.build_model`. Its data become constants of the compiled code.
+    """
+
+    def __init__(self, model: Any) -> None:
+        import nutpie
+
+        # Derived quantities are computed once for prior and posterior alike (`inference.prediction`).
+        self._compiled = nutpie.compile_pymc_model(
+            model, freeze_model=True, var_names=[rv.name for rv in model.free_RVs]
+        )
+
+    def sample(
+        self,
+        *,
+        draws: int,
+        tune: int,
+        chains: int,
+        cores: int,
+        seed: int,
+        target_accept: float,
+        progress: bool = False,
+    ) -> tuple[xr.Dataset, xr.Dataset]:
+        """Draw from the posterior.
+
+        Parameters
+        ----------
+        draws, tune : int
+            Kept and warm-up draws a chain.
+        chains, cores : int
+            Chains, and how many run at once; the draws do not depend on the latter.
+        seed : int
+            Of every chain.
+        target_accept : float
+            Acceptance that the step size is tuned to.
+        progress : bool
+            Whether to show a bar.
+
+        Returns
+        -------
+        posterior : Dataset
+            The free variables over ``chain`` and ``draw``.
+        sample_stats : Dataset
+            The sampler's own record.
+        """
+        import nutpie
+
+        tree = nutpie.sample(
+            self._compiled,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=cores,
+            seed=seed,
+            target_accept=target_accept,
+            save_warmup=False,
+            progress_bar=progress,
+        )
+        return tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
+
+
+def scalars(draws: xr.Dataset) -> xr.Dataset:
+    """Return every scalar that varies as a variable of its own, labelled ``name[coordinate]``.
+
+    Parameters
+    ----------
+    draws : Dataset
+        Draws over ``chain`` and ``draw``.
+
+    Returns
+    -------
+    Dataset
+        Constants, which have no effective sample size, are left out.
+    """
+    found: dict[str, xr.DataArray] = {}
+    for name, values in draws.data_vars.items():
+        dims = [dim for dim in values.dims if dim not in {"chain", "draw"}]
+        if not dims:
+            found[str(name)] = values
+            continue
+        flat = values.stack(entry=dims, create_index=False)
+        for i in range(flat.sizes["entry"]):
+            one = flat.isel(entry=i)
+            where = ", ".join(
+                str(one[dim].values) if dim in one.coords else str(i) for dim in dims
+            )
+            found[f"{name}[{where}]"] = one.drop_vars(dims, errors="ignore")
+    return xr.Dataset(
+        {name: values for name, values in found.items() if np.ptp(values.values) > 0},
+        coords={dim: draws[dim] for dim in ("chain", "draw")},
+    )
+
+
+def convergence(draws: xr.Dataset) -> Any:
+    """Return R-hat (rank-normalised) and the bulk and tail effective sample sizes.
+
+    Parameters
+    ----------
+    draws : Dataset
+        From `scalars`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each scalar; columns ``r_hat``, ``ess_bulk``, ``ess_tail``.
+    """
+    import arviz as az
+
+    tree = xr.DataTree.from_dict({"posterior": draws})
+    return az.summary(tree, kind="diagnostics", round_to="none")
+
+
+def intervals(draws: xr.Dataset) -> Any:
+    """Return medians and equal-tailed intervals of probability `thresholds.INTERVAL`.
+
+    Parameters
+    ----------
+    draws : Dataset
+        From `scalars`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each scalar; columns ``median``, ``lower``, ``upper``.
+    """
+    import arviz as az
+
+    tree = xr.DataTree.from_dict({"posterior": draws})
+    table = az.summary(
+        tree, kind="stats_median", ci_kind="eti", ci_prob=INTERVAL, round_to="none"
+    )
+    ends = {
+        column: column.rpartition("_")[2] for column in table.columns if column.startswith("eti")
+    }
+    table = table.rename(columns={c: {"lb": "lower", "ub": "upper"}[e] for c, e in ends.items()})
+    return table[["median", "lower", "upper"]]
+
+
+def energy_information(sample_stats: xr.Dataset) -> Any:
+    """Return the Bayesian fraction of missing information of each chain, shape (chain,)."""
+    import arviz as az
+
+    tree = xr.DataTree.from_dict({"sample_stats": sample_stats})
+    return np.atleast_1d(np.asarray(az.bfmi(tree)["energy"]))

@@ -1,0 +1,253 @@
+"""The command line answers at once, says what is wrong without a traceback, and stops cleanly."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from data.errors import JobError
+from inference.cli import guard
+from inference.cli.commands import app
+from inference.cli.text import interval, number
+
+COMMANDS = ("new", "validate", "list", "priors", "fit", "map", "run", "show", "cite", "simulate")
+HEAVY = ("pymc", "pytensor", "arviz", "nutpie", "matplotlib", "xarray", "pandas", "pint",
+         "numpy", "scipy", "h5py")  # fmt: skip
+
+
+def anodebayes(*arguments: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.output
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("--version",), *((c, "--help") for c in COMMANDS)]
+)
+def test_help_and_version_import_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    done = python(
+        f"""
+        import sys
+        from inference.cli import main
+        sys.argv = ["anodebayes", *{arguments!r}]
+        try:
+            main()
+        finally:
+            print("imported:", [name for name in {HEAVY!r} if name in sys.modules])
+        """
+    )
+    assert done.returncode == 0
+    assert "imported: []" in done.stdout
+
+
+def test_the_main_help_names_every_command_and_exit_code() -> None:
+    code, output = anodebayes("--help")
+    assert code == 0
+    for word in (*COMMANDS, "anodebayes run", "130", "143"):
+        assert word in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "messages"),
+    [
+        (("fit", "sodium-litrature"), ["error: there is no job file", "'sodium-literature'?"]),
+        (("fit", "no/such.toml", "--dry-run"), ["error: there is no job file 'no/such.toml'"]),
+        (("validate", "no/such/campaign"), ["error: there is no campaign"]),
+        (("show", "no/such/run"), ["error: there is no run folder"]),
+        (("cite", "."), ["error:", "is not a run folder"]),
+        (("map", "."), ["error:", "is not a run folder"]),
+        (("--log", "/dev/null/x", "list"), ["error: the log file '/dev/null/x' cannot be written"]),
+        (("fitt", "x"), ["No such command 'fitt'"]),
+        (("priors", "--metal", "K"), ["'K'"]),
+        (("simulate", "truth.toml", "--seed", "1", "--out", "x"), ["--design"]),
+    ],
+)
+def test_bad_input_ends_with_code_2_and_a_message_without_traceback(
+    arguments: tuple[str, ...],
+    messages: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, output = anodebayes(*arguments)
+    assert code == 2
+    assert "Traceback" not in output
+    for message in messages:
+        assert message in output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_campaign_with_mistakes_is_refused_with_all_of_them(tmp_path: Path) -> None:
+    (tmp_path / "campaign.toml").write_text('name = "x"\nmetal = "K"\nkind = "measured"\n')
+    (tmp_path / "sand.csv").write_text("cell;time\n1;2\n")
+    code, output = anodebayes("validate", tmp_path)
+    assert code == 2
+    assert "metal" in output
+    assert "sand.csv" in output
+
+
+def test_a_template_campaign_is_written_where_nothing_is(tmp_path: Path) -> None:
+    code, output = anodebayes("new", tmp_path / "mine")
+    assert code == 0
+    assert f"anodebayes validate {tmp_path / 'mine'}" in output
+    assert (tmp_path / "mine" / "campaign.toml").is_file()
+    assert anodebayes("new", tmp_path / "mine")[0] == 2
+
+
+def test_bundled_campaigns_jobs_and_priors_are_listed_with_their_sources() -> None:
+    code, output = anodebayes("list")
+    assert code == 0
+    for text in ("Campaign sodium-literature (literature, Na)", "Ma, P. Bai", "(synthetic, Na)"):
+        assert text in output
+    code, output = anodebayes("priors", "--metal", "Li")
+    assert code == 0
+    assert re.search(r"reorganization_energy \[eV\]\n.*LogNormal", output)
+    assert "source: project" in output
+    assert max(map(len, output.splitlines())) <= 100
+
+
+def run_guarded(work: str) -> subprocess.Popen[str]:
+    """Start a process whose only command does `work` and prints `ready` from within it."""
+    code = f"""
+        import signal, sys, time
+        from pathlib import Path
+        import typer
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        from data.errors import JobError
+        from inference.cli.guard import guarded, session
+        from inference.run_folder import RunFolder
+        app = typer.Typer(pretty_exceptions_enable=False)
+        folder = RunFolder(sys.argv.pop())
+        def halves(path):
+            path.write_bytes(b"half")
+            print("ready", flush=True)
+            time.sleep(60)
+        @app.command()
+        @guarded
+        def work() -> int:
+            {work}
+        app()
+    """
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), os.environ["RUN_FOLDER"]],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_command_cleans_up_and_says_so_in_one_line(
+    signum: signal.Signals, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUN_FOLDER", str(tmp_path))
+    with run_guarded('folder.write("result.nc", halves)') as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signum)
+        _, errors = process.communicate()
+    assert process.returncode == code
+    assert errors.startswith(f"stopped by {signum.name}")
+    assert errors.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    from inference.run_folder import RunFolder
+
+    RunFolder(tmp_path).write_text("summary.csv", "the lock is free")
+
+
+def test_an_internal_error_is_short_and_its_traceback_is_in_the_runs_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUN_FOLDER", str(tmp_path))
+    with run_guarded("session.run_folder = folder.path; raise ZeroDivisionError('x')") as process:
+        _, errors = process.communicate()
+    assert process.returncode == 1
+    assert "internal error: ZeroDivisionError: x" in errors
+    assert "Traceback" not in errors
+    assert str(tmp_path / "log.txt") in errors
+    assert "Traceback" in (tmp_path / "log.txt").read_text()
+
+
+def test_an_internal_error_without_a_run_folder_leaves_its_traceback_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUN_FOLDER", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with run_guarded("raise ZeroDivisionError('x')") as process:
+        _, errors = process.communicate()
+    assert process.returncode == 1
+    [log] = tmp_path.glob("anodebayes-*.log")
+    assert str(log) in errors
+    assert "ZeroDivisionError" in log.read_text()
+
+
+def test_errors_of_the_input_are_code_2_whatever_raises_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUN_FOLDER", str(tmp_path))
+    with run_guarded("raise JobError('what is wrong')") as process:
+        output, errors = process.communicate()
+    assert (process.returncode, output, errors) == (2, "", "error: what is wrong\n")
+    assert issubclass(JobError, guard.AnodebayesError)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_log_and_verbose_are_taken_before_and_after_the_command(
+    tmp_path: Path, *, before: bool
+) -> None:
+    options = ("-v", "--log", tmp_path / "a.log")
+    arguments = (*options, "list") if before else ("list", *options)
+    assert anodebayes(*arguments)[0] == 0
+    assert (tmp_path / "a.log").is_file()
+
+
+def test_output_into_a_closed_pipe_is_no_traceback() -> None:
+    command = [sys.executable, "-m", "inference.cli", "priors"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(5) == b"Defau"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "text"),
+    [
+        (0.11, 0.273, "0.11–0.27"),
+        (2.19, 2.23, "2.19–2.23"),
+        (1.42e-6, 3.2e-6, "1.4e-6–3.2e-6"),
+        (0.05, 20.3, "0.050–20"),
+        (931.0, 2330.0, "930–2300"),
+        (-3.2, 4.1, "-3.2 to 4.1"),
+        (0.0, 5.0, "0–5.0"),
+        (9.96, 10.2, "9.96–10.20"),
+    ],
+)
+def test_an_interval_shows_the_digits_that_its_width_leaves(
+    lower: float, upper: float, text: str
+) -> None:
+    assert interval(lower, upper) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (float("nan"), "-"), (float("inf"), "inf"), (19.6, "20"), (123456.0, "1.2e5")],
+)
+def test_a_number_alone_has_two_digits(value: float, text: str) -> None:
+    assert number(value) == text

@@ -1,0 +1,355 @@
+"""Safe-current maps: exact limits, the scatter inside the root, and what is refused.
+
+The posterior is fabricated: draws of the catalogue's priors, no fit.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.special import ndtri
+
+from data.campaign import load_campaign
+from data.errors import MapError
+from data.quantities import quantity
+from inference.coverage import data_ranges
+from inference.design import read_design
+from inference.maps import MECHANISMS, load_maps, maps_from_job, safe_current_map, save_maps
+from models import physics
+from models.priors import resolve_priors
+
+SCATTERS = ("penetration_scatter", "separator_scatter", "sand_scatter", "dc_polarization_scatter")
+LIQUID = {
+    "cell": "liquid",
+    "pore_radius": {"from": "5 nm", "to": "200 nm", "points": 5, "scale": "log"},
+    "macmullin_number": "4.11",
+}
+SOLID = {
+    "cell": "solid",
+    "charge": ["0.5 mAh/cm^2", "5 mAh/cm^2"],
+    "pressure": ["0 MPa", "3 MPa", "9 MPa"],
+}
+
+
+class Fabricated:
+    """The part of a result that maps read, made of draws of the priors."""
+
+    def __init__(self, draws: int = 300, **fixed: float) -> None:
+        rng = np.random.default_rng(11)
+        priors = resolve_priors("Na", {})
+        values: dict[str, Any] = {
+            name: prior.distribution.quantile(rng.uniform(size=(2, draws)))
+            for name, prior in priors.items()
+            if prior.distribution is not None and (prior.core or name == "constraint_factor")
+        }
+        cosine = np.abs(np.cos(np.radians(values["contact_angle"])))
+        values["wetting_product"] = values["surface_energy"] * cosine
+        for name, value in fixed.items():
+            values[name] = np.full((2, draws), float(value))
+        for protocol in ("one_way", "step"):
+            key = f"supply_factor[{protocol}]"
+            values[key] = values.get(f"supply_factor_{protocol}", values.get(key))
+        self.posterior = xr.Dataset(
+            {
+                name: (("chain", "draw"), value, {"units": quantity(name).unit})
+                for name, value in values.items()
+                if "supply_factor" not in name
+            },
+            coords={"protocol": ["one_way", "step"]},
+        )
+        supply = np.stack([values["supply_factor[one_way]"], values["supply_factor[step]"]], -1)
+        self.posterior["supply_factor"] = (("chain", "draw", "protocol"), supply, {"units": "1"})
+        self.metal = "Na"
+        self.kinetics = "marcus_hush_chidsey"
+        self.salt_concentration = 1.0
+        self.synthetic = True
+        self.attrs: dict[str, Any] = {
+            "name": "fabricated",
+            "campaign": "fabricated",
+            "campaign_kind": "synthetic",
+            "seed": 3,
+            "options": "{}",
+        }
+        self.data_ranges: dict[str, dict[str, list[float]]] = {}
+        self.narrowing = dict.fromkeys(SCATTERS, 3.0)
+
+    def summary(self) -> Any:
+        import pandas as pd
+
+        return pd.DataFrame({"narrowing": self.narrowing})
+
+
+def mapped(result: Fabricated, design: Mapping[str, Any], **options: Any) -> xr.Dataset:
+    return safe_current_map(result, design, **options)  # type: ignore[arg-type]
+
+
+NO_SCATTER = dict.fromkeys(SCATTERS, 0.0)
+
+
+@pytest.mark.parametrize(
+    "design",
+    [LIQUID, {**LIQUID, "charge": "2 mAh/cm^2"}, SOLID],
+    ids=["liquid, steady state", "liquid, at a charge", "solid"],
+)
+def test_without_scatter_a_new_cell_is_the_median_cell(design: Mapping[str, Any]) -> None:
+    result = Fabricated(**NO_SCATTER)
+    dataset = mapped(result, design)
+    for kind in ("threshold", "critical_current_density"):
+        new, median = dataset[f"predictive_{kind}"], dataset[f"median_cell_{kind}"]
+        np.testing.assert_allclose(new, median, rtol=1e-12)
+    np.testing.assert_allclose(
+        dataset["safe_current_density"], median.sel(quantile=0.05), rtol=1e-12
+    )
+
+
+def one_cell(**changes: float) -> Fabricated:
+    """Return a posterior without uncertainty: the values of source A, and scatter."""
+    values = {
+        "wetting_product": 2.21,
+        "reorganization_energy": 0.16015,
+        "exchange_current_density": 7.0,
+        "ambipolar_diffusivity": 2.14e-6,
+        "transference_number": 0.59,
+        "self_diffusivity": 5.4e-9,
+        "supply_factor_one_way": 1.0,
+        "supply_factor_step": 1.0,
+        "creep_current_at_9_MPa": 1.0,
+        "creep_pressure_exponent": 2.0,
+        **dict.fromkeys(SCATTERS, 0.3),
+    }
+    return Fabricated(1000, **{**values, **changes})
+
+
+SAND_LIKE = [
+    ("liquid", {"thickness": "20 mm", "charge": "0.1 mAh/cm^2", "macmullin_number": "4"}),
+    ("solid", {"charge": "1 mAh/cm^2", "pressure": "0 MPa"}),
+]
+
+
+@pytest.mark.parametrize(("cell", "section"), SAND_LIKE, ids=["depletion", "voids"])
+def test_at_fixed_charge_the_cell_factor_enters_squared(cell: str, section: dict[str, Any]) -> None:
+    mechanism = {"liquid": "depletion", "solid": "voids"}[cell]
+    section = {"pore_radius": "14 nm", **section} if cell == "liquid" else section
+    dataset = mapped(one_cell(), {"cell": cell, **section}, draws=2000)
+    new = dataset["predictive_threshold"].sel(mechanism=mechanism)
+    median = dataset["median_cell_threshold"].sel(mechanism=mechanism, quantile=0.5)
+    depth = float(np.log(new.sel(quantile=0.05) / median))
+    assert depth == pytest.approx(2 * 0.3 * ndtri(0.05), rel=0.05)
+
+
+def test_in_the_steady_state_the_cell_factor_enters_once() -> None:
+    dataset = mapped(one_cell(), {**LIQUID, "pore_radius": "14 nm"}, draws=2000)
+    new = dataset["predictive_threshold"].sel(mechanism="depletion", quantile=0.05)
+    median = dataset["median_cell_threshold"].sel(mechanism="depletion", quantile=0.5)
+    assert float(np.log(new / median)) == pytest.approx(0.3 * ndtri(0.05), rel=0.05)
+
+
+def test_the_steady_state_is_the_limiting_current_of_one_trilayer() -> None:
+    for charge in ("", "500 mAh/cm^2"):
+        dataset = mapped(one_cell(), {**LIQUID, "charge": charge})
+        depletion = dataset["median_cell_threshold"].sel(mechanism="depletion")
+        np.testing.assert_allclose(depletion, 98.1, rtol=1e-3)
+    assert np.isinf(mapped(one_cell(), LIQUID)["charge"])
+
+
+def test_one_milliampere_passes_the_anchoring_capacity_of_sodium() -> None:
+    dataset = mapped(one_cell(), {**SOLID, "charge": "19.6 mAh/cm^2", "pressure": "0 MPa"})
+    assert float(dataset["median_cell_threshold"].sel(quantile=0.5).item()) == pytest.approx(
+        1.0, rel=5e-3
+    )
+
+
+def test_penetration_is_the_critical_current_at_the_young_laplace_overpotential() -> None:
+    dataset = mapped(one_cell(), {**LIQUID, "pore_radius": "10 nm", "porosity": 0.39})
+    penetration = dataset["median_cell_threshold"].sel(mechanism="penetration", quantile=0.5)
+    assert float(penetration) == pytest.approx(0.39 * 7.0 * 5.193, rel=1e-3)
+
+
+def test_more_charge_than_the_metal_holds_is_never_safe() -> None:
+    design = {**SOLID, "charge": ["1 mAh/cm^2", "2 mAh/cm^2"], "metal_thickness": "10 um"}
+    dataset = mapped(one_cell(), design)  # 10 um of sodium hold 1.13 mAh/cm^2
+    assert (dataset["safe_current_density"].sel(charge=1.0) > 0).all()
+    assert (dataset["safe_current_density"].sel(charge=2.0) == 0).all()
+    assert (dataset["probability_safe"].sel(charge=2.0) == 0).all()
+
+
+def test_the_safe_current_is_borne_with_the_probability_stated() -> None:
+    result = Fabricated()
+    safe = float(
+        mapped(result, {**LIQUID, "pore_radius": "14 nm"}, risk=0.1)["safe_current_density"]
+    )
+    design = {**LIQUID, "pore_radius": "14 nm", "current_density": f"{safe} mA/cm^2"}
+    assert mapped(result, design)["probability_safe"].item() == pytest.approx(0.9, abs=2 / 600)
+
+
+def test_mechanisms_of_liquid_and_solid_cells_are_never_mixed() -> None:
+    maps = maps_from_job(Fabricated(), {"liquid": {}, "solid": {}})  # type: ignore[arg-type]
+    names = {cell: set(dataset["mechanism"].values) for cell, dataset in maps.items()}
+    assert names == {"liquid": {"penetration", "depletion"}, "solid": {"voids"}}
+    for dataset in maps.values():
+        np.testing.assert_allclose(dataset["probability_limiting"].sum("mechanism"), 1.0)
+    liquid = set().union(*(item.scatters for item in MECHANISMS["liquid"]))
+    assert liquid.isdisjoint(*(item.scatters for item in MECHANISMS["solid"]))
+    other = Fabricated(self_diffusivity=1e-12, dc_polarization_scatter=2.0)
+    xr.testing.assert_equal(maps_from_job(other, {"liquid": {}})["liquid"], maps["liquid"])  # type: ignore[arg-type]
+
+
+def test_tolerances_widen_the_predictive_and_leave_the_median_cell_alone() -> None:
+    result = one_cell()
+    exact, loose = mapped(result, LIQUID), mapped(result, {**LIQUID, "pore_radius_sd": "40 %"})
+    name = "critical_current_density"
+    np.testing.assert_array_equal(exact[f"median_cell_{name}"], loose[f"median_cell_{name}"])
+    assert (loose["safe_current_density"] < exact["safe_current_density"]).all()
+
+
+def test_an_estimated_macmullin_number_scatters_and_a_measured_one_does_not() -> None:
+    result = one_cell(**NO_SCATTER)
+    for pore_type, scatter in (("polymer", 0.35), ("straight", 0.20)):
+        section = {**LIQUID, "pore_radius": "14 nm", "macmullin_number": "", "pore_type": pore_type}
+        dataset = mapped(result, section, draws=2000)
+        new = dataset["predictive_threshold"].sel(mechanism="depletion")
+        width = np.log(new.sel(quantile=0.95) / new.sel(quantile=0.05))
+        assert float(width) == pytest.approx(2 * scatter * ndtri(0.95), rel=0.07)
+        expected = physics.macmullin_number_from_porosity(0.39, pore_type)
+        assert float(dataset["macmullin_number"]) == pytest.approx(float(expected))
+
+
+def test_the_same_seed_gives_the_same_map_and_another_seed_another() -> None:
+    result = Fabricated()
+    one, two = (mapped(result, SOLID, draws=100, seed=5) for _ in range(2))
+    xr.testing.assert_identical(one, two)
+    assert not one.equals(mapped(result, SOLID, draws=100, seed=6))
+    assert mapped(result, SOLID, draws=100).attrs["seed"] == 3
+
+
+def test_the_size_of_the_blocks_does_not_change_the_map() -> None:
+    result = Fabricated()
+    for design in (SOLID, {**LIQUID, "charge": ["1 mAh/cm^2", "2 mAh/cm^2", "3 mAh/cm^2"]}):
+        xr.testing.assert_identical(mapped(result, design), mapped(result, design, block_size=1))
+
+
+def test_a_map_is_hatched_outside_the_range_of_the_data() -> None:
+    result = Fabricated()
+    result.data_ranges = {
+        "liquid": {
+            "pore_radius": [10.0, 100.0],
+            "porosity": [0.39, 0.39],
+            "thickness": [25.0, 60.0],
+            "macmullin_number": [2.0, 8.0],
+            "concentration": [1.0, 1.0],
+            "temperature": [22.0, 22.0],
+        },
+        "solid": {"charge": [0.4, 2.0], "pressure": [0.0, 0.0], "temperature": [0.0, 25.0]},
+    }
+    liquid = {**LIQUID, "pore_radius": ["9 nm", "10 nm", "100 nm", "101 nm"]}
+    assert mapped(result, liquid)["extrapolation"].values.tolist() == [True, False, False, True]
+    assert mapped(result, {**liquid, "charge": "1 mAh/cm^2"})["extrapolation"].all()
+    expected = [[False, True, True], [True, True, True]]
+    assert mapped(result, SOLID)["extrapolation"].values.tolist() == expected
+    result.data_ranges = {}
+    assert mapped(result, SOLID)["extrapolation"].all()
+
+
+def test_an_empty_section_maps_the_cells_that_the_campaign_has_data_of() -> None:
+    result = Fabricated()
+    result.data_ranges = {"liquid": {}, "solid": {"charge": [1.0, 2.0]}}
+    assert set(maps_from_job(result, {})) == {"solid"}  # type: ignore[arg-type]
+
+
+def test_a_scatter_that_the_data_do_not_narrow_is_flagged() -> None:
+    result = Fabricated()
+    result.narrowing |= {"separator_scatter": 1.1, "dc_polarization_scatter": np.nan}
+    driven = mapped(result, LIQUID)["scatter_prior_driven"]
+    assert driven.sel(mechanism="penetration")
+    assert not driven.sel(mechanism="depletion")
+    assert mapped(result, SOLID)["scatter_prior_driven"].all()
+
+
+def test_the_creep_feed_follows_the_law_of_the_fit() -> None:
+    result = Fabricated()
+    empirical = mapped(result, SOLID)
+    result.attrs["options"] = json.dumps({"dc_polarization": {"creep_current": "norton"}})
+    norton = mapped(result, SOLID)
+    name = "safe_current_density"
+    xr.testing.assert_allclose(empirical[name].sel(pressure=0), norton[name].sel(pressure=0))
+    assert (empirical[name].sel(pressure=9) != norton[name].sel(pressure=9)).all()
+    assert norton.attrs["creep_current"] == "norton"
+
+
+def test_activation_energies_of_the_fit_open_the_temperature_axis() -> None:
+    energies = {
+        "exchange_current_density_activation_energy": 40.0,
+        "ambipolar_diffusivity_activation_energy": 20.0,
+    }
+    design = {**LIQUID, "pore_radius": "14 nm", "temperature": ["25 degC", "60 degC"]}
+    dataset = mapped(one_cell(**energies), design)
+    depletion = dataset["median_cell_threshold"].sel(mechanism="depletion", quantile=0.5)
+    ratio = np.exp(20e3 / 8.314462618 * (1 / 298.15 - 1 / 333.15))
+    assert float(depletion[1] / depletion[0]) == pytest.approx(ratio, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("design", "options", "message"),
+    [
+        ({**LIQUID, "temperature": "31 degC"}, {}, "ambipolar_diffusivity_activation_energy"),
+        ({**SOLID, "pressure": "9.5 MPa"}, {}, "nothing is known above 9 MPa"),
+        ({}, {}, '"cell"'),
+        (SOLID, {"risk": 0.0}, "risk"),
+        (SOLID, {"risk": 0.7}, "risk"),
+        (SOLID, {"draws": 1}, "draws"),
+    ],
+)
+def test_what_the_fit_cannot_speak_of_is_refused(
+    design: Mapping[str, Any], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(MapError, match=message):
+        mapped(Fabricated(20), design, **options)
+
+
+def test_data_at_a_higher_pressure_open_the_axis() -> None:
+    result = Fabricated(20)
+    result.data_ranges = {"solid": {"pressure": [0.0, 12.0]}}
+    assert mapped(result, {**SOLID, "pressure": "12 MPa"})["safe_current_density"].notnull().all()
+
+
+def test_everything_in_a_map_has_a_name_and_a_unit_and_says_what_it_covers() -> None:
+    for design in (LIQUID, SOLID):
+        dataset = mapped(Fabricated(20), design)
+        for name, variable in dataset.variables.items():
+            assert variable.attrs["long_name"], name
+            assert name == "mechanism" or variable.attrs["units"], name
+        assert "one half-cycle" in dataset.attrs["covers"]
+        assert "larger areas" in dataset.attrs["does_not_cover"]
+        assert "SYNTHETIC" in dataset.attrs["title"]
+
+
+def test_maps_survive_their_file(tmp_path: Path) -> None:
+    maps = maps_from_job(Fabricated(20), {"liquid": {}, "solid": dict(list(SOLID.items())[1:])})  # type: ignore[arg-type]
+    save_maps(maps, tmp_path / "map.nc")
+    loaded = load_maps(tmp_path / "map.nc")
+    assert set(loaded) == {"liquid", "solid"}
+    for cell, dataset in maps.items():
+        xr.testing.assert_identical(loaded[cell], dataset)
+
+
+def test_a_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MapError, match="anodebayes map"):
+        load_maps(tmp_path / "map.nc")
+    (tmp_path / "map.nc").write_text("not a map")
+    with pytest.raises(MapError, match="draw them again"):
+        load_maps(tmp_path / "map.nc")
+
+
+def test_the_literature_covers_what_its_rows_hold() -> None:
+    ranges = data_ranges(load_campaign("sodium-literature"))
+    assert ranges["solid"]["charge"] == pytest.approx([5 / 12, 18.0])
+    assert ranges["solid"]["pressure"] == [0.0, 0.0]
+    assert ranges["solid"]["temperature"] == [0.0, 25.0]
+    assert ranges["liquid"]["pore_radius"] == [14.0, 14.0]
+    assert ranges["liquid"]["concentration"] == [1.0, 1.0]
+    axes = {cell: set(read_design(cell, {}).axes) for cell in ranges}
+    assert all(set(ranges[cell]) - {"macmullin_number"} <= axes[cell] for cell in ranges)
