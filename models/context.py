@@ -183,6 +183,7 @@ class Context:
         if not np.isfinite(matrix).all():
             raise AssertionError(f"{name}: the design is not finite")
         data = pm.Data(f"{name}_design", matrix)
+        pm.modelcontext(None).design_columns[name] = tuple(columns)
         return {column: data[:, i] for i, column in enumerate(columns)}
 
     def pack(

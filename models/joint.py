@@ -128,7 +128,7 @@ def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "p
     pymc.Model
         With every parameter in the units of `data.quantities`, observations in those of the
         tables. Besides what PyMC knows, ``model.observations`` holds the distribution of each
-        observed variable, ``model.informed_by`` the tables that inform each parameter, and
+        observed variable, ``model.design_columns`` the columns of each design, ``model.informed_by`` the tables that inform each parameter, and
         ``model.priors`` the priors in use.
 
     Raises
@@ -153,14 +153,14 @@ def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "p
     for name in chosen:
         coords |= observed_labels(campaign, name)
     with pm.Model(coords=coords) as model:
-        model.observations = {}
+        model.observations, model.design_columns = {}, {}
         parameters = Parameters(priors)
         context = Context(
             parameters=parameters,
             separators=None if separators is None else Separators(separators, parameters),
             metal=campaign.metadata.metal,
             kinetics=options.kinetics,
-            concentration=campaign.metadata.salt_concentration * 1e3,
+            concentration=(campaign.metadata.salt_concentration or float("nan")) * 1e3,
             options=validated,
         )
         for name in chosen:

@@ -1,6 +1,7 @@
 """The steps of a run as the command line takes them, each with its time."""
 
 import contextlib
+import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -22,25 +23,35 @@ MAP = "map.nc"
 FIGURES = "figures"
 
 
+class _Stages(logging.Handler):
+    """Prints what the fit logs as its stages end."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        paragraph(record.getMessage(), indent="  ")
+
+
 @contextlib.contextmanager
-def stage(name: str, *, spinner: bool = True) -> Iterator[None]:
+def stage(name: str) -> Iterator[None]:
     """Time a stage and print its line; on a terminal show that something is happening.
 
     Parameters
     ----------
     name : str
         What is done.
-    spinner : bool
-        Whether to show it spinning; not beside another progress bar.
     """
     start = time.perf_counter()
-    with contextlib.ExitStack() as stack:
-        if spinner and sys.stderr.isatty():
-            from rich.console import Console
-
-            stack.enter_context(Console(stderr=True).status(f"{name} ..."))
+    with _spinner(name):
         yield
-    paragraph(f"{name:<16} {time.perf_counter() - start:6.1f} s", indent="  ")
+    paragraph(f"{name} {time.perf_counter() - start:.2f} s", indent="  ")
+
+
+def _spinner(name: str) -> contextlib.AbstractContextManager[object]:
+    if not sys.stderr.isatty():
+        return contextlib.nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(f"{name} ...")
 
 
 def fit_job(job: "Job", folder: Path, *, force: bool) -> "Result":
@@ -61,11 +72,17 @@ def fit_job(job: "Job", folder: Path, *, force: bool) -> "Result":
         The result, new or stored.
     """
     session.run_folder = folder
-    show = sys.stderr.isatty()
-    with stage("load programs", spinner=not show):
+    with stage("load"):
         from inference.fit import fit
-    with stage("fit", spinner=not show):
-        return fit(job, folder=folder, force=force, progress=show)
+    logger = logging.getLogger("inference.fit")
+    level, stages = logger.level, _Stages(logging.INFO)
+    logger.addHandler(stages)
+    logger.setLevel(logging.INFO)
+    try:
+        return fit(job, folder=folder, force=force, progress=sys.stderr.isatty())
+    finally:
+        logger.removeHandler(stages)
+        logger.setLevel(level)
 
 
 def stored_result(folder: Path) -> "Result":

@@ -29,6 +29,7 @@ from inference.figures.style import (
     pretty_number,
     pretty_unit,
     styled,
+    width,
 )
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def predictive_check(result: "Result", table: str) -> Figure:
         _caption(parts),
         synthetic=result.synthetic,
         legend=(handles, words),
-        columns=1 if figure.get_figwidth() < DOUBLE / 30 and len(words) > 3 else 2,
+        columns=1 if width(figure) <= SINGLE and len(words) > 3 else 2,
     )
 
 
@@ -271,8 +272,9 @@ def _row_figure(parts: list[_Rows]) -> Figure:
         length = -(-count // -(-count // _ROWS))  # columns of one length, of at most _ROWS
         columns += [(part, start, min(start + length, count)) for start in range(0, count, length)]
     longest = max(stop - start for _, start, stop in columns)
-    width = SINGLE if len(columns) == 1 and parts[0].name != "published" else DOUBLE
-    figure = new_figure(width, 40.0 + _ROW_HEIGHT * max(longest, 4))
+    narrow = len(columns) == 1 and parts[0].name != "published"
+    height = _ROW_HEIGHT * max(longest, 4) + (52.0 if narrow else 40.0)
+    figure = new_figure(SINGLE if narrow else DOUBLE, height)
     grid = figure.subplots(1, len(columns), squeeze=False)[0]
     for axes, (part, start, stop) in zip(grid, columns, strict=True):
         _draw_rows(axes, part, start, stop)

@@ -41,6 +41,7 @@ __all__ = [
     "pretty_unit",
     "save_figure",
     "styled",
+    "width",
 ]
 
 SINGLE: Final = 89.0
@@ -118,6 +119,11 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def width(figure: Figure) -> float:
+    """Return the printed width of a figure [mm], to the nearest."""
+    return float(round(figure.get_figwidth() * _MM_PER_INCH))
+
+
 def finish(
     figure: Figure,
     title: str,
@@ -149,9 +155,9 @@ def finish(
     matplotlib.figure.Figure
         The same figure.
     """
-    width, height = (length * _POINTS_PER_INCH for length in figure.get_size_inches())
+    wide, high = (length * _POINTS_PER_INCH for length in figure.get_size_inches())
     margin = 4.0
-    letters = max(20, int((width - 2 * margin) / _WIDTH_OF_LETTER))
+    letters = max(20, int((wide - 2 * margin) / _WIDTH_OF_LETTER))
     # The title is larger and bold, and leaves the mark its corner.
     mark = "SYNTHETIC DATA" if synthetic else ""
     head = textwrap.wrap(title, max(20, int(0.78 * letters) - (20 if synthetic else 0)))
@@ -164,13 +170,13 @@ def finish(
             handles,
             labels,
             loc="upper center",
-            bbox_to_anchor=(0.5, 1 - top / height),
+            bbox_to_anchor=(0.5, 1 - top / high),
             ncols=columns,
         ).set_in_layout(False)
         top += _LINE * 1.35 * math.ceil(len(labels) / columns) + margin
     figure.text(
-        margin / width,
-        1 - margin / height,
+        margin / wide,
+        1 - margin / high,
         "\n".join(head),
         ha="left",
         va="top",
@@ -180,8 +186,8 @@ def finish(
     )
     if mark:
         figure.text(
-            1 - 2 * margin / width,
-            1 - margin / height,
+            1 - 2 * margin / wide,
+            1 - margin / high,
             mark,
             ha="right",
             va="top",
@@ -193,8 +199,8 @@ def finish(
         )
     if foot:
         figure.text(
-            margin / width,
-            margin / height / 2,
+            margin / wide,
+            margin / high / 2,
             "\n".join(foot),
             ha="left",
             va="bottom",
@@ -204,7 +210,7 @@ def finish(
         )
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
-        engine.set(rect=(0.0, bottom / height, 1.0, 1.0 - (top + bottom) / height))
+        engine.set(rect=(0.0, bottom / high, 1.0, 1.0 - (top + bottom) / high))
     return figure
 
 

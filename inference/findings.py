@@ -1,0 +1,255 @@
+"""What a fit found, in sentences that a bench scientist can act on."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from inference.thresholds import (
+    BOUND_AT_EDGE,
+    PRIOR_DRIVEN_NARROWING,
+    PROTOCOLS_DIFFER,
+    PULL,
+    SLOW_DIFFUSION,
+)
+from models.observations import labels, si
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from data.campaign import Campaign
+
+__all__ = ["findings"]
+
+_SCATTERS = ("penetration_scatter", "separator_scatter", "sand_scatter", "dc_polarization_scatter")
+_SEPARATE_ANGLE = (
+    "Penetration identifies the product surface_energy * |cos(contact_angle)| only; the angle of "
+    "a sessile drop of the metal would separate them."
+)
+_SEPARATE_TRANSPORT = (
+    "ambipolar_diffusivity and transference_number are not separately identified: "
+    "{known} alone {verb} {combination} only. {missing} in the same electrolyte would separate them."
+)
+_BULK_ONLY = (
+    "self_diffusivity is prior-driven: polarisation identifies its product with the squared supply "
+    "factor only, effective_self_diffusivity; a tracer measurement on the same metal would "
+    "separate them."
+)
+
+
+def findings(
+    campaign: "Campaign",
+    posterior: xr.Dataset,
+    predictive: xr.Dataset,
+    summary: "pd.DataFrame",
+    informed_by: Mapping[str, list[str]],
+    kinetics: str,
+) -> list[str]:
+    """Say what the data identify and what they do not, where tables pull on each other, and more.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The data that were fitted.
+    posterior, predictive : Dataset
+        Draws of the parameters and of the observations.
+    summary : DataFrame
+        From `inference.summary.summary_table`.
+    informed_by : mapping of str to list of str
+        Tables that inform each parameter.
+    kinetics : str
+        The law.
+
+    Returns
+    -------
+    list of str
+        One finding each, the ones that a reader must know first.
+    """
+    found = []
+    if campaign.metadata.kind == "synthetic":
+        found.append("The data are SYNTHETIC: drawn by a simulator, measured by nobody.")
+    found += _identifiability(campaign, summary, informed_by)
+    found += _scatters(summary)
+    found += _uninformed(summary)
+    found += _pulls(campaign, posterior, predictive)
+    found += _protocols(campaign, posterior)
+    found += _slow_sweeps(campaign, posterior)
+    found += _inversion(campaign, posterior, kinetics)
+    return found
+
+
+def _prior_driven(summary: "pd.DataFrame", label: str) -> bool:
+    return label in summary.index and summary.loc[label, "narrowing"] < PRIOR_DRIVEN_NARROWING
+
+
+def _identifiability(
+    campaign: "Campaign", summary: "pd.DataFrame", informed_by: Mapping[str, list[str]]
+) -> list[str]:
+    found = []
+    if _prior_driven(summary, "contact_angle"):
+        narrowing = summary.loc["contact_angle", "narrowing"]
+        found.append(
+            f"contact_angle is prior-driven (its interval is {narrowing:.1f} times narrower than "
+            f"the prior's). {_SEPARATE_ANGLE}"
+        )
+    quantities = _published_quantities(campaign) if "published" in campaign.tables else set()
+    both = {"ambipolar_diffusivity", "transference_number"} & quantities
+    limiting = "lsv" in campaign.tables or bool(
+        quantities & {"diffusivity_over_anion_transference", "limiting_current_density"}
+    )
+    transient = (
+        "sand" in campaign.tables or "diffusivity_over_anion_transference_squared" in quantities
+    )
+    fitted = {table for tables in informed_by.values() for table in tables}
+    if not both and limiting != transient and fitted & {"lsv", "sand", "published"}:
+        known, combination, missing = (
+            ("limiting currents (LSV plateaus)", "D/(1 - t+)", "Sand's times")
+            if limiting
+            else ("Sand's times", "D/(1 - t+)^2", "Limiting currents (LSV plateaus)")
+        )
+        found.append(
+            _SEPARATE_TRANSPORT.format(
+                known=known, combination=combination, missing=missing, verb="give"
+            )
+        )
+    polarised = informed_by.get("self_diffusivity")
+    if polarised and _prior_driven(summary, "self_diffusivity"):
+        found.append(_BULK_ONLY)
+    return found
+
+
+def _published_quantities(campaign: "Campaign") -> set[str]:
+    return {str(name) for name in campaign.tables["published"]["quantity"].values}
+
+
+def _scatters(summary: "pd.DataFrame") -> list[str]:
+    driven = [name for name in _SCATTERS if _prior_driven(summary, name)]
+    if not driven:
+        return []
+    return [
+        f"The scatter between cells is prior-driven ({', '.join(driven)}): the data hardly show "
+        "how cells of one make differ, so the width of the safe-current bands is largely assumed. "
+        "Several cells of one separator, some penetrated and some not, would tell."
+    ]
+
+
+def _uninformed(summary: "pd.DataFrame") -> list[str]:
+    told = {"contact_angle", *_SCATTERS}
+    names = [
+        str(name)
+        for name, row in summary.iterrows()
+        if row["informed_by"] == "prior" and row["source"] != "derived" and name not in told
+    ]
+    if not names:
+        return []
+    return [f"No table of this campaign informs {', '.join(names)}: what is shown is the prior."]
+
+
+def _pulls(
+    campaign: "Campaign", posterior: xr.Dataset, predictive: xr.Dataset
+) -> list[str]:
+    """Report one-sided published statements at their edge, and which rows they pull on."""
+    if "published" not in predictive:
+        return []
+    table = campaign.tables["published"]
+    names = labels(table)
+    drawn = predictive["published"].stack(sample=("chain", "draw")).transpose(..., "sample").values
+    edges, moved = [], []
+    for row, name in enumerate(names):
+        value, lower, upper, sd, relative = (
+            float(table[column].values[row])
+            for column in ("value", "lower", "upper", "sd", "relative_sd")
+        )
+        if np.isfinite(value):
+            spread = relative if np.isfinite(relative) else float(np.sqrt(np.log1p((sd / value) ** 2)))
+            # The prediction is centred on the model's own value of the quantity.
+            shift = float(np.median(np.log(drawn[row] / value))) / spread
+            if abs(shift) > PULL:
+                moved.append(f"{name} by {shift:+.1f} of its standard deviations")
+        elif np.isfinite(lower) != np.isfinite(upper):
+            edge = upper if np.isfinite(upper) else lower
+            # Draws at the bound stand for everything beyond it.
+            beyond = np.isclose(drawn[row], edge, rtol=1e-6)
+            probability = float(beyond.mean())
+            if probability < BOUND_AT_EDGE:
+                side = "below" if np.isfinite(upper) else "above"
+                edges.append(f"{name} {side} {edge:g} (fulfilled with probability {probability:.2f})")
+    found = []
+    if edges:
+        text = f"At the edge of what is stated: {'; '.join(edges)}."
+        if moved:
+            text += f" The tables pull on each other; the joint fit moves {'; '.join(moved)}."
+        found.append(text)
+    elif moved:
+        found.append(
+            "Published estimates and the rest of the data and priors pull on each other; the "
+            f"joint fit moves {'; '.join(moved)}."
+        )
+    return found
+
+
+def _protocols(campaign: "Campaign", posterior: xr.Dataset) -> list[str]:
+    if "dc_polarization" not in campaign.tables:
+        return []
+    used = {str(name) for name in campaign.tables["dc_polarization"]["protocol"].values}
+    if used != {"one_way", "step"}:
+        return []
+    supply = posterior["supply_factor"]
+    one_way, step = supply.sel(protocol="one_way"), supply.sel(protocol="step")
+    probability = float((one_way > step).mean())
+    if max(probability, 1.0 - probability) < PROTOCOLS_DIFFER:
+        return []
+    return [
+        f"The two protocols of polarisation disagree: supply_factor is {float(one_way.median()):.2f} "
+        f"one way and {float(step.median()):.2f} in steps. Maps use the step protocol, the "
+        "more cautious one unless the job says otherwise."
+        if probability > PROTOCOLS_DIFFER
+        else f"The two protocols of polarisation disagree: supply_factor is "
+        f"{float(one_way.median()):.2f} one way and {float(step.median()):.2f} in steps."
+    ]
+
+
+def _slow_sweeps(campaign: "Campaign", posterior: xr.Dataset) -> list[str]:
+    """Warn of plateaus read from sweeps while diffusion is slow."""
+    if "lsv" not in campaign.tables:
+        return []
+    table, separators = campaign.tables["lsv"], campaign.tables["separators"]
+    diffusivity = float(posterior["ambipolar_diffusivity"].median()) * 1e-4
+    names = [str(name) for name in separators["separator"].values]
+    slow = []
+    for row, label in enumerate(labels(table)):
+        name = str(table["separator"].values[row])
+        of = {"separator": name}
+        porosity, macmullin = (
+            float(posterior[key].sel(of).median()) for key in ("porosity", "macmullin_number")
+        )
+        thickness = float(si(separators, "thickness")[names.index(name)])
+        stack = float(table["layers"].values[row]) * thickness * np.sqrt(porosity * macmullin)
+        reservoir = float(np.nan_to_num(si(table, "reservoir_thickness")[row]))
+        time = (stack + reservoir) ** 2 / diffusivity
+        if time > SLOW_DIFFUSION:
+            slow.append(f"{label} ({time:.0f} s)")
+    if not slow:
+        return []
+    return [
+        f"Diffusion across the cell takes longer than {SLOW_DIFFUSION:g} s in {', '.join(slow)}: "
+        "a plateau read from a sweep at 5 mV/s is then too high, and with it D/(1 - t+). Sweep "
+        "more slowly, and note in the row where the plateau was read."
+    ]
+
+
+def _inversion(campaign: "Campaign", posterior: xr.Dataset, kinetics: str) -> list[str]:
+    if kinetics != "marcus_hush" or "kinetics" not in campaign.tables:
+        return []
+    largest = float(np.abs(si(campaign.tables["kinetics"], "overpotential")).max())
+    energy = float(posterior["reorganization_energy"].median())
+    if largest <= energy:
+        return []
+    return [
+        f"Overpotentials reach {largest * 1e3:.0f} mV, beyond the reorganization energy "
+        f"({energy * 1e3:.0f} meV): there the Marcus-Hush law inverts, which no metal electrode "
+        "does; use marcus_hush_chidsey."
+    ]
+
+

@@ -1,0 +1,335 @@
+"""From a job to a result: build, sample, predict, judge, write."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from data.campaign import Campaign, load_campaign
+from data.errors import RunFolderError
+from data.quantities import quantities
+from inference.coverage import data_ranges
+from inference.findings import findings
+from inference.gate import check_gate
+from inference.job import Job, ResolvedJob, job_for_campaign, load_job, resolve
+from inference.prediction import Predictor
+from inference.result import Result, load_result
+from inference.run_folder import RunFolder
+from inference.sampling import Sampler, convergence, energy_information, scalars
+from inference.summary import summary_table
+from models.joint import block_options, blocks_to_fit, build_model, priors_of
+
+__all__ = ["Source", "dry_run", "fit"]
+
+type Source = Job | Campaign | str | os.PathLike[str]
+"""A job, the path or name of one, or a campaign."""
+
+PRIOR_DRAWS = 1000
+
+logger = logging.getLogger(__name__)
+
+
+def _job_and_campaign(source: Source) -> tuple[Job, Campaign]:
+    if isinstance(source, Campaign):
+        return job_for_campaign(source), source
+    job = source if isinstance(source, Job) else load_job(source)
+    return job, load_campaign(job.campaign_location())
+
+
+def fit(
+    source: Source,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    progress: bool = False,
+) -> Result:
+    """Fit a job.
+
+    Parameters
+    ----------
+    source : Job, str, path or Campaign
+        A job, its file, the name of a bundled job, or a campaign (fitted with every default).
+    folder : str or path, optional
+        Run folder to write; nothing is written when left out. A folder that already holds the
+        whole result of the same job is read instead of being computed again.
+    force : bool
+        Replace the result of another job.
+    progress : bool
+        Show the sampler's progress bar.
+
+    Returns
+    -------
+    Result
+        With its verdict (`Result.gate`): a failed gate is marked, not raised.
+
+    Raises
+    ------
+    JobError, CampaignError, PriorError, ModelError
+        If the input is not legal.
+    RunFolderError
+        If the folder is in use, or holds the result of another job.
+    """
+    job, campaign = _job_and_campaign(source)
+    priors = priors_of(campaign, job.model_options())
+    resolved = resolve(job, campaign, priors)
+    if folder is None:
+        return Result(_compute(job, campaign, resolved, progress))
+    run = RunFolder(folder)
+    with run.lock():
+        state = run.state(resolved)
+        if state == "complete":
+            logger.info("%s already holds this job's result", run.path)
+            return load_result(run.path)
+        if state == "different" and not force:
+            changes = run.differences(resolved)
+            raise RunFolderError(
+                f"{str(run.path)!r} holds the result of another job. What changed:\n"
+                + "\n".join(f"  - {change}" for change in changes)
+                + "\nGive another folder (--out), or replace the result (--force)."
+            )
+        run.start(resolved, job.source_text)
+        with run.log():
+            tree = _compute(job, campaign, resolved, progress)
+            result = Result(tree, run.path)
+            begin = time.perf_counter()
+            run.write("summary.csv", lambda path: result.summary().to_csv(path))
+            run.write("result.nc", lambda path: tree.to_netcdf(path, engine="h5netcdf"))
+            logger.info("write %.2f s", time.perf_counter() - begin)
+    return result
+
+
+def dry_run(source: Source) -> str:
+    """Build and check everything, sample nothing.
+
+    Parameters
+    ----------
+    source : Job, str, path or Campaign
+        As for `fit`.
+
+    Returns
+    -------
+    str
+        What would be fitted.
+
+    Raises
+    ------
+    JobError, CampaignError, PriorError, ModelError
+        If the input is not legal, or the model has no finite density at its starting point.
+    """
+    from data.errors import ModelError
+
+    job, campaign = _job_and_campaign(source)
+    resolved = resolve(job, campaign, priors_of(campaign, job.model_options()))
+    model = build_model(campaign, job.model_options())
+    terms = model.point_logps(model.initial_point())
+    broken = [name for name, value in terms.items() if not np.isfinite(value)]
+    if broken:
+        raise ModelError(f"the density at the starting point is not finite in {', '.join(broken)}")
+    rows = [
+        f"  {name}: {len(model.coords[f'{name}_row'])} observations" for name in model.observations
+    ]
+    free = sum(int(np.prod(rv.shape.eval())) for rv in model.free_RVs)
+    return "\n".join(
+        [
+            f"job {job.name}: {free} unknowns, kinetics {job.model.kinetics}",
+            *rows,
+            f"resolved hash {resolved.hash[:12]}; nothing was sampled",
+        ]
+    )
+
+
+class _Timings(dict[str, float]):
+    """Seconds by stage."""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time one stage and log it."""
+        begin = time.perf_counter()
+        yield
+        self[name] = time.perf_counter() - begin
+        logger.info("%s %.2f s", name, self[name])
+
+
+def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool) -> xr.DataTree:
+    timings = _Timings()
+    options = job.model_options()
+    sampler = job.sampler
+    # One seed for the job; independent streams for what is drawn besides the chains.
+    prior_seed, prior_noise, noise = (
+        int(s.generate_state(1)[0]) for s in np.random.SeedSequence(sampler.seed).spawn(3)
+    )
+    with timings.stage("build"):
+        model = build_model(campaign, options)
+    with timings.stage("compile"):
+        compiled = Sampler(model)
+    with timings.stage("sample"):
+        sampled, sample_stats = compiled.sample(
+            draws=sampler.draws,
+            tune=sampler.tune,
+            chains=sampler.chains,
+            cores=sampler.resolved_cores,
+            seed=sampler.seed,
+            target_accept=sampler.target_accept,
+            progress=progress,
+        )
+    with timings.stage("predict"):
+        predictor = Predictor(model)
+        after = predictor.evaluate(sampled, noise)
+        before_free = predictor.prior(PRIOR_DRAWS, prior_seed)
+        before = predictor.evaluate(before_free, prior_noise)
+    with timings.stage("diagnose"):
+        posterior, internal = _split(sampled, after["derived"])
+        prior, _ = _split(before_free, before["derived"])
+        diagnostics = convergence(scalars(posterior.merge(internal)))
+        gate = check_gate(
+            diagnostics,
+            int(sample_stats["diverging"].sum()),
+            energy_information(sample_stats),
+        )
+        summary = summary_table(posterior, prior, model.priors, model.informed_by, diagnostics)
+        found = findings(
+            campaign,
+            posterior,
+            after["predictive"],
+            summary,
+            model.informed_by,
+            options.kinetics,
+        )
+    observed = xr.Dataset(
+        {name: (f"{name}_row", values) for name, values in predictor.observed.items()},
+        coords={
+            f"{name}_row": list(model.coords[f"{name}_row"]) for name in model.observations
+        },
+    )
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": _labelled(posterior),
+            "prior": _labelled(prior),
+            "sample_stats": sample_stats,
+            "log_likelihood": _labelled(after["log_likelihood"], "log-likelihood"),
+            "log_prior": _labelled(after["log_prior"], "log-density of the prior"),
+            "posterior_predictive": _observables(after["predictive"]),
+            "prior_predictive": _observables(before["predictive"]),
+            "observed_data": _observables(observed),
+            "constant_data": _designs(model),
+            "sampled": _labelled(internal),
+            "summary": xr.Dataset.from_dataframe(summary),
+        }
+    )
+    tree.attrs = {
+        "name": job.name,
+        "campaign": campaign.metadata.name,
+        "campaign_kind": campaign.metadata.kind,
+        "campaign_summary": _campaign_lines(campaign, options.blocks),
+        "metal": campaign.metadata.metal,
+        "model_options": options.model_dump_json(),
+        "options": json.dumps(
+            {key: value.model_dump() for key, value in block_options(options).items()}
+        ),
+        "blocks": json.dumps(list(blocks_to_fit(campaign, options))),
+        "informed_by": json.dumps(model.informed_by),
+        "resolved_hash": resolved.hash,
+        "data_hash": resolved.data_hash,
+        "prior_hash": resolved.prior_hash,
+        "seed": sampler.seed,
+        "versions": json.dumps(resolved.versions),
+        "data_ranges": json.dumps(data_ranges(campaign)),
+        "fitted_sources": json.dumps(
+            campaign.fitted_sources(blocks_to_fit(campaign, options))
+        ),
+        "prior_sources": json.dumps(model.priors.sources),
+        "references": json.dumps(dict(campaign.metadata.references)),
+        "assumptions": json.dumps([str(each) for each in campaign.assumptions]),
+        "findings": json.dumps(found),
+        "gate": json.dumps(asdict(gate)),
+        "timings": json.dumps(timings),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if campaign.metadata.salt_concentration is not None:
+        tree.attrs["salt_concentration"] = campaign.metadata.salt_concentration
+    return tree
+
+
+def _split(free: xr.Dataset, derived: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+    """Part the parameters from what the sampler needed to get at them."""
+    public = [name for name in free.data_vars if str(name) in quantities()]
+    internal = [name for name in free.data_vars if str(name) not in quantities()]
+    return derived.merge(free[public]), free[internal]
+
+
+def _labelled(dataset: xr.Dataset, what: str | None = None) -> xr.Dataset:
+    """Give every variable its unit and long name."""
+    for name, variable in dataset.data_vars.items():
+        known = quantities().get(str(name))
+        words = str(name).replace("_", " ")
+        variable.attrs = {
+            "units": known.unit if known and what is None else "1",
+            "long_name": f"{what} of {words}" if what else known.long_name if known else words,
+        }
+    return dataset
+
+
+_OBSERVABLES = {
+    "penetration": ("1", "cell penetrated (1) or survived (0)"),
+    "critical_current_cells": ("1", "cell penetrated (1) or survived (0)"),
+    "critical_current_one_cell": ("mA/cm^2", "critical current density of one cell"),
+    "critical_current_overpotential": ("mV", "overpotential at penetration"),
+    "kinetics": ("mA/cm^2", "magnitude of the current density"),
+    "lsv": ("mA", "plateau current"),
+    "sand": ("s", "time of depletion or planned end"),
+    "dc_polarization_one_way": ("s", "time of transition or planned end"),
+    "dc_polarization_step": ("mA/cm^2", "current density of failure within a step"),
+    "creep": ("MPa", "stress"),
+    "morphology_coverage": ("1", "coverage"),
+    "morphology_thickness": ("um", "thickness of the deposit"),
+    "published": ("of the row", "published estimate"),
+}
+
+
+def _observables(dataset: xr.Dataset) -> xr.Dataset:
+    for name, variable in dataset.data_vars.items():
+        units, words = _OBSERVABLES[str(name)]
+        variable.attrs = {"units": units, "long_name": words}
+    return dataset
+
+
+def _designs(model: Any) -> xr.Dataset:
+    """Return the designs of the observed variables with their columns named."""
+    found = {}
+    for name, columns in model.design_columns.items():
+        values = np.asarray(model[f"{name}_design"].get_value())
+        found[f"{name}_design"] = xr.DataArray(
+            values,
+            dims=(f"{name}_design_row", f"{name}_column"),
+            coords={f"{name}_column": list(columns)},
+            attrs={"units": "SI, logarithms of SI, or natural scale", "long_name": f"design of {name}"},
+        )
+    return xr.Dataset(found)
+
+
+def _campaign_lines(campaign: Campaign, blocks: tuple[str, ...] | None) -> str:
+    """Say in a few lines what is fitted."""
+    metadata = campaign.metadata
+    kind = metadata.kind.upper() if metadata.kind == "synthetic" else metadata.kind
+    tables = ", ".join(
+        f"{name} ({table.sizes[name]})"
+        for name, table in campaign.tables.items()
+        if blocks is None or name in blocks or name == "separators"
+    )
+    excluded = sum(table.sizes[name] for name, table in campaign.excluded.items())
+    text = f"Campaign {metadata.name}: {kind} data, {metadata.metal}. Rows: {tables}."
+    if excluded:
+        text += f" Left out with a reason: {excluded}."
+    if campaign.assumptions:
+        text += f" Assumed numbers: {len(campaign.assumptions)}, listed below."
+    return text
+
+

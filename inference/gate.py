@@ -1,0 +1,105 @@
+"""The convergence gate: what a fit must pass before its numbers are used."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from inference.thresholds import GATE_BFMI, GATE_ESS, GATE_R_HAT
+
+__all__ = ["Gate", "check_gate"]
+
+_WORST = 5
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A verdict on the sampling of one fit.
+
+    Parameters
+    ----------
+    passed : bool
+        Whether every criterion is met.
+    criteria : mapping of str to str
+        Each criterion with the number found and the number due.
+    failures : tuple of str
+        What failed and where, the worst first.
+    advice : str
+        What to do about it; empty where nothing failed.
+    """
+
+    passed: bool
+    criteria: Mapping[str, str]
+    failures: tuple[str, ...] = ()
+    advice: str = ""
+
+
+def _worst(values: Any, bad: Any, largest: bool) -> str:
+    """Name the worst offenders with their numbers."""
+    ranked = values[bad].sort_values(ascending=not largest)
+    shown = ", ".join(f"{name} ({value:.4g})" for name, value in ranked.head(_WORST).items())
+    more = len(ranked) - _WORST
+    return shown + (f" and {more} more" if more > 0 else "")
+
+
+def check_gate(diagnostics: Any, divergences: int, information: Any) -> Gate:
+    """Judge the sampling of a fit.
+
+    Parameters
+    ----------
+    diagnostics : DataFrame
+        From `inference.sampling.convergence`: ``r_hat``, ``ess_bulk``, ``ess_tail`` a scalar.
+    divergences : int
+        Divergent transitions after warm-up.
+    information : ndarray, shape (chain,)
+        Bayesian fraction of missing information.
+
+    Returns
+    -------
+    Gate
+        The verdict.
+    """
+    failures, advice = [], []
+    r_hat = diagnostics["r_hat"]
+    bad = ~(r_hat <= GATE_R_HAT)
+    if bad.any():
+        failures.append(f"R-hat above {GATE_R_HAT}: {_worst(r_hat, bad, largest=True)}")
+        advice.append(
+            "chains disagree: draw and tune longer, and look for two solutions in these parameters"
+        )
+    for column, name in (("ess_bulk", "bulk"), ("ess_tail", "tail")):
+        bad = ~(diagnostics[column] >= GATE_ESS)
+        if bad.any():
+            failures.append(
+                f"{name} effective sample size below {GATE_ESS:g}: "
+                f"{_worst(diagnostics[column], bad, largest=False)}"
+            )
+            advice.append("raise sampler.draws (and sampler.tune) in the job")
+    if divergences:
+        failures.append(f"{divergences} divergent transitions")
+        advice.append(
+            "raise sampler.target_accept to 0.95 or 0.99; if divergences remain, a scatter close "
+            "to zero or two tables in contradiction are the usual causes: fit the tables singly"
+        )
+    low = np.asarray(information) < GATE_BFMI
+    if low.any() or not np.isfinite(information).all():
+        failures.append(
+            "Bayesian fraction of missing information below "
+            f"{GATE_BFMI}: {', '.join(f'{value:.2f}' for value in np.asarray(information))}"
+        )
+        advice.append("draw and tune longer; give wide scatters a tighter prior")
+    criteria = {
+        "largest R-hat": f"{float(r_hat.max()):.4f} (due: at most {GATE_R_HAT})",
+        "least bulk effective sample size": (
+            f"{float(diagnostics['ess_bulk'].min()):.0f} (due: at least {GATE_ESS:g})"
+        ),
+        "least tail effective sample size": (
+            f"{float(diagnostics['ess_tail'].min()):.0f} (due: at least {GATE_ESS:g})"
+        ),
+        "divergent transitions": f"{divergences} (due: none)",
+        "least fraction of missing information": (
+            f"{float(np.min(information)):.2f} (due: above {GATE_BFMI})"
+        ),
+    }
+    return Gate(not failures, criteria, tuple(failures), "; ".join(dict.fromkeys(advice)))

@@ -1,0 +1,227 @@
+"""The result of a fit: one tree of labelled draws and the verdicts that travel with it."""
+
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from data.errors import RunFolderError
+from inference.gate import Gate
+from models.options import ModelOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Result", "load_result"]
+
+_TEXTS = ("symbol", "unit", "long_name", "informed_by", "source")
+
+
+class Result:
+    """A finished fit.
+
+    Parameters
+    ----------
+    tree : DataTree
+        Groups ``posterior``, ``prior``, ``sample_stats``, ``log_likelihood``, ``log_prior``,
+        ``posterior_predictive``, ``prior_predictive``, ``observed_data``, ``constant_data``,
+        ``sampled`` (the free variables of the sampler that are no parameters themselves) and
+        ``summary``; every variable with ``units`` and ``long_name``.
+    folder : Path, optional
+        The run folder it was read from or written to.
+    """
+
+    def __init__(self, tree: xr.DataTree, folder: Path | None = None) -> None:
+        self.tree = tree
+        self.folder = folder
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """Name, hashes, seed, options and verdicts, as stored."""
+        return {str(key): value for key, value in self.tree.attrs.items()}
+
+    def _group(self, name: str) -> xr.Dataset:
+        return self.tree[name].to_dataset()
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """Draws of every parameter over ``chain`` and ``draw``, in lab units."""
+        return self._group("posterior")
+
+    @property
+    def prior(self) -> xr.Dataset:
+        """Draws of every parameter from the prior."""
+        return self._group("prior")
+
+    @property
+    def sample_stats(self) -> xr.Dataset:
+        """The sampler's own record."""
+        return self._group("sample_stats")
+
+    @property
+    def posterior_predictive(self) -> xr.Dataset:
+        """New observations under the design of the data, their noise included."""
+        return self._group("posterior_predictive")
+
+    @property
+    def prior_predictive(self) -> xr.Dataset:
+        """Observations before any data were seen."""
+        return self._group("prior_predictive")
+
+    @property
+    def observed_data(self) -> xr.Dataset:
+        """Observations by variable; the centre of an interval, the limit of what lies beyond."""
+        return self._group("observed_data")
+
+    @property
+    def constant_data(self) -> xr.Dataset:
+        """Designs by variable: rows by columns, in SI units."""
+        return self._group("constant_data")
+
+    @property
+    def log_likelihood(self) -> xr.Dataset:
+        """Log-likelihood of each observation."""
+        return self._group("log_likelihood")
+
+    @property
+    def metal(self) -> str:
+        """Na or Li."""
+        return str(self.tree.attrs["metal"])
+
+    @property
+    def kinetics(self) -> str:
+        """Name of the kinetics law."""
+        return self.model_options.kinetics
+
+    @property
+    def salt_concentration(self) -> float | None:
+        """Of the campaign's electrolyte [mol/L]; None where it is not stated."""
+        value = self.tree.attrs.get("salt_concentration")
+        return None if value is None else float(value)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the data were drawn by a simulator."""
+        return str(self.tree.attrs["campaign_kind"]) == "synthetic"
+
+    def _json(self, key: str) -> Any:
+        return json.loads(str(self.tree.attrs[key]))
+
+    @property
+    def model_options(self) -> ModelOptions:
+        """The choices that fixed the model."""
+        return ModelOptions.model_validate_json(str(self.tree.attrs["model_options"]))
+
+    @property
+    def blocks(self) -> list[str]:
+        """Names of the tables that were fitted."""
+        return list(self._json("blocks"))
+
+    @property
+    def data_ranges(self) -> dict[str, dict[str, list[float]]]:
+        """Ranges of the data by kind of cell and axis, in lab units."""
+        return dict(self._json("data_ranges"))
+
+    @property
+    def assumptions(self) -> list[str]:
+        """Every assumed number that entered the fit, in words."""
+        return list(self._json("assumptions"))
+
+    @property
+    def fitted_sources(self) -> dict[str, list[str]]:
+        """Source keys of the fitted rows, with their tables."""
+        return dict(self._json("fitted_sources"))
+
+    @property
+    def prior_sources(self) -> dict[str, list[str]]:
+        """Source keys of the priors, with their parameters."""
+        return dict(self._json("prior_sources"))
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Citations of the campaign by key."""
+        return dict(self._json("references"))
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the software that computed the result."""
+        return dict(self._json("versions"))
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds of each stage of the fit."""
+        return dict(self._json("timings"))
+
+    @property
+    def campaign_summary(self) -> str:
+        """What was fitted, in a few lines."""
+        return str(self.tree.attrs["campaign_summary"])
+
+    @property
+    def gate(self) -> Gate:
+        """The verdict on the sampling."""
+        stored = self._json("gate")
+        return Gate(
+            stored["passed"], stored["criteria"], tuple(stored["failures"]), stored["advice"]
+        )
+
+    def findings(self) -> list[str]:
+        """Return what the fit found, in sentences."""
+        return list(self._json("findings"))
+
+    @cached_property
+    def _summary(self) -> "pd.DataFrame":
+        table = self._group("summary").to_dataframe()
+        return table.astype(dict.fromkeys(_TEXTS, str))
+
+    def summary(self) -> "pd.DataFrame":
+        """Return the table of parameters.
+
+        Returns
+        -------
+        DataFrame
+            As made by `inference.summary.summary_table`.
+        """
+        return self._summary.copy()
+
+    def __repr__(self) -> str:
+        """Return name, data and verdict on one line."""
+        verdict = "gate passed" if self.gate.passed else "GATE FAILED"
+        kind = " (SYNTHETIC DATA)" if self.synthetic else ""
+        return f"<Result {self.tree.attrs['name']}{kind}: {', '.join(self.blocks)}; {verdict}>"
+
+
+def load_result(path: str | os.PathLike[str]) -> Result:
+    """Read a result.
+
+    Parameters
+    ----------
+    path : str or path
+        A run folder, or the file ``result.nc`` of one.
+
+    Returns
+    -------
+    Result
+        Loaded into memory, the file closed.
+
+    Raises
+    ------
+    RunFolderError
+        If there is no such file, or it is not a result.
+    """
+    from inference.run_folder import RunFolder
+
+    given = Path(path)
+    file = RunFolder(given).require_complete() if given.is_dir() else given
+    if not file.is_file():
+        raise RunFolderError(f"there is no run folder and no file {str(given)!r}")
+    try:
+        tree = xr.load_datatree(file, engine="h5netcdf")
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{str(file)!r} is not a result: {error}") from error
+    if "gate" not in tree.attrs:
+        raise RunFolderError(f"{str(file)!r} is a NetCDF file, but not the result of a fit")
+    return Result(tree, file.parent if given.is_dir() else None)
