@@ -184,8 +184,9 @@ class Column:
 
     @property
     def header(self) -> str:
-        """The header in canonical units."""
-        return format_header(self.name, None if self.unit == ROW_UNIT else self.unit)
+        """The header in canonical units; a count has none."""
+        bare = self.unit == ROW_UNIT or self.support == "integer"
+        return format_header(self.name, None if bare else self.unit)
 
     @property
     def legal(self) -> str:

@@ -122,6 +122,8 @@ def _read_header(
         if name in places:
             mistakes.append(Mistake(raw.file, "stands twice: keep one", 1, header))
             continue
+        if unit is None and column.support == "integer":
+            unit = column.unit  # a count needs no unit
         message = _unit_complaint(column, unit)
         if message:
             mistakes.append(Mistake(raw.file, message, 1, header))

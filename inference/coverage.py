@@ -1,6 +1,6 @@
 """The range of conditions that the data of a campaign span, beyond which a map extrapolates."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,6 +77,7 @@ def _liquid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
         published = tables["published"]
         conditioned = np.array([bool(text) for text in published["separator"].to_numpy()])
         used.update(_texts(published, "separator"))
+        used.update(_separators_behind(published, tables))
         # A published estimate without a temperature is of 25 degC.
         stated = np.nan_to_num(_numbers(published, "temperature"), nan=25.0)
         values["temperature"].append(stated[conditioned])
@@ -93,6 +94,29 @@ def _liquid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
             values[name].append(_numbers(separators, name)[chosen])
         values["macmullin_number"].append(_macmullin_numbers(separators)[chosen])
     return values
+
+
+def _separators_behind(
+    published: "xr.Dataset", tables: "Mapping[str, xr.Dataset]"
+) -> Iterable[str]:
+    """Return the separators of the sources whose wetting product was calibrated on several."""
+    if "separators" not in tables:
+        return []
+    calibrated = {
+        str(source)
+        for source, quantity in zip(
+            published["source"].to_numpy(), published["quantity"].to_numpy(), strict=True
+        )
+        if str(source) and str(quantity) in {"wetting_product", "surface_energy"}
+    }
+    separators = tables["separators"]
+    return [
+        str(name)
+        for name, source in zip(
+            separators["separator"].to_numpy(), separators["source"].to_numpy(), strict=True
+        )
+        if str(source) in calibrated
+    ]
 
 
 def _solid(campaign: "Campaign") -> dict[str, list[FloatArray]]:

@@ -241,7 +241,9 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
         "prior_hash": resolved.prior_hash,
         "seed": sampler.seed,
         "versions": json.dumps(resolved.versions),
-        "data_ranges": json.dumps(data_ranges(campaign)),
+        "data_ranges": json.dumps(
+            data_ranges(campaign.subset(blocks_to_fit(campaign, options)))
+        ),
         "fitted_sources": json.dumps(
             campaign.fitted_sources(blocks_to_fit(campaign, options))
         ),

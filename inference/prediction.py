@@ -40,23 +40,22 @@ class Predictor:
         stand_ins = [rv.type(name=rv.name) for rv in free]
         swap = dict(zip(free, stand_ins, strict=True))
         depends: dict[str, list[Any]] = {}
-        self._constants: dict[str, list[Array | None]] = {}
-        fixed = []
+        fixed: dict[str, list[Any]] = {}
         for name, observation in model.observations.items():
-            moves = [
-                any(node in swap for node in ancestors([parameter]))
-                for parameter in observation.parameters
+            depends[name], fixed[name] = [], []
+            for parameter in observation.parameters:
+                moving = any(node in swap for node in ancestors([parameter]))
+                (depends if moving else fixed)[name].append(parameter)
+        # A parameter without a free variable behind it is evaluated once.
+        every = [parameter for parameters in fixed.values() for parameter in parameters]
+        values = iter(function([], every, mode="FAST_COMPILE")() if every else [])
+        self._constants = {
+            name: [
+                np.asarray(next(values)) if any(p is each for each in fixed[name]) else None
+                for p in observation.parameters
             ]
-            depends[name] = [
-                p for p, moving in zip(observation.parameters, moves, strict=True) if moving
-            ]
-            fixed += [
-                p for p, moving in zip(observation.parameters, moves, strict=True) if not moving
-            ]
-            self._constants[name] = moves  # type: ignore[assignment]
-        values = iter(function([], fixed, mode="FAST_COMPILE")() if fixed else [])
-        for name, moves in self._constants.items():
-            self._constants[name] = [None if m else np.asarray(next(values)) for m in moves]
+            for name, observation in model.observations.items()
+        }
         self._depends = {name: len(parameters) for name, parameters in depends.items()}
         prior_terms = [pm.logp(rv, swap[rv]) for rv in free]
         outputs = clone_replace(
@@ -89,7 +88,10 @@ class Predictor:
         import pymc as pm
 
         free = self._model.free_RVs
+        # The function runs once a draw: to compile it would take longer than to interpret it.
         drawn = pm.draw(free, draws=draws, random_seed=seed, mode="FAST_COMPILE")
+        if draws == 1:  # PyMC then adds no axis
+            drawn = [np.asarray(values)[None] for values in drawn]
         return xr.Dataset(
             {
                 rv.name: (("chain", "draw", *self._dims(rv)), np.asarray(values)[None])
@@ -155,7 +157,7 @@ class Predictor:
         predictive, log_likelihood = {}, {}
         for name, moving in parameters.items():
             dims = ("chain", "draw", f"{name}_row")
-            drawn, weighed = self._observe(name, moving, rng)
+            drawn, weighed = self._observe(name, moving, chains * draws, rng)
             predictive[name] = (dims, over_draws(drawn))
             log_likelihood[name] = (dims, over_draws(weighed))
         used = {dim for dims, _ in (derived | log_prior | predictive).values() for dim in dims}
@@ -173,12 +175,11 @@ class Predictor:
         }
 
     def _observe(
-        self, name: str, moving: list[Array], rng: np.random.Generator
+        self, name: str, moving: list[Array], total: int, rng: np.random.Generator
     ) -> tuple[Array, Array]:
         """Draw and weigh one observed variable for every draw of its parameters."""
         observation = self._model.observations[name]
         observed = self.observed[name]
-        total = moving[0].shape[0]
         drawn, weighed = (np.empty((total, observed.size)) for _ in range(2))
         for chunk in _chunks(total, max(1, _CHUNK // (32 * observed.size))):
             varying = iter(moving)

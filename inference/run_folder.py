@@ -146,7 +146,8 @@ class RunFolder:
                 )
             raise RunFolderError(
                 f"the run in {str(self.path)!r} did not finish: it holds no {RESULT} that belongs "
-                f"to its {RESOLVED}; fit the job again with the same folder"
+                f"to its {RESOLVED}; run the same command again, or "
+                f"`anodebayes fit {self.path / RESOLVED} --out {self.path}`"
             )
         return self.result_path
 

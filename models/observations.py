@@ -11,10 +11,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from data.errors import ModelError
 from data.tables import tables
 from data.units import si_factor, to_si
 
-__all__ = ["Design", "Scale", "inverse", "labels", "measured", "recorded", "si", "unit"]
+__all__ = ["Design", "Scale", "inverse", "labels", "measured", "recorded", "recorded_currents", "si", "unit"]
 
 Array = NDArray[np.float64]
 Scale = Literal["log", "logit", "linear"]
@@ -104,6 +105,48 @@ def labels(table: xr.Dataset) -> list[str]:
         text if names.count(text) == 1 else f"{text} (line {line})"
         for text, line in zip(names, lines, strict=True)
     ]
+
+
+def recorded_currents(table: xr.Dataset, drawn: Array) -> xr.Dataset:
+    """Return the table with drawn failure currents between the two steps about each.
+
+    A cell that the design left unbounded on one side, and that is drawn inside, is stepped as the
+    other rows of the table are.
+
+    Parameters
+    ----------
+    table : Dataset
+        With ``current_density_lower`` and ``current_density_upper``.
+    drawn : ndarray, shape (rows,)
+        In the column's unit.
+
+    Returns
+    -------
+    Dataset
+        A copy.
+
+    Raises
+    ------
+    ModelError
+        If no row of the table shows how wide its steps are.
+    """
+    column = "current_density"
+    _, design = measured(table, column)
+    result = recorded(table, column, drawn)
+    bare = np.isnan(result[f"{column}_lower"].values) & np.isnan(result[f"{column}_upper"].values)
+    if bare.any():
+        if not design.has_intervals:
+            raise ModelError(
+                f"{table.attrs['table']}.csv: every row of the design is one-sided, so it does not "
+                "say how wide the steps are; give one row both ends"
+            )
+        width = float(np.median(design.halfwidth[design.halfwidth > 0]))
+        for side, sign in (("lower", -1.0), ("upper", 1.0)):
+            values = result[f"{column}_{side}"].values.copy()
+            values[bare] = drawn[bare] * np.exp(sign * width)
+            result[f"{column}_{side}"] = (result[f"{column}_{side}"].dims, values)
+            result[f"{column}_{side}"].attrs = dict(table[f"{column}_{side}"].attrs)
+    return result
 
 
 def _natural(value: Array, scale: Scale) -> Array:

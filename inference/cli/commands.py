@@ -185,14 +185,14 @@ def draw_map(run: RunArgument) -> int:
     from inference.cli.results import show_gate, show_maps
     from inference.cli.steps import MAP, draw_maps, stored_result
 
-    result = stored_result(run)
-    show_maps(draw_maps(result, run, again=True))
-    typer.echo(f"\n{run / MAP}")
-    if result.gate.passed:
-        return DONE
-    typer.echo()
-    show_gate(result)
-    return GATE_FAILED
+    folder = run.expanduser().resolve()
+    result = stored_result(folder)
+    maps = draw_maps(result, folder, again=True)
+    if not result.gate.passed:
+        show_gate(result)
+    show_maps(result, maps)
+    typer.echo(f"\n{folder / MAP}")
+    return DONE if result.gate.passed else GATE_FAILED
 
 
 @app.command()
@@ -208,7 +208,14 @@ def run(
     result, folder = _fit(job, out, force=force)
     maps = draw_maps(result, folder, again=False) if result.gate.passed else {}
     draw_figures(result, maps, folder)
-    return _report(result, folder)
+    code = _report(result, folder)
+    if code == GATE_FAILED:
+        typer.echo(
+            "No map was drawn from draws that have not converged; `anodebayes map RUN` draws it "
+            "all the same.",
+            err=True,
+        )
+    return code
 
 
 @app.command()
@@ -219,11 +226,14 @@ def show(
         bool,
         typer.Option("--all", help="List every parameter.", show_default=False),
     ] = False,
-) -> int:
+) -> None:
     """Print the result of a run."""
+    from inference.cli.results import show_stored
     from inference.cli.steps import stored_result
 
-    return _report(stored_result(run), run, everything=everything)
+    result = stored_result(run)
+    show_stored(result)
+    _report(result, run.resolve(), everything=everything)
 
 
 @app.command()
@@ -279,8 +289,7 @@ def _report(result: "Result", folder: Path, *, everything: bool = False) -> int:
     if (folder / MAP).is_file():
         from inference.maps import load_maps
 
-        results.show_maps(load_maps(folder / MAP))
+        results.show_maps(result, load_maps(folder / MAP))
     results.show_assumptions(result)
     results.show_files(folder)
-    typer.echo(folder)
     return DONE if result.gate.passed else GATE_FAILED

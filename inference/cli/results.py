@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.cli.text import interval, number, paragraph, show_table, table, ticked
+import typer
+
+from inference.cli.text import heading, interval, number, paragraph, show_table, table, ticked
 from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING
 
 if TYPE_CHECKING:
@@ -24,12 +26,14 @@ __all__ = [
     "show_job",
     "show_maps",
     "show_parameters",
+    "show_stored",
 ]
 
 _METALS = {"Na": "sodium", "Li": "lithium"}
 # Of these there is one for each separator or area; the short table leaves them to summary.csv.
 _PER_ITEM = ("pore_radius", "porosity", "macmullin_number", "thickness", "lsv_area")
-_MAP_ROWS = 5
+_MAP_ROWS = 6
+_DOING = {"liquid": "charging", "solid": "stripping"}
 
 
 def show_parameters(result: "Result", *, everything: bool = False) -> None:
@@ -42,10 +46,13 @@ def show_parameters(result: "Result", *, everything: bool = False) -> None:
     everything : bool
         Whether the properties of single separators and areas are listed too.
     """
+    from data.quantities import quantities
+
     summary = result.summary()
-    kept = [
-        label for label in summary.index if everything or label.partition("[")[0] not in _PER_ITEM
-    ]
+    order = {name: position for position, name in enumerate(quantities())}
+    labels = sorted(summary.index, key=lambda label: order.get(_base(label), len(order)))
+    kept = [label for label in labels if everything or _base(label) not in _PER_ITEM]
+    heading("Parameters" + _warning(result))
     filled = table(
         ["parameter", "unit", "median", f"{INTERVAL:.0%} interval".replace("%", " %"), "narrower"],
         right=["median", f"{INTERVAL:.0%} interval".replace("%", " %"), "narrower"],
@@ -64,6 +71,19 @@ def show_parameters(result: "Result", *, everything: bool = False) -> None:
             f"{left_out} more, properties of single separators and areas, are in summary.csv and "
             "in `anodebayes show RUN --all`."
         )
+
+
+def _warning(result: "Result") -> str:
+    """Return what a heading adds to numbers that must not be taken as they are."""
+    marks = ["SYNTHETIC DATA"] if result.synthetic else []
+    if not result.gate.passed:
+        marks.append("NOT CONVERGED: do not use")
+    return f" ({', '.join(marks)})" if marks else ""
+
+
+def _base(label: str) -> str:
+    """Return the parameter's name in a label such as `supply_factor[step]`."""
+    return label.partition("[")[0]
 
 
 def _parameter_row(label: str, row: "pd.Series[Any]") -> Sequence[str]:
@@ -88,7 +108,7 @@ def show_gate(result: "Result") -> None:
         A finished fit.
     """
     gate = result.gate
-    paragraph(f"Convergence gate: {'passed' if gate.passed else 'FAILED'}", bold=True)
+    heading(f"Convergence gate: {'passed' if gate.passed else 'FAILED'}")
     ticked(f"{name}: {value}" for name, value in gate.criteria.items())
     if not gate.passed:
         paragraph("What failed:")
@@ -106,7 +126,7 @@ def show_findings(result: "Result") -> None:
     """
     findings = result.findings()
     if findings:
-        paragraph("Findings", bold=True)
+        heading("Findings")
         ticked(findings)
 
 
@@ -118,78 +138,105 @@ def show_assumptions(result: "Result") -> None:
     result : Result
         A finished fit.
     """
-    assumptions = result.assumptions
-    if assumptions:
-        paragraph(f"Assumed numbers ({len(assumptions)}): no source states them", bold=True)
-        ticked(assumptions)
+    rows: dict[str, list[str]] = {}
+    for assumption in result.assumptions:
+        row, _, equation = assumption.rpartition(": ")
+        rows.setdefault(row, []).append(equation)
+    if rows:
+        heading(f"Assumed numbers ({len(result.assumptions)}): no source states them")
+        ticked(f"{row}: {', '.join(equations)}" for row, equations in rows.items())
 
 
-def show_maps(maps: Mapping[str, "xr.Dataset"]) -> None:
+def show_maps(result: "Result", maps: Mapping[str, "xr.Dataset"]) -> None:
     """Print a few rows of each safe-current map.
 
     Parameters
     ----------
+    result : Result
+        The fit they were computed from.
     maps : mapping of str to Dataset
         Maps by kind of cell.
     """
     for cell, dataset in maps.items():
-        _show_map(cell, dataset)
+        heading(f"Safe currents of {cell} cells, {_DOING[cell]}" + _warning(result))
+        _show_map(dataset)
 
 
-def _show_map(cell: str, dataset: "xr.Dataset") -> None:
-    import numpy as np
-
+def _show_map(dataset: "xr.Dataset") -> None:
     safe = dataset["safe_current_density"]
-    doing = "charging" if cell == "liquid" else "stripping"
-    paragraph(f"Safe currents of {cell} cells, {doing}", bold=True)
-    risk = float(safe.attrs["risk"])
     swept = [str(dim) for dim in safe.dims]
-    fixed = {
+    columns, rest = swept[:2], swept[2:]
+    held = {
         str(name): coord
         for name, coord in safe.coords.items()
         if coord.ndim == 0 and coord.dtype.kind == "f"
-    }
-    at = dict.fromkeys(swept[1:], 0)
-    held = [
-        _quantity(name, float(coord), coord.attrs.get("units", "1"))
-        for name, coord in {**fixed, **{dim: dataset[dim][0] for dim in swept[1:]}}.items()
-    ]
+    } | {name: dataset[name][0] for name in rest}
     if held:
-        paragraph(f"At {', '.join(held)}.")
-    axis = swept[0] if swept else None
-    length = dataset.sizes[axis] if axis else 1
-    rows = np.unique(np.linspace(0, length - 1, min(_MAP_ROWS, length)).round().astype(int))
-    heading = f"{axis} [{dataset[axis].attrs['units']}]" if axis else "design"
-    columns = [heading, f"safe at {risk * 100:g} % risk", "median cell fails at", "limited by"]
-    filled = table(columns, right=columns[:3])
+        fixed = (_quantity(name, float(c), c.attrs.get("units", "1")) for name, c in held.items())
+        paragraph(f"At {', '.join(fixed)}.")
+    headings = [f"{name} [{dataset[name].attrs['units']}]" for name in columns]
+    risk = f"safe at {float(safe.attrs['risk']) * 100:g} % risk"
+    numbers = [*headings, risk, "median cell fails at"]
+    mechanisms = dataset["mechanism"].values.tolist()
+    several = ["limited by"] if len(mechanisms) > 1 else []
+    filled = table([*numbers, *several], right=numbers)
     outside = False
-    for row in rows:
-        here = dataset.isel({**at, **({axis: int(row)} if axis else {})})
+    for place in _places([dataset.sizes[name] for name in columns]):
+        here = dataset.isel(dict(zip(columns, place, strict=True)) | dict.fromkeys(rest, 0))
         median = here["median_cell_critical_current_density"]
         lower, middle, upper = (float(median.sel(quantile=q)) for q in (0.05, 0.5, 0.95))
         limiting = here["probability_limiting"]
         first = int(limiting.values.argmax())
         extrapolated = bool(here["extrapolation"])
         outside |= extrapolated
+        share = f"{mechanisms[first]} ({float(limiting[first]) * 100:.0f} %)"
         filled.add_row(
-            (f"{float(here[axis]):.3g}" if axis else "") + ("*" if extrapolated else " "),
-            number(float(here["safe_current_density"])),
+            *(f"{float(here[name]):.3g}" for name in columns),
+            number(float(here["safe_current_density"])) + ("*" if extrapolated else " "),
             f"{number(middle, upper - lower)} ({interval(lower, upper)})",
-            f"{limiting['mechanism'].values[first]} ({float(limiting[first]):.0%})".replace(
-                "%", " %"
-            ),
+            *([share] if several else []),
         )
     show_table(filled)
     paragraph(
-        f"Currents in {safe.attrs['units']}; in brackets the 90 % interval."
+        ("" if several else f"Limited by {mechanisms[0]}. ")
+        + f"Currents in {safe.attrs['units']}; in brackets the 90 % interval."
         + (" * outside the range of the data: extrapolated." if outside else "")
     )
+
+
+def _places(sizes: Sequence[int]) -> list[tuple[int, ...]]:
+    """Choose a few points of a map: along its first axis, at both ends of its second."""
+    if not sizes:
+        return [()]
+    count = _MAP_ROWS if len(sizes) == 1 else _MAP_ROWS - 2
+    steps = min(count, sizes[0]) - 1
+    first = [round(step * (sizes[0] - 1) / max(1, steps)) for step in range(steps + 1)]
+    if len(sizes) == 1:
+        return [(position,) for position in first]
+    return [(position, end) for end in dict.fromkeys((0, sizes[1] - 1)) for position in first]
 
 
 def _quantity(name: str, value: float, unit: str) -> str:
     if value == float("inf"):
         return "steady state" if name == "charge" else f"{name} unlimited"
     return f"{name} {value:.4g}" + ("" if unit == "1" else f" {unit}")
+
+
+def show_stored(result: "Result") -> None:
+    """Print what was fitted.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    """
+    paragraph(f"Job {result.attrs['name']}", bold=True)
+    paragraph(result.campaign_summary, indent="  ")
+    paragraph(
+        f"Kinetics {result.kinetics}, seed {result.attrs['seed']}, fitted "
+        f"{result.attrs['created']} with anodebayes {result.versions.get('anodebayes', '')}.",
+        indent="  ",
+    )
 
 
 def show_job(job: "Job", campaign: "Campaign", folder: Path) -> None:
@@ -204,26 +251,26 @@ def show_job(job: "Job", campaign: "Campaign", folder: Path) -> None:
     folder : Path
         Where the result goes.
     """
+    from models.joint import blocks_to_fit
+
     metadata = campaign.metadata
-    rows = ", ".join(f"{name} ({rows.sizes[name]})" for name, rows in campaign.tables.items())
+    fitted = {*blocks_to_fit(campaign, job.model_options()), "separators"} & {*campaign.tables}
+    rows = ", ".join(f"{name} ({campaign.tables[name].sizes[name]})" for name in sorted(fitted))
+    assumed = sum(assumption.table in fitted for assumption in campaign.assumptions)
     sampler = job.sampler
     kind = "SYNTHETIC" if metadata.kind == "synthetic" else metadata.kind
     paragraph(f"Job {job.name}", bold=True)
     paragraph(f"campaign  {metadata.name}, {_METALS[metadata.metal]}, {kind} data", indent="  ")
     paragraph(f"tables    {rows}", indent="  ")
-    if campaign.assumptions:
-        paragraph(
-            f"assumed   {len(campaign.assumptions)} numbers that no source states, listed below",
-            indent="  ",
-        )
+    if assumed:
+        paragraph(f"assumed   {assumed} numbers that no source states, listed below", indent="  ")
     paragraph(f"kinetics  {job.model.kinetics}", indent="  ")
     paragraph(
         f"sampler   {sampler.chains} chains of {sampler.tune} + {sampler.draws} draws, "
         f"seed {sampler.seed}",
         indent="  ",
     )
-    paragraph(f"folder    {folder}", indent="  ")
-    paragraph()
+    typer.echo(f"  folder    {folder}\n")
 
 
 def show_files(folder: Path) -> None:
@@ -234,10 +281,11 @@ def show_files(folder: Path) -> None:
     folder : Path
         The run folder.
     """
-    files = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(".")
-    )
-    paragraph("Files", bold=True)
-    ticked(files)
+    heading("Files")
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            ticked([f"{path.name}/ ({sum(1 for _ in path.iterdir())} files)"])
+        elif not path.name.startswith("."):
+            ticked([path.name])
+    paragraph()
+    typer.echo(folder)

@@ -24,11 +24,18 @@ FIGURES = "figures"
 
 
 class _Stages(logging.Handler):
-    """Prints what the fit logs as its stages end."""
+    """Prints what the fit logs as its stages end; spins until there is something to sample."""
+
+    def __init__(self, spinner: contextlib.ExitStack) -> None:
+        super().__init__(logging.INFO)
+        self._spinner = spinner
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        paragraph(record.getMessage(), indent="  ")
+        message = record.getMessage()
+        if message.startswith("compile"):
+            self._spinner.close()  # the sampler brings a bar of its own
+        paragraph(message, indent="  ")
 
 
 @contextlib.contextmanager
@@ -72,17 +79,19 @@ def fit_job(job: "Job", folder: Path, *, force: bool) -> "Result":
         The result, new or stored.
     """
     session.run_folder = folder
-    with stage("load"):
+    with contextlib.ExitStack() as spinner:
+        spinner.enter_context(_spinner("build and compile"))
         from inference.fit import fit
-    logger = logging.getLogger("inference.fit")
-    level, stages = logger.level, _Stages(logging.INFO)
-    logger.addHandler(stages)
-    logger.setLevel(logging.INFO)
-    try:
-        return fit(job, folder=folder, force=force, progress=sys.stderr.isatty())
-    finally:
-        logger.removeHandler(stages)
-        logger.setLevel(level)
+
+        logger = logging.getLogger("inference.fit")
+        level, stages = logger.level, _Stages(spinner)
+        logger.addHandler(stages)
+        logger.setLevel(logging.INFO)
+        try:
+            return fit(job, folder=folder, force=force, progress=sys.stderr.isatty())
+        finally:
+            logger.removeHandler(stages)
+            logger.setLevel(level)
 
 
 def stored_result(folder: Path) -> "Result":

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["interval", "number", "paragraph", "show_table", "table", "ticked", "width"]
+__all__ = ["heading", "interval", "number", "paragraph", "show_table", "table", "ticked", "width"]
 
 _FIXED = (1e-3, 1e5)
 
@@ -35,6 +35,18 @@ def paragraph(text: str = "", *, bold: bool = False, indent: str = "") -> None:
     """
     lines = _wrap(text, indent, indent)
     typer.echo(typer.style("\n".join(lines), bold=True) if bold else "\n".join(lines))
+
+
+def heading(text: str) -> None:
+    """Print a heading after a blank line.
+
+    Parameters
+    ----------
+    text : str
+        The heading.
+    """
+    paragraph()
+    paragraph(text, bold=True)
 
 
 def ticked(lines: Iterable[str]) -> None:
@@ -114,7 +126,7 @@ def number(value: float, width: float | None = None) -> str:
     value : float
         The number.
     width : float, optional
-        Width of its interval: the last digit shown is 3 to 30 times smaller. Never fewer than
+        Width of its interval: the last digit shown is 4 to 40 times smaller. Never fewer than
         two digits are shown.
 
     Returns
@@ -131,11 +143,12 @@ def number(value: float, width: float | None = None) -> str:
     size = math.floor(math.log10(abs(value)))
     digits = 2
     if width is not None and math.isfinite(width) and width > 0:
-        digits = max(2, min(6, size - math.floor(math.log10(width / 3)) + 1))
+        digits = max(2, min(6, size - math.floor(math.log10(width / 4)) + 1))
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
     if not _FIXED[0] <= abs(value) < _FIXED[1]:
-        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
         return f"{mantissa}e{int(exponent)}"
-    return f"{round(value, digits - 1 - size):.{max(0, digits - 1 - size)}f}"
+    decimals = digits - 1 - int(exponent)  # of the rounded value: 0.995 is 1.0
+    return f"{round(value, decimals):.{max(0, decimals)}f}"
 
 
 def interval(lower: float, upper: float) -> str:

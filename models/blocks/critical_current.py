@@ -13,7 +13,7 @@ import xarray as xr
 from data.errors import ModelError
 from models.context import Context
 from models.likelihoods import observed_value, observed_verdict
-from models.observations import measured, recorded, si, unit
+from models.observations import measured, recorded, recorded_currents, si, unit
 
 __all__ = ["SOURCES", "likelihood", "record"]
 
@@ -129,7 +129,7 @@ def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
             )
     if _ONE_CELL in drawn:
         at = np.flatnonzero(table["bracket_from"].values == "one_cell")
-        written = recorded(one_cell, "current_density", drawn[_ONE_CELL])
+        written = recorded_currents(one_cell, drawn[_ONE_CELL])
         for end in _ENDS:
             result[end].values[at] = written[end].values
     if _OVERPOTENTIAL in drawn:

@@ -11,7 +11,7 @@ from data.errors import ModelError
 from models.context import Context, pressure
 from models.latents import PROTOCOLS
 from models.likelihoods import Threshold, observed_clock, observed_value
-from models.observations import measured, recorded, si, unit
+from models.observations import measured, recorded, recorded_currents, si, unit
 from models.physics import (
     arrhenius,
     metal_capacity,
@@ -156,7 +156,7 @@ def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
                 part, "transition_time", values, end="stop_time"
             )
         else:
-            column, written = "current_density", recorded(part, "current_density", values)
+            column, written = "current_density", recorded_currents(part, values)
         for suffix in ("", "_sd", "_lower", "_upper"):
             if f"{column}{suffix}" in result and (suffix or protocol == "one_way"):
                 result[f"{column}{suffix}"].values[at] = written[f"{column}{suffix}"].values
