@@ -43,6 +43,10 @@ _OWN_CHOICES = frozenset({"", "project", "job"})
 _UNPUBLISHED = {"tracer": "tracer measurements of self-diffusion in the bulk metal"}
 
 
+# Sources of one kinetics law only.
+_SOURCE_OF_A_LAW = {"zeng2014": "marcus_hush_chidsey"}
+
+
 @dataclass(frozen=True)
 class Citation:
     """One reference and what it was used for.
@@ -102,7 +106,8 @@ def _equations(result: "Result") -> Iterator[tuple[str, str]]:
 
     for name in result.blocks:
         for key in block(name).SOURCES:
-            yield key, "the equations of the model"
+            if result.kinetics == _SOURCE_OF_A_LAW.get(key, result.kinetics):
+                yield key, "the equations of the model"
 
 
 def _reference(key: str, result: "Result") -> Reference:

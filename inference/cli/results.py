@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from inference.cli.text import heading, interval, number, paragraph, show_table, table, ticked
+from inference.cli.text import (
+    field,
+    heading,
+    interval,
+    number,
+    paragraph,
+    show_table,
+    table,
+    ticked,
+)
 from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING
 
 if TYPE_CHECKING:
@@ -30,8 +39,8 @@ __all__ = [
 ]
 
 _METALS = {"Na": "sodium", "Li": "lithium"}
-# Of these there is one for each separator or area; the short table leaves them to summary.csv.
-_PER_ITEM = ("pore_radius", "porosity", "macmullin_number", "thickness", "lsv_area")
+# Of other parameters with a bracket there is one for each separator or area: summary.csv has them.
+_PROTOCOLS = ("", "one_way]", "step]")
 _MAP_ROWS = 6
 _DOING = {"liquid": "charging", "solid": "stripping"}
 
@@ -51,7 +60,7 @@ def show_parameters(result: "Result", *, everything: bool = False) -> None:
     summary = result.summary()
     order = {name: position for position, name in enumerate(quantities())}
     labels = sorted(summary.index, key=lambda label: order.get(_base(label), len(order)))
-    kept = [label for label in labels if everything or _base(label) not in _PER_ITEM]
+    kept = [label for label in labels if everything or label.partition("[")[2] in _PROTOCOLS]
     heading("Parameters" + _warning(result))
     filled = table(
         ["parameter", "unit", "median", f"{INTERVAL:.0%} interval".replace("%", " %"), "narrower"],
@@ -231,12 +240,10 @@ def show_stored(result: "Result") -> None:
         A finished fit.
     """
     paragraph(f"Job {result.attrs['name']}", bold=True)
-    paragraph(result.campaign_summary, indent="  ")
-    paragraph(
-        f"Kinetics {result.kinetics}, seed {result.attrs['seed']}, fitted "
-        f"{result.attrs['created']} with anodebayes {result.versions.get('anodebayes', '')}.",
-        indent="  ",
-    )
+    field("data", result.campaign_summary)
+    field("kinetics", result.kinetics)
+    field("seed", str(result.attrs["seed"]))
+    field("fitted", f"{result.attrs['created']}, anodebayes {result.versions['anodebayes']}")
 
 
 def show_job(job: "Job", campaign: "Campaign", folder: Path) -> None:
@@ -260,17 +267,17 @@ def show_job(job: "Job", campaign: "Campaign", folder: Path) -> None:
     sampler = job.sampler
     kind = "SYNTHETIC" if metadata.kind == "synthetic" else metadata.kind
     paragraph(f"Job {job.name}", bold=True)
-    paragraph(f"campaign  {metadata.name}, {_METALS[metadata.metal]}, {kind} data", indent="  ")
-    paragraph(f"tables    {rows}", indent="  ")
+    field("campaign", f"{metadata.name}, {_METALS[metadata.metal]}, {kind} data")
+    field("tables", rows)
     if assumed:
-        paragraph(f"assumed   {assumed} numbers that no source states, listed below", indent="  ")
-    paragraph(f"kinetics  {job.model.kinetics}", indent="  ")
-    paragraph(
-        f"sampler   {sampler.chains} chains of {sampler.tune} + {sampler.draws} draws, "
-        f"seed {sampler.seed}",
-        indent="  ",
+        field("assumed", f"{assumed} numbers that no source states, listed below")
+    field("kinetics", job.model.kinetics)
+    field(
+        "sampler",
+        f"{sampler.chains} chains of {sampler.tune} + {sampler.draws} draws, seed {sampler.seed}",
     )
-    typer.echo(f"  folder    {folder}\n")
+    field("folder", str(folder))
+    paragraph()
 
 
 def show_files(folder: Path) -> None:

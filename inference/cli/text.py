@@ -11,7 +11,17 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["heading", "interval", "number", "paragraph", "show_table", "table", "ticked", "width"]
+__all__ = [
+    "field",
+    "heading",
+    "interval",
+    "number",
+    "paragraph",
+    "show_table",
+    "table",
+    "ticked",
+    "width",
+]
 
 _FIXED = (1e-3, 1e5)
 
@@ -35,6 +45,19 @@ def paragraph(text: str = "", *, bold: bool = False, indent: str = "") -> None:
     """
     lines = _wrap(text, indent, indent)
     typer.echo(typer.style("\n".join(lines), bold=True) if bold else "\n".join(lines))
+
+
+def field(label: str, text: str) -> None:
+    """Print a labelled line, its continuation below the text.
+
+    Parameters
+    ----------
+    label : str
+        At most ten letters.
+    text : str
+        What it says.
+    """
+    typer.echo("\n".join(_wrap(text, f"  {label:<10}", " " * 12)))
 
 
 def heading(text: str) -> None:

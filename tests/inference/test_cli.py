@@ -40,6 +40,7 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     "arguments", [("--help",), ("--version",), *((c, "--help") for c in COMMANDS)]
 )
 def test_help_and_version_import_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    heavy = (*HEAVY, "pydantic") if arguments[0] == "--help" else HEAVY  # typer needs it to parse
     done = python(
         f"""
         import sys
@@ -48,7 +49,7 @@ def test_help_and_version_import_nothing_heavy(arguments: tuple[str, ...]) -> No
         try:
             main()
         finally:
-            print("imported:", [name for name in {HEAVY!r} if name in sys.modules])
+            print("imported:", [name for name in {heavy!r} if name in sys.modules])
         """
     )
     assert done.returncode == 0
@@ -251,3 +252,81 @@ def test_an_interval_shows_the_digits_that_its_width_leaves(
 )
 def test_a_number_alone_has_two_digits(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a fit that is too short to converge, made by the command line."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "short.toml").write_text(
+        'schema_version = 1\nname = "short"\ncampaign = "sodium-literature"\n'
+        '[model]\nblocks = ["published"]\n[sampler]\ndraws = 40\ntune = 60\nchains = 2\n'
+    )
+    done = command("run", home / "short.toml", "--out", home / "run")
+    assert done.returncode == 3, done.stderr
+    assert "Convergence gate: FAILED" in done.stdout
+    assert "Parameters (NOT CONVERGED: do not use)" in done.stdout
+    assert "No map was drawn" in done.stderr
+    assert done.stdout.splitlines()[-1] == str(home / "run")
+    return home / "run"
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "inference.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={name: value for name, value in os.environ.items() if name != "COLUMNS"},
+    )
+
+
+@pytest.mark.slow
+def test_a_fit_that_failed_the_gate_is_kept_and_marked(run_folder: Path) -> None:
+    names = {path.name for path in run_folder.iterdir()}
+    assert names >= {"job.toml", "resolved.toml", "result.nc", "summary.csv", "log.txt", "figures"}
+    assert "map.nc" not in names
+    shown = command("show", run_folder)
+    assert shown.returncode == 0
+    assert "R-hat above 1.01: " in shown.stdout
+    assert "wetting_product" in shown.stdout
+    assert "\x1b" not in shown.stdout
+    assert max(map(len, shown.stdout.splitlines()[:-1])) <= 80
+    drawn = command("map", run_folder)
+    assert drawn.returncode == 3
+    assert (run_folder / "map.nc").is_file()
+    assert "Safe currents of liquid cells, charging (NOT CONVERGED: do not use)" in drawn.stdout
+
+
+@pytest.mark.slow
+def test_running_a_whole_folder_again_computes_nothing(run_folder: Path) -> None:
+    result = run_folder / "result.nc"
+    before = result.stat().st_mtime_ns
+    for job in (run_folder / "job.toml", run_folder / "resolved.toml"):
+        done = command("fit", job, "--out", run_folder)
+        assert done.returncode == 3
+        assert "already holds this job's result" in done.stdout
+    assert result.stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_another_job_is_refused_in_the_folder_and_says_what_changed(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text((run_folder / "job.toml").read_text() + "seed = 2\n")
+    done = command("fit", other, "--out", run_folder)
+    assert done.returncode == 2
+    assert "sampler.seed: 1 then, 2 now" in done.stderr
+    assert "--force" in done.stderr
+
+
+@pytest.mark.slow
+def test_only_what_was_used_is_cited(run_folder: Path) -> None:
+    done = command("cite", run_folder)
+    assert done.returncode == 0
+    text = " ".join(done.stdout.split())
+    assert "10.1002/aenm.202102967 (for the data in published" in text
+    assert "for pymc 6." in text
+    assert "Sayahpour" not in text
+    assert "Tsai" not in text
