@@ -181,7 +181,7 @@ class Predictor:
         observation = self._model.observations[name]
         observed = self.observed[name]
         drawn, weighed = (np.empty((total, observed.size)) for _ in range(2))
-        for chunk in _chunks(total, max(1, _CHUNK // (32 * observed.size))):
+        for chunk in _chunks(total, max(1, _CHUNK // (64 * observed.size))):
             varying = iter(moving)
             parameters = [
                 next(varying)[chunk] if fixed is None else fixed

@@ -67,6 +67,7 @@ class Context:
         self.kinetics = kinetics
         self.concentration = concentration
         self.options = options
+        self._critical: dict[float, Any] = {}
 
     @property
     def separators(self) -> Separators:
@@ -95,37 +96,67 @@ class Context:
         law = KINETICS[self.kinetics]
         return law(overpotential, exchange, self.reorganization_energy(), temperature)
 
-    def log_critical_current_density(
-        self, table: xr.Dataset, index: Any, temperature: Any
-    ) -> Any:
+    def critical_current_density(self, table: xr.Dataset) -> Any:
+        """Return each row's critical current density [A/m^2] from the properties of its separator.
+
+        The law is evaluated once for every separator and temperature, not once for every cell.
+
+        Parameters
+        ----------
+        table : Dataset
+            Rows with ``separator`` and ``temperature``.
+
+        Returns
+        -------
+        tensor, shape (rows,)
+            Of the median cell, without the separator's offset.
+        """
+        temperatures = si(table, "temperature")
+        reference = self.at_temperature("exchange_current_density", table, temperatures)
+        distinct, position = np.unique(temperatures, return_inverse=True)
+        energy = self.reorganization_energy()
+        curves = []
+        for temperature in distinct:
+            first = int(np.flatnonzero(temperatures == temperature)[0])
+            exchange = reference[first] if reference.ndim else reference
+            if float(temperature) not in self._critical:
+                self._critical[float(temperature)] = critical_current_density(
+                    self.parameters.si("wetting_product"),
+                    self.separators.si("pore_radius"),
+                    self.separators["porosity"],
+                    exchange,
+                    energy,
+                    float(temperature),
+                    self.molar_volume,
+                    self.kinetics,
+                )
+            else:
+                self.parameters["wetting_product"]  # for the record of what informs it
+            curves.append(self._critical[float(temperature)])
+        rows = np.asarray(self.separators.index(table["separator"].values), dtype=int)
+        if len(curves) == 1:
+            return curves[0][rows]
+        import pytensor.tensor as pt
+
+        return pt.stack(curves)[position, rows]
+
+    def log_threshold(self, table: xr.Dataset) -> Any:
         """Return the log of each row's threshold current [A/m^2], its separator's offset included.
 
         Parameters
         ----------
         table : Dataset
-            For messages.
-        index : tensor of int, shape (rows,)
-            Position of each row's separator.
-        temperature : tensor, shape (rows,)
-            [K].
+            Rows with ``separator`` and ``temperature``.
         """
-        threshold = critical_current_density(
-            self.parameters.si("wetting_product"),
-            self.separators.si("pore_radius")[index],
-            self.separators["porosity"][index],
-            self.at_temperature("exchange_current_density", table, temperature),
-            self.reorganization_energy(),
-            temperature,
-            self.molar_volume,
-            self.kinetics,
-        )
-        return np.log(threshold) + self.separators.offset()[index]
+        rows = np.asarray(self.separators.index(table["separator"].values), dtype=int)
+        return np.log(self.critical_current_density(table)) + self.separators.offset()[rows]
 
-    def penetration_overpotential(self, index: Any) -> Any:
+    def penetration_overpotential(self, table: xr.Dataset) -> Any:
         """Return the overpotential [V] that drives metal into each row's pores."""
+        rows = np.asarray(self.separators.index(table["separator"].values), dtype=int)
         return young_laplace_overpotential(
             self.parameters.si("wetting_product"),
-            self.separators.si("pore_radius")[index],
+            self.separators.si("pore_radius")[rows],
             self.molar_volume,
         )
 

@@ -178,6 +178,7 @@ def known_with_error(
     value = pt.as_tensor(centre)
     if uncertain.size:
         z = pm.Normal(f"{name}_z", shape=uncertain.size)
-        value = pt.set_subtensor(value[uncertain], value[uncertain] + spread[uncertain] * z)
+        error = pt.set_subtensor(pt.zeros(spread.size)[uncertain], spread[uncertain] * z)
+        value = value + error
     value = pt.sigmoid(value) if logit else np.exp(value)
     return pm.Deterministic(name, value, dims=dims)

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.observations import TOLERANCE, Design, Scale, inverse
-from models.physics.backend import erfc, erfcx, maximum, minimum, where
+from models.physics.backend import erfc, erfcx, join, maximum, minimum, take, where
 
 __all__ = [
     "Observation",
@@ -39,7 +39,14 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-_NODES, _WEIGHTS = np.polynomial.hermite.hermgauss(11)
+def _nodes(design: Design) -> int:
+    """Return how many Gauss-Hermite nodes the largest error of a time needs.
+
+    The threshold's own scatter smooths the integrand; against adaptive quadrature the error of the
+    log-likelihood stays below 1e-4 for a scatter down to 0.05 (tested).
+    """
+    largest = float(design.sd.max(initial=0.0))
+    return 5 if largest <= 0.03 else 15 if largest <= 0.1 else 41
 
 
 def log_ndtr(z: Any) -> Any:
@@ -94,10 +101,12 @@ def _log_normal_density(z: Any, scale: Any) -> Any:
     return -0.5 * z**2 - np.log(scale) - 0.5 * np.log(2 * np.pi)
 
 
-def _log_sum(terms: Any) -> Any:
-    """Log of the sum of exponentials over the last axis."""
-    top = terms.max(axis=-1)
-    return top + np.log(np.exp(terms - top[..., None]).sum(axis=-1))
+def _log_sum(terms: Sequence[Any]) -> Any:
+    """Log of the sum of the exponentials of several terms."""
+    top = terms[0]
+    for term in terms[1:]:
+        top = maximum(top, term)
+    return top + np.log(sum(np.exp(term - top) for term in terms))
 
 
 def _shape(size: Any, like: Array) -> Any:
@@ -143,11 +152,20 @@ def observed_value(
 
     def logp(value: Any, mu: Any, sigma: Any, halfwidth: Any, floor: Any, ceiling: Any) -> Any:
         x = _forward(value, scale)
-        result = _log_normal_density((x - mu) / sigma, sigma)
-        if design.has_intervals:
-            width = where(halfwidth > 0, halfwidth, 1.0)
-            inside = log_interval((x + width - mu) / sigma, (x - width - mu) / sigma)
-            result = where(halfwidth > 0, inside, result)
+        values = np.flatnonzero(design.halfwidth == 0)
+        inside = design.interval_rows
+        z, width = (x - mu) / sigma, halfwidth / sigma
+        result = join(
+            [
+                (values, _log_normal_density(take(z, values), take(sigma, values))),
+                (
+                    inside,
+                    log_interval(take(z + width, inside), take(z - width, inside))
+                    if inside.size
+                    else None,
+                ),
+            ]
+        )
         if design.has_floor:
             result = where(x <= floor + TOLERANCE, log_ndtr((floor - mu) / sigma), result)
         if design.has_ceiling:
@@ -256,7 +274,17 @@ def observed_clock(
         What no row has is left out of the graph.
     """
 
-    def logp(  # noqa: PLR0917 - the distribution's parameters in PyMC's order
+    count = design.sd.size
+    plain, inside, blurred = design.plain_rows, design.interval_rows, design.error_rows
+    nodes, weights = np.polynomial.hermite.hermgauss(_nodes(design))
+    # The rows, both ends of the intervals, and nodes over the true time of rows with an error.
+    rows_at = np.concatenate([np.arange(count), inside, inside, np.tile(blurred, nodes.size)])
+    halfwidths, errors = design.halfwidth[inside], design.sd[blurred]
+    away = (np.sqrt(2.0) * nodes[:, None] * errors).ravel()
+    shift = np.concatenate([np.zeros(count), halfwidths, -halfwidths, away])
+    log_weights = np.log(weights / np.sqrt(np.pi))
+
+    def logp(
         value: Any,
         log_current: Any,
         scatter: Any,
@@ -266,55 +294,46 @@ def observed_clock(
         ceiling: Any,
         *parameters: Any,
     ) -> Any:
-        def z_at(log_time: Any) -> Any:
-            reached = np.log(threshold.current_density(np.exp(log_time), *parameters))
-            return (log_current - reached) / scatter
-
-        x = np.log(value)
-        z = z_at(x)
-        log_slope = threshold.log_slope(value, *parameters)
-        result = _log_normal_density(z, scatter) + log_slope
-        if design.has_errors:
-            # The true time is integrated out by Gauss-Hermite nodes about the mode of the
-            # integrand, found from the slope of the threshold at the measured time.
-            slope = np.exp(log_slope) / scatter
-            error = where(sd > 0, sd, 1.0)
-            precision = slope**2 + error**-2
-            centre = x - z * slope / precision
-            spread = np.sqrt(2.0 / precision)
-            nodes = centre[..., None] + spread[..., None] * _NODES
-            wide = [parameter[..., None] for parameter in parameters]
-            at_nodes = threshold.current_density(np.exp(nodes), *wide)
-            z_nodes = (log_current[..., None] - np.log(at_nodes)) / scatter[..., None]
-            terms = (
-                _log_normal_density(z_nodes, scatter[..., None])
-                + threshold.log_slope(np.exp(nodes), *wide)
-                + _log_normal_density((x[..., None] - nodes) / error[..., None], error[..., None])
-                + np.log(_WEIGHTS)
-                + _NODES**2
-            )
-            # An event is on record only if the true time came before the planned end.
-            before_end = log_ndtr((ceiling - centre) * np.sqrt(precision))
-            blurred = _log_sum(terms) + np.log(spread) + before_end
-            result = where(sd > 0, blurred, result)
-        if design.has_intervals:
-            width = where(halfwidth > 0, halfwidth, 1.0)
-            result = where(
-                halfwidth > 0, log_interval(z_at(x + width), z_at(x - width)), result
-            )
+        # One evaluation of the threshold serves every time that any row needs.
+        times = np.exp(take(np.log(value), rows_at) + shift)
+        at_times = [take(parameter, rows_at) for parameter in parameters]
+        reached = np.log(threshold.current_density(times, *at_times))
+        spread = take(scatter, rows_at)
+        z = (take(log_current, rows_at) - reached) / spread
+        density = _log_normal_density(z, spread) + threshold.log_slope(times, *at_times)
+        z_own, density_own = (take(each, np.arange(count)) for each in (z, density))
+        result = [(plain, take(density_own, plain))]
+        sharp = np.setdiff1d(np.arange(count), blurred)
+        survived = [(sharp, log_ndtr(-take(z_own, sharp)))]
+        if inside.size:
+            later, sooner = (take(z, count + side * inside.size + np.arange(inside.size)) for side in (0, 1))
+            result.append((inside, log_interval(later, sooner)))
+        if blurred.size:
+            first = count + 2 * inside.size
+            at_nodes = [
+                first + node * blurred.size + np.arange(blurred.size) for node in range(nodes.size)
+            ]
+            averaged = [
+                _log_sum([take(each, at) + w for at, w in zip(at_nodes, log_weights, strict=True)])
+                for each in (density, log_ndtr(-z))
+            ]
+            result.append((blurred, averaged[0]))
+            survived.append((blurred, averaged[1]))
+        total, x = join(result), np.log(value)
         if design.has_floor:
-            result = where(x <= floor + TOLERANCE, log_ndtr(z), result)
-        return where(x >= ceiling - TOLERANCE, log_ndtr(-z), result)
+            total = where(x <= floor + TOLERANCE, log_ndtr(z_own), total)
+        return where(x >= ceiling - TOLERANCE, join(survived), total)
 
     def draw(*arguments: Any, rng: np.random.Generator, size: Any = None) -> Array:
         log_current, scatter, sd, halfwidth, floor, ceiling, *parameters = arguments
         shape = _shape(size, log_current)
         own_current = np.exp(log_current - scatter * rng.standard_normal(shape))
         true = np.log(threshold.time(own_current, *parameters))
-        seen = true + sd * rng.standard_normal(shape) + halfwidth * rng.uniform(-1.0, 1.0, shape)
-        # An event before the planned end stays one, however its time was read.
-        seen = np.where(true < ceiling, np.minimum(seen, ceiling - 2 * TOLERANCE), ceiling)
-        return np.exp(np.maximum(seen, floor))
+        seen = np.minimum(true + sd * rng.standard_normal(shape), ceiling)
+        centre = seen + halfwidth * rng.uniform(-1.0, 1.0, shape)
+        # An event seen before the planned end stays one, wherever its interval is centred.
+        centre = np.where(seen < ceiling, np.minimum(centre, ceiling - 2 * TOLERANCE), ceiling)
+        return np.exp(np.maximum(centre, floor))
 
     zeros = 0.0 * log_current
     every = (

@@ -62,14 +62,19 @@ class Design:
         }
 
     @property
-    def has_errors(self) -> bool:
-        """Whether any row has a measurement error."""
-        return bool((self.sd > 0).any())
+    def error_rows(self) -> NDArray[np.intp]:
+        """Rows with a measurement error."""
+        return np.flatnonzero(self.sd > 0)
 
     @property
-    def has_intervals(self) -> bool:
-        """Whether any row is an interval."""
-        return bool((self.halfwidth > 0).any())
+    def interval_rows(self) -> NDArray[np.intp]:
+        """Rows that are intervals."""
+        return np.flatnonzero(self.halfwidth > 0)
+
+    @property
+    def plain_rows(self) -> NDArray[np.intp]:
+        """Rows that are neither intervals nor carry an error."""
+        return np.flatnonzero((self.sd == 0) & (self.halfwidth == 0))
 
     @property
     def has_floor(self) -> bool:
@@ -135,7 +140,7 @@ def recorded_currents(table: xr.Dataset, drawn: Array) -> xr.Dataset:
     result = recorded(table, column, drawn)
     bare = np.isnan(result[f"{column}_lower"].values) & np.isnan(result[f"{column}_upper"].values)
     if bare.any():
-        if not design.has_intervals:
+        if not design.interval_rows.size:
             raise ModelError(
                 f"{table.attrs['table']}.csv: every row of the design is one-sided, so it does not "
                 "say how wide the steps are; give one row both ends"

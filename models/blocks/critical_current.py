@@ -46,31 +46,18 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         data, rows = context.pack(
             _CELLS,
             np.repeat([0.0, 1.0], count),
-            separator=np.tile(context.separators.index(several["separator"].values), 2),
-            temperature=np.tile(si(several, "temperature"), 2),
             log_current=np.log(np.concatenate([si(several, end) for end in _ENDS])),
         )
-        threshold = context.log_critical_current_density(
-            several, rows["separator"].astype("int64"), rows["temperature"]
-        )
-        z = (rows["log_current"] - threshold) / scatter
+        pairs = xr.concat([several, several], "critical_current", combine_attrs="override")
+        z = (rows["log_current"] - context.log_threshold(pairs)) / scatter
         observed_verdict(_CELLS, observed=data, z=z)
     if one_cell.sizes["critical_current"]:
         observed, design = measured(one_cell, "current_density")
-        data, rows = context.pack(
-            _ONE_CELL,
-            observed,
-            separator=context.separators.index(one_cell["separator"].values),
-            temperature=si(one_cell, "temperature"),
-            **design.columns,
-        )
-        threshold = context.log_critical_current_density(
-            one_cell, rows["separator"].astype("int64"), rows["temperature"]
-        )
+        data, rows = context.pack(_ONE_CELL, observed, **design.columns)
         observed_value(
             _ONE_CELL,
             observed=data,
-            location=threshold - np.log(unit(one_cell, _ENDS[0])),
+            location=context.log_threshold(one_cell) - np.log(unit(one_cell, _ENDS[0])),
             scatter=scatter,
             rows=rows,
             design=design,
@@ -80,12 +67,11 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         data, rows = context.pack(
             _OVERPOTENTIAL,
             observed,
-            separator=context.separators.index(with_overpotential["separator"].values),
             current=si(with_overpotential, "overpotential_current_density"),
             **design.columns,
         )
         drop = context.parameters.si("residual_resistance") * rows["current"]
-        potential = context.penetration_overpotential(rows["separator"].astype("int64"))
+        potential = context.penetration_overpotential(with_overpotential)
         observed_value(
             _OVERPOTENTIAL,
             observed=data,

@@ -42,32 +42,10 @@ class Options(BaseModel):
     creep_current: Literal["empirical", "norton"] = "empirical"
 
 
-def _protocols(table: xr.Dataset) -> dict[str, xr.Dataset]:
-    """Return the rows of each protocol that has any."""
-    parts = {
-        name: table.isel(dc_polarization=np.flatnonzero(table["protocol"].values == name))
-        for name in PROTOCOLS
-    }
-    return {name: part for name, part in parts.items() if part.sizes["dc_polarization"]}
-
-
-def _supply(part: xr.Dataset, protocol: str, rows: Any, context: Context) -> list[Any]:
-    """Return what the void-free current depends on besides time, one entry a row."""
-    parameters = context.parameters
-    diffusivity = arrhenius(
-        parameters.si("self_diffusivity"),
-        parameters.si("self_diffusion_activation_energy"),
-        rows["temperature"],
-    )
-    creep: Any = 0.0 * rows["temperature"]
-    if (np.asarray(part["pressure"].values) > 0).any() or np.isfinite(part["pressure_sd"]).any():
-        creep = context.creep_fed_current_density(
-            pressure(part, f"dc_polarization_{protocol}_pressure", rows["pressure"]),
-            rows["thickness"],
-            rows["temperature"],
-        )
-    supply = parameters[f"supply_factor[{protocol}]"]
-    return [diffusivity, context.molar_volume, supply, creep]
+def _rows(table: xr.Dataset) -> dict[str, Any]:
+    """Return the positions of the rows of each protocol that has any."""
+    rows = {name: np.flatnonzero(table["protocol"].values == name) for name in PROTOCOLS}
+    return {name: at for name, at in rows.items() if at.size}
 
 
 def _check_metal(part: xr.Dataset, context: Context) -> None:
@@ -91,29 +69,41 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     A one-way row is a clock; a step row holds the current at which its cell just fails within one
     step. Both share the scatter between cells, and each protocol has its own supply factor.
     """
-    scatter = context.parameters["dc_polarization_scatter"]
-    for protocol, part in _protocols(table).items():
+    parameters = context.parameters
+    scatter = parameters["dc_polarization_scatter"]
+    cells = context.design(
+        "dc_polarization",
+        temperature=si(table, "temperature"),
+        pressure=si(table, "pressure"),
+        thickness=np.nan_to_num(si(table, "electrode_thickness")),
+    )
+    diffusivity = arrhenius(
+        parameters.si("self_diffusivity"),
+        parameters.si("self_diffusion_activation_energy"),
+        cells["temperature"],
+    )
+    creep: Any = 0.0 * cells["temperature"]
+    if (si(table, "pressure") > 0).any() or np.isfinite(table["pressure_sd"]).any():
+        creep = context.creep_fed_current_density(
+            pressure(table, "dc_polarization_pressure", cells["pressure"]),
+            cells["thickness"],
+            cells["temperature"],
+        )
+    for protocol, at in _rows(table).items():
+        part = table.isel(dc_polarization=at)
         name = f"dc_polarization_{protocol}"
-        shared = {
-            "temperature": si(part, "temperature"),
-            "pressure": si(part, "pressure"),
-            "thickness": np.nan_to_num(si(part, "electrode_thickness"), nan=0.0),
-        }
+        factor = parameters[f"supply_factor[{protocol}]"]
+        supply = [diffusivity[at], context.molar_volume, factor, creep[at]]
         if protocol == "one_way":
             _check_metal(part, context)
             observed, design = measured(part, "transition_time", end="stop_time")
-            data, rows = context.pack(
-                name,
-                observed,
-                log_current=np.log(si(part, "current_density")),
-                **shared,
-                **design.columns,
-            )
+            log_current = np.log(si(part, "current_density"))
+            data, rows = context.pack(name, observed, log_current=log_current, **design.columns)
             observed_clock(
                 name,
                 observed=data,
                 threshold=_VOIDS,
-                parameters=_supply(part, protocol, rows, context),
+                parameters=supply,
                 log_current=rows["log_current"],
                 scatter=scatter,
                 rows=rows,
@@ -121,12 +111,9 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             )
         else:
             observed, design = measured(part, "current_density")
-            data, rows = context.pack(
-                name, observed, step_time=si(part, "step_time"), **shared, **design.columns
-            )
-            threshold = void_free_current_density(
-                rows["step_time"], *_supply(part, protocol, rows, context)
-            )
+            step_time = si(part, "step_time")
+            data, rows = context.pack(name, observed, step_time=step_time, **design.columns)
+            threshold = void_free_current_density(rows["step_time"], *supply)
             observed_value(
                 name,
                 observed=data,
@@ -140,24 +127,24 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
 def dims(table: xr.Dataset) -> dict[str, list[str]]:
     """Return the labels of the rows of each observed variable."""
     return {
-        f"dc_polarization_{protocol}": [str(cell) for cell in part["cell"].values]
-        for protocol, part in _protocols(table).items()
+        f"dc_polarization_{protocol}": [str(cell) for cell in table["cell"].values[at]]
+        for protocol, at in _rows(table).items()
     }
 
 
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
     """Return the table with drawn times and current intervals."""
     result = table.copy(deep=True)
-    for protocol, part in _protocols(table).items():
+    for protocol, at in _rows(table).items():
+        part = table.isel(dc_polarization=at)
         values = drawn[f"dc_polarization_{protocol}"]
-        at = np.flatnonzero(table["protocol"].values == protocol)
         if protocol == "one_way":
-            column, written = "transition_time", recorded(
-                part, "transition_time", values, end="stop_time"
-            )
+            column = "transition_time"
+            written = recorded(part, column, values, end="stop_time")
+            names = [f"{column}{suffix}" for suffix in ("", "_sd", "_lower", "_upper")]
         else:
-            column, written = "current_density", recorded_currents(part, values)
-        for suffix in ("", "_sd", "_lower", "_upper"):
-            if f"{column}{suffix}" in result and (suffix or protocol == "one_way"):
-                result[f"{column}{suffix}"].values[at] = written[f"{column}{suffix}"].values
+            written = recorded_currents(part, values)
+            names = ["current_density_lower", "current_density_upper"]
+        for name in names:
+            result[name].values[at] = written[name].values
     return result

@@ -19,33 +19,39 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     """Register ``kinetics``: the magnitude of each current density [mA/cm^2].
 
     An error of the overpotential is carried to the logarithm of the current through the slope of
-    the law over one standard deviation on each side, and added in quadrature.
+    the law over one standard deviation, and added in quadrature.
     """
     observed = np.abs(np.asarray(table["current_density"].values, dtype=float))
     potential_sd = np.nan_to_num(si(table, "overpotential_sd"))
     design = Design.exact(observed.size)
-    data, rows = context.pack(
-        "kinetics",
-        observed,
-        overpotential=np.abs(si(table, "overpotential")),
-        overpotential_sd=potential_sd,
-        temperature=si(table, "temperature"),
-        **design.columns,
+    data, rows = context.pack("kinetics", observed, **design.columns)
+    # The law is evaluated once for every distinct condition, not once for every point.
+    conditions, position = np.unique(
+        np.column_stack(
+            [np.abs(si(table, "overpotential")), potential_sd, si(table, "temperature")]
+        ),
+        axis=0,
+        return_inverse=True,
     )
-    exchange = context.at_temperature("exchange_current_density", table, rows["temperature"])
+    distinct = context.design(
+        "kinetics_conditions",
+        overpotential=conditions[:, 0],
+        overpotential_sd=conditions[:, 1],
+        temperature=conditions[:, 2],
+    )
+    exchange = context.at_temperature("exchange_current_density", table, distinct["temperature"])
 
     def current(overpotential: Any) -> Any:
-        return context.current_density(overpotential, exchange, rows["temperature"])
+        return context.current_density(overpotential, exchange, distinct["temperature"])
 
-    expected = current(rows["overpotential"])
+    expected = current(distinct["overpotential"])
     if potential_sd.any():
-        sd = rows["overpotential_sd"]
-        rise = current(rows["overpotential"] + sd) - current(rows["overpotential"] - sd)
-        rows["sd"] = 0.5 * rise / expected
+        shifted = current(distinct["overpotential"] + distinct["overpotential_sd"])
+        rows["sd"] = (shifted / expected - 1.0)[position]
     observed_value(
         "kinetics",
         observed=data,
-        location=np.log(expected / unit(table, "current_density")),
+        location=np.log(expected / unit(table, "current_density"))[position],
         scatter=context.parameters["kinetics_scatter"],
         rows=rows,
         design=design,

@@ -24,18 +24,11 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     data, rows = context.pack(
         "penetration",
         np.asarray(table["outcome"].values == "penetrated", dtype=float),
-        separator=context.separators.index(table["separator"].values),
-        temperature=si(table, "temperature"),
         log_current=np.log(si(table, "current_density")),
     )
-    threshold = context.log_critical_current_density(
-        table, rows["separator"].astype("int64"), rows["temperature"]
-    )
-    observed_verdict(
-        "penetration",
-        observed=data,
-        z=(rows["log_current"] - threshold) / context.parameters["penetration_scatter"],
-    )
+    scatter = context.parameters["penetration_scatter"]
+    z = (rows["log_current"] - context.log_threshold(table)) / scatter
+    observed_verdict("penetration", observed=data, z=z)
 
 
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:

@@ -11,7 +11,7 @@ from data.units import si_factor
 from models.context import Context
 from models.likelihoods import observed_value
 from models.observations import Design, measured, recorded, si
-from models.physics import Layer, critical_current_density, limiting_current_density
+from models.physics import Layer, limiting_current_density
 
 __all__ = ["SOURCES", "likelihood", "record"]
 
@@ -30,18 +30,9 @@ def _temperature(row: xr.Dataset) -> float:
 
 
 def _critical_current(row: xr.Dataset, context: Context) -> Any:
-    """Threshold of the median separator of these properties [A/m^2]."""
-    k = _separator(row, context)
-    return critical_current_density(
-        context.parameters.si("wetting_product"),
-        context.separators.si("pore_radius")[k],
-        context.separators["porosity"][k],
-        context.parameters.si("exchange_current_density"),
-        context.reorganization_energy(),
-        298.15,
-        context.molar_volume,
-        context.kinetics,
-    )
+    """Threshold of the median cell of a separator of these properties, at 25 degC [A/m^2]."""
+    at_25 = row.assign(temperature=row["temperature"].fillna(25.0).assign_attrs(units="degC"))
+    return context.critical_current_density(at_25)[0]
 
 
 def _limiting_current(row: xr.Dataset, context: Context) -> Any:

@@ -22,11 +22,13 @@ __all__ = [
     "in_si",
     "is_pytensor",
     "is_xarray",
+    "join",
     "maximum",
     "minimum",
     "positive_power",
     "softplus",
     "sum_over_nodes",
+    "take",
     "where",
 ]
 
@@ -73,6 +75,26 @@ def minimum(value: Numeric, bound: Numeric) -> Numeric:
 def _special(name: str, value: Numeric) -> Numeric:
     module = sys.modules["pytensor.tensor"] if is_pytensor(value) else special
     return getattr(module, name)(value)
+
+
+def take(array: Numeric, rows: np.ndarray[Any, Any]) -> Numeric:
+    """Return the entries of the last axis at `rows`; a PyTensor variable has one axis only."""
+    return array[rows] if is_pytensor(array) else np.asarray(array)[..., rows]
+
+
+def join(parts: Sequence[tuple[np.ndarray[Any, Any], Numeric]]) -> Numeric:
+    """Lay parts of the last axis together, each a pair of its rows and its values.
+
+    Parts are laid together and never written over each other: gradients through an overwritten
+    entry were found wrong in PyTensor's Numba mode.
+    """
+    parts = [(rows, values) for rows, values in parts if rows.size]
+    if len(parts) == 1:
+        return parts[0][1]
+    order = np.argsort(np.concatenate([rows for rows, _ in parts]))
+    if is_pytensor(*(values for _, values in parts)):
+        return sys.modules["pytensor.tensor"].concatenate([v for _, v in parts])[order]
+    return np.concatenate([values for _, values in parts], axis=-1)[..., order]
 
 
 def erf(value: Numeric) -> Numeric:
