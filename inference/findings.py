@@ -146,9 +146,7 @@ def _uninformed(summary: "pd.DataFrame") -> list[str]:
     return [f"No table of this campaign informs {', '.join(names)}: what is shown is the prior."]
 
 
-def _pulls(
-    campaign: "Campaign", posterior: xr.Dataset, predictive: xr.Dataset
-) -> list[str]:
+def _pulls(campaign: "Campaign", posterior: xr.Dataset, predictive: xr.Dataset) -> list[str]:
     """Report one-sided published statements at their edge, and which rows they pull on."""
     if "published" not in predictive:
         return []
@@ -162,7 +160,9 @@ def _pulls(
             for column in ("value", "lower", "upper", "sd", "relative_sd")
         )
         if np.isfinite(value):
-            spread = relative if np.isfinite(relative) else float(np.sqrt(np.log1p((sd / value) ** 2)))
+            spread = (
+                relative if np.isfinite(relative) else float(np.sqrt(np.log1p((sd / value) ** 2)))
+            )
             # The prediction is centred on the model's own value of the quantity.
             shift = float(np.median(np.log(drawn[row] / value))) / spread
             if abs(shift) > PULL:
@@ -174,7 +174,9 @@ def _pulls(
             probability = float(beyond.mean())
             if probability < BOUND_AT_EDGE:
                 side = "below" if np.isfinite(upper) else "above"
-                edges.append(f"{name} {side} {edge:g} (fulfilled with probability {probability:.2f})")
+                edges.append(
+                    f"{name} {side} {edge:g} (fulfilled with probability {probability:.2f})"
+                )
     found = []
     if edges:
         text = f"At the edge of what is stated: {'; '.join(edges)}."
@@ -251,5 +253,3 @@ def _inversion(campaign: "Campaign", posterior: xr.Dataset, kinetics: str) -> li
         f"({energy * 1e3:.0f} meV): there the Marcus-Hush law inverts, which no metal electrode "
         "does; use marcus_hush_chidsey."
     ]
-
-

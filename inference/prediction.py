@@ -127,7 +127,8 @@ class Predictor:
         """
         names = [rv.name for rv in self._model.free_RVs]
         arrays = [
-            np.ascontiguousarray(free[name].transpose("chain", "draw", ...).values) for name in names
+            np.ascontiguousarray(free[name].transpose("chain", "draw", ...).values)
+            for name in names
         ]
         chains, draws = free.sizes["chain"], free.sizes["draw"]
         rows = [array.reshape(chains * draws, *array.shape[2:]) for array in arrays]
@@ -184,8 +185,7 @@ class Predictor:
         for chunk in _chunks(total, max(1, _CHUNK // (64 * observed.size))):
             varying = iter(moving)
             parameters = [
-                next(varying)[chunk] if fixed is None else fixed
-                for fixed in self._constants[name]
+                next(varying)[chunk] if fixed is None else fixed for fixed in self._constants[name]
             ]
             shape = (chunk.stop - chunk.start, observed.size)
             full = [np.broadcast_to(p, shape) for p in parameters]

@@ -98,9 +98,7 @@ def scalars(draws: xr.Dataset) -> xr.Dataset:
         flat = values.stack(entry=dims, create_index=False)
         for i in range(flat.sizes["entry"]):
             one = flat.isel(entry=i)
-            where = ", ".join(
-                str(one[dim].values) if dim in one.coords else str(i) for dim in dims
-            )
+            where = ", ".join(str(one[dim].values) if dim in one.coords else str(i) for dim in dims)
             found[f"{name}[{where}]"] = one.drop_vars(dims, errors="ignore")
     return xr.Dataset(
         {name: values for name, values in found.items() if np.ptp(values.values) > 0},
@@ -143,9 +141,7 @@ def intervals(draws: xr.Dataset) -> Any:
     import arviz as az
 
     tree = xr.DataTree.from_dict({"posterior": draws})
-    table = az.summary(
-        tree, kind="stats_median", ci_kind="eti", ci_prob=INTERVAL, round_to="none"
-    )
+    table = az.summary(tree, kind="stats_median", ci_kind="eti", ci_prob=INTERVAL, round_to="none")
     ends = {
         column: column.rpartition("_")[2] for column in table.columns if column.startswith("eti")
     }

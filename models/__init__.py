@@ -1,1 +1,39 @@
-"""Physics, priors, likelihood blocks and the joint probabilistic model."""
+"""Physics, priors, likelihood blocks and the joint probabilistic model.
+
+The names below are loaded when they are first used, so that ``import models`` costs nothing and
+`models.physics` is there without PyMC.
+
+Examples
+--------
+>>> from data import load_campaign
+>>> from models import build_model
+>>> model = build_model(load_campaign("sodium-literature"))  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from models.joint import build_model as build_model
+    from models.options import ModelOptions as ModelOptions
+
+_MODULE_OF = {
+    "build_model": "models.joint",
+    "ModelOptions": "models.options",
+}
+
+__all__ = list(_MODULE_OF)
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'models' has no attribute {name!r}")
+    value: object = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted({*globals(), *_MODULE_OF})

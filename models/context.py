@@ -160,7 +160,9 @@ class Context:
             self.molar_volume,
         )
 
-    def creep_fed_current_density(self, stack_pressure: Any, thickness: Any, temperature: Any) -> Any:
+    def creep_fed_current_density(
+        self, stack_pressure: Any, thickness: Any, temperature: Any
+    ) -> Any:
         """Return the current density [A/m^2] that creep of the metal can feed.
 
         Parameters
@@ -217,9 +219,7 @@ class Context:
         pm.modelcontext(None).design_columns[name] = tuple(columns)
         return {column: data[:, i] for i, column in enumerate(columns)}
 
-    def pack(
-        self, name: str, observed: Array, **columns: Array
-    ) -> tuple[Any, dict[str, Any]]:
+    def pack(self, name: str, observed: Array, **columns: Array) -> tuple[Any, dict[str, Any]]:
         """Register the design and the observations of one variable as two pieces of data.
 
         Parameters

@@ -152,7 +152,7 @@ def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "p
         coords["separator"] = [str(name) for name in separators["separator"].values]
     for name in chosen:
         coords |= observed_labels(campaign, name)
-    with pm.Model(coords=coords) as model:
+    with pm.Model(coords=coords, check_bounds=False) as model:
         model.observations, model.design_columns = {}, {}
         parameters = Parameters(priors)
         context = Context(

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.observations import TOLERANCE, Design, Scale, inverse
-from models.physics.backend import erfc, erfcx, join, maximum, minimum, take, where
+from models.physics.backend import erfc, erfcx, is_pytensor, join, maximum, minimum, take, where
 
 __all__ = [
     "Observation",
@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+
 
 def _nodes(design: Design) -> int:
     """Return how many Gauss-Hermite nodes the largest error of a time needs.
@@ -101,12 +102,24 @@ def _log_normal_density(z: Any, scale: Any) -> Any:
     return -0.5 * z**2 - np.log(scale) - 0.5 * np.log(2 * np.pi)
 
 
-def _log_sum(terms: Sequence[Any]) -> Any:
-    """Log of the sum of the exponentials of several terms."""
-    top = terms[0]
-    for term in terms[1:]:
-        top = maximum(top, term)
-    return top + np.log(sum(np.exp(term - top) for term in terms))
+def _log_mean(terms: Any, first: int, shape: tuple[int, int], log_weights: Array) -> Any:
+    """Log of the weighted sum, over nodes, of the exponentials of terms.
+
+    Parameters
+    ----------
+    terms : tensor
+        Its last axis holds, from `first` on, nodes by rows of the given shape.
+    first : int
+        Where they begin.
+    shape : tuple of int
+        Nodes, rows.
+    log_weights : ndarray, shape (nodes,)
+        Log of the weights.
+    """
+    leading = () if is_pytensor(terms) else terms.shape[:-1]
+    table = terms[..., first:].reshape((*leading, *shape)) + log_weights[:, None]
+    top = table.max(axis=-2)
+    return top + np.log(np.exp(table - top[..., None, :]).sum(axis=-2))
 
 
 def _shape(size: Any, like: Array) -> Any:
@@ -306,15 +319,14 @@ def observed_clock(
         sharp = np.setdiff1d(np.arange(count), blurred)
         survived = [(sharp, log_ndtr(-take(z_own, sharp)))]
         if inside.size:
-            later, sooner = (take(z, count + side * inside.size + np.arange(inside.size)) for side in (0, 1))
+            later, sooner = (
+                take(z, count + side * inside.size + np.arange(inside.size)) for side in (0, 1)
+            )
             result.append((inside, log_interval(later, sooner)))
         if blurred.size:
             first = count + 2 * inside.size
-            at_nodes = [
-                first + node * blurred.size + np.arange(blurred.size) for node in range(nodes.size)
-            ]
             averaged = [
-                _log_sum([take(each, at) + w for at, w in zip(at_nodes, log_weights, strict=True)])
+                _log_mean(each, first, (nodes.size, blurred.size), log_weights)
                 for each in (density, log_ndtr(-z))
             ]
             result.append((blurred, averaged[0]))

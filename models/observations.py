@@ -15,7 +15,17 @@ from data.errors import ModelError
 from data.tables import tables
 from data.units import si_factor, to_si
 
-__all__ = ["Design", "Scale", "inverse", "labels", "measured", "recorded", "recorded_currents", "si", "unit"]
+__all__ = [
+    "Design",
+    "Scale",
+    "inverse",
+    "labels",
+    "measured",
+    "recorded",
+    "recorded_currents",
+    "si",
+    "unit",
+]
 
 Array = NDArray[np.float64]
 Scale = Literal["log", "logit", "linear"]
@@ -231,7 +241,6 @@ def measured(
         scale,
         limit,
     )
-
 
 
 def recorded(

@@ -97,7 +97,9 @@ class Prior:
         """Return the distribution as a short formula with its unit."""
         values = self.distribution.model_dump(exclude={"distribution"})
         kind = self.distribution.distribution
-        shown = ", ".join(f"{key}={value:g}" for key, value in values.items() if math.isfinite(value))
+        shown = ", ".join(
+            f"{key}={value:g}" for key, value in values.items() if math.isfinite(value)
+        )
         unit = "" if self.unit == "1" else f" {self.unit}"
         return f"{kind}({shown}){unit}"
 
@@ -268,8 +270,16 @@ def resolve_priors(
     for base, entry in _entries().items():
         default = {**entry, **entry.get("metals", {}).get(metal, {})}
         for name in _family(base)[1]:
-            used = {**default, "source": "job", "note": "", **written[name][1]} if name in written else default
-            shape = {key: value for key, value in (written[name][1] if name in written else default).items() if key not in _OWN_KEYS}
+            used = (
+                {**default, "source": "job", "note": "", **written[name][1]}
+                if name in written
+                else default
+            )
+            shape = {
+                key: value
+                for key, value in (written[name][1] if name in written else default).items()
+                if key not in _OWN_KEYS
+            }
             if not shape and name not in written:
                 continue  # a parameter that needs a prior from the job
             known = quantity(base)

@@ -170,7 +170,7 @@ def fit(
     from inference.job import load_job
 
     if dry_run:
-        from inference.fit import dry_run as check
+        from inference.fitting import dry_run as check
 
         typer.echo(check(load_job(job)))
         return DONE
@@ -259,7 +259,7 @@ def simulate(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write.")],
 ) -> None:
     """Draw a synthetic campaign from a truth and a design."""
-    from inference.simulate import simulate as draw
+    from inference.simulation import simulate as draw
 
     draw(truth, design, seed=seed, folder=out)
     typer.echo(f"wrote a synthetic campaign to {out}")

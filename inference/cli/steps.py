@@ -81,9 +81,9 @@ def fit_job(job: "Job", folder: Path, *, force: bool) -> "Result":
     session.run_folder = folder
     with contextlib.ExitStack() as spinner:
         spinner.enter_context(_spinner("build and compile"))
-        from inference.fit import fit
+        from inference.fitting import fit
 
-        logger = logging.getLogger("inference.fit")
+        logger = logging.getLogger("inference.fitting")
         level, stages = logger.level, _Stages(spinner)
         logger.addHandler(stages)
         logger.setLevel(logging.INFO)

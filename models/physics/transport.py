@@ -19,7 +19,16 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from data.errors import InputError
-from models.physics.backend import Numeric, elementwise, erfc, in_si, is_xarray, maximum, where
+from models.physics.backend import (
+    Numeric,
+    elementwise,
+    erfc,
+    in_si,
+    is_xarray,
+    maximum,
+    sum_over_nodes,
+    where,
+)
 from models.physics.constants import FARADAY
 
 __all__ = [
@@ -186,15 +195,25 @@ def _expansions(reduced_time: Numeric) -> tuple[Numeric, Numeric, Numeric, Numer
     return short, time_short, maximum(time_short, _NO_IMAGE), maximum(reduced_time, _SWITCH)
 
 
+_IMAGES: Final = (2.0 * (-1.0) ** np.arange(1, 6), np.arange(1.0, 6.0))
+
+
+def _image(weight: Numeric, order: Numeric, reach: Numeric) -> Numeric:
+    """One reflected source in G; `reach` is ``1/(2 sqrt T)``."""
+    z = order * reach
+    return weight * (np.exp(-(z**2)) - np.sqrt(np.pi) * z * erfc(z))
+
+
+def _image_rate(weight: Numeric, order: Numeric, exponent: Numeric) -> Numeric:
+    """One reflected source in dG/dT; `exponent` is ``-1/(4 T)``."""
+    return weight * np.exp(order**2 * exponent)
+
+
 def _depletion(reduced_time: Numeric) -> Numeric:
     """``G(T)``."""
     short, time_short, time_images, time_long = _expansions(reduced_time)
-    images: Numeric = 1.0
-    for n in (1, 2, 3, 4):
-        z = n / (2.0 * np.sqrt(time_images))
-        ierfc = np.exp(-(z**2)) - np.sqrt(np.pi) * z * erfc(z)
-        images = images + 2.0 * (-1.0) ** n * ierfc
-    at_short = 2.0 * np.sqrt(time_short / np.pi) * images
+    images = sum_over_nodes(_image, _IMAGES, 0.5 / np.sqrt(time_images))
+    at_short = 2.0 * np.sqrt(time_short / np.pi) * (1.0 + images)
     return where(short, at_short, 0.5 - np.exp(_log_shortfall(time_long)))
 
 
@@ -207,9 +226,7 @@ def _log_shortfall(reduced_time: Numeric) -> Numeric:
 def _log_depletion_rate(reduced_time: Numeric) -> Numeric:
     """``ln dG/dT``, linear in T at long times."""
     short, time_short, time_images, time_long = _expansions(reduced_time)
-    images: Numeric = 0.0
-    for n in (1, 2, 3, 4, 5):
-        images = images + 2.0 * (-1.0) ** n * np.exp(-(n**2) / (4.0 * time_images))
+    images = sum_over_nodes(_image_rate, _IMAGES, -0.25 / time_images)
     at_short = np.log1p(images) - np.log(np.pi * time_short) / 2.0
     x = np.pi**2 * time_long
     at_long = np.log(4.0) - x + np.log1p(np.exp(-8.0 * x) + np.exp(-24.0 * x))

@@ -175,8 +175,8 @@ def test_folders_of_others_are_not_filled(tmp_path: Path) -> None:
 def test_what_the_packages_log_goes_to_the_folders_log(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     with folder.log():
-        logging.getLogger("inference.fit").info("sampled in %.1f s", 1.5)
-    logging.getLogger("inference.fit").info("not this")
+        logging.getLogger("inference.fitting").info("sampled in %.1f s", 1.5)
+    logging.getLogger("inference.fitting").info("not this")
     text = folder.log_path.read_text()
     assert "sampled in 1.5 s" in text
     assert "not this" not in text

@@ -205,9 +205,7 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
         )
     observed = xr.Dataset(
         {name: (f"{name}_row", values) for name, values in predictor.observed.items()},
-        coords={
-            f"{name}_row": list(model.coords[f"{name}_row"]) for name in model.observations
-        },
+        coords={f"{name}_row": list(model.coords[f"{name}_row"]) for name in model.observations},
     )
     tree = xr.DataTree.from_dict(
         {
@@ -241,12 +239,8 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
         "prior_hash": resolved.prior_hash,
         "seed": sampler.seed,
         "versions": json.dumps(resolved.versions),
-        "data_ranges": json.dumps(
-            data_ranges(campaign.subset(blocks_to_fit(campaign, options)))
-        ),
-        "fitted_sources": json.dumps(
-            campaign.fitted_sources(blocks_to_fit(campaign, options))
-        ),
+        "data_ranges": json.dumps(data_ranges(campaign.subset(blocks_to_fit(campaign, options)))),
+        "fitted_sources": json.dumps(campaign.fitted_sources(blocks_to_fit(campaign, options))),
         "prior_sources": json.dumps(model.priors.sources),
         "references": json.dumps(dict(campaign.metadata.references)),
         "assumptions": json.dumps([str(each) for each in campaign.assumptions]),
@@ -312,7 +306,10 @@ def _designs(model: Any) -> xr.Dataset:
             values,
             dims=(f"{name}_design_row", f"{name}_column"),
             coords={f"{name}_column": list(columns)},
-            attrs={"units": "SI, logarithms of SI, or natural scale", "long_name": f"design of {name}"},
+            attrs={
+                "units": "SI, logarithms of SI, or natural scale",
+                "long_name": f"design of {name}",
+            },
         )
     return xr.Dataset(found)
 
@@ -333,5 +330,3 @@ def _campaign_lines(campaign: Campaign, blocks: tuple[str, ...] | None) -> str:
     if campaign.assumptions:
         text += f" Assumed numbers: {len(campaign.assumptions)}, listed below."
     return text
-
-

@@ -136,7 +136,9 @@ def simulate(
         priors={key: {"fixed": value} for key, value in truth.parameters.items()},
     )
     model = build_model(planned, options)
-    missing = [prior for prior in model.priors.values() if not prior.fixed and _needed(prior.name, model)]
+    missing = [
+        prior for prior in model.priors.values() if not prior.fixed and _needed(prior.name, model)
+    ]
     if missing:
         lines = [f'  "{prior.name}" = "... {prior.unit}"' for prior in missing]
         raise InputError(
@@ -192,8 +194,10 @@ def _needed(name: str, model: Any) -> bool:
         "ambipolar_diffusivity": "diffusivity_over_anion_transference",
         "transference_number": "diffusivity_over_anion_transference",
     }
-    return name in model.informed_by or factors.get(name) in model.informed_by or (
-        name == "separator_scatter" and "separator_offset_z" in model.named_vars
+    return (
+        name in model.informed_by
+        or factors.get(name) in model.informed_by
+        or (name == "separator_scatter" and "separator_offset_z" in model.named_vars)
     )
 
 

@@ -1,0 +1,74 @@
+# `make help` lists what there is. The environment is .venv, built from requirements.lock.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCK := requirements.lock
+
+# One thread a library: the work is many small arrays, and chains and tests run in parallel.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+export NUMBA_NUM_THREADS := 1
+
+COMPILE := pip compile pyproject.toml --universal --generate-hashes --all-extras --group dev \
+	--no-header --quiet
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test test-fast lint format types lock lock-check bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## build .venv from requirements.lock, the project editable in it
+
+$(STAMP): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' || { \
+		echo "anodebayes needs Python 3.12 or newer; $(PYTHON) is: $$($(PYTHON) --version 2>&1)."; \
+		echo "Name another one: make setup PYTHON=python3.13"; exit 2; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null \
+		|| $(PYTHON) -m venv --clear $(VENV) \
+		|| { echo "$(PYTHON) could not make $(VENV); on Debian and Ubuntu: apt install python3-venv"; \
+			rm -rf $(VENV); exit 2; }
+	@uv=uv; uv --version >/dev/null 2>&1 || { uv=$(BIN)/uv; $$uv --version >/dev/null 2>&1; } \
+		|| $(BIN)/python -m pip install --quiet "$$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' $(LOCK))"; \
+	set -ex; \
+	$$uv pip install --python $(BIN)/python --require-hashes -r $(LOCK); \
+	$$uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup ## fit the literature campaign, check it, map and draw it
+	$(BIN)/anodebayes run
+
+test: setup ## run every test
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+test-fast: setup ## run the tests that take seconds
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+
+lint: setup ## check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup ## mend style and format where a tool can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: setup ## check the types
+	$(BIN)/mypy
+
+lock: setup ## write requirements.lock from pyproject.toml (newer versions: UPGRADE=--upgrade)
+	$(BIN)/uv $(COMPILE) $(UPGRADE) --output-file $(LOCK)
+
+lock-check: setup ## check that requirements.lock is what pyproject.toml asks for
+	@cp $(LOCK) $(VENV)/checked.lock
+	@$(BIN)/uv $(COMPILE) --output-file $(VENV)/checked.lock
+	@diff -u $(LOCK) $(VENV)/checked.lock || { echo "$(LOCK) is not current: make lock"; exit 1; }
+
+bench: setup ## measure time and memory of fits and maps (some minutes)
+	$(BIN)/python tests/benchmarks/bench_fit.py
+
+clean: ## remove the environment and every cache; runs/ stays
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find data models inference tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,96 @@
+"""What several test files share: campaigns from text, fitted results, models evaluated in NumPy."""
+
+import os
+
+# Before anything imports a numerical library: each test process is one of several.
+for _name in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+    os.environ[f"{_name}_NUM_THREADS"] = "1"
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.campaign import Campaign, load_campaign
+
+type Values = dict[str, list[np.ndarray[Any, Any]]]
+
+_REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+
+
+@pytest.fixture(scope="session")
+def literature() -> Campaign:
+    return load_campaign("sodium-literature")
+
+
+@pytest.fixture(scope="session")
+def synthetic() -> Campaign:
+    return load_campaign("sodium-synthetic")
+
+
+@pytest.fixture(scope="session")
+def real_campaigns() -> list[Path]:
+    """Folders of measured lithium campaigns that lie beside a checkout, not in it."""
+    if not _REAL.is_dir():
+        pytest.skip(f"the measured campaigns are not here: there is no folder {_REAL}")
+    return sorted(path.parent for path in _REAL.glob("*/campaign.toml"))
+
+
+@pytest.fixture(scope="session")
+def literature_result(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return the fit of the bundled literature job; tests of it are in the group `literature`."""
+    from inference import fit
+
+    return fit("sodium-literature", folder=tmp_path_factory.mktemp("literature") / "run")
+
+
+@pytest.fixture(scope="session")
+def synthetic_result(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return the fit of the bundled synthetic job; tests of it are in the group `synthetic`."""
+    from inference import fit
+
+    return fit("sodium-synthetic", folder=tmp_path_factory.mktemp("synthetic") / "run")
+
+
+@pytest.fixture(scope="session")
+def campaign_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Campaign]:
+    """Return a function that makes a campaign of CSV texts, a keyword each table."""
+
+    def make(metal: str = "Na", *, kind: str = "measured", **tables: str) -> Campaign:
+        folder = tmp_path_factory.mktemp("campaign")
+        (folder / "campaign.toml").write_text(
+            f'name = "toy"\nmetal = "{metal}"\nkind = "{kind}"\n'
+            'electrolyte = "toy"\nsalt_concentration = "1 mol/L"\n'
+        )
+        for name, text in tables.items():
+            lines = (line.strip() for line in text.strip().splitlines())
+            (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
+        return load_campaign(folder)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def parameters_of() -> Callable[..., Values]:
+    """Return a function that evaluates what each observation of a model depends on, in NumPy."""
+
+    def evaluate(model: Any, free: Mapping[str, Any] | None = None) -> Values:
+        from pytensor import function
+
+        flat = [p for o in model.observations.values() for p in o.parameters]
+        givens = []
+        for rv in model.free_RVs:
+            value = np.asarray((free or {})[rv.name], dtype=float)
+            givens.append((rv, rv.type.filter_variable(value)))
+        # Runs once: interpreting it is quicker than compiling.
+        values = iter(
+            function([], flat, givens=givens, mode="FAST_COMPILE", on_unused_input="ignore")()
+        )
+        return {
+            name: [np.asarray(next(values)) for _ in observation.parameters]
+            for name, observation in model.observations.items()
+        }
+
+    return evaluate
