@@ -29,7 +29,8 @@ _SEPARATE_ANGLE = (
 )
 _SEPARATE_TRANSPORT = (
     "ambipolar_diffusivity and transference_number are not separately identified: "
-    "{known} alone {verb} {combination} only. {missing} in the same electrolyte would separate them."
+    "{known} alone {verb} {combination} only. {missing} in the same electrolyte would separate "
+    "them."
 )
 _BULK_ONLY = (
     "self_diffusivity is prior-driven: polarisation identifies its product with the squared supply "
@@ -72,7 +73,7 @@ def findings(
     found += _identifiability(campaign, summary, informed_by)
     found += _scatters(summary)
     found += _uninformed(summary)
-    found += _pulls(campaign, posterior, predictive)
+    found += _pulls(campaign, predictive)
     found += _protocols(campaign, posterior)
     found += _slow_sweeps(campaign, posterior)
     found += _inversion(campaign, posterior, kinetics)
@@ -146,7 +147,7 @@ def _uninformed(summary: "pd.DataFrame") -> list[str]:
     return [f"No table of this campaign informs {', '.join(names)}: what is shown is the prior."]
 
 
-def _pulls(campaign: "Campaign", posterior: xr.Dataset, predictive: xr.Dataset) -> list[str]:
+def _pulls(campaign: "Campaign", predictive: xr.Dataset) -> list[str]:
     """Report one-sided published statements at their edge, and which rows they pull on."""
     if "published" not in predictive:
         return []
@@ -202,14 +203,15 @@ def _protocols(campaign: "Campaign", posterior: xr.Dataset) -> list[str]:
     probability = float((one_way > step).mean())
     if max(probability, 1.0 - probability) < PROTOCOLS_DIFFER:
         return []
-    return [
-        f"The two protocols of polarisation disagree: supply_factor is {float(one_way.median()):.2f} "
-        f"one way and {float(step.median()):.2f} in steps. Maps use the step protocol, the "
-        "more cautious one unless the job says otherwise."
-        if probability > PROTOCOLS_DIFFER
-        else f"The two protocols of polarisation disagree: supply_factor is "
+    finding = (
+        f"The two protocols of polarisation disagree: supply_factor is "
         f"{float(one_way.median()):.2f} one way and {float(step.median()):.2f} in steps."
-    ]
+    )
+    if probability > PROTOCOLS_DIFFER:
+        finding += (
+            " Maps use the step protocol, the more cautious one unless the job says otherwise."
+        )
+    return [finding]
 
 
 def _slow_sweeps(campaign: "Campaign", posterior: xr.Dataset) -> list[str]:

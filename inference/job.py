@@ -108,7 +108,7 @@ class SamplerSection(Section):
     chains: int = Field(default=4, ge=2, le=64)
     cores: int | None = Field(default=None, ge=1)
     seed: int = Field(default=1, ge=0, le=2**32 - 1)
-    target_accept: float = Field(default=0.9, gt=0.0, lt=1.0)
+    target_accept: float = Field(default=0.95, gt=0.0, lt=1.0)
 
     @property
     def resolved_cores(self) -> int:

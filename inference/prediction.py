@@ -132,9 +132,9 @@ class Predictor:
         ]
         chains, draws = free.sizes["chain"], free.sizes["draw"]
         rows = [array.reshape(chains * draws, *array.shape[2:]) for array in arrays]
-        collected: list[list[Any]] = []
-        for i in range(chains * draws):
-            collected.append(self._function(*(np.asarray(row[i]) for row in rows)))
+        collected: list[list[Any]] = [
+            self._function(*(np.asarray(row[i]) for row in rows)) for i in range(chains * draws)
+        ]
         stacked = iter(
             np.stack([outputs[k] for outputs in collected]) for k in range(len(collected[0]))
         )

@@ -22,7 +22,8 @@ class Sampler:
     def __init__(self, model: Any) -> None:
         import nutpie
 
-        # Derived quantities are computed once for prior and posterior alike (`inference.prediction`).
+        # Derived quantities are computed once for prior and posterior alike: see
+        # `inference.prediction`.
         self._compiled = nutpie.compile_pymc_model(
             model, freeze_model=True, var_names=[rv.name for rv in model.free_RVs]
         )

@@ -129,7 +129,7 @@ def simulate(
         truth = Truth(parameters=dict(truth))
     elif not isinstance(truth, Truth):
         truth = read_truth(truth)
-    planned = design if isinstance(design, Campaign) else load_campaign(design)
+    planned = design if isinstance(design, Campaign) else load_campaign(os.fspath(design))
     options = ModelOptions(
         kinetics=truth.kinetics,
         options=truth.options,

@@ -40,7 +40,7 @@ PULL: Final = 0.5
 standard deviations from its value. Our choice."""
 
 PROTOCOLS_DIFFER: Final = 0.95
-"""Posterior probability of one sign of the difference from which two protocols are said to differ."""
+"""Two protocols are said to differ where one sign of the difference has this probability."""
 
 SLOW_DIFFUSION: Final = 150.0
 """Seconds of diffusion across the stack above which a plateau read from a sweep at 5 mV/s is too

@@ -1,4 +1,4 @@
-"""What a likelihood block is given: the latents, the campaign's constants and the packing of data."""
+"""What a likelihood block is given: latents, the campaign's constants, the packing of data."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The joint model: every table of a campaign one likelihood block, all blocks on shared parameters."""
+"""The joint model: each table of a campaign one likelihood block, all on shared parameters."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -128,8 +128,9 @@ def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "p
     pymc.Model
         With every parameter in the units of `data.quantities`, observations in those of the
         tables. Besides what PyMC knows, ``model.observations`` holds the distribution of each
-        observed variable, ``model.design_columns`` the columns of each design, ``model.informed_by`` the tables that inform each parameter, and
-        ``model.priors`` the priors in use.
+        observed variable, ``model.design_columns`` the columns of each design,
+        ``model.informed_by`` the tables that inform each parameter, and ``model.priors`` the priors
+        in use.
 
     Raises
     ------

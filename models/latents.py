@@ -1,4 +1,4 @@
-"""Unobserved quantities of a PyMC model: the physical parameters, and what a table knows with error.
+"""Unobserved quantities of a model: physical parameters, and what a table knows with error.
 
 `Parameters` creates each parameter once, in lab units, and hands it out in SI units; it remembers
 which table asked for what, and that is how a result can say which table informs a parameter.

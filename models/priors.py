@@ -29,7 +29,7 @@ from pydantic import TypeAdapter, ValidationError
 from data.errors import AnodebayesError, PriorError
 from data.quantities import quantity
 from data.units import parse_quantity
-from models.distributions import AnyDistribution, Fixed
+from models.distributions import AbsCosineBeta, AnyDistribution, Fixed
 
 __all__ = ["Prior", "PriorSet", "catalogue", "resolve_priors"]
 
@@ -179,7 +179,7 @@ def _distribution(
         raise PriorError(
             "\n".join(f"prior of {name}: {_sentence(mistake)}" for mistake in error.errors())
         ) from error
-    if distribution.distribution == "AbsCosineBeta" and name != "contact_angle":
+    if isinstance(distribution, AbsCosineBeta) and name != "contact_angle":
         raise PriorError(f"prior of {name}: AbsCosineBeta is for contact_angle only")
     lower, upper = distribution.support
     if lower < support[0] or upper > support[1]:

@@ -15,9 +15,6 @@ from inference.cli.guard import (
 )
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from inference.result import Result
 
 __all__ = ["app"]

@@ -63,7 +63,7 @@ def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
     sign = np.sign(table["overpotential"])
     magnitude = recorded(table, "current_density", drawn["kinetics"])
     return magnitude.assign(
-        current_density=(sign * magnitude["current_density"]).assign_attrs(
+        current_density=(magnitude["current_density"] * sign).assign_attrs(
             table["current_density"].attrs
         )
     )

@@ -1,4 +1,4 @@
-"""Published estimates: lognormal about the model's own value of the quantity, with the stated error."""
+"""Published estimates: lognormal about the model's own value, with the stated error."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -60,7 +60,7 @@ _DERIVED: dict[str, Callable[[xr.Dataset, Context], Any]] = {
         _critical_current(row, context) / _limiting_current(row, context)
     ),
     "creep_fed_current_density": _creep_fed_current,
-    "diffusivity_over_anion_transference_squared": lambda row, context: (
+    "diffusivity_over_anion_transference_squared": lambda _row, context: (
         context.parameters.si("diffusivity_over_anion_transference")
         / (1.0 - context.parameters["transference_number"])
     ),

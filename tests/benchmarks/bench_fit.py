@@ -1,7 +1,8 @@
 """Time and memory of fits and maps, each in a process of its own: `make bench`.
 
-Seconds from the start of the process. Caches are those of PyTensor and Numba: cold in a folder that
-has just been made, warm in the same folder a second time. Memory is the peak of the process.
+Total is from the start of the process; cpu is what it took of all cores, which other work on the
+machine changes less. Caches are those of PyTensor and Numba: cold in a folder that has just been
+made, warm in the same folder a second time. Memory is the peak of the process.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 JOBS = ("sodium-literature", "sodium-synthetic")
 STAGES = ("import", "build", "compile", "sample", "predict", "diagnose", "write")
+ALWAYS = ("total", "cpu", "peak MB")
 DRAWS = 1000
 MAPS = {
     "liquid, steady state": {
@@ -76,7 +78,7 @@ def map_in_this_process(name: str, folder: str) -> Figures:
 
 
 def measure(command: list[str], environment: Mapping[str, str] | None = None) -> Figures:
-    """Run a command; return what it printed last, its total seconds and its peak memory [MB]."""
+    """Run a command; return what it printed last, its seconds and its peak memory [MB]."""
     start, begin = time.time(), time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -96,7 +98,8 @@ def measure(command: list[str], environment: Mapping[str, str] | None = None) ->
     figures: Figures = json.loads(last) if last.startswith("{") else {}
     bytes_a_unit = 1 if sys.platform == "darwin" else 1024
     figures["total"] = figures["end"] - start if "end" in figures else elapsed
-    figures["peak"] = usage.ru_maxrss * bytes_a_unit / 1e6
+    figures["cpu"] = usage.ru_utime + usage.ru_stime
+    figures["peak MB"] = usage.ru_maxrss * bytes_a_unit / 1e6
     return figures
 
 
@@ -105,26 +108,27 @@ def again(*arguments: str) -> list[str]:
     return [sys.executable, str(Path(__file__)), *arguments]
 
 
-def row(name: str, figures: Figures, columns: tuple[str, ...]) -> None:
-    """Print one line of a table."""
-    cells = (f"{figures[key]:9.2f}" if key in figures else " " * 9 for key in columns)
-    print(f"{name:<28}", *cells, f"{figures['peak']:9.0f}", flush=True)
-
-
 def header(name: str, columns: tuple[str, ...]) -> None:
     """Print the head of a table."""
-    print(f"\n{name:<28}", *(f"{key:>9}" for key in columns), f"{'peak MB':>9}", flush=True)
+    print(f"\n{name:<28}", *(f"{key:>9}" for key in (*columns, *ALWAYS)), flush=True)
+
+
+def row(name: str, figures: Figures, columns: tuple[str, ...]) -> None:
+    """Print one line of a table."""
+    cells = (f"{figures[key]:9.{0 if 'MB' in key else 2}f}" for key in (*columns, *ALWAYS))
+    print(f"{name:<28}", *cells, flush=True)
 
 
 def main() -> None:
     """Measure everything and print the tables."""
-    print(f"Python {platform.python_version()}, {os.cpu_count()} cores; seconds")
-    header("command", ("total",))
+    load = os.getloadavg()[0]
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}; seconds")
+    header("command", ())
     script = Path(sys.executable).with_name("anodebayes")
     rounds = [measure([str(script), "--help"]) for _ in range(5)]
-    row("anodebayes --help", sorted(rounds, key=lambda each: each["total"])[2], ("total",))
+    row("anodebayes --help", sorted(rounds, key=lambda each: each["total"])[2], ())
     with tempfile.TemporaryDirectory() as scratch:
-        header("fit", (*STAGES, "total"))
+        header("fit", STAGES)
         for job in JOBS:
             environment = {
                 "PYTENSOR_FLAGS": f"base_compiledir={scratch}/{job}/pytensor",
@@ -133,11 +137,11 @@ def main() -> None:
             for caches in ("cold", "warm"):
                 folder = f"{scratch}/{job}/{caches}"
                 figures = measure(again("--fit", job, folder), environment)
-                row(f"{job}, {caches}", figures, (*STAGES, "total"))
-        header(f"map, 60 x 50, {DRAWS} draws", ("map", "total"))
+                row(f"{job}, {caches}", figures, STAGES)
+        header(f"map, 60 x 50, {DRAWS} draws", ("map",))
         for name in MAPS:
             figures = measure(again("--map", name, f"{scratch}/{JOBS[0]}/warm"))
-            row(name, figures, ("map", "total"))
+            row(name, figures, ("map",))
 
 
 if __name__ == "__main__":

@@ -232,13 +232,15 @@ def clock_density(clock: str, time: float, log_current: float, scatter: float = 
     return float(stats.norm.pdf(clock_z(clock, time, log_current, scatter)) * slope)
 
 
-def blurred(
-    function: Callable[[float], float], sd: float
-) -> float:
+def blurred(function: Callable[[float], float], sd: float) -> float:
     """Average over the true log time about a measured one."""
     return float(
         integrate.quad(
-            lambda e: function(e) * stats.norm.pdf(e, scale=sd), -9 * sd, 9 * sd, epsabs=0, limit=200
+            lambda e: function(e) * stats.norm.pdf(e, scale=sd),
+            -9 * sd,
+            9 * sd,
+            epsabs=0,
+            limit=200,
         )[0]
     )
 
@@ -386,7 +388,9 @@ def kolmogorov(
 
 @pytest.mark.parametrize("scale", ["log", "logit", "linear"])
 def test_draws_of_values_follow_their_own_density(scale: Scale) -> None:
-    rows = [ROWS[name] for name in ("exact", "measurement sd", "interval", "lower bound", "upper bound")]
+    rows = [
+        ROWS[name] for name in ("exact", "measurement sd", "interval", "lower bound", "upper bound")
+    ]
     mu = float(TO_NATURAL[scale](0.3))
     scatter = 0.06 if scale == "linear" else 0.3
     _, observation, parameters = value_form(rows, mu, scatter, scale)
@@ -412,9 +416,7 @@ def test_draws_of_clocks_follow_their_own_density(clock: str) -> None:
         if name == "interval":
             continue  # an interval that reaches over the planned end is cut there
         limits = (floor[row], ceiling[row])
-        p = kolmogorov(
-            observation, parameters, row, np.log, np.exp, halfwidth[row], limits, draws
-        )
+        p = kolmogorov(observation, parameters, row, np.log, np.exp, halfwidth[row], limits, draws)
         assert p > 1e-4, name
     ended = draws[:, 0] >= np.exp(ceiling[0] - 1e-9)
     probability = np.exp(observation.logp(np.exp(ceiling), *parameters))[0]
@@ -492,7 +494,9 @@ class Truth:
              if values.size == len(self.rows("separators"))}  # fmt: skip
         eps = row["porosity"]
         porosity = float(
-            special.expit(special.logit(eps) + row["porosity_sd"] / (eps * (1 - eps)) * z["porosity"])
+            special.expit(
+                special.logit(eps) + row["porosity_sd"] / (eps * (1 - eps)) * z["porosity"]
+            )
         )
         if np.isfinite(row["macmullin_number"]):
             macmullin = lognormal("macmullin_number", z["macmullin_number"])
@@ -547,7 +551,9 @@ def relative_sd(value: float, sd: float) -> float:
 def of_penetration(truth: Truth) -> dict[str, list[float]]:
     found = []
     for row in truth.rows("penetration"):
-        threshold = np.log(truth.critical(row["separator"])) + truth.separator(row["separator"])["offset"]
+        threshold = (
+            np.log(truth.critical(row["separator"])) + truth.separator(row["separator"])["offset"]
+        )
         z = (np.log(row["current_density"] * 10) - threshold) / truth["penetration_scatter"]
         found.append(stats.norm.logcdf(z if row["outcome"] == "penetrated" else -z))
     return {"penetration": found}
@@ -891,14 +897,22 @@ class Joint:
 
         self.model = model
         frozen = freeze_dims_and_data(model)
-        self.names = [value.name for value in frozen.value_vars]
-        outputs = [frozen.logp(), frozen.dlogp(), *frozen.logp(vars=frozen.observed_RVs, sum=False)]
-        self._compiled = function(frozen.value_vars, outputs, mode="NUMBA")
-        self._observed = [rv.name for rv in frozen.observed_RVs]
+        self.names = [value.name for value in model.value_vars]
+        by_name = {value.name: value for value in frozen.value_vars}
+        inputs = [by_name[name] for name in self.names]  # freezing changes their order
+        outputs = [frozen.logp(), frozen.dlogp(vars=[frozen[rv.name] for rv in model.free_RVs])]
+        self._compiled = function(inputs, outputs, mode="NUMBA")
+        self._observed = [rv.name for rv in model.observed_RVs]
+        # Runs a few times: interpreting these is quicker than compiling them.
+        self._pointwise = function(
+            model.value_vars,
+            model.logp(vars=model.observed_RVs, sum=False),
+            mode="FAST_COMPILE",
+            on_unused_input="ignore",
+        )
         flat = [p for o in model.observations.values() for p in o.parameters]
-        inputs = [next(v for v in model.value_vars if v.name == name) for name in self.names]
         self._parameters = function(
-            inputs,
+            model.value_vars,
             model.replace_rvs_by_values(flat),
             mode="FAST_COMPILE",
             on_unused_input="ignore",
@@ -925,7 +939,7 @@ class Joint:
 
     def pointwise(self, x: Array) -> dict[str, Array]:
         """Return PyMC's own pointwise log-likelihoods."""
-        values = [np.asarray(value) for value in self._compiled(*self._split(x))[2:]]
+        values = [np.asarray(value) for value in self._pointwise(*self._split(x))]
         return dict(zip(self._observed, values, strict=True))
 
     def in_numpy(self, x: Array) -> dict[str, Array]:
@@ -941,9 +955,7 @@ class Joint:
 
 
 @pytest.fixture(scope="session")
-def joint(
-    literature: Campaign, synthetic: Campaign, campaign_of: Callable[..., Campaign]
-) -> Callable[[str], Joint]:
+def joint(synthetic: Campaign, campaign_of: Callable[..., Campaign]) -> Callable[[str], Joint]:
     from models.joint import build_model
     from models.options import ModelOptions
 
@@ -951,14 +963,14 @@ def joint(
     def compiled(name: str) -> Joint:
         if name == "odd":
             return Joint(build_model(campaign_of(**ODD), ModelOptions(**ODD_OPTIONS)))
-        return Joint(build_model({"literature": literature, "synthetic": synthetic}[name]))
+        return Joint(build_model(synthetic))
 
     return compiled
 
 
 STRUCTURES = [
     pytest.param(name, marks=(pytest.mark.xdist_group(name), pytest.mark.slow))
-    for name in ("literature", "synthetic", "odd")
+    for name in ("synthetic", "odd")
 ]
 
 

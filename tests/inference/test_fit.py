@@ -1,0 +1,393 @@
+"""Fits of the bundled campaigns, end to end: verdicts, truths recovered, results kept."""
+
+import csv
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from data.campaign import Campaign
+from data.units import parse_quantity
+from inference import Result, fit, load_result
+from inference.fitting import dry_run
+from inference.gate import check_gate
+from inference.job import parse_job
+from inference.sampling import intervals, scalars
+from inference.summary import summary_table
+from models import physics
+from models.joint import build_model
+from models.priors import resolve_priors
+
+LITERATURE = (pytest.mark.xdist_group("literature"), pytest.mark.slow)
+SYNTHETIC = (pytest.mark.xdist_group("synthetic"), pytest.mark.slow)
+BOTH = [
+    pytest.param("literature_result", marks=LITERATURE, id="literature"),
+    pytest.param("synthetic_result", marks=SYNTHETIC, id="synthetic"),
+]
+GROUPS = {
+    "posterior", "prior", "sample_stats", "log_likelihood", "log_prior", "posterior_predictive",
+    "prior_predictive", "observed_data", "constant_data", "sampled", "summary",
+}  # fmt: skip
+
+
+@pytest.fixture(params=BOTH)
+def result(request: pytest.FixtureRequest) -> Iterator[Result]:
+    yield request.getfixturevalue(request.param)
+
+
+# --- both bundled jobs ---------------------------------------------------------------------------
+
+
+def test_a_bundled_job_passes_the_gate_without_divergences(result: Result) -> None:
+    assert result.gate.passed, result.gate.failures
+    assert result.gate.criteria["divergent transitions"] == "0 (due: none)"
+    assert int(result.sample_stats["diverging"].sum()) == 0
+    assert result.posterior.sizes["chain"] == 4
+    assert result.posterior.sizes["draw"] == 1000
+    summary = result.summary()
+    assert (summary["r_hat"] <= 1.01).all()
+    assert (summary[["ess_bulk", "ess_tail"]] >= 400).all(axis=None)
+
+
+def test_every_variable_of_every_group_has_its_unit_and_long_name(result: Result) -> None:
+    assert set(result.tree.children) == GROUPS
+    bare = [
+        f"{group}/{name}"
+        for group in GROUPS - {"summary"}
+        for name, variable in result.tree[group].data_vars.items()
+        if not {"units", "long_name"} <= set(variable.attrs)
+    ]
+    assert not bare
+    texts = result.summary()[["symbol", "unit", "long_name"]]
+    assert (texts != "").all(axis=None)
+
+
+def test_observations_and_their_predictions_are_labelled_alike(result: Result) -> None:
+    observed = result.observed_data
+    for name in observed.data_vars:
+        for group in (result.posterior_predictive, result.prior_predictive, result.log_likelihood):
+            xr.testing.assert_equal(group[name][f"{name}_row"], observed[f"{name}_row"])
+        assert np.isfinite(result.posterior_predictive[name]).all()
+        assert np.isfinite(result.log_likelihood[name]).all()
+        assert f"{name}_design" in result.constant_data or name.startswith("kinetics")
+
+
+def test_a_result_is_loaded_as_it_was_written(result: Result) -> None:
+    assert result.folder is not None
+    for path in (result.folder, result.folder / "result.nc"):
+        again = load_result(path)
+        assert again.attrs == result.attrs
+        for group in GROUPS:
+            xr.testing.assert_equal(again.tree[group].to_dataset(), result.tree[group].to_dataset())
+            for name, variable in result.tree[group].data_vars.items():
+                assert again.tree[group][name].attrs.get("units") == variable.attrs.get("units")
+        assert again.findings() == result.findings()
+        assert again.gate == result.gate
+    assert (result.folder / "summary.csv").is_file()
+
+
+def test_a_whole_folder_is_read_and_not_computed_again(result: Result) -> None:
+    assert result.folder is not None
+    again = fit(str(result.attrs["name"]), folder=result.folder)
+    assert again.attrs["created"] == result.attrs["created"]
+
+
+def permuted(dataset: xr.Dataset) -> xr.Dataset:
+    """Return the dataset with its variables, and what its labels order, in another order."""
+    rng = np.random.default_rng(12)
+    names = list(dataset.data_vars)
+    rng.shuffle(names)
+    labelled = [
+        dim for dim in dataset.dims if dim in dataset.coords and dim not in {"chain", "draw"}
+    ]
+    order = {dim: rng.permutation(dataset.sizes[dim]) for dim in labelled}
+    return dataset[names].isel(order).transpose(..., "draw", "chain", missing_dims="ignore")
+
+
+def test_the_order_of_parameters_and_labels_does_not_matter(result: Result, tmp_path: Path) -> None:
+    tree = xr.DataTree.from_dict(
+        {group: permuted(result.tree[group].to_dataset()) for group in GROUPS}
+    )
+    tree.attrs = result.tree.attrs
+    tree.to_netcdf(tmp_path / "permuted.nc", engine="h5netcdf")
+    again = load_result(tmp_path / "permuted.nc")
+    stored = result.summary()
+    assert list(again.summary().index) != list(stored.index)
+    assert again.summary().loc[stored.index, stored.columns].equals(stored)
+    computed = intervals(scalars(again.posterior))
+    due = intervals(scalars(result.posterior))
+    assert list(computed.index) != list(due.index)
+    np.testing.assert_allclose(computed.loc[due.index], due, rtol=1e-12)
+    table = summary_table(
+        again.posterior,
+        again.prior,
+        resolve_priors(again.metal, again.model_options.priors),
+        {},
+        stored[["r_hat", "ess_bulk", "ess_tail"]],
+    )
+    columns = ["median", "lower", "upper", "prior_median", "narrowing", "r_hat"]
+    np.testing.assert_allclose(
+        table.loc[stored.index, columns].astype(float), stored[columns].astype(float), rtol=1e-12
+    )
+
+
+# --- the literature campaign ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def of_literature(literature_result: Result) -> Result:
+    return literature_result
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("literature")
+def test_the_literature_gives_the_wetting_product_of_source_a(of_literature: Result) -> None:
+    row = of_literature.summary().loc["wetting_product"]
+    assert 1.6 <= row["median"] <= 2.8
+    assert row["lower"] > 1.2
+    assert row["upper"] < 4.0
+    assert row["unit"] == "J/m^2"
+    assert not of_literature.synthetic
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("literature")
+def test_every_assumed_number_of_the_literature_is_listed(
+    of_literature: Result, literature: Campaign
+) -> None:
+    expected = 0
+    for path in literature.path.glob("*.csv"):
+        with path.open(encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if not row.get("exclude"):
+                    expected += len([n for n in (row.get("assumed") or "").split(";") if n.strip()])
+    assert expected > 20
+    assert len(of_literature.assumptions) == expected
+    assert "published, wetting_product: relative_sd = 0.25" in of_literature.assumptions
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("literature")
+def test_the_literature_is_told_what_its_priors_drive(of_literature: Result) -> None:
+    found = " ".join(of_literature.findings())
+    assert "contact_angle is prior-driven" in found
+    assert "The scatter between cells is prior-driven" in found
+    for scatter in ("penetration_scatter", "separator_scatter", "sand_scatter"):
+        assert scatter in found
+    assert "not separately identified" not in found  # both combinations of D and t+ are published
+    assert "SYNTHETIC" not in found
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("literature")
+def test_every_parameter_of_the_catalogue_that_is_in_every_model_is_reported(
+    of_literature: Result,
+) -> None:
+    summary = of_literature.summary()
+    core = [name for name, prior in resolve_priors("Na").items() if prior.core]
+    assert set(core) <= set(summary.index)
+    uninformed = summary.loc["sand_scatter"]
+    assert uninformed["informed_by"] == "prior"
+    assert uninformed["narrowing"] == pytest.approx(1.0, abs=0.15)
+    wetting = summary.loc["wetting_product"]
+    assert "published" in wetting["informed_by"]
+
+
+# --- the synthetic campaign ----------------------------------------------------------------------
+
+
+def inside(draws: xr.DataArray, true: float) -> bool:
+    low, high = np.quantile(draws.values, [0.025, 0.975])
+    return bool(low <= true <= high)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("synthetic")
+def test_the_stated_truth_is_recovered(synthetic_result: Result, synthetic: Campaign) -> None:
+    truth = tomllib.loads((synthetic.path / "truth.toml").read_text())
+    found = scalars(synthetic_result.posterior)
+    units = synthetic_result.summary()["unit"]
+    values = {
+        name: parse_quantity(value, to=units[name]) if isinstance(value, str) else float(value)
+        for name, value in truth["parameters"].items()
+    }
+    values["wetting_product"] = values["surface_energy"] * abs(
+        np.cos(np.radians(values["contact_angle"]))
+    )
+    values["diffusivity_over_anion_transference"] = values["ambipolar_diffusivity"] / (
+        1 - values["transference_number"]
+    )
+    missed = [name for name, value in values.items() if not inside(found[name], value)]
+    assert len(missed) <= 0.1 * len(values), missed
+    latents = {
+        f"{name}[{label}]": value
+        for name, entries in truth["drawn"].items()
+        for label, value in entries.items()
+    }
+    missed = [name for name, value in latents.items() if not inside(found[name], value)]
+    assert len(missed) <= 0.1 * len(latents), missed
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("synthetic")
+def test_predictions_carry_the_noise_of_observations(
+    synthetic_result: Result, synthetic: Campaign
+) -> None:
+    """Variance of ln stress is that of its expectation plus the scatter's mean square."""
+    creep, posterior = synthetic.tables["creep"], synthetic_result.posterior
+    for row, label in enumerate(synthetic_result.observed_data["creep_row"].values):
+        expected = np.log(
+            physics.norton_stress(
+                float(creep["strain_rate"][row]),
+                float(creep["temperature"][row]) + 273.15,
+                posterior["creep_exponent"],
+                posterior["creep_reference_stress"] * 1e6,
+                posterior["creep_activation_energy"] * 1e3,
+            )
+        )
+        drawn = np.log(synthetic_result.posterior_predictive["creep"].sel(creep_row=label))
+        assert float(drawn.std()) > 1.3 * float(expected.std())
+        due = float(expected.var() + (posterior["creep_scatter"] ** 2).mean())
+        assert float(drawn.var()) == pytest.approx(due, rel=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("synthetic")
+def test_predictions_of_censored_cells_end_at_the_planned_end(synthetic_result: Result) -> None:
+    drawn = synthetic_result.posterior_predictive["sand"].sel(sand_row="S01")
+    assert float(drawn.max()) == pytest.approx(1200.0)
+    survived = float((drawn > 1199.99).mean())
+    assert 0.02 < survived < 0.98
+    # The likelihood of a cell that survived is the probability with which draws survive.
+    probability = np.exp(synthetic_result.log_likelihood["sand"].sel(sand_row="S01")).mean()
+    assert survived == pytest.approx(float(probability), abs=0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("synthetic")
+def test_synthetic_data_are_called_synthetic_everywhere(synthetic_result: Result) -> None:
+    assert synthetic_result.synthetic
+    assert "SYNTHETIC" in synthetic_result.findings()[0]
+    assert "SYNTHETIC" in synthetic_result.campaign_summary
+    assert "SYNTHETIC" in repr(synthetic_result)
+    assert synthetic_result.attrs["campaign_kind"] == "synthetic"
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("synthetic")
+def test_the_summary_says_which_tables_inform_a_parameter(synthetic_result: Result) -> None:
+    informed = synthetic_result.summary()["informed_by"]
+    assert informed["reorganization_energy"] == "critical_current, kinetics, penetration, published"
+    assert informed["surface_energy"] == "critical_current, penetration, published"
+    assert informed["supply_factor[step]"] == "dc_polarization"
+    assert informed["film_constraint_factor"] == "morphology"
+    # A separator's properties are measured in a table and inferred from others.
+    assert "prior" not in informed["macmullin_number[PP]"]
+    assert "prior" not in informed["lsv_area[L1, 2]"]
+
+
+# --- small fits ----------------------------------------------------------------------------------
+
+
+def small_job(campaign: str, *, blocks: list[str] | None = None, **sampler: int) -> Any:
+    settings = {"draws": 40, "tune": 60, "chains": 2, "seed": 5} | sampler
+    lines = [f'schema_version = 1\nname = "small"\ncampaign = "{campaign}"']
+    if blocks is not None:
+        lines.append(f"[model]\nblocks = {blocks}")
+    lines += ["[sampler]", *(f"{key} = {value}" for key, value in settings.items())]
+    return parse_job("\n".join(lines))
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("small")
+def test_the_same_seed_gives_the_same_draws_whatever_the_cores() -> None:
+    one, two, other = (
+        fit(small_job("sodium-synthetic", blocks=["creep"], cores=cores, seed=seed))
+        for cores, seed in ((1, 5), (2, 5), (2, 6))
+    )
+    for group in ("posterior", "prior", "posterior_predictive", "prior_predictive"):
+        assert one.tree[group].to_dataset().equals(two.tree[group].to_dataset())
+        assert not two.tree[group].to_dataset().equals(other.tree[group].to_dataset())
+    assert not one.gate.passed
+    assert any("effective sample size" in failure for failure in one.gate.failures)
+    assert "sampler.draws" in one.gate.advice
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("small")
+def test_a_fit_of_limiting_currents_alone_is_told_what_they_leave_open() -> None:
+    result = fit(small_job("sodium-synthetic", blocks=["lsv"], draws=300, tune=300))
+    found = " ".join(result.findings())
+    assert "ambipolar_diffusivity and transference_number are not separately identified" in found
+    assert "Sand's times in the same electrolyte would separate them" in found
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("small")
+def test_measured_lithium_kinetics_give_a_reorganization_energy_of_the_literature(
+    real_campaigns: list[Path],
+) -> None:
+    result = fit(small_job(str(real_campaigns[0]), draws=500, tune=500))
+    row = result.summary().loc["reorganization_energy"]
+    assert 0.16 <= row["median"] <= 0.28
+    assert row["narrowing"] > 3
+    assert row["informed_by"] == "kinetics"
+    assert int(result.sample_stats["diverging"].sum()) == 0
+
+
+def test_a_dry_run_builds_everything_and_samples_nothing() -> None:
+    text = dry_run("sodium-literature")
+    assert "nothing was sampled" in text
+    assert "published: 9 observations" in text
+    assert "marcus_hush_chidsey" in text
+
+
+# --- the gate ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, []),
+        ({"r_hat": 1.011}, ["R-hat above 1.01: b (1.011)"]),
+        ({"r_hat": float("nan")}, ["R-hat above 1.01"]),
+        ({"ess_bulk": 399}, ["bulk effective sample size below 400: b (399)"]),
+        ({"ess_tail": 12}, ["tail effective sample size below 400: b (12)"]),
+        ({"divergences": 1}, ["1 divergent transitions"]),
+        ({"information": [0.5, 0.29]}, ["missing information below 0.3: 0.50, 0.29"]),
+        ({"information": [0.5, float("nan")]}, ["missing information"]),
+    ],
+)
+def test_the_gate_names_what_failed_and_where(changes: dict[str, Any], words: list[str]) -> None:
+    import pandas as pd
+
+    good = {"r_hat": 1.0, "ess_bulk": 900.0, "ess_tail": 900.0}
+    bad = good | {key: value for key, value in changes.items() if key in good}
+    gate = check_gate(
+        pd.DataFrame([good, bad], index=["a", "b"]),
+        changes.get("divergences", 0),
+        np.array(changes.get("information", [0.8, 0.9])),
+    )
+    assert gate.passed is not bool(words)
+    for word in words:
+        assert any(word in failure for failure in gate.failures)
+    assert bool(gate.advice) is bool(words)
+    assert len(gate.criteria) == 5
+
+
+def test_parameters_and_model_agree_on_what_informs_them(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    """A protocol without rows has a supply factor, and no table informs it."""
+    campaign = campaign_of(
+        dc_polarization="cell,protocol,temperature [degC],pressure [MPa],"
+        "current_density_lower [mA/cm^2],current_density_upper [mA/cm^2],step_time [s]\n"
+        "a,step,25,0,4,5,900"
+    )
+    informed = build_model(campaign).informed_by
+    assert "supply_factor[step]" in informed
+    assert "supply_factor[one_way]" not in informed

@@ -1,0 +1,112 @@
+"""Draws of the free variables, and all that follows from them, from one compiled function."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from data.campaign import Campaign
+from inference.prediction import Predictor
+from models.joint import build_model
+from models.options import ModelOptions
+
+pytestmark = pytest.mark.xdist_group("prediction")
+
+
+@pytest.fixture(scope="module")
+def predictor(campaign_of: Callable[..., Campaign]) -> tuple[Any, Predictor]:
+    campaign = campaign_of(
+        separators="separator,pore_type,pore_radius [nm],pore_radius_sd [nm],thickness [um],"
+        "porosity [1],macmullin_number [1]\nA,straight,100,10,60,0.35,3\nB,straight,50,,60,0.2,5",
+        penetration="cell,separator,temperature [degC],current_density [mA/cm^2],outcome\n"
+        "a,A,25,1,survived\nb,B,25,4,penetrated",
+        creep="specimen,temperature [degC],strain_rate [1/s],stress [MPa]\nc,25,1e-3,0.3",
+    )
+    options = ModelOptions(priors={"transference_number": {"fixed": 0.4}})
+    model = build_model(campaign, options)
+    return model, Predictor(model)
+
+
+def test_prior_draws_are_labelled_and_come_back_from_their_seed(
+    predictor: tuple[Any, Predictor],
+) -> None:
+    model, own = predictor
+    one, same, other = own.prior(50, 1), own.prior(50, 1), own.prior(50, 2)
+    assert one.equals(same)
+    assert not one.equals(other)
+    assert set(one.data_vars) == {rv.name for rv in model.free_RVs}
+    assert one["separator_offset_z"].dims == ("chain", "draw", "separator")
+    assert one["pore_radius_z"].shape == (1, 50, 1)  # the exact radius is no unknown
+    assert own.prior(1, 1).sizes == {**one.sizes, "draw": 1}
+
+
+def test_what_follows_from_a_draw_follows_its_equations(predictor: tuple[Any, Predictor]) -> None:
+    _, own = predictor
+    free = own.prior(20, 3)
+    derived = own.evaluate(free, 4)["derived"]
+    assert list(derived["separator"].values) == ["A", "B"]
+    angle = np.radians(derived["contact_angle"])
+    xr.testing.assert_allclose(
+        free["wetting_product"], derived["surface_energy"] * np.abs(np.cos(angle))
+    )
+    xr.testing.assert_allclose(
+        free["diffusivity_over_anion_transference"], derived["ambipolar_diffusivity"] / 0.6
+    )
+    assert (derived["transference_number"] == 0.4).all()
+    sigma = np.sqrt(np.log1p(0.1**2))
+    np.testing.assert_allclose(
+        derived["pore_radius"].sel(separator="A"),
+        100 * np.exp(sigma * free["pore_radius_z"].isel(pore_radius_z_dim_0=0)),
+    )
+    np.testing.assert_allclose(derived["pore_radius"].sel(separator="B"), 50)
+    xr.testing.assert_allclose(
+        derived["effective_self_diffusivity"],
+        derived["supply_factor"] ** 2 * free["self_diffusivity"],
+    )
+
+
+def test_log_densities_are_those_of_the_priors_and_observations(
+    predictor: tuple[Any, Predictor],
+) -> None:
+    model, own = predictor
+    free = own.prior(20, 3)
+    values = own.evaluate(free, 4)
+    np.testing.assert_allclose(
+        values["log_prior"]["reorganization_energy"],
+        stats.lognorm(0.4, scale=0.2).logpdf(free["reorganization_energy"]),
+    )
+    np.testing.assert_allclose(
+        values["log_prior"]["separator_offset_z"], stats.norm.logpdf(free["separator_offset_z"])
+    )
+    assert set(values["log_prior"].data_vars) == {rv.name for rv in model.free_RVs}
+    # 0.3 MPa at 1e-3 1/s and 25 degC: the reference stress itself is expected.
+    due = stats.norm.logpdf(
+        np.log(0.3), np.log(free["creep_reference_stress"]), free["creep_scatter"]
+    )
+    np.testing.assert_allclose(values["log_likelihood"]["creep"][..., 0], due)
+
+
+def test_predictions_come_back_from_their_seed_and_carry_noise(
+    predictor: tuple[Any, Predictor],
+) -> None:
+    _, own = predictor
+    one_draw = own.prior(1, 3)
+    free = xr.concat([one_draw] * 3000, "draw").assign_coords(draw=np.arange(3000))
+    one, same, other = (own.evaluate(free, seed) for seed in (4, 4, 5))
+    assert one["predictive"].equals(same["predictive"])
+    assert not one["predictive"].equals(other["predictive"])
+    stress = np.log(one["predictive"]["creep"][0, :, 0])
+    scatter = float(one_draw["creep_scatter"][0, 0])
+    assert float(stress.std()) == pytest.approx(scatter, rel=0.06)
+    assert float(stress.mean()) == pytest.approx(
+        float(np.log(one_draw["creep_reference_stress"][0, 0])), abs=4 * scatter / np.sqrt(3000)
+    )
+    # The share of cells that draws penetrate is the probability that their likelihood states.
+    share = one["predictive"]["penetration"].mean(["chain", "draw"]).values
+    weighed = np.exp(one["log_likelihood"]["penetration"][0, 0].values)
+    probability = np.where(own.observed["penetration"] > 0.5, weighed, 1 - weighed)
+    np.testing.assert_allclose(share, probability, atol=0.035)
+    assert list(one["predictive"]["penetration_row"].values) == ["a", "b"]

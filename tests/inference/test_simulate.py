@@ -1,0 +1,148 @@
+"""Synthetic campaigns are drawn from a truth, come back from their seed, and never pass as data."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.campaign import Campaign
+from data.errors import AnodebayesError, InputError
+from inference import simulate
+from inference.simulation import read_truth
+
+CREEP = {
+    "creep_exponent": 5.0,
+    "creep_reference_stress": "0.3 MPa",
+    "creep_activation_energy": "44 kJ/mol",
+    "creep_scatter": 0.05,
+}
+
+
+@pytest.fixture(scope="module")
+def design(campaign_of: Callable[..., Campaign]) -> Campaign:
+    rows = [f"c{i},{25 + i},1e-{2 + i % 4},0.3" for i in range(60)]
+    return campaign_of(
+        creep="specimen,temperature [degC],strain_rate [1/s],stress [MPa]\n" + "\n".join(rows)
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("synthetic")
+def test_the_bundled_campaign_is_drawn_again_from_its_own_truth(
+    synthetic: Campaign, tmp_path: Path
+) -> None:
+    stated = tomllib.loads((synthetic.path / "truth.toml").read_text())
+    again = simulate(
+        synthetic.path / "truth.toml", synthetic, seed=stated["seed"], folder=tmp_path / "again"
+    )
+    assert list(again.tables) == list(synthetic.tables)
+    for name, table in synthetic.tables.items():
+        for column, values in table.data_vars.items():
+            drawn = again.tables[name][column].values
+            if values.dtype.kind == "f":
+                np.testing.assert_allclose(drawn, values, rtol=1e-4, err_msg=f"{name}.{column}")
+            else:
+                np.testing.assert_array_equal(drawn, values)
+    drawn_again = tomllib.loads((tmp_path / "again" / "truth.toml").read_text())
+    assert drawn_again["parameters"] == stated["parameters"]
+    for name, entries in stated["drawn"].items():
+        assert drawn_again["drawn"][name] == pytest.approx(entries)
+
+
+def test_draws_follow_the_truth_and_their_seed(design: Campaign, tmp_path: Path) -> None:
+    one, same, other = (
+        simulate(CREEP, design, seed=seed, folder=tmp_path / name)
+        for seed, name in ((1, "one"), (1, "same"), (2, "other"))
+    )
+    stress = one.tables["creep"]["stress"].values
+    np.testing.assert_array_equal(stress, same.tables["creep"]["stress"].values)
+    assert (stress != other.tables["creep"]["stress"].values).all()
+    table = one.tables["creep"]
+    per_kelvin = (1 / (table["temperature"].values + 273.15) - 1 / 298.15) / 8.31446261815324
+    rate = table["strain_rate"].values / 1e-3 * np.exp(44e3 * per_kelvin)
+    residual = np.log(stress / (0.3 * rate ** (1 / 5.0))) / 0.05
+    assert abs(residual.mean()) < 4 / np.sqrt(residual.size)
+    assert 0.7 < residual.std() < 1.3
+    assert read_truth(tmp_path / "one" / "truth.toml").seed == 1
+
+
+def test_what_is_drawn_is_called_synthetic_everywhere(design: Campaign, tmp_path: Path) -> None:
+    drawn = simulate(CREEP, design, seed=3, folder=tmp_path / "drawn")
+    assert design.metadata.kind == "measured"
+    assert drawn.metadata.kind == "synthetic"
+    assert "ynthetic" in drawn.metadata.title
+    assert drawn.metadata.notes[0].startswith("SYNTHETIC")
+    assert "synthetic" in str(drawn).lower()
+    assert "synthetic" in repr(drawn)
+    for table in drawn.tables.values():
+        assert table.attrs["kind"] == "synthetic"
+    assert "SYNTHETIC" in (tmp_path / "drawn" / "truth.toml").read_text()
+    assert 'kind = "synthetic"' in (tmp_path / "drawn" / "campaign.toml").read_text()
+
+
+def test_a_truth_that_leaves_out_a_parameter_is_told_its_name_and_unit(
+    design: Campaign, tmp_path: Path
+) -> None:
+    short = {k: v for k, v in CREEP.items() if k not in {"creep_reference_stress", "creep_scatter"}}
+    with pytest.raises(InputError) as raised:
+        simulate(short, design, seed=1, folder=tmp_path / "x")
+    assert '"creep_reference_stress" = "... MPa"' in str(raised.value)
+    assert "creep_scatter" in str(raised.value)
+    assert "self_diffusivity" not in str(raised.value)
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_factor_of_a_sampled_product_is_missed_too(
+    campaign_of: Callable[..., Campaign], tmp_path: Path
+) -> None:
+    sand = campaign_of(
+        sand="cell,electrode_distance [mm],concentration [mol/L],temperature [degC],"
+        "current_density [mA/cm^2],sand_time [s],stop_time [s]\ns,20,1,25,20,200,900"
+    )
+    truth = {"ambipolar_diffusivity": "2e-6 cm^2/s", "sand_scatter": 0.1}
+    with pytest.raises(InputError, match="transference_number"):
+        simulate(truth, sand, seed=1, folder=tmp_path / "x")
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"creep_exponent": "5 MPa"}, "creep_exponent"),
+        ({"creep_exponent": 0.5}, "legal is 1 to inf"),
+        ({"creep_exponnt": 5.0}, "creep_exponent"),
+        ({"creep_reference_stress": 0.3}, "has no unit"),
+    ],
+)
+def test_an_illegal_truth_is_refused(
+    change: dict[str, str | float], word: str, design: Campaign, tmp_path: Path
+) -> None:
+    with pytest.raises(AnodebayesError) as raised:
+        simulate(CREEP | change, design, seed=1, folder=tmp_path / "x")
+    assert word in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("parameters = 3", "parameters"),
+        ("[parameters]\nx = [1]", "parameters.x"),
+        ("[paramters]\nx = 1", "paramters"),
+        ("[parameters", "not a TOML file"),
+    ],
+)
+def test_a_file_that_is_no_truth_is_refused(text: str, word: str, tmp_path: Path) -> None:
+    (tmp_path / "truth.toml").write_text(text)
+    with pytest.raises(InputError) as raised:
+        read_truth(tmp_path / "truth.toml")
+    assert word in str(raised.value)
+    with pytest.raises(InputError, match="there is no file"):
+        read_truth(tmp_path / "other.toml")
+
+
+def test_a_filled_folder_is_not_written_to(design: Campaign, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("mine")
+    with pytest.raises(InputError, match="not empty"):
+        simulate(CREEP, design, seed=1, folder=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]

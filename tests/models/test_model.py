@@ -1,0 +1,338 @@
+"""The joint model: what a job may choose, what is refused, and an experiment that is two files."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from data.campaign import Campaign, load_campaign
+from data.errors import AnodebayesError, ModelError
+from models.joint import build_model
+from models.options import ModelOptions
+
+KINETICS = "cell,temperature [degC],overpotential [mV],current_density [mA/cm^2]\n"
+SAND = (
+    "cell,electrode_distance [mm],concentration [mol/L],temperature [degC],"
+    "current_density [mA/cm^2],sand_time [s],stop_time [s]\n"
+)
+ONE_WAY = (
+    "cell,protocol,temperature [degC],pressure [MPa],electrode_thickness [um],"
+    "current_density [mA/cm^2],transition_time [h],stop_time [h]\n"
+)
+PENETRATION = "cell,separator,temperature [degC],current_density [mA/cm^2],outcome\n"
+ENERGY = {"distribution": "LogNormal", "median": "30 kJ/mol", "sigma": 0.3}
+CORE = {
+    "surface_energy", "contact_angle", "wetting_product", "reorganization_energy",
+    "exchange_current_density", "ambipolar_diffusivity", "transference_number",
+    "diffusivity_over_anion_transference", "self_diffusivity", "self_diffusion_activation_energy",
+    "supply_factor", "effective_self_diffusivity", "creep_current_at_9_MPa",
+    "creep_pressure_exponent", "creep_exponent", "creep_reference_stress",
+    "creep_activation_energy", "penetration_scatter", "separator_scatter", "sand_scatter",
+    "dc_polarization_scatter",
+}  # fmt: skip
+
+
+def names(model: Any) -> set[str]:
+    return {variable.name for variable in (*model.free_RVs, *model.deterministics)}
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "law"),
+    [
+        ("kinetics", KINETICS + "k,25,60,9\nk,31,60,9", "exchange_current_density"),
+        ("kinetics", KINETICS + "k,19.9,60,9", "exchange_current_density"),
+        ("sand", SAND + "s,20,1,35,20,200,900", "ambipolar_diffusivity"),
+    ],
+)
+def test_a_row_far_from_25_degc_needs_an_activation_energy(
+    table: str, text: str, law: str, campaign_of: Callable[..., Campaign]
+) -> None:
+    campaign = campaign_of(**{table: text})
+    with pytest.raises(ModelError) as raised:
+        build_model(campaign)
+    line = len(text.splitlines())
+    for word in (f"{table}.csv, line {line}", "5 K", f"[priors.{law}_activation_energy]"):
+        assert word in str(raised.value)
+    model = build_model(campaign, ModelOptions(priors={f"{law}_activation_energy": ENERGY}))
+    assert model.informed_by[f"{law}_activation_energy"] == [table]
+
+
+def test_within_5_k_no_temperature_law_is_needed(campaign_of: Callable[..., Campaign]) -> None:
+    build_model(campaign_of(kinetics=KINETICS + "k,20,60,9\nk,30,60,9"))
+
+
+@pytest.mark.parametrize("kinetics", ["marcus_hush_chidsey", "butler_volmer", "marcus_hush"])
+def test_the_law_of_kinetics_is_the_jobs(
+    kinetics: Any,
+    campaign_of: Callable[..., Campaign],
+    parameters_of: Callable[..., Any],
+) -> None:
+    from models import physics
+
+    campaign = campaign_of(kinetics=KINETICS + "k,25,100,25\nk,25,-60,-12")
+    priors = {
+        name: {"fixed": value}
+        for name, value in {
+            "reorganization_energy": "0.2 eV",
+            "exchange_current_density": "5 mA/cm^2",
+            "kinetics_scatter": 0.1,
+        }.items()
+    }
+    model = build_model(campaign, ModelOptions(kinetics=kinetics))
+    informed = {"exchange_current_density", "kinetics_scatter"}
+    if kinetics != "butler_volmer":
+        informed.add("reorganization_energy")
+    assert set(model.informed_by) == informed
+    assert names(model) >= CORE
+    fixed = build_model(campaign, ModelOptions(kinetics=kinetics, priors=priors))
+    values = parameters_of(fixed, {rv.name: np.full(rv.shape.eval(), 0.5) for rv in fixed.free_RVs})
+    got = fixed.observations["kinetics"].logp(np.array([25.0, 12.0]), *values["kinetics"])
+    law = physics.KINETICS[kinetics]
+    expected = law(np.array([0.100, 0.060]), 50.0, 0.2, 298.15) / 10
+    due = stats.norm.logpdf(np.log([25.0, 12.0]), np.log(expected), 0.1)
+    np.testing.assert_allclose(got, due, rtol=1e-8)
+
+
+def test_blocks_choose_tables_and_an_unknown_one_is_named(synthetic: Campaign) -> None:
+    model = build_model(synthetic, ModelOptions(blocks=("kinetics", "creep")))
+    assert set(model.observations) == {"kinetics", "creep"}
+    assert names(model) >= CORE
+    assert names(model).isdisjoint({"pore_radius", "lsv_area", "separator_offset"})
+    with pytest.raises(ModelError, match="no block 'kinetic'.*'kinetics'"):
+        build_model(synthetic, ModelOptions(blocks=("kinetic",)))
+    with pytest.raises(ModelError, match="has no kinetics.csv"):
+        build_model(load_campaign("sodium-literature"), ModelOptions(blocks=("kinetics",)))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"dc_polarization": {"creep_curent": "norton"}}, ["creep_curent", "'creep_current'"]),
+        ({"dc_polarization": {"creep_current": "nortn"}}, ["'nortn'", "empirical", "norton"]),
+        ({"kinetics": {"law": "x"}}, ["takes no options", "dc_polarization"]),
+        ({"dc_polarisation": {}}, ["takes no options", "'dc_polarization'"]),
+    ],
+)
+def test_an_illegal_option_of_a_block_is_refused_with_the_nearest(
+    options: dict[str, Any], words: list[str], synthetic: Campaign
+) -> None:
+    with pytest.raises(ModelError) as raised:
+        build_model(synthetic, ModelOptions(options=options))
+    for word in words:
+        assert word in str(raised.value)
+
+
+def test_the_norton_option_feeds_creep_by_the_law_of_creep_tests(
+    campaign_of: Callable[..., Campaign], parameters_of: Callable[..., Any]
+) -> None:
+    from models import physics
+
+    campaign = campaign_of(dc_polarization=ONE_WAY + "d,one_way,40,6,500,3,2,9")
+    norton = {"dc_polarization": {"creep_current": "norton"}}
+    priors = {
+        name: {"fixed": value}
+        for name, value in {
+            "self_diffusivity": "5.5e-9 cm^2/s",
+            "self_diffusion_activation_energy": "43.5 kJ/mol",
+            "supply_factor": 0.8,
+            "creep_exponent": 5.0,
+            "creep_reference_stress": "0.3 MPa",
+            "creep_activation_energy": "44 kJ/mol",
+            "constraint_factor": 18.0,
+            "dc_polarization_scatter": 0.2,
+        }.items()
+    }
+    informed = build_model(campaign, ModelOptions(options=norton)).informed_by
+    assert "constraint_factor" in informed
+    assert "creep_current_at_9_MPa" not in informed
+    assert "constraint_factor" not in build_model(campaign).informed_by
+    fixed = build_model(campaign, ModelOptions(options=norton, priors=priors))
+    values = parameters_of(fixed, {rv.name: np.full(rv.shape.eval(), 0.5) for rv in fixed.free_RVs})
+    got = fixed.observations["dc_polarization_one_way"].logp(
+        np.array([7200.0]), *values["dc_polarization_one_way"]
+    )
+    kelvin = 313.15
+    per_kelvin = (1 / kelvin - 1 / 298.15) / 8.31446261815324
+    rate = 1e-3 * (6 / (18 * 0.3)) ** 5.0 * np.exp(-44e3 * per_kelvin)
+    creep = 96485.33212 / 23.68e-6 * 500e-6 * rate
+    supply = (5.5e-13 * np.exp(-43.5e3 * per_kelvin), 23.68e-6, 0.8, creep)
+    threshold = physics.void_free_current_density(7200.0, *supply)
+    slope = np.exp(physics.void_free_log_slope(7200.0, *supply))
+    due = stats.norm.logpdf(np.log(30.0), np.log(threshold), 0.2) + np.log(slope)
+    np.testing.assert_allclose(got, due, rtol=1e-8)
+
+
+def test_what_no_table_informs_is_still_in_the_model(campaign_of: Callable[..., Campaign]) -> None:
+    model = build_model(campaign_of(sand=SAND + "s,20,1,25,20,200,900"))
+    assert names(model) >= CORE
+    assert set(model.informed_by) == {
+        "ambipolar_diffusivity",
+        "transference_number",
+        "sand_scatter",
+    }
+
+
+def test_metal_beyond_what_the_electrode_holds_is_refused(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    # 1.13 mAh/cm^2 per 10 um of sodium
+    build_model(campaign_of(dc_polarization=ONE_WAY + "d,one_way,25,0,100,1,11.2,30"))
+    with pytest.raises(ModelError) as raised:
+        build_model(campaign_of(dc_polarization=ONE_WAY + "d,one_way,25,0,100,1,11.4,30"))
+    for word in ("dc_polarization.csv, line 2", "11.4 mAh/cm^2", "100 um", "11.3"):
+        assert word in str(raised.value)
+
+
+def test_brackets_of_different_cells_are_two_cells_and_may_overlap(
+    campaign_of: Callable[..., Campaign], parameters_of: Callable[..., Any]
+) -> None:
+    separators = (
+        "separator,pore_type,pore_radius [nm],thickness [um],porosity [1],macmullin_number [1]\n"
+        "A,straight,100,60,0.35,3\n"
+    )
+    bracket = (
+        "separator,temperature [degC],current_density_lower [mA/cm^2],"
+        "current_density_upper [mA/cm^2],bracket_from\nA,25,3,2,different_cells"
+    )
+    cells = PENETRATION + "a,A,25,3,survived\nb,A,25,2,penetrated"
+    weighed = []
+    for tables in ({"critical_current": bracket}, {"penetration": cells}):
+        model = build_model(campaign_of(separators=separators, **tables))
+        free = {rv.name: np.full(rv.shape.eval(), 0.4) for rv in model.free_RVs}
+        [(name, values)] = parameters_of(model, free).items()
+        weighed.append(model.observations[name].logp(model[f"{name}_data"].get_value(), *values))
+    np.testing.assert_allclose(*weighed, rtol=1e-12)
+    assert np.isfinite(weighed[0]).all()
+
+
+def test_tables_that_need_a_separator_say_so_where_there_is_none(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    with pytest.raises(AnodebayesError, match=r"separators\.csv"):
+        build_model(campaign_of(penetration=PENETRATION + "a,A,25,3,survived"))
+
+
+def test_a_campaign_without_a_table_to_fit_is_refused(campaign_of: Callable[..., Campaign]) -> None:
+    only = campaign_of(
+        separators="separator,pore_type,pore_radius [nm],thickness [um],porosity [1]\n"
+        "A,straight,100,60,0.35"
+    )
+    with pytest.raises(ModelError, match="no table to fit"):
+        build_model(only)
+
+
+def test_all_data_of_a_block_are_two_shared_arrays(synthetic: Campaign) -> None:
+    model = build_model(synthetic)
+    shared = {variable.name for variable in model.data_vars}
+    assert shared == {
+        *(f"{name}_data" for name in model.observations),
+        *(f"{name}_design" for name in model.design_columns),
+    }
+    assert not model.potentials
+
+
+SCHEMA = '''"""A toy experiment."""
+
+from data.schema import Column, Table
+
+TABLE = Table(
+    name="hardness",
+    row="one indentation",
+    label=("specimen",),
+    key=("specimen",),
+    columns=(
+        Column(name="specimen", long_name="specimen"),
+        Column(name="hardness", long_name="hardness", unit="MPa", support="positive", sd=True),
+    ),
+)
+'''
+BLOCK = '''"""Hardness is a multiple of the stress at the reference strain rate."""
+
+import numpy as np
+
+from models.likelihoods import observed_value
+from models.observations import measured, recorded, unit
+
+SOURCES = ("wang2020",)
+
+
+def likelihood(table, context):
+    observed, design = measured(table, "hardness")
+    data, rows = context.pack("hardness", observed, **design.columns)
+    stress = context.parameters.si("creep_reference_stress")
+    hardness = context.parameters["constraint_factor"] * stress / unit(table, "hardness")
+    observed_value(
+        "hardness",
+        observed=data,
+        location=np.log(hardness) + 0.0 * rows["sd"],
+        scatter=context.parameters["creep_scatter"],
+        rows=rows,
+        design=design,
+    )
+
+
+def record(table, drawn):
+    return recorded(table, "hardness", drawn["hardness"])
+'''
+
+
+@pytest.fixture
+def two_more_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Add a table and a block, both `hardness`, and nothing else."""
+    import sys
+
+    import data.tables
+    import models.blocks
+    from models.priors import _entries
+
+    for package, text in ((data.tables, SCHEMA), (models.blocks, BLOCK)):
+        folder = tmp_path / package.__name__
+        folder.mkdir()
+        (folder / "hardness.py").write_text(text)
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
+    caches = (data.tables.tables, models.blocks.block_names, models.blocks.block_priors, _entries)
+
+    def forget() -> None:
+        for cached in caches:
+            cached.cache_clear()
+        for package in (data.tables, models.blocks):
+            sys.modules.pop(f"{package.__name__}.hardness", None)
+            if hasattr(package, "hardness"):
+                delattr(package, "hardness")
+
+    forget()
+    yield
+    monkeypatch.undo()
+    forget()
+
+
+@pytest.mark.usefixtures("two_more_files")
+def test_an_experiment_is_two_files_of_one_name(
+    campaign_of: Callable[..., Campaign], parameters_of: Callable[..., Any]
+) -> None:
+    campaign = campaign_of(
+        hardness="specimen,hardness [GPa],hardness_sd [MPa]\na,0.006,0.3\nb,0.005,\n"
+    )
+    model = build_model(campaign)
+    assert model.informed_by == {
+        name: ["hardness"]
+        for name in ("constraint_factor", "creep_reference_stress", "creep_scatter")
+    }
+    free = {rv.name: np.full(rv.shape.eval(), 0.4) for rv in model.free_RVs}
+    free |= {"constraint_factor": 20.0, "creep_reference_stress": 0.3, "creep_scatter": 0.1}
+    got = model.observations["hardness"].logp(
+        np.array([6.0, 5.0]), *parameters_of(model, free)["hardness"]
+    )
+    sd = [np.hypot(0.1, np.sqrt(np.log1p(0.05**2))), 0.1]
+    np.testing.assert_allclose(got, stats.norm.logpdf(np.log([6.0, 5.0]), np.log(6.0), sd))
+
+
+def test_the_added_experiment_is_gone_again() -> None:
+    from data.tables import tables
+    from models.blocks import block_names
+
+    assert "hardness" not in tables()
+    assert "hardness" not in block_names()

@@ -1,0 +1,295 @@
+"""Priors are data: the catalogue's numbers, overrides with units, and what is refused."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from data.campaign import Campaign, load_campaign
+from data.errors import ModelError, PriorError
+from models.distributions import AbsCosineBeta
+from models.joint import build_model, priors_of
+from models.options import ModelOptions
+from models.priors import catalogue, resolve_priors
+
+CATALOGUE: dict[str, tuple[str, Any]] = {
+    # name: unit, distribution in SciPy
+    "surface_energy": ("J/m^2", stats.lognorm(1.0, scale=1.0)),
+    "reorganization_energy": ("eV", stats.lognorm(0.40, scale=0.20)),
+    "exchange_current_density": ("mA/cm^2", stats.lognorm(1.2, scale=5)),
+    "ambipolar_diffusivity": ("cm^2/s", stats.lognorm(0.8, scale=3e-6)),
+    "transference_number": ("1", stats.beta(5, 5)),
+    "supply_factor[one_way]": ("1", stats.lognorm(0.7, scale=0.6)),
+    "supply_factor[step]": ("1", stats.lognorm(0.7, scale=0.6)),
+    "creep_current_at_9_MPa": ("mA/cm^2", stats.lognorm(1.5, scale=1)),
+    "creep_pressure_exponent": ("1", stats.lognorm(0.5, scale=2)),
+    "creep_exponent": ("1", stats.truncnorm((1 - 5.5) / 1.5, np.inf, loc=5.5, scale=1.5)),
+    "creep_reference_stress": ("MPa", stats.lognorm(0.5, scale=0.3)),
+    "creep_activation_energy": ("kJ/mol", stats.truncnorm(-44 / 8, np.inf, loc=44, scale=8)),
+    "constraint_factor": ("1", stats.lognorm(1.2, scale=20)),
+    "film_constraint_factor": ("1", stats.lognorm(1, scale=5)),
+    "initial_coverage": ("1", stats.beta(2, 8)),
+    "apparent_density": ("1", stats.beta(4, 6)),
+    "penetration_scatter": ("1", stats.lognorm(0.5, scale=0.25)),
+    "sand_scatter": ("1", stats.lognorm(0.5, scale=0.25)),
+    "dc_polarization_scatter": ("1", stats.lognorm(0.5, scale=0.25)),
+    "thickness_scatter": ("1", stats.lognorm(0.5, scale=0.25)),
+    "separator_scatter": ("1", stats.lognorm(0.7, scale=0.15)),
+    "kinetics_scatter": ("1", stats.lognorm(0.7, scale=0.1)),
+    "lsv_scatter": ("1", stats.lognorm(0.7, scale=0.1)),
+    "creep_scatter": ("1", stats.lognorm(0.7, scale=0.1)),
+    "coverage_scatter": ("1", stats.lognorm(0.5, scale=0.4)),
+    "overpotential_scatter": ("mV", stats.lognorm(0.5, scale=5)),
+    "residual_resistance": ("ohm cm^2", stats.halfnorm(scale=1)),
+}
+BY_METAL = {
+    "Na": {
+        "self_diffusivity": ("cm^2/s", stats.lognorm(0.08, scale=5.6e-9)),
+        "self_diffusion_activation_energy": ("kJ/mol", stats.norm(43.5, 1.5)),
+    },
+    "Li": {
+        "self_diffusivity": ("cm^2/s", stats.lognorm(0.2, scale=5.1e-11)),
+        "self_diffusion_activation_energy": ("kJ/mol", stats.norm(53, 3)),
+    },
+}
+PROBABILITIES = np.array([0.01, 0.05, 0.3, 0.5, 0.8, 0.95, 0.99])
+
+
+@pytest.mark.parametrize("metal", ["Na", "Li"])
+def test_the_catalogue_holds_the_default_priors_and_no_others(metal: str) -> None:
+    priors = catalogue(metal)
+    due = CATALOGUE | BY_METAL[metal]
+    assert set(priors) == {*due, "contact_angle"}
+    for name, (unit, distribution) in due.items():
+        assert priors[name].unit == unit
+        np.testing.assert_allclose(
+            priors[name].distribution.quantile(PROBABILITIES),
+            distribution.ppf(PROBABILITIES),
+            rtol=1e-6,
+            err_msg=name,
+        )
+        assert priors[name].source
+        assert priors[name].symbol
+    angle = priors["contact_angle"].distribution.quantile(PROBABILITIES)
+    np.testing.assert_allclose(
+        np.abs(np.cos(np.radians(angle))), stats.beta(6, 1.5).ppf(PROBABILITIES), rtol=1e-9
+    )
+    assert ((angle > 90) & (angle < 180)).all()
+
+
+def test_another_metal_is_refused() -> None:
+    with pytest.raises(PriorError, match="'K': legal are Na and Li"):
+        catalogue("K")
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "median"),
+    [
+        ("reorganization_energy", {"distribution": "LogNormal", "median": "180 meV", "sigma": 0.2}, 0.18),
+        ("exchange_current_density", {"distribution": "LogNormal", "median": "70 A/m^2", "sigma": 1}, 7.0),
+        ("ambipolar_diffusivity", {"fixed": "2.4e-10 m^2/s"}, 2.4e-6),
+        ("creep_activation_energy",
+         {"distribution": "Normal", "mean": "45 kJ/mol", "sd": "1000 J/mol"}, 45.0),
+        ("surface_energy", {"distribution": "Uniform", "lower": "100 mJ/m^2", "upper": "0.3 J/m^2"}, 0.2),
+        ("transference_number", {"fixed": 0.4}, 0.4),
+        ("contact_angle", {"distribution": "Uniform", "lower": "2 rad", "upper": "2.4 rad"},
+         float(np.degrees(2.2))),
+    ],
+)  # fmt: skip
+def test_an_override_is_converted_to_the_unit_of_its_parameter(
+    name: str, entry: dict[str, Any], median: float
+) -> None:
+    prior = resolve_priors("Na", {name: entry})[name]
+    assert float(prior.distribution.quantile(0.5)) == pytest.approx(median)
+    assert prior.source == "job"
+
+
+def test_a_family_is_overridden_as_a_whole_or_singly() -> None:
+    whole = {"distribution": "LogNormal", "median": 1.0, "sigma": 0.1}
+    priors = resolve_priors("Na", {"supply_factor[step]": {"fixed": 0.5}, "supply_factor": whole})
+    assert priors["supply_factor[step]"].fixed
+    assert float(priors["supply_factor[one_way]"].distribution.quantile(0.5)) == 1.0
+
+
+LOGNORMAL = {"distribution": "LogNormal", "median": "0.2 eV", "sigma": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "words"),
+    [
+        ("reorganisation_energy", LOGNORMAL, ["no parameter", "did you mean 'reorganization_energy'"]),
+        ("supply_factor[sideways]", {"fixed": 1.0}, ["supply_factor"]),
+        ("reorganization_energy", LOGNORMAL | {"median": "0.2 V"}, ["reorganization_energy", "V"]),
+        ("reorganization_energy", LOGNORMAL | {"median": 0.2}, ["0.2 has no unit", "0.2 eV"]),
+        ("reorganization_energy", LOGNORMAL | {"median": "0.2"}, ["reorganization_energy", "eV"]),
+        ("reorganization_energy", LOGNORMAL | {"sigma": -0.3}, ["sigma = -0.3", "greater than 0"]),
+        ("reorganization_energy", LOGNORMAL | {"median": "-0.2 eV"}, ["median", "greater than 0"]),
+        ("reorganization_energy", LOGNORMAL | {"median": "nan eV"}, ["reorganization_energy"]),
+        ("reorganization_energy", {"distribution": "LogNormal", "median": "0.2 eV"}, ["'sigma' is missing"]),
+        ("reorganization_energy", LOGNORMAL | {"sd": "1 eV"}, ["'sd' is not a parameter"]),
+        ("reorganization_energy", LOGNORMAL | {"distribution": "Cauchy"}, ["LogNormal, Normal"]),
+        ("reorganization_energy", {"fixed": "0.2 eV", "sigma": 1}, ["`fixed` stands alone"]),
+        ("reorganization_energy", {"distribution": "AbsCosineBeta", "alpha": 1, "beta": 1},
+         ["AbsCosineBeta is for contact_angle only"]),
+        ("transference_number", {"distribution": "LogNormal", "median": 0.4, "sigma": 0.1},
+         ["reaches from 0 to inf", "legal is 0 to 1"]),
+        ("transference_number", {"fixed": 1.4}, ["legal is 0 to 1"]),
+        ("creep_exponent", {"distribution": "Normal", "mean": 5, "sd": 1, "lower": 0},
+         ["reaches from 0 to inf"]),
+        ("surface_energy", {"distribution": "Uniform", "lower": "2 J/m^2", "upper": "1 J/m^2"},
+         ["must lie below"]),
+        ("reorganization_energy", {"fixed": "__import__('os').system('true')"}, ["reorganization_energy"]),
+        ("reorganization_energy", LOGNORMAL | {"median": "__import__('os').getpid() * eV"}, ["median"]),
+        ("transference_number", {"fixed": "__import__('os')"}, ["transference_number"]),
+        ("reorganization_energy", LOGNORMAL | {"sigma": "__import__('os')"}, ["sigma"]),
+    ],
+)  # fmt: skip
+def test_an_illegal_prior_is_refused_with_what_is_legal(
+    name: str, entry: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(PriorError) as raised:
+        resolve_priors("Na", {name: entry})
+    for word in words:
+        assert word in str(raised.value)
+
+
+def test_the_hash_follows_numbers_and_sources_and_not_the_order() -> None:
+    one = {"reorganization_energy": LOGNORMAL, "transference_number": {"fixed": 0.4}}
+    due = resolve_priors("Na", one).content_hash
+    reordered = {name: dict(reversed(entry.items())) for name, entry in reversed(one.items())}
+    assert resolve_priors("Na", reordered).content_hash == due
+    same_in_another_unit = one | {"reorganization_energy": LOGNORMAL | {"median": "200 meV"}}
+    assert resolve_priors("Na", same_in_another_unit).content_hash == due
+    for change in ({"median": "0.21 eV"}, {"sigma": 0.31}, {"source": "mine"}):
+        changed = one | {"reorganization_energy": LOGNORMAL | change}
+        assert resolve_priors("Na", changed).content_hash != due
+    assert catalogue("Na").content_hash != catalogue("Li").content_hash
+
+
+def test_a_prior_written_as_an_override_is_the_same_prior() -> None:
+    priors = catalogue("Na")
+    overrides = {name: prior.as_override() for name, prior in priors.items()}
+    again = resolve_priors("Na", overrides)
+    assert again.content_hash == priors.content_hash
+
+
+def test_a_source_enters_once(literature: Campaign, campaign_of: Callable[..., Campaign]) -> None:
+    cited = ModelOptions(priors={"reorganization_energy": LOGNORMAL | {"source": "ma2022"}})
+    with pytest.raises(PriorError) as raised:
+        build_model(literature, cited)
+    for word in ("reorganization_energy", "'ma2022'", "published.csv", "`exclude`"):
+        assert word in str(raised.value)
+    # Where the tables that hold its rows are not fitted, the prior may cite it.
+    without = cited.model_copy(update={"blocks": ("dc_polarization",)})
+    assert priors_of(literature, without)["reorganization_energy"].source == "ma2022"
+    header = "quantity,value,relative_sd [1],unit,source,exclude\n"
+    rows = (
+        "reorganization_energy,0.16,0.6,eV,{source},{exclude}\ncreep_exponent,5.5,0.1,1,wang2020,"
+    )
+    fitted = campaign_of(published=header + rows.format(source="ma2022", exclude=""))
+    with pytest.raises(PriorError, match="a source enters once"):
+        priors_of(fitted, cited)
+    left_out = campaign_of(published=header + rows.format(source="ma2022", exclude="in the prior"))
+    assert priors_of(left_out, cited)["reorganization_energy"].source == "ma2022"
+
+
+def test_a_citation_in_full_is_the_same_source(campaign_of: Callable[..., Campaign]) -> None:
+    cited = ModelOptions(priors={"reorganization_energy": LOGNORMAL | {"source": "ma2022"}})
+    doi = "quantity,value,relative_sd [1],unit,source\nreorganization_energy,0.16,0.6,eV,{}"
+    campaign = campaign_of(published=doi.format("doi:10.1002/aenm.202102967"))
+    with pytest.raises(PriorError, match="a source enters once"):
+        priors_of(campaign, cited)
+
+
+PRODUCTS = ["wetting_product", "diffusivity_over_anion_transference"]
+
+
+@pytest.fixture(scope="module")
+def toy(campaign_of: Callable[..., Campaign]) -> Campaign:
+    return campaign_of(
+        creep="specimen,temperature [degC],strain_rate [1/s],stress [MPa]\nc,25,1e-3,0.3"
+    )
+
+
+def prior_draws(model: Any, names: list[str], draws: int = 4000) -> list[np.ndarray[Any, Any]]:
+    import pymc as pm
+
+    return pm.draw([model[name] for name in names], draws=draws, random_seed=5, mode="FAST_COMPILE")
+
+
+def test_sampling_the_products_does_not_change_the_priors_of_their_factors(toy: Campaign) -> None:
+    model = build_model(toy)
+    assert set(PRODUCTS) <= {rv.name for rv in model.free_RVs}
+    names = ["surface_energy", "ambipolar_diffusivity", "contact_angle", "transference_number"]
+    draws = dict(zip([*names, *PRODUCTS], prior_draws(model, [*names, *PRODUCTS]), strict=True))
+    for name in names:
+        distribution = model.priors[name].distribution
+        # Uniform in the prior's own probabilities, and independent of the other factor.
+        grid = np.linspace(0.0005, 0.9995, 2000)
+        probability = np.interp(draws[name], distribution.quantile(grid), grid)
+        assert stats.kstest(probability, "uniform").pvalue > 1e-3, name
+    for factors in (names[::2], names[1::2]):
+        assert stats.spearmanr(draws[factors[0]], draws[factors[1]]).pvalue > 1e-3
+    np.testing.assert_allclose(
+        draws["wetting_product"],
+        draws["surface_energy"] * np.abs(np.cos(np.radians(draws["contact_angle"]))),
+    )
+    np.testing.assert_allclose(
+        draws["diffusivity_over_anion_transference"],
+        draws["ambipolar_diffusivity"] / (1 - draws["transference_number"]),
+    )
+
+
+def test_a_factor_without_a_lognormal_prior_is_sampled_itself(toy: Campaign) -> None:
+    uniform = {"distribution": "Uniform", "lower": "0.1 J/m^2", "upper": "3 J/m^2"}
+    pinned = {"fixed": "2e-6 cm^2/s"}
+    options = ModelOptions(priors={"surface_energy": uniform, "ambipolar_diffusivity": pinned})
+    model = build_model(toy, options)
+    free = {rv.name for rv in model.free_RVs}
+    assert "surface_energy" in free
+    assert free.isdisjoint(PRODUCTS)
+    energy, diffusivity, product, transference = prior_draws(
+        model,
+        ["surface_energy", "ambipolar_diffusivity", PRODUCTS[1], "transference_number"],
+        1000,
+    )
+    assert stats.kstest(energy, stats.uniform(0.1, 2.9).cdf).pvalue > 1e-3
+    np.testing.assert_allclose(diffusivity, 2e-6)
+    np.testing.assert_allclose(product, 2e-6 / (1 - transference))
+
+
+def test_every_distribution_draws_what_its_quantiles_say(toy: Campaign) -> None:
+    import pymc as pm
+
+    priors = resolve_priors("Na", {"surface_energy": {"distribution": "Uniform", "lower": "1 J/m^2",
+                                                      "upper": "2 J/m^2"}})  # fmt: skip
+    with pm.Model():
+        variables = {
+            name: priors[name].distribution.variable(name)
+            for name in ("surface_energy", "contact_angle", "creep_exponent", "transference_number",
+                         "residual_resistance", "reorganization_energy", "creep_activation_energy")
+        }  # fmt: skip
+    draws = pm.draw(list(variables.values()), draws=4000, random_seed=6, mode="FAST_COMPILE")
+    for name, values in zip(variables, draws, strict=True):
+        grid = np.linspace(0.0005, 0.9995, 2000)
+        probability = np.interp(values, priors[name].distribution.quantile(grid), grid)
+        assert stats.kstest(probability, "uniform").pvalue > 1e-3, name
+    assert isinstance(priors["contact_angle"].distribution, AbsCosineBeta)
+
+
+def test_a_parameter_without_a_default_needs_a_prior_from_the_job(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    campaign = campaign_of(
+        published="quantity,value,relative_sd [1],unit,source\n"
+        "exchange_current_density_activation_energy,30,0.2,kJ/mol,mine2026"
+    )
+    with pytest.raises(ModelError, match=r"\[priors.exchange_current_density_activation_energy\]"):
+        build_model(campaign)
+
+
+def test_the_bundled_campaigns_cite_nothing_twice() -> None:
+    for name in ("sodium-literature", "sodium-synthetic"):
+        assert priors_of(load_campaign(name), ModelOptions())

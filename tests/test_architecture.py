@@ -1,0 +1,74 @@
+"""The rules that keep the project in one piece, read from its source."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("data", "models", "inference")
+FORBIDDEN = {"data": {"models", "inference"}, "models": {"inference"}, "inference": set[str]()}
+SOURCES = [
+    pytest.param(path, id=str(path.relative_to(ROOT)))
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("*.py"))
+]
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Yield each imported module with its level; 0 is absolute."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, 0) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "", node.level
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_module":
+            first = node.args[0]
+            if isinstance(first, ast.Constant):
+                yield str(first.value), 0
+
+
+def called(tree: ast.AST) -> set[str]:
+    functions = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return {getattr(function, "id", getattr(function, "attr", "")) for function in functions}
+
+
+@pytest.mark.parametrize("path", SOURCES)
+def test_a_module_keeps_the_rules(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    package = path.relative_to(ROOT).parts[0]
+    found = list(imports(tree))
+    assert all(level == 0 for _, level in found), "a relative import"
+    roots = {name.partition(".")[0] for name, _ in found}
+    assert roots.isdisjoint(FORBIDDEN[package]), "an import against the direction of the data"
+    assert not roots & {"tests"}
+    if path != ROOT / "inference" / "sampling.py":
+        assert roots.isdisjoint({"arviz", "nutpie"}), "inference/sampling.py alone talks to these"
+    if path.is_relative_to(ROOT / "models" / "physics"):
+        assert roots.isdisjoint({"pymc", "pytensor", "xarray"}), "physics is free of these"
+    # Builtins only: `re.compile` and a tensor's own `eval` are not text run as code.
+    builtins = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert builtins.isdisjoint({"eval", "exec", "compile", "__import__"}), "text run as code"
+    assert "Potential" not in called(tree), "a term that no diagnostic sees"
+    allowed = path.is_relative_to(ROOT / "inference" / "cli")
+    assert allowed or "print" not in builtins, "only the command line prints"
+
+
+def test_a_table_and_its_block_bear_one_name() -> None:
+    schemas = {path.stem for path in (ROOT / "data" / "tables").glob("[!_]*.py")}
+    blocks = {path.stem for path in (ROOT / "models" / "blocks").glob("[!_]*.py")}
+    assert blocks == schemas - {"separators"}
+
+
+def test_no_module_lists_the_tables_or_blocks() -> None:
+    for folder in ("data/tables", "models/blocks"):
+        names = {path.stem for path in (ROOT / folder).glob("[!_]*.py")}
+        for path in (ROOT / folder).glob("*.py"):
+            others = {name for name, _ in imports(ast.parse(path.read_text(encoding="utf-8")))}
+            module = folder.replace("/", ".")
+            assert others.isdisjoint({f"{module}.{name}" for name in names - {path.stem}}), path
