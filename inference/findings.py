@@ -142,9 +142,25 @@ def _uninformed(summary: "pd.DataFrame") -> list[str]:
         for name, row in summary.iterrows()
         if row["informed_by"] == "prior" and row["source"] != "derived" and name not in told
     ]
-    if not names:
-        return []
-    return [f"No table of this campaign informs {', '.join(names)}: what is shown is the prior."]
+    found = []
+    if names:
+        found.append(
+            f"No table of this campaign informs {', '.join(names)}: what is shown is the prior."
+        )
+    hardly = [
+        str(name)
+        for name, row in summary.iterrows()
+        if row["narrowing"] < PRIOR_DRIVEN_NARROWING
+        and row["informed_by"] != "prior"
+        and row["source"] != "derived"
+        and name not in {*told, "self_diffusivity"}
+    ]
+    if hardly:
+        found.append(
+            f"Informed but hardly narrowed (less than {PRIOR_DRIVEN_NARROWING:g} times): "
+            f"{', '.join(hardly)}. Their intervals are mostly the prior's."
+        )
+    return found
 
 
 def _pulls(campaign: "Campaign", predictive: xr.Dataset) -> list[str]:

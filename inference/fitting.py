@@ -166,6 +166,7 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
     prior_seed, prior_noise, noise = (
         int(s.generate_state(1)[0]) for s in np.random.SeedSequence(sampler.seed).spawn(3)
     )
+    fitted = campaign.subset(blocks_to_fit(campaign, options))
     with timings.stage("build"):
         model = build_model(campaign, options)
     with timings.stage("compile"):
@@ -226,7 +227,7 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
         "name": job.name,
         "campaign": campaign.metadata.name,
         "campaign_kind": campaign.metadata.kind,
-        "campaign_summary": _campaign_lines(campaign, options.blocks),
+        "campaign_summary": _campaign_lines(fitted),
         "metal": campaign.metadata.metal,
         "model_options": options.model_dump_json(),
         "options": json.dumps(
@@ -239,11 +240,11 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
         "prior_hash": resolved.prior_hash,
         "seed": sampler.seed,
         "versions": json.dumps(resolved.versions),
-        "data_ranges": json.dumps(data_ranges(campaign.subset(blocks_to_fit(campaign, options)))),
+        "data_ranges": json.dumps(data_ranges(fitted)),
         "fitted_sources": json.dumps(campaign.fitted_sources(blocks_to_fit(campaign, options))),
         "prior_sources": json.dumps(model.priors.sources),
         "references": json.dumps(dict(campaign.metadata.references)),
-        "assumptions": json.dumps([str(each) for each in campaign.assumptions]),
+        "assumptions": json.dumps([str(each) for each in fitted.assumptions]),
         "findings": json.dumps(found),
         "gate": json.dumps(asdict(gate)),
         "timings": json.dumps(timings),
@@ -314,15 +315,11 @@ def _designs(model: Any) -> xr.Dataset:
     return xr.Dataset(found)
 
 
-def _campaign_lines(campaign: Campaign, blocks: tuple[str, ...] | None) -> str:
+def _campaign_lines(campaign: Campaign) -> str:
     """Say in a few lines what is fitted."""
     metadata = campaign.metadata
     kind = metadata.kind.upper() if metadata.kind == "synthetic" else metadata.kind
-    tables = ", ".join(
-        f"{name} ({table.sizes[name]})"
-        for name, table in campaign.tables.items()
-        if blocks is None or name in blocks or name == "separators"
-    )
+    tables = ", ".join(f"{name} ({table.sizes[name]})" for name, table in campaign.tables.items())
     excluded = sum(table.sizes[name] for name, table in campaign.excluded.items())
     text = f"Campaign {metadata.name}: {kind} data, {metadata.metal}. Rows: {tables}."
     if excluded:

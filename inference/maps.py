@@ -28,6 +28,8 @@ from data.units import to_si
 from inference.design import AXES, CURRENT, Cell, Design, FloatArray, read_design
 from inference.thresholds import DEFAULT_RISK, PRIOR_DRIVEN_NARROWING
 from models import physics
+from models.context import TEMPERATURE_WINDOW
+from models.separators import MACMULLIN_SCATTER
 
 if TYPE_CHECKING:
     from inference.result import Result
@@ -50,10 +52,6 @@ QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 PRESSURE_WITHOUT_DATA: Final = 9.0
 """Stack pressure [MPa] above which no map is drawn unless a campaign has data there."""
 
-TEMPERATURE_WITHOUT_LAW: Final = 5.0
-"""Distance from 25 degC [K] beyond which kinetics and transport need an activation energy."""
-
-_MACMULLIN_SCATTER: Final = {"polymer": 0.35, "straight": 0.20}
 _ACTIVATION = {
     "exchange_current_density": "exchange_current_density_activation_energy",
     "ambipolar_diffusivity": "ambipolar_diffusivity_activation_energy",
@@ -574,12 +572,12 @@ def _refuse_uncovered(design: Design, result: "Result") -> None:
     """Refuse conditions about which neither data nor priors of the fit say anything."""
     temperatures = design.axes["temperature"].values
     if design.cell == "liquid":
-        far = temperatures[np.abs(temperatures - 25.0) > TEMPERATURE_WITHOUT_LAW]
+        far = temperatures[np.abs(temperatures - 25.0) > TEMPERATURE_WINDOW]
         missing = [name for name in _ACTIVATION.values() if name not in result.posterior]
         if far.size and missing:
             raise MapError(
                 f"map axis 'temperature' has the value {far[0]:g} degC, more than "
-                f"{TEMPERATURE_WITHOUT_LAW:g} K from 25 degC, where kinetics and transport follow "
+                f"{TEMPERATURE_WINDOW:g} K from 25 degC, where kinetics and transport follow "
                 f"no law of temperature: give the job a prior for {' and '.join(missing)}, "
                 "or stay within 20 to 30 degC"
             )
@@ -676,7 +674,7 @@ def _conditions(design: Design, block: tuple[slice, ...], noise: _Noise | None) 
     if design.cell == "liquid" and "macmullin_number" not in conditions:
         macmullin = physics.macmullin_number_from_porosity(conditions["porosity"], design.pore_type)
         if noise is not None:
-            scatter = _MACMULLIN_SCATTER[design.pore_type]
+            scatter = MACMULLIN_SCATTER[design.pore_type]
             macmullin = macmullin * np.exp(scatter * noise("macmullin_number of the design"))
         conditions["macmullin_number"] = macmullin
     return conditions
@@ -747,7 +745,7 @@ def _extrapolation(design: Design, result: "Result") -> Any:
             continue
         if name in ranges:
             lower, upper = ranges[name]
-            margin = TEMPERATURE_WITHOUT_LAW if name == "temperature" else 1e-9 * abs(upper)
+            margin = TEMPERATURE_WINDOW if name == "temperature" else 1e-9 * abs(upper)
             beyond = (axis.values < lower - margin) | (axis.values > upper + margin)
         else:
             beyond = np.ones(axis.values.size, dtype=bool)
@@ -784,7 +782,7 @@ def _coordinates(design: Design) -> dict[str, Any]:
                 "units": "1",
                 "long_name": kinds["macmullin_number"].long_name,
                 "comment": f"from the porosity, {design.pore_type} pores; a new separator scatters "
-                f"by {_MACMULLIN_SCATTER[design.pore_type]:g} in its logarithm",
+                f"by {MACMULLIN_SCATTER[design.pore_type]:g} in its logarithm",
             }
             coordinates["macmullin_number"] = (
                 ("porosity", values, attrs) if porosity.swept else ((), values[0], attrs)

@@ -74,7 +74,11 @@ class Sampler:
             save_warmup=False,
             progress_bar=progress,
         )
-        return tree["posterior"].to_dataset(), tree["sample_stats"].to_dataset()
+        posterior = tree["posterior"].to_dataset()
+        if posterior.sizes["chain"] != chains or posterior.sizes["draw"] != draws:
+            # nutpie answers an interrupt with the draws so far; a cut chain is no result.
+            raise KeyboardInterrupt
+        return posterior, tree["sample_stats"].to_dataset()
 
 
 def scalars(draws: xr.Dataset) -> xr.Dataset:

@@ -69,7 +69,10 @@ def summary_table(
     before = intervals(scalars(prior))
     tail = (1.0 - INTERVAL) / 2.0
     rows = {}
-    for label in found.index:
+    order = {name: place for place, name in enumerate(quantities())}
+    for label in sorted(
+        found.index, key=lambda each: order.get(each.partition("[")[0], len(order))
+    ):
         base = label.partition("[")[0]
         known = quantities().get(base)
         own = priors.get(label) or priors.get(base)

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -38,7 +39,7 @@ def python(code: str, *options: str, folder: Path = ROOT) -> str:
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
-def test_every_export_is_there_and_no_module_bears_its_name(package) -> None:
+def test_every_export_is_there_and_no_module_bears_its_name(package: ModuleType) -> None:
     assert set(EXPORTS[package.__name__]) <= set(package.__all__) <= set(dir(package))
     for name in package.__all__:
         value = getattr(package, name)
@@ -61,7 +62,7 @@ def test_functions_stay_functions_whatever_was_imported_before() -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)
-def test_an_unknown_name_is_an_attribute_error(package) -> None:
+def test_an_unknown_name_is_an_attribute_error(package: ModuleType) -> None:
     with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'x'"):
         _ = package.x
 

@@ -49,18 +49,25 @@ def _rows(table: xr.Dataset) -> dict[str, Any]:
 
 
 def _check_metal(part: xr.Dataset, context: Context) -> None:
-    """Refuse rows in which more metal was stripped than there was."""
-    passed = si(part, "current_density") * np.fmax(
-        si(part, "transition_time"), si(part, "transition_time_lower")
-    )
+    """Refuse one-way rows that strip more metal than there is, in fact or by plan."""
     present = metal_capacity(si(part, "electrode_thickness"), context.molar_volume)
-    for row in np.flatnonzero(passed > present):
-        raise ModelError(
-            f"dc_polarization.csv, line {int(part['line'].values[row])}: "
-            f"{passed[row] / 3.6e4:.3g} mAh/cm^2 was stripped before the transition, but "
-            f"electrode_thickness = {float(part['electrode_thickness'].values[row]):g} um holds "
-            f"{present[row] / 3.6e4:.3g}; check current, time and thickness"
-        )
+    seen = np.fmax(si(part, "transition_time"), si(part, "transition_time_lower"))
+    for time, what, advice in (
+        (seen, "was stripped before the transition", "check current, time and thickness"),
+        (
+            si(part, "stop_time"),
+            "would be stripped by stop_time",
+            "enter as stop_time the time at which the metal is gone, at the latest",
+        ),
+    ):
+        passed = si(part, "current_density") * time
+        for row in np.flatnonzero(passed > present * (1.0 + 1e-6)):
+            raise ModelError(
+                f"dc_polarization.csv, line {int(part['line'].values[row])}: "
+                f"{passed[row] / 3.6e4:.3g} mAh/cm^2 {what}, but electrode_thickness = "
+                f"{float(part['electrode_thickness'].values[row]):g} um holds "
+                f"{present[row] / 3.6e4:.3g}; {advice}"
+            )
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
