@@ -42,10 +42,10 @@ run: setup ## fit the literature campaign, check it, map and draw it
 	$(BIN)/anodebayes run
 
 test: setup ## run every test
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-fast: setup ## run the tests that take seconds
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 lint: setup ## check style and format
 	$(BIN)/ruff check .

@@ -33,10 +33,15 @@ def data_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
     -------
     dict
         ``{"liquid": {axis: [lowest, highest]}, "solid": {...}}`` in the canonical units of the
-        axes. An axis that no row speaks of is missing. Separators count when a test of a cell, or
+        axes, and the same for the rows of one protocol under ``solid one_way``, ``solid step``. An axis that no row speaks of is missing. Separators count when a test of a cell, or
         a published estimate, names them; a published estimate of a solid cell does not count.
     """
-    return {"liquid": _spans(_liquid(campaign)), "solid": _spans(_solid(campaign))}
+    return {
+        "liquid": _spans(_liquid(campaign)),
+        "solid": _spans(_solid(campaign)),
+        "solid one_way": _spans(_solid(campaign, "one_way")),
+        "solid step": _spans(_solid(campaign, "step")),
+    }
 
 
 def _spans(values: dict[str, list[FloatArray]]) -> dict[str, list[float]]:
@@ -119,10 +124,12 @@ def _separators_behind(
     ]
 
 
-def _solid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
+def _solid(campaign: "Campaign", protocol: str | None = None) -> dict[str, list[FloatArray]]:
     if _SOLID not in campaign.tables:
         return {}
     table = campaign.tables[_SOLID]
+    if protocol is not None:
+        table = table.isel({_SOLID: np.flatnonzero(table["protocol"].to_numpy() == protocol)})
     step_time = _numbers(table, "step_time") / _HOUR
     return {
         "charge": [

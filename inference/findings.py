@@ -12,6 +12,7 @@ from inference.thresholds import (
     PROTOCOLS_DIFFER,
     PULL,
     SLOW_DIFFUSION,
+    SWEEP_RATE,
 )
 from models.observations import labels, si
 
@@ -140,7 +141,10 @@ def _uninformed(summary: "pd.DataFrame") -> list[str]:
     names = [
         str(name)
         for name, row in summary.iterrows()
-        if row["informed_by"] == "prior" and row["source"] != "derived" and name not in told
+        if row["informed_by"] == "prior"
+        and row["narrowing"] < PRIOR_DRIVEN_NARROWING
+        and row["source"] != "derived"
+        and name not in told
     ]
     found = []
     if names:
@@ -248,14 +252,19 @@ def _slow_sweeps(campaign: "Campaign", posterior: xr.Dataset) -> list[str]:
         stack = float(table["layers"].values[row]) * thickness * np.sqrt(porosity * macmullin)
         reservoir = float(np.nan_to_num(si(table, "reservoir_thickness")[row]))
         time = (stack + reservoir) ** 2 / diffusivity
-        if time > SLOW_DIFFUSION:
-            slow.append(f"{label} ({time:.0f} s)")
+        rate = float(table["scan_rate"].values[row])
+        # What matters is the potential swept while the salt diffuses across.
+        swept = time * (rate if np.isfinite(rate) else SWEEP_RATE)
+        if swept > SLOW_DIFFUSION * SWEEP_RATE:
+            stated = f"{rate:g} mV/s" if np.isfinite(rate) else "rate not stated"
+            slow.append(f"{label} ({time:.0f} s, {stated})")
     if not slow:
         return []
     return [
-        f"Diffusion across the cell takes longer than {SLOW_DIFFUSION:g} s in {', '.join(slow)}: "
-        "a plateau read from a sweep at 5 mV/s is then too high, and with it D/(1 - t+). Sweep "
-        "more slowly, and note in the row where the plateau was read."
+        f"Diffusion across the cell is slow against the sweep in {', '.join(slow)}: the plateau "
+        "read from such a sweep is too high, and with it D/(1 - t+) (the limit is "
+        f"{SLOW_DIFFUSION:g} s at {SWEEP_RATE:g} mV/s, in proportion at other rates). Sweep more "
+        "slowly, and note in the row where the plateau was read."
     ]
 
 

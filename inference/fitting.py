@@ -197,7 +197,7 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
         )
         summary = summary_table(posterior, prior, model.priors, model.informed_by, diagnostics)
         found = findings(
-            campaign,
+            fitted,
             posterior,
             after["predictive"],
             summary,
@@ -212,7 +212,7 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
         {
             "posterior": _labelled(posterior),
             "prior": _labelled(prior),
-            "sample_stats": sample_stats,
+            "sample_stats": _labelled(sample_stats, "of the sampler"),
             "log_likelihood": _labelled(after["log_likelihood"], "log-likelihood"),
             "log_prior": _labelled(after["log_prior"], "log-density of the prior"),
             "posterior_predictive": _observables(after["predictive"]),
@@ -269,7 +269,7 @@ def _labelled(dataset: xr.Dataset, what: str | None = None) -> xr.Dataset:
         words = str(name).replace("_", " ")
         variable.attrs = {
             "units": known.unit if known and what is None else "1",
-            "long_name": f"{what} of {words}" if what else known.long_name if known else words,
+            "long_name": f"{what}: {words}" if what else known.long_name if known else words,
         }
     return dataset
 

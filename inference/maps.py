@@ -52,6 +52,10 @@ QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 PRESSURE_WITHOUT_DATA: Final = 9.0
 """Stack pressure [MPa] above which no map is drawn unless a campaign has data there."""
 
+LEAST_DRAWS_BEYOND: Final = 20
+"""Draws beyond a quantile below which it is not stated: its Monte-Carlo error is then a fifth of
+the tail."""
+
 _ACTIVATION = {
     "exchange_current_density": "exchange_current_density_activation_energy",
     "ambipolar_diffusivity": "ambipolar_diffusivity_activation_energy",
@@ -260,7 +264,7 @@ def safe_current_map(
     result: "Result",
     design: Design | Mapping[str, Any],
     *,
-    draws: int = 1000,
+    draws: int = 4000,
     risk: float = DEFAULT_RISK,
     seed: int | None = None,
     block_size: int = 500_000,
@@ -319,6 +323,12 @@ def safe_current_map(
     seed = int(result.attrs["seed"]) if seed is None else seed
     parameters = _posterior_draws(result, design, draws, seed)
     count = next(iter(parameters.values())).shape[-1]
+    if risk * count < LEAST_DRAWS_BEYOND:
+        raise MapError(
+            f"risk is {risk:g}, and {count} draws hold only {risk * count:.3g} cells that fail "
+            f"sooner: at least {LEAST_DRAWS_BEYOND} are due; ask for a risk from "
+            f"{LEAST_DRAWS_BEYOND / count:.2g}, or draw more (sampler.draws in the job)"
+        )
     numbers = _evaluate(
         result, design, parameters, _Noise(seed, count), risk=risk, points=block_size // count
     )
@@ -477,7 +487,7 @@ def maps_from_job(
     result: "Result",
     axes: Mapping[str, Mapping[str, Any]],
     *,
-    draws: int = 1000,
+    draws: int = 4000,
     risk: float = DEFAULT_RISK,
     seed: int | None = None,
 ) -> dict[str, xr.Dataset]:
@@ -728,16 +738,26 @@ def _scatter_prior_driven(result: "Result", design: Design) -> Any:
     narrowing = result.summary()["narrowing"]
     return np.array(
         [
-            # A narrowing that is not a number belongs to a fixed parameter: no data in it either.
-            any(not float(narrowing[name]) >= PRIOR_DRIVEN_NARROWING for name in item.scatters)
+            # A fixed parameter has no row: no data in it either.
+            any(
+                not float(narrowing.get(name, np.nan)) >= PRIOR_DRIVEN_NARROWING
+                for name in item.scatters
+            )
             for item in MECHANISMS[design.cell]
         ]
     )
 
 
+def _ranges(design: Design, result: "Result") -> dict[str, list[float]]:
+    """Return the ranges of the data that speak of a design: of its protocol in a solid cell."""
+    every = result.data_ranges
+    cell = f"solid {design.protocol}" if design.cell == "solid" else design.cell
+    return every.get(cell, every.get(design.cell, {}))
+
+
 def _extrapolation(design: Design, result: "Result") -> Any:
     """Return where a condition lies outside the range of the data, shape of the grid."""
-    ranges = result.data_ranges.get(design.cell, {})
+    ranges = _ranges(design, result)
     outside: Any = np.zeros(design.shape, dtype=bool)
     for name, axis in design.axes.items():
         if name == "metal_thickness" and name not in ranges:

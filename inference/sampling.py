@@ -106,7 +106,7 @@ def scalars(draws: xr.Dataset) -> xr.Dataset:
             where = ", ".join(str(one[dim].values) if dim in one.coords else str(i) for dim in dims)
             found[f"{name}[{where}]"] = one.drop_vars(dims, errors="ignore")
     return xr.Dataset(
-        {name: values for name, values in found.items() if np.ptp(values.values) > 0},
+        {name: values for name, values in found.items() if np.ptp(values.values) != 0},
         coords={dim: draws[dim] for dim in ("chain", "draw")},
     )
 

@@ -19,19 +19,21 @@ __all__ = ["FACTORS", "summary_table"]
 FACTORS = {
     "surface_energy": "wetting_product",
     "ambipolar_diffusivity": "diffusivity_over_anion_transference",
+    "transference_number": "diffusivity_over_anion_transference",
     "effective_self_diffusivity": "self_diffusivity",
+    "self_diffusivity": "effective_self_diffusivity",
+    "supply_factor": "effective_self_diffusivity",
 }
-"""Parameters that are computed from a sampled product, and hear of data through it."""
+"""Parameters that hear of data through a product or quotient that they are part of."""
 
 
 def _informed(label: str, informed_by: Mapping[str, list[str]]) -> str:
-    base = label.partition("[")[0]
-    tables = {
-        table
-        for name, found in informed_by.items()
-        if name in {label, base, FACTORS.get(base)} or name == f"{base}[{label.partition('[')[2]}"
-        for table in found
-    }
+    base, bracket, member = label.partition("[")
+    partner = FACTORS.get(base)
+    names = {label, base, partner, f"{partner}{bracket}{member}"}
+    if not bracket:  # one member of a family informs what is common to all
+        names |= {name for name in informed_by if name.partition("[")[0] == partner}
+    tables = {table for name in names for table in informed_by.get(str(name), [])}
     return ", ".join(sorted(tables)) or "prior"
 
 

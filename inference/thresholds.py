@@ -13,6 +13,7 @@ __all__ = [
     "PROTOCOLS_DIFFER",
     "PULL",
     "SLOW_DIFFUSION",
+    "SWEEP_RATE",
 ]
 
 GATE_R_HAT: Final = 1.01
@@ -45,6 +46,9 @@ PROTOCOLS_DIFFER: Final = 0.95
 SLOW_DIFFUSION: Final = 150.0
 """Seconds of diffusion across the stack above which a plateau read from a sweep at 5 mV/s is too
 high: at 500 um the peak is threefold; one-dimensional transport calculation."""
+
+SWEEP_RATE: Final = 5.0
+"""Scan rate [mV/s] that the limit of slow diffusion belongs to."""
 
 DEFAULT_RISK: Final = 0.05
 """Probability that a new cell fails at the safe current."""

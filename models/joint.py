@@ -1,20 +1,24 @@
 """The joint model: each table of a campaign one likelihood block, all on shared parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from data.errors import ModelError, PriorError
 from data.schema import nearest
 from models.blocks import block, block_names
+from models.observations import labels, si
 from models.options import ModelOptions
+from models.physics import MOLAR_VOLUME, REFERENCE_TEMPERATURE, critical_current_density
 from models.priors import PriorSet, resolve_priors
 
 if TYPE_CHECKING:
     import pymc as pm
 
     from data.campaign import Campaign
+    from models.latents import Parameters
 
 __all__ = ["block_options", "blocks_to_fit", "build_model", "observed_labels", "priors_of"]
 
@@ -155,7 +159,7 @@ def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "p
         coords |= observed_labels(campaign, name)
     with pm.Model(coords=coords, check_bounds=False) as model:
         model.observations, model.design_columns = {}, {}
-        parameters = Parameters(priors)
+        parameters = Parameters(priors, _threshold_shape(campaign, chosen, options.kinetics))
         context = Context(
             parameters=parameters,
             separators=None if separators is None else Separators(separators, parameters),
@@ -175,6 +179,31 @@ def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "p
     return model
 
 
+def _threshold_shape(
+    campaign: "Campaign", chosen: tuple[str, ...], kinetics: str
+) -> "Callable[[Parameters], Any] | None":
+    """Return ``j_c/j0`` of a pore of the campaign's median radius; None where j0 is measured."""
+    exchange = "exchange_current_density"
+    stated = "published" in chosen and exchange in campaign.tables["published"]["quantity"].values
+    if not {"penetration", "critical_current"} & set(chosen) or "kinetics" in chosen or stated:
+        return None
+    radius = float(np.median(si(campaign.tables["separators"], "pore_radius")))
+
+    def shape(parameters: "Parameters") -> Any:
+        return critical_current_density(
+            parameters.si("wetting_product"),
+            radius,
+            1.0,
+            1.0,
+            parameters.si("reorganization_energy"),
+            REFERENCE_TEMPERATURE,
+            MOLAR_VOLUME[campaign.metadata.metal],
+            kinetics,
+        )
+
+    return shape
+
+
 def observed_labels(campaign: "Campaign", name: str) -> dict[str, list[str]]:
     """Return the labels of the rows of one block, by the dimension of each observed variable.
 
@@ -190,8 +219,6 @@ def observed_labels(campaign: "Campaign", name: str) -> dict[str, list[str]]:
     dict of str to list of str
         Dimension to labels.
     """
-    from models.observations import labels
-
     table = campaign.tables[name]
     module = block(name)
     found: Mapping[str, list[str]]

@@ -5,6 +5,7 @@ which table asked for what, and that is how a result can say which table informs
 `known_with_error` turns a measured column into a latent one.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,22 +36,43 @@ class Parameters:
     ----------
     priors : PriorSet
         One entry a parameter.
+    threshold_shape : callable, optional
+        Critical over exchange current density of a typical pore, given the wetting product and the
+        reorganization energy. Penetration alone identifies the critical current, so that without
+        a measurement of the exchange current density the same is done for this third product.
     """
 
-    def __init__(self, priors: PriorSet) -> None:
+    def __init__(
+        self,
+        priors: PriorSet,
+        threshold_shape: Callable[["Parameters"], Any] | None = None,
+    ) -> None:
         self.priors = priors
         self.informed_by: dict[str, set[str]] = {}
         self._variables: dict[str, Any] = {}
         self._reader: str | None = None
         self._angle()
         self._transport()
+        if threshold_shape is not None and isinstance(
+            priors["exchange_current_density"].distribution, LogNormal
+        ):
+            self._create("reorganization_energy")
+            self._ridge("threshold_scale", "exchange_current_density", threshold_shape(self))
         for name in [name for name, prior in priors.items() if prior.core and "[" not in name]:
             self._create(name)
+        for name in priors:
+            if name.endswith("_activation_energy"):  # the job gave it a prior, for data or maps
+                self._create(name)
         self._supply()
 
     def reading_for(self, table: str | None) -> None:
         """Attribute what is asked for from now on to a table; to none with ``None``."""
         self._reader = table
+
+    def record(self, name: str) -> None:
+        """Note that the table being read depends on `name`."""
+        if self._reader is not None:
+            self.informed_by.setdefault(name, set()).add(self._reader)
 
     def __getitem__(self, name: str) -> Any:
         """Return a parameter in lab units, creating it when it is asked for first."""
@@ -60,8 +82,7 @@ class Parameters:
                 f"{name} needs a prior and has none: give one in the job as [priors.{name}] with "
                 f"its distribution in {quantity(base).unit}"
             )
-        if self._reader is not None:
-            self.informed_by.setdefault(name, set()).add(self._reader)
+        self.record(name)
         if base not in self._variables:
             self._create(base)
         if base != name:

@@ -191,7 +191,11 @@ def _observation(
     x = _natural(exact, scale)
     x = np.where(bounded, 0.5 * (low + high), x)
     x = np.where(only_low, low, np.where(only_high, high, x))
-    x = np.where(np.isfinite(x), x, ceiling)
+    # A value at the planned end is an event all the same: just before it.
+    before = ceiling - 2 * TOLERANCE
+    happened = np.isfinite(x) & ~only_low
+    x = np.where(happened, np.minimum(x, before), np.where(np.isfinite(x), x, ceiling))
+    floor = np.minimum(floor, before)
     if scale == "log":
         spread = np.sqrt(np.log1p((sd / exact) ** 2))
     else:
@@ -280,7 +284,8 @@ def recorded(
     planned = np.asarray(table[end].values, dtype=float) if end is not None else nan
     is_end = np.abs(_natural(planned, scale) - design.ceiling) <= TOLERANCE
     low = np.where(interval, x - design.halfwidth, np.where(above & ~is_end, design.ceiling, nan))
-    high = np.where(interval, x + design.halfwidth, np.where(below, design.floor, nan))
+    upper = np.fmin(x + design.halfwidth, _natural(planned, scale))
+    high = np.where(interval, upper, np.where(below, design.floor, nan))
     columns = {
         column: value,
         f"{column}_sd": np.where(np.isfinite(value) & (sd > 0), slope * sd, nan),

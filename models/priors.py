@@ -142,6 +142,11 @@ class PriorSet(Mapping[str, Prior]):
         return PriorSet(prior for name, prior in self._priors.items() if name in wanted)
 
 
+def _shown(key: str) -> str:
+    """Return the key as a job writes it."""
+    return "fixed" if key == "value" else key
+
+
 def _number(name: str, key: str, value: object, unit: str) -> object:
     """Return `value` as a float in `unit`; a quantity string where the parameter has a unit."""
     if key not in _WITH_UNIT:
@@ -150,8 +155,8 @@ def _number(name: str, key: str, value: object, unit: str) -> object:
         return float(value)
     if not isinstance(value, str):
         raise PriorError(
-            f"prior of {name}: {key} = {value!r} has no unit; write it as a string with one, "
-            f'for example {key} = "{value} {unit}"'
+            f"prior of {name}: {_shown(key)} = {value!r} has no unit; write it as a string with "
+            f'one, for example {_shown(key)} = "{value} {unit}"'
         )
     try:
         return parse_quantity(value, to=unit)
@@ -183,10 +188,13 @@ def _distribution(
         raise PriorError(f"prior of {name}: AbsCosineBeta is for contact_angle only")
     lower, upper = distribution.support
     if lower < support[0] or upper > support[1]:
+        shown = "" if unit == "1" else f" {unit}"
+        legal = f"legal is {support[0]:g} to {support[1]:g}{shown}"
+        if isinstance(distribution, Fixed):
+            raise PriorError(f"prior of {name}: fixed = {lower:g}{shown}, but {legal}")
         raise PriorError(
-            f"prior of {name}: {distribution.distribution} reaches from {lower:g} to {upper:g} "
-            f"{unit}, but legal is {support[0]:g} to {support[1]:g} {unit}; "
-            f"choose another distribution or give `lower` and `upper`"
+            f"prior of {name}: {distribution.distribution} reaches from {lower:g} to {upper:g}"
+            f"{shown}, but {legal}; choose another distribution or give `lower` and `upper`"
         )
     return distribution
 

@@ -19,11 +19,8 @@ from models.physics.backend import where
 __all__ = ["MACMULLIN_SCATTER", "Separators"]
 
 MACMULLIN_SCATTER = {"polymer": 0.35, "straight": 0.20}
-"""Log-scale scatter of a MacMullin number that is estimated from the porosity.
-
-A polypropylene/polyethylene trilayer measured 5.8 where the estimate is 4.1; source A,
-doi 10.1002/aenm.202102967.
-"""
+"""Log-scale scatter of a MacMullin number that is estimated from the porosity: a choice of this
+project, wide enough for a trilayer that measured 5.8 where Bruggeman's law says 4.1."""
 
 
 class Separators:
@@ -52,6 +49,7 @@ class Separators:
 
     def __getitem__(self, name: str) -> Any:
         """Return a property in lab units, shape (separator,)."""
+        self._parameters.record(name)
         if name not in self._created:
             self._created[name] = self._create(name)
         return self._created[name]
@@ -86,6 +84,7 @@ class Separators:
 
     def offset(self) -> Any:
         """Return the log offset of each separator's threshold current, shape (separator,)."""
+        self._parameters.record("separator_offset")
         if "offset" not in self._created:
             import pymc as pm
 

@@ -1,6 +1,7 @@
 """What several test files share: campaigns from text, fitted results, models evaluated in NumPy."""
 
 import os
+import re
 
 # Before anything imports a numerical library: each test process is one of several.
 for _name in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
@@ -38,25 +39,36 @@ def real_campaigns() -> list[Path]:
     return sorted(path.parent for path in _REAL.glob("*/campaign.toml"))
 
 
+def _fitted_once(job: str, folders: pytest.TempPathFactory) -> Any:
+    """Fit a bundled job once for all test processes: the second finds the first one's folder."""
+    from filelock import FileLock
+
+    from inference import fit
+
+    own = folders.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with FileLock(shared / f"{job}.lock"):
+        return fit(job, folder=shared / job)
+
+
 @pytest.fixture(scope="session")
 def literature_result(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return the fit of the bundled literature job; tests of it are in the group `literature`."""
-    from inference import fit
-
-    return fit("sodium-literature", folder=tmp_path_factory.mktemp("literature") / "run")
+    return _fitted_once("sodium-literature", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def synthetic_result(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return the fit of the bundled synthetic job; tests of it are in the group `synthetic`."""
-    from inference import fit
-
-    return fit("sodium-synthetic", folder=tmp_path_factory.mktemp("synthetic") / "run")
+    return _fitted_once("sodium-synthetic", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def campaign_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Campaign]:
-    """Return a function that makes a campaign of CSV texts, a keyword each table."""
+    """Return a function that makes a campaign of CSV texts, a keyword each table.
+
+    Lines may be indented, and space after a comma does not count.
+    """
 
     def make(metal: str = "Na", *, kind: str = "measured", **tables: str) -> Campaign:
         folder = tmp_path_factory.mktemp("campaign")
@@ -65,7 +77,7 @@ def campaign_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Campa
             'electrolyte = "toy"\nsalt_concentration = "1 mol/L"\n'
         )
         for name, text in tables.items():
-            lines = (line.strip() for line in text.strip().splitlines())
+            lines = (re.sub(r",\s+", ",", line.strip()) for line in text.strip().splitlines())
             (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
         return load_campaign(folder)
 

@@ -1,6 +1,19 @@
 """Separators, which other tables name: their values are priors of latent properties."""
 
-from data.schema import Column, Table
+from collections.abc import Iterable
+
+from data.schema import Column, Complaint, Row, Table
+
+
+def _check(row: Row) -> Iterable[Complaint]:
+    diameter, thickness = 2e-3 * float(row["pore_radius"]), float(row["thickness"])
+    if diameter > thickness:
+        yield (
+            "pore_radius",
+            f"{row['pore_radius']:g} nm makes the pore wider than the separator is thick "
+            f"({thickness:g} um): are the units of both headers right?",
+        )
+
 
 TABLE = Table(
     name="separators",
@@ -8,6 +21,7 @@ TABLE = Table(
     label=("separator",),
     key=("separator",),
     observed=False,
+    check=_check,
     columns=(
         Column(name="separator", long_name="separator"),
         Column(

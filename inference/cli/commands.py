@@ -85,7 +85,7 @@ def new(
 
     new_campaign(folder)
     typer.echo(f"wrote a template campaign to {folder}")
-    typer.echo("Delete the tables you have no data for, fill the others, then:")
+    typer.echo("Copy the tables you have data for out of templates/ and fill them, then:")
     typer.echo(f"  anodebayes validate {folder}")
     typer.echo(f"  anodebayes run {folder}")
 

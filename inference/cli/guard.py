@@ -142,22 +142,32 @@ def _exit_code(work: Callable[[], int | None]) -> int:
     except AnodebayesError as error:
         _complain(f"error: {error}")
         return REFUSED
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # Whoever read the output closed it; leave the interpreter nothing to flush.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return BROKEN_PIPE
+        if error.filename is None:
+            return _internal(error)
+        _complain(f"error: {error.filename}: {(error.strerror or str(error)).lower()}")
+        return REFUSED
     except Stopped as stop:
         name = signal.Signals(stop.signum).name
         _complain(f"stopped by {name}; nothing half-written was left, run the command again")
         return stop.exit_code
-    except BrokenPipeError:
-        # Whoever read the output closed it; leave the interpreter nothing to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
     except Exception as error:
-        where = _keep_traceback()
-        summary = "".join(traceback.format_exception_only(error)).strip()
-        _complain(
-            f"internal error: {summary}\n"
-            f"This is a fault of the program, not of the input. The traceback is in {where}"
-        )
-        return INTERNAL_ERROR
+        return _internal(error)
+
+
+def _internal(error: Exception) -> int:
+    """Say that the program is at fault, and where the traceback is."""
+    where = _keep_traceback()
+    summary = "".join(traceback.format_exception_only(error)).strip()
+    _complain(
+        f"internal error: {summary}\n"
+        f"This is a fault of the program, not of the input. The traceback is in {where}"
+    )
+    return INTERNAL_ERROR
 
 
 @contextlib.contextmanager

@@ -351,6 +351,10 @@ def _runs(flags: np.ndarray[Any, Any]) -> Iterator[tuple[int, int]]:
     )
 
 
+PROTOCOL_WORDS = {"step": "tests in steps of current", "one_way": "tests at one current, one way"}
+"""How a map names the protocol whose supply factor it uses."""
+
+
 def _caption(sheet: xr.Dataset) -> str:
     """Return what was held fixed, what is uncertain by assumption and what the map covers."""
     fixed = []
@@ -364,6 +368,9 @@ def _caption(sheet: xr.Dataset) -> str:
         else:
             fixed.append(f"{words} {_quantity(sheet, str(name), value)}")
     sentences = [f"Held at: {', '.join(fixed)}."] if fixed else []
+    if "protocol" in sheet.attrs:
+        protocol = PROTOCOL_WORDS[str(sheet.attrs["protocol"])]
+        sentences.append(f"Supply factor of {protocol}.")
     driven = [str(name) for name in sheet["mechanism"][sheet["scatter_prior_driven"]].to_numpy()]
     if driven:
         sentences.append(

@@ -49,18 +49,23 @@ def _rows(table: xr.Dataset) -> dict[str, Any]:
 
 
 def _check_metal(part: xr.Dataset, context: Context) -> None:
-    """Refuse one-way rows that strip more metal than there is, in fact or by plan."""
+    """Refuse rows that strip more metal than there is, in fact or by plan."""
     present = metal_capacity(si(part, "electrode_thickness"), context.molar_volume)
     seen = np.fmax(si(part, "transition_time"), si(part, "transition_time_lower"))
-    for time, what, advice in (
-        (seen, "was stripped before the transition", "check current, time and thickness"),
+    constant = si(part, "current_density")
+    survived = si(part, "current_density_lower")
+    check = "check current, time and thickness"
+    for current, time, what, advice in (
+        (constant, seen, "was stripped before the transition", check),
+        (survived, si(part, "step_time"), "was stripped within the step survived", check),
         (
+            constant,
             si(part, "stop_time"),
             "would be stripped by stop_time",
             "enter as stop_time the time at which the metal is gone, at the latest",
         ),
     ):
-        passed = si(part, "current_density") * time
+        passed = current * time
         for row in np.flatnonzero(passed > present * (1.0 + 1e-6)):
             raise ModelError(
                 f"dc_polarization.csv, line {int(part['line'].values[row])}: "
@@ -101,8 +106,8 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         name = f"dc_polarization_{protocol}"
         factor = parameters[f"supply_factor[{protocol}]"]
         supply = [diffusivity[at], context.molar_volume, factor, creep[at]]
+        _check_metal(part, context)
         if protocol == "one_way":
-            _check_metal(part, context)
             observed, design = measured(part, "transition_time", end="stop_time")
             log_current = np.log(si(part, "current_density"))
             data, rows = context.pack(name, observed, log_current=log_current, **design.columns)

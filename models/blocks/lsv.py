@@ -58,6 +58,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     )
     sigma = np.sqrt(np.log1p((area_sd / area) ** 2))
     true_area = known_with_error("lsv_area", rows["log_area"], sigma, "lsv_row")
+    context.parameters.record("lsv_area")
     factor = unit(table, "area") / unit(table, "plateau_current")
     observed_value(
         "lsv",

@@ -9,7 +9,7 @@ import xarray as xr
 from models.context import Context, pressure
 from models.likelihoods import observed_value
 from models.observations import Scale, labels, measured, recorded, si, unit
-from models.physics import coverage_under_pressure, deposit_thickness
+from models.physics import deposit_thickness, log_coverage_under_pressure
 
 __all__ = ["SOURCES", "likelihood", "record"]
 
@@ -35,7 +35,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         pressure=si(table, "pressure"),
         temperature=si(table, "temperature"),
     )
-    coverages = coverage_under_pressure(
+    log_coverages = log_coverage_under_pressure(
         deposits["time"],
         pressure(table, "morphology_pressure", deposits["pressure"]),
         deposits["temperature"],
@@ -54,12 +54,14 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         observed, design = measured(part, column, scale=scale)
         charge = (si(table, "current_density") * plating)[at]
         data, rows = context.pack(name, observed, charge=charge, **design.columns)
-        coverage = coverages[at]
+        log_coverage = log_coverages[at]
         if column == "coverage":
-            location = np.log(coverage) - np.log1p(-coverage)
+            location = log_coverage - np.log(-np.expm1(log_coverage))
         else:
             density = parameters["apparent_density"]
-            thickness = deposit_thickness(rows["charge"], coverage, density, context.molar_volume)
+            thickness = deposit_thickness(
+                rows["charge"], np.exp(log_coverage), density, context.molar_volume
+            )
             location = np.log(thickness / unit(part, column))
         observed_value(
             name,

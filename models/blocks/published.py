@@ -30,9 +30,9 @@ def _temperature(row: xr.Dataset) -> float:
 
 
 def _critical_current(row: xr.Dataset, context: Context) -> Any:
-    """Threshold of the median cell of a separator of these properties, at 25 degC [A/m^2]."""
+    """Threshold of the median cell of a separator at 25 degC [A/m^2], its own offset included."""
     at_25 = row.assign(temperature=row["temperature"].fillna(25.0).assign_attrs(units="degC"))
-    return context.critical_current_density(at_25)[0]
+    return np.exp(context.log_threshold(at_25)[0])
 
 
 def _limiting_current(row: xr.Dataset, context: Context) -> Any:

@@ -35,7 +35,11 @@ from models.physics.kinetics import (
     marcus_hush_chidsey_zeng_approximation,
     marcus_hush_current_density,
 )
-from models.physics.morphology import coverage_under_pressure, deposit_thickness
+from models.physics.morphology import (
+    coverage_under_pressure,
+    deposit_thickness,
+    log_coverage_under_pressure,
+)
 from models.physics.transport import (
     Layer,
     depletion_current_density,
@@ -76,6 +80,7 @@ __all__ = [
     "depletion_time",
     "deposit_thickness",
     "limiting_current_density",
+    "log_coverage_under_pressure",
     "macmullin_number_from_porosity",
     "marcus_hush_chidsey_current_density",
     "marcus_hush_chidsey_rate",

@@ -91,6 +91,7 @@ SAND = (
     "cell,electrode_distance [mm],concentration [mol/L],temperature [degC],"
     "current_density [mA/cm^2],sand_time [s],stop_time [s]\ns,20,1,25,20,200,900\n"
 )
+KINETICS = "cell,temperature [degC],overpotential [mV],current_density [mA/cm^2]\n"
 PUBLISHED = "quantity,value,relative_sd [1],upper,unit,source\n"
 OPEN = "ambipolar_diffusivity and transference_number are not separately identified"
 ONE_LAYER = {
@@ -107,13 +108,15 @@ def transport(**names: float) -> xr.Dataset:
     ("tables", "words"),
     [
         (ONE_LAYER, [OPEN, "D/(1 - t+) only", "Sand's times in the same"]),
-        ({"sand": SAND}, [OPEN, "D/(1 - t+)^2 only", "Limiting currents (LSV plateaus) in the same"]),
+        ({"sand": SAND},
+         [OPEN, "D/(1 - t+)^2 only", "Limiting currents (LSV plateaus) in the same"]),
         (
             {"published": PUBLISHED + "diffusivity_over_anion_transference,5e-6,0.1,,cm^2/s,x"},
             [OPEN, "Sand's times in the same"],
         ),
         (
-            {"published": PUBLISHED + "diffusivity_over_anion_transference_squared,1e-5,0.1,,cm^2/s,x"},
+            {"published": PUBLISHED
+             + "diffusivity_over_anion_transference_squared,1e-5,0.1,,cm^2/s,x"},
             [OPEN, "Limiting currents"],
         ),
     ],
@@ -141,7 +144,7 @@ def test_one_combination_of_transport_does_not_separate_the_two(
             + "diffusivity_over_anion_transference,5e-6,0.1,,cm^2/s,x\n"
             + "diffusivity_over_anion_transference_squared,1e-5,0.1,,cm^2/s,x"
         },
-        {"kinetics": "cell,temperature [degC],overpotential [mV],current_density [mA/cm^2]\nk,25,9,1"},
+        {"kinetics": KINETICS + "k,25,9,1"},
     ],
 )  # fmt: skip
 def test_both_combinations_or_none_are_no_finding(
@@ -237,7 +240,5 @@ def test_protocols_that_disagree_are_told(campaign_of: Callable[..., Campaign]) 
 def test_an_inverted_law_is_warned_of(
     kinetics: str, told: bool, campaign_of: Callable[..., Campaign]
 ) -> None:
-    campaign = campaign_of(
-        kinetics="cell,temperature [degC],overpotential [mV],current_density [mA/cm^2]\nk,25,-250,-9"
-    )
+    campaign = campaign_of(kinetics=KINETICS + "k,25,-250,-9")
     assert ("inverts" in found(campaign, kinetics=kinetics)) is told

@@ -1,8 +1,12 @@
 """Fits of the bundled campaigns, end to end: verdicts, truths recovered, results kept."""
 
 import csv
+import signal
+import subprocess
+import sys
+import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import pytest
 import xarray as xr
 
 from data.campaign import Campaign
+from data.errors import RunFolderError
 from data.units import parse_quantity
 from inference import Result, fit, load_result
 from inference.fitting import dry_run
@@ -35,8 +40,9 @@ GROUPS = {
 
 
 @pytest.fixture(params=BOTH)
-def result(request: pytest.FixtureRequest) -> Iterator[Result]:
-    yield request.getfixturevalue(request.param)
+def result(request: pytest.FixtureRequest) -> Result:
+    found: Result = request.getfixturevalue(request.param)
+    return found
 
 
 # --- both bundled jobs ---------------------------------------------------------------------------
@@ -337,6 +343,34 @@ def test_measured_lithium_kinetics_give_a_reorganization_energy_of_the_literatur
     assert row["narrowing"] > 3
     assert row["informed_by"] == "kinetics"
     assert int(result.sample_stats["diverging"].sum()) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("small")
+def test_a_stopped_or_killed_fit_leaves_nothing_that_looks_whole_and_runs_again(
+    tmp_path: Path,
+) -> None:
+    job = small_job("sodium-literature", blocks=["morphology"]).source_text
+    (tmp_path / "job.toml").write_text(job)
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "inference.cli", "fit", str(tmp_path / "job.toml")]
+    command += ["--out", str(run)]
+    for signum, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            for _ in range(1200):
+                if (run / "resolved.toml").is_file() or process.poll() is not None:
+                    break
+                time.sleep(0.05)
+            process.send_signal(signum)
+            _, errors = process.communicate()
+        assert process.returncode == code, errors
+        assert not {"result.nc", "summary.csv"} & {path.name for path in run.iterdir()}
+        with pytest.raises(RunFolderError):
+            load_result(run)
+        (run / "resolved.toml").unlink(missing_ok=True)  # so that the next start shows
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr  # too few draws for the gate, but whole
+    assert load_result(run).posterior.sizes["draw"] == 40
 
 
 def test_a_dry_run_builds_everything_and_samples_nothing() -> None:

@@ -619,7 +619,7 @@ def of_lsv(truth: Truth) -> dict[str, list[float]]:
 
 
 def clock_logp(row: dict[str, Any], name: str, z: Callable[[float], float], s: float) -> float:
-    """Return the log-likelihood of a clock whose cells fail by time t with probability Phi(z(t))."""
+    """Return the log-likelihood of a clock whose cells fail by t with probability Phi(z(t))."""
 
     def density(log_time: float) -> float:
         h = 1e-4
@@ -832,50 +832,50 @@ def test_draws_of_every_row_of_a_campaign_follow_their_own_likelihood(
 # --- the joint density that is sampled -----------------------------------------------------------
 
 ODD = {
-    "separators": """separator,pore_type,pore_radius [nm],pore_radius_sd [nm],thickness [um],porosity [1],porosity_sd [1],macmullin_number [1]
+    "separators": """separator,pore_type,pore_radius [nm],pore_radius_sd [nm],thickness [um],\
+        porosity [1],porosity_sd [1],macmullin_number [1]
         A,polymer,50,5,25,0.4,0.02,
         B,straight,100,,60,0.35,,3.1""",
     "penetration": """cell,separator,temperature [degC],current_density [mA/cm^2],outcome
         p1,A,25,1,survived
         p2,A,40,9,penetrated""",
-    "critical_current": """separator,temperature [degC],current_density_lower [mA/cm^2],current_density_upper [mA/cm^2],bracket_from,overpotential [mV],overpotential_current_density [mA/cm^2]
+    "critical_current": """separator,temperature [degC],current_density_lower [mA/cm^2],\
+        current_density_upper [mA/cm^2],bracket_from,overpotential [mV],\
+        overpotential_current_density [mA/cm^2]
         B,25,2,,one_cell,12,2
         B,10,,3,one_cell,,""",
     "kinetics": """cell,temperature [degC],overpotential [mV],current_density [mA/cm^2]
         k,0,60,9
         k,25,-120,-30""",
-    "lsv": """cell,separator,layers,reservoir_thickness [um],reservoir_side,concentration [mol/L],temperature [degC],scan_rate [mV/s],plateau,area [cm^2],plateau_current [mA],plateau_current_lower [mA],plateau_current_upper [mA]
-        l1,A,1,100,supplying,1,25,1,1,0.5,12,,
-        l2,A,2,0,,1,60,1,1,0.5,,15,
-        l3,B,1,50,depleting,1,25,1,1,0.5,,,40""",
-    "sand": """cell,separator,electrode_distance [mm],concentration [mol/L],temperature [degC],current_density [mA/cm^2],sand_time [s],sand_time_sd [s],sand_time_lower [s],sand_time_upper [s],stop_time [s]
+    "sand": """cell,separator,electrode_distance [mm],concentration [mol/L],temperature [degC],\
+        current_density [mA/cm^2],sand_time [s],sand_time_sd [s],sand_time_lower [s],\
+        sand_time_upper [s],stop_time [s]
         s1,A,1,1,25,20,20,,,,200
         s2,,20,1,25,20,210,20,,,900
         s3,B,1,1,40,20,,,30,,200
         s4,,20,1,25,20,,,,300,900
         s5,,20,1,25,20,,,200,260,900
         s6,A,1,1,25,20,,,,,5""",
-    "dc_polarization": """cell,protocol,temperature [degC],pressure [MPa],pressure_sd [MPa],electrode_thickness [um],current_density [mA/cm^2],transition_time [s],transition_time_lower [s],transition_time_upper [s],stop_time [s],current_density_lower [mA/cm^2],current_density_upper [mA/cm^2],step_time [s]
+    "dc_polarization": """cell,protocol,temperature [degC],pressure [MPa],pressure_sd [MPa],\
+        electrode_thickness [um],current_density [mA/cm^2],transition_time [s],\
+        transition_time_lower [s],transition_time_upper [s],stop_time [s],\
+        current_density_lower [mA/cm^2],current_density_upper [mA/cm^2],step_time [s]
         d1,one_way,25,3,0.3,500,2,12000,,,60000,,,
         d2,one_way,60,0,,500,4,,9000,,20000,,,
         d3,one_way,25,0,,500,4,,,4000,20000,,,
         d4,one_way,25,9,0.9,500,2,,9000,20000,60000,,,
         d5,step,25,9,0.9,500,,,,,,,6,900
         d6,step,25,0,,500,,,,,,4,,900""",
-    "creep": """specimen,temperature [degC],strain_rate [1/s],stress [MPa]
-        c,25,1e-3,0.3""",
-    "morphology": """cell,temperature [degC],pressure [kPa],pressure_sd [kPa],current_density [mA/cm^2],plating_time [s],coverage [1],thickness [um]
-        m1,25,500,25,0.5,1800,0.4,
-        m2,40,0,,0.5,1800,,30""",
-    "published": """quantity,value,relative_sd [1],lower,upper,unit,separator,temperature [degC],pressure [MPa],metal_thickness [um],protocol
+    "published": """quantity,value,relative_sd [1],lower,upper,unit,separator,temperature [degC],\
+        pressure [MPa],metal_thickness [um],protocol
         supply_factor,0.7,0.3,,,1,,,,,step
         limiting_current_density,,0.2,40,120,mA/cm^2,A,,,,
         creep_fed_current_density,,0.1,,5,mA/cm^2,,25,3,500,
         surface_energy,2.2,0.3,,,J/m^2,,,,,
         ambipolar_diffusivity,2e-6,0.3,,,cm^2/s,,,,,""",
-}  # fmt: skip
+}
 ENERGY = {"distribution": "LogNormal", "median": "30 kJ/mol", "sigma": 0.3}
-ODD_OPTIONS = {
+ODD_OPTIONS: dict[str, Any] = {
     "kinetics": "marcus_hush",
     "options": {"dc_polarization": {"creep_current": "norton"}},
     "priors": {

@@ -101,9 +101,9 @@ def test_blocks_choose_tables_and_an_unknown_one_is_named(synthetic: Campaign) -
     assert set(model.observations) == {"kinetics", "creep"}
     assert names(model) >= CORE
     assert names(model).isdisjoint({"pore_radius", "lsv_area", "separator_offset"})
-    with pytest.raises(ModelError, match="no block 'kinetic'.*'kinetics'"):
+    with pytest.raises(ModelError, match=r"no block 'kinetic'.*'kinetics'"):
         build_model(synthetic, ModelOptions(blocks=("kinetic",)))
-    with pytest.raises(ModelError, match="has no kinetics.csv"):
+    with pytest.raises(ModelError, match=r"has no kinetics\.csv"):
         build_model(load_campaign("sodium-literature"), ModelOptions(blocks=("kinetics",)))
 
 
@@ -175,14 +175,22 @@ def test_what_no_table_informs_is_still_in_the_model(campaign_of: Callable[..., 
     }
 
 
+@pytest.mark.parametrize(
+    ("transition", "stop", "words"),
+    [
+        ("11.4", "11.5", ["11.4 mAh/cm^2 was stripped", "check current, time and thickness"]),
+        ("", "30", ["30 mAh/cm^2 would be stripped by stop_time", "enter as stop_time"]),
+    ],
+)
 def test_metal_beyond_what_the_electrode_holds_is_refused(
-    campaign_of: Callable[..., Campaign],
+    transition: str, stop: str, words: list[str], campaign_of: Callable[..., Campaign]
 ) -> None:
     # 1.13 mAh/cm^2 per 10 um of sodium
-    build_model(campaign_of(dc_polarization=ONE_WAY + "d,one_way,25,0,100,1,11.2,30"))
+    build_model(campaign_of(dc_polarization=ONE_WAY + "d,one_way,25,0,100,1,11.2,11.3"))
+    row = f"d,one_way,25,0,100,1,{transition},{stop}"
     with pytest.raises(ModelError) as raised:
-        build_model(campaign_of(dc_polarization=ONE_WAY + "d,one_way,25,0,100,1,11.4,30"))
-    for word in ("dc_polarization.csv, line 2", "11.4 mAh/cm^2", "100 um", "11.3"):
+        build_model(campaign_of(dc_polarization=ONE_WAY + row))
+    for word in ("dc_polarization.csv, line 2", "100 um", "11.3", *words):
         assert word in str(raised.value)
 
 

@@ -87,12 +87,15 @@ def test_another_metal_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "entry", "median"),
     [
-        ("reorganization_energy", {"distribution": "LogNormal", "median": "180 meV", "sigma": 0.2}, 0.18),
-        ("exchange_current_density", {"distribution": "LogNormal", "median": "70 A/m^2", "sigma": 1}, 7.0),
+        ("reorganization_energy",
+         {"distribution": "LogNormal", "median": "180 meV", "sigma": 0.2}, 0.18),
+        ("exchange_current_density",
+         {"distribution": "LogNormal", "median": "70 A/m^2", "sigma": 1}, 7.0),
         ("ambipolar_diffusivity", {"fixed": "2.4e-10 m^2/s"}, 2.4e-6),
         ("creep_activation_energy",
          {"distribution": "Normal", "mean": "45 kJ/mol", "sd": "1000 J/mol"}, 45.0),
-        ("surface_energy", {"distribution": "Uniform", "lower": "100 mJ/m^2", "upper": "0.3 J/m^2"}, 0.2),
+        ("surface_energy",
+         {"distribution": "Uniform", "lower": "100 mJ/m^2", "upper": "0.3 J/m^2"}, 0.2),
         ("transference_number", {"fixed": 0.4}, 0.4),
         ("contact_angle", {"distribution": "Uniform", "lower": "2 rad", "upper": "2.4 rad"},
          float(np.degrees(2.2))),
@@ -113,13 +116,15 @@ def test_a_family_is_overridden_as_a_whole_or_singly() -> None:
     assert float(priors["supply_factor[one_way]"].distribution.quantile(0.5)) == 1.0
 
 
+SHELL = "__import__('os').system('true')"
 LOGNORMAL = {"distribution": "LogNormal", "median": "0.2 eV", "sigma": 0.3}
 
 
 @pytest.mark.parametrize(
     ("name", "entry", "words"),
     [
-        ("reorganisation_energy", LOGNORMAL, ["no parameter", "did you mean 'reorganization_energy'"]),
+        ("reorganisation_energy", LOGNORMAL,
+         ["no parameter", "did you mean 'reorganization_energy'"]),
         ("supply_factor[sideways]", {"fixed": 1.0}, ["supply_factor"]),
         ("reorganization_energy", LOGNORMAL | {"median": "0.2 V"}, ["reorganization_energy", "V"]),
         ("reorganization_energy", LOGNORMAL | {"median": 0.2}, ["0.2 has no unit", "0.2 eV"]),
@@ -127,7 +132,8 @@ LOGNORMAL = {"distribution": "LogNormal", "median": "0.2 eV", "sigma": 0.3}
         ("reorganization_energy", LOGNORMAL | {"sigma": -0.3}, ["sigma = -0.3", "greater than 0"]),
         ("reorganization_energy", LOGNORMAL | {"median": "-0.2 eV"}, ["median", "greater than 0"]),
         ("reorganization_energy", LOGNORMAL | {"median": "nan eV"}, ["reorganization_energy"]),
-        ("reorganization_energy", {"distribution": "LogNormal", "median": "0.2 eV"}, ["'sigma' is missing"]),
+        ("reorganization_energy", {"distribution": "LogNormal", "median": "0.2 eV"},
+         ["'sigma' is missing"]),
         ("reorganization_energy", LOGNORMAL | {"sd": "1 eV"}, ["'sd' is not a parameter"]),
         ("reorganization_energy", LOGNORMAL | {"distribution": "Cauchy"}, ["LogNormal, Normal"]),
         ("reorganization_energy", {"fixed": "0.2 eV", "sigma": 1}, ["`fixed` stands alone"]),
@@ -140,10 +146,10 @@ LOGNORMAL = {"distribution": "LogNormal", "median": "0.2 eV", "sigma": 0.3}
          ["reaches from 0 to inf"]),
         ("surface_energy", {"distribution": "Uniform", "lower": "2 J/m^2", "upper": "1 J/m^2"},
          ["must lie below"]),
-        ("reorganization_energy", {"fixed": "__import__('os').system('true')"}, ["reorganization_energy"]),
-        ("reorganization_energy", LOGNORMAL | {"median": "__import__('os').getpid() * eV"}, ["median"]),
-        ("transference_number", {"fixed": "__import__('os')"}, ["transference_number"]),
-        ("reorganization_energy", LOGNORMAL | {"sigma": "__import__('os')"}, ["sigma"]),
+        ("reorganization_energy", {"fixed": SHELL}, ["reorganization_energy"]),
+        ("reorganization_energy", LOGNORMAL | {"median": f"{SHELL} * eV"}, ["median"]),
+        ("transference_number", {"fixed": SHELL}, ["transference_number"]),
+        ("reorganization_energy", LOGNORMAL | {"sigma": SHELL}, ["sigma"]),
     ],
 )  # fmt: skip
 def test_an_illegal_prior_is_refused_with_what_is_legal(
@@ -240,6 +246,23 @@ def test_sampling_the_products_does_not_change_the_priors_of_their_factors(toy: 
         draws["diffusivity_over_anion_transference"],
         draws["ambipolar_diffusivity"] / (1 - draws["transference_number"]),
     )
+
+
+def test_the_prior_of_the_exchange_current_is_the_catalogues_where_penetration_alone_is_fitted(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    campaign = campaign_of(
+        separators="separator,pore_type,pore_radius [nm],thickness [um],porosity [1]\n"
+        "A,straight,100,60,0.35",
+        penetration="cell,separator,temperature [degC],current_density [mA/cm^2],outcome\n"
+        "a,A,25,1,survived",
+    )
+    names = ["exchange_current_density", "reorganization_energy", "wetting_product"]
+    exchange, *others = prior_draws(build_model(campaign), names)
+    assert stats.kstest(exchange, stats.lognorm(1.2, scale=5).cdf).pvalue > 1e-3
+    assert stats.kstest(others[0], stats.lognorm(0.4, scale=0.2).cdf).pvalue > 1e-3
+    for other in others:
+        assert stats.spearmanr(exchange, other).pvalue > 1e-3
 
 
 def test_a_factor_without_a_lognormal_prior_is_sampled_itself(toy: Campaign) -> None:
