@@ -33,8 +33,10 @@ def data_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
     -------
     dict
         ``{"liquid": {axis: [lowest, highest]}, "solid": {...}}`` in the canonical units of the
-        axes, and the same for the rows of one protocol under ``solid one_way``, ``solid step``. An axis that no row speaks of is missing. Separators count when a test of a cell, or
-        a published estimate, names them; a published estimate of a solid cell does not count.
+        axes, and the same for the rows of one protocol under ``solid one_way``, ``solid step``.
+        An axis that no row speaks of is missing. Separators count when a test of a cell, or a
+        published estimate, names them or was calibrated on them; a published estimate of a solid
+        cell does not count.
     """
     return {
         "liquid": _spans(_liquid(campaign)),

@@ -181,7 +181,9 @@ def _show_map(dataset: "xr.Dataset") -> None:
         if coord.ndim == 0 and coord.dtype.kind == "f"
     } | {name: dataset[name][0] for name in rest}
     if held:
-        fixed = (_quantity(name, float(c), c.attrs.get("units", "1")) for name, c in held.items())
+        fixed = [_quantity(name, float(c), c.attrs.get("units", "1")) for name, c in held.items()]
+        if "protocol" in dataset.attrs:
+            fixed.append(f"supply factor of the {dataset.attrs['protocol']!r} protocol")
         paragraph(f"At {', '.join(fixed)}.")
     headings = [f"{name} [{dataset[name].attrs['units']}]" for name in columns]
     risk = f"safe at {float(safe.attrs['risk']) * 100:g} % risk"

@@ -20,7 +20,7 @@ def log_coverage_under_pressure(
     creep_activation_energy: Numeric,
     film_constraint_factor: Numeric,
 ) -> Numeric:
-    """Log of the fraction of the electrode that islands of metal cover after creeping under pressure.
+    """Log of the fraction of the electrode that islands cover after creeping under pressure.
 
     Islands of fixed volume bear the local stress ``P/(chi_f theta)``, so that
     ``theta^n = theta_0^n + n rate_0 (P/(chi_f sigma_0))^n t``, with the Arrhenius factor of creep
