@@ -352,5 +352,12 @@ def test_the_literature_covers_what_its_rows_hold() -> None:
     # The published wetting product was calibrated on all separators of its source.
     assert ranges["liquid"]["pore_radius"] == [10.0, 100.0]
     assert ranges["liquid"]["concentration"] == [1.0, 1.0]
-    axes = {cell: set(read_design(cell, {}).axes) for cell in ranges}
-    assert all(set(ranges[cell]) - {"macmullin_number"} <= axes[cell] for cell in ranges)
+    assert ranges["solid step"]["charge"] == pytest.approx([5 / 12, 1.75])
+    assert ranges["solid step"]["temperature"] == [25.0, 25.0]
+    axes = {cell: set(read_design(cell, {}).axes) for cell in ("liquid", "solid")}
+    assert all(set(ranges[cell]) - {"macmullin_number"} <= axes[cell] for cell in axes)
+
+
+def test_a_risk_that_the_draws_cannot_resolve_is_refused() -> None:
+    with pytest.raises(MapError, match="draw more"):
+        safe_current_map(Fabricated(100), {"cell": "liquid"}, risk=1e-3)  # type: ignore[arg-type]
