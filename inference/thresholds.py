@@ -33,7 +33,7 @@ PRIOR_DRIVEN_NARROWING: Final = 1.5
 with a normal prior and likelihood the data then carry no more than 1.25 times the prior's
 information."""
 
-BOUND_AT_EDGE: Final = 0.90
+BOUND_AT_EDGE: Final = 0.95
 """A one-sided statement is at the edge where the posterior fulfils it with less probability."""
 
 PULL: Final = 0.5

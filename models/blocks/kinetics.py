@@ -24,7 +24,13 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     observed = np.abs(np.asarray(table["current_density"].values, dtype=float))
     potential_sd = np.nan_to_num(si(table, "overpotential_sd"))
     design = Design.exact(observed.size)
-    data, rows = context.pack("kinetics", observed, **design.columns)
+    data, rows = context.pack(
+        "kinetics",
+        observed,
+        overpotential=np.abs(si(table, "overpotential")),
+        temperature=si(table, "temperature"),
+        **design.columns,
+    )
     # The law is evaluated once for every distinct condition, not once for every point.
     conditions, position = np.unique(
         np.column_stack(
