@@ -9,7 +9,7 @@ electrode at the reduced time ``T = D t/(porosity N_M L^2)`` when
 ``G(T) = 1/2 - (4/pi^2) sum_{k odd} exp(-k^2 pi^2 T)/k^2`` (fast for large T)
 ``     = 2 sqrt(T) [1/sqrt(pi) + 2 sum_{n>=1} (-1)^n ierfc(n/(2 sqrt T))]`` (fast for small T).
 
-The two expansions are one function; each is used where three or four terms give all digits.
+The two expansions are one function; each is used where three terms give ten digits.
 """
 
 from collections.abc import Sequence
@@ -184,7 +184,7 @@ def sand_time(
     return np.pi * porosity * ambipolar_diffusivity / macmullin_number * ratio**2
 
 
-_SWITCH: Final = 0.15  # reduced time: both expansions hold here to 1e-14
+_SWITCH: Final = 0.15  # reduced time: both expansions hold here to 1e-11
 _NO_IMAGE: Final = 5e-4  # reduced time: the other electrode is out of reach, exp(-500)
 
 
@@ -195,7 +195,7 @@ def _expansions(reduced_time: Numeric) -> tuple[Numeric, Numeric, Numeric, Numer
     return short, time_short, maximum(time_short, _NO_IMAGE), maximum(reduced_time, _SWITCH)
 
 
-_IMAGES: Final = (2.0 * (-1.0) ** np.arange(1, 6), np.arange(1.0, 6.0))
+_IMAGES: Final = (2.0 * (-1.0) ** np.arange(1, 4), np.arange(1.0, 4.0))
 
 
 def _image(weight: Numeric, order: Numeric, reach: Numeric) -> Numeric:
