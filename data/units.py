@@ -188,11 +188,6 @@ def convert(values: ArrayLike, from_unit: str, to_unit: str) -> NDArray[np.float
     return array * _scale(from_unit, to_unit)
 
 
-@cache
-def _si_unit(unit: str) -> str:
-    return str(_registry().Quantity(1.0, _parse_unit(unit)).to_base_units().units)
-
-
 def si_factor(unit: str) -> float:
     """Return the factor that takes a number in a unit to SI base units.
 

@@ -293,7 +293,8 @@ _OBSERVABLES = {
 
 def _observables(dataset: xr.Dataset) -> xr.Dataset:
     for name, variable in dataset.data_vars.items():
-        units, words = _OBSERVABLES[str(name)]
+        # An experiment that brings its own block is named by its table.
+        units, words = _OBSERVABLES.get(str(name), ("1", str(name).replace("_", " ")))
         variable.attrs = {"units": units, "long_name": words}
     return dataset
 

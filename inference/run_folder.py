@@ -117,10 +117,6 @@ class RunFolder:
             return "complete" if stored["resolved"]["hash"] == resolved.hash else "different"
         return "partial" if self._holds_products() else "absent"
 
-    def is_complete(self) -> bool:
-        """Say whether the folder holds a whole result of any job."""
-        return self._stored() is not None
-
     def require_complete(self) -> Path:
         """Return the file of the result.
 
