@@ -14,6 +14,8 @@ __all__ = ["MAX_BYTES", "MAX_ROWS", "RawTable", "clean_text", "number_advice", "
 MAX_BYTES = 20_000_000
 MAX_ROWS = 100_000
 
+_EMPTY_ADVICE = "fill it, or delete it (every table is optional)"
+
 _MISSING_WORDS = frozenset(
     {"-", "--", "—", "–", "/", "?", "n/a", "na", "nan", "n.a.", "nd", "n.d.", "none", "null", "tbd"}
 )
@@ -174,7 +176,7 @@ def read_csv(path: Path) -> tuple[RawTable | None, list[Mistake]]:
     if mistake is not None:
         return None, [mistake]
     if not text.strip():
-        return None, [Mistake(file, "is empty: fill it, or delete it (every table is optional)")]
+        return None, [Mistake(file, f"is empty: {_EMPTY_ADVICE}")]
     first_line = text.lstrip().splitlines()[0]
     if (mistake := _delimiter_mistake(file, first_line)) is not None:
         return None, [mistake]
@@ -210,10 +212,11 @@ def _split(file: str, text: str) -> tuple[RawTable | None, list[Mistake]]:
     except csv.Error as error:
         mistakes.append(Mistake(file, f"has broken quotes or cells ({error})", line=line))
     if header is None:
+        if not mistakes:
+            mistakes.append(Mistake(file, f"holds only commas and blanks: {_EMPTY_ADVICE}"))
         return None, mistakes
     if not rows and not mistakes:
-        advice = "has a header and no rows: fill it, or delete it (every table is optional)"
-        mistakes.append(Mistake(file, advice))
+        mistakes.append(Mistake(file, f"has a header and no rows: {_EMPTY_ADVICE}"))
     return RawTable(file, header, tuple(rows)), mistakes
 
 

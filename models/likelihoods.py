@@ -26,7 +26,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.observations import TOLERANCE, Design, Scale, inverse
-from models.physics.backend import erfc, erfcx, is_pytensor, join, maximum, minimum, take, where
+from models.physics.backend import (
+    erfc,
+    erfcx,
+    kernel,
+    maximum,
+    minimum,
+    where,
+)
 
 __all__ = [
     "Observation",
@@ -49,9 +56,10 @@ def _nodes(design: Design) -> int:
     salt is still being depleted (up to 2 L^2/D; tested).
     """
     largest = float(design.sd.max(initial=0.0))
-    return 5 if largest <= 0.05 else 9 if largest <= 0.1 else 41
+    return 3 if largest <= 0.025 else 5 if largest <= 0.05 else 9 if largest <= 0.1 else 41
 
 
+@kernel
 def log_ndtr(z: Any) -> Any:
     """Log of the standard normal distribution function, its gradients finite for any finite `z`."""
     low, high = minimum(z, -1.0), maximum(z, -1.0)
@@ -59,6 +67,7 @@ def log_ndtr(z: Any) -> Any:
     return where(z < -1.0, tail, np.log1p(-0.5 * erfc(high / np.sqrt(2.0))))
 
 
+@kernel
 def log_interval(upper: Any, lower: Any) -> Any:
     """Log of ``Phi(upper) - Phi(lower)``, flipped to the lower tail where both are positive."""
     flip = upper + lower > 0
@@ -100,28 +109,41 @@ class Observation:
         pm.modelcontext(None).observations[name] = self
 
 
+@kernel
 def _log_normal_density(z: Any, scale: Any) -> Any:
     return -0.5 * z**2 - np.log(scale) - 0.5 * np.log(2 * np.pi)
 
 
-def _log_mean(terms: Any, first: int, shape: tuple[int, int], log_weights: Array) -> Any:
-    """Log of the weighted sum, over nodes, of the exponentials of terms.
+@kernel
+def _log_value(x: Any, mu: Any, sigma: Any) -> Any:
+    """Log density of a value."""
+    return _log_normal_density((x - mu) / sigma, sigma)
 
-    Parameters
-    ----------
-    terms : tensor
-        Its last axis holds, from `first` on, nodes by rows of the given shape.
-    first : int
-        Where they begin.
-    shape : tuple of int
-        Nodes, rows.
-    log_weights : ndarray, shape (nodes,)
-        Log of the weights.
-    """
-    leading = () if is_pytensor(terms) else terms.shape[:-1]
-    table = terms[..., first:].reshape((*leading, *shape)) + log_weights[:, None]
-    top = table.max(axis=-2)
-    return top + np.log(np.exp(table - top[..., None, :]).sum(axis=-2))
+
+@kernel
+def _log_value_or_interval(x: Any, mu: Any, sigma: Any, halfwidth: Any) -> Any:
+    """Log density of a value, or log probability of an interval where it has a width."""
+    inside = log_interval((x + halfwidth - mu) / sigma, (x - halfwidth - mu) / sigma)
+    return where(halfwidth > 0, inside, _log_value(x, mu, sigma))
+
+
+@kernel
+def _log_up_to(x: Any, mu: Any, sigma: Any, floor: Any, otherwise: Any) -> Any:
+    """Log probability of all that lies below the floor where x is at it."""
+    return where(x <= floor + TOLERANCE, log_ndtr((floor - mu) / sigma), otherwise)
+
+
+@kernel
+def _log_from(x: Any, mu: Any, sigma: Any, ceiling: Any, otherwise: Any) -> Any:
+    """Log probability of all that lies above the ceiling where x is at it."""
+    return where(x >= ceiling - TOLERANCE, log_ndtr((mu - ceiling) / sigma), otherwise)
+
+
+def _log_mean(terms: Any, log_weights: Any) -> Any:
+    """Log of the weighted sum, over the first axis, of the exponentials of terms."""
+    weighed = terms + log_weights
+    top = weighed.max(axis=0)
+    return top + np.log(np.exp(weighed - top).sum(axis=0))
 
 
 def _shape(size: Any, like: Array) -> Any:
@@ -167,24 +189,14 @@ def observed_value(
 
     def logp(value: Any, mu: Any, sigma: Any, halfwidth: Any, floor: Any, ceiling: Any) -> Any:
         x = _forward(value, scale)
-        values = np.flatnonzero(design.halfwidth == 0)
-        inside = design.interval_rows
-        z, width = (x - mu) / sigma, halfwidth / sigma
-        result = join(
-            [
-                (values, _log_normal_density(take(z, values), take(sigma, values))),
-                (
-                    inside,
-                    log_interval(take(z + width, inside), take(z - width, inside))
-                    if inside.size
-                    else None,
-                ),
-            ]
-        )
+        if design.interval_rows.size:
+            result = _log_value_or_interval(x, mu, sigma, halfwidth)
+        else:
+            result = _log_value(x, mu, sigma)
         if design.has_floor:
-            result = where(x <= floor + TOLERANCE, log_ndtr((floor - mu) / sigma), result)
+            result = _log_up_to(x, mu, sigma, floor, result)
         if design.has_ceiling:
-            result = where(x >= ceiling - TOLERANCE, log_ndtr((mu - ceiling) / sigma), result)
+            result = _log_from(x, mu, sigma, ceiling, result)
         return result
 
     def draw(
@@ -289,57 +301,55 @@ def observed_clock(
     design : Design
         What no row has is left out of the graph.
     """
-    count = design.sd.size
-    plain, inside, blurred = design.plain_rows, design.interval_rows, design.error_rows
-    nodes, weights = np.polynomial.hermite.hermgauss(_nodes(design))
-    # The rows, both ends of the intervals, and nodes over the true time of rows with an error.
-    rows_at = np.concatenate([np.arange(count), inside, inside, np.tile(blurred, nodes.size)])
-    halfwidths, errors = design.halfwidth[inside], design.sd[blurred]
-    away = (np.sqrt(2.0) * nodes[:, None] * errors).ravel()
-    shift = np.concatenate([np.zeros(count), halfwidths, -halfwidths, away])
-    log_weights = np.log(weights / np.sqrt(np.pi))
-    # An interval reaches no further than the planned end.
-    is_later = (np.arange(rows_at.size) >= count) & (np.arange(rows_at.size) < count + inside.size)
+    intervals, errors = design.interval_rows.size, design.error_rows.size
+    nodes, weights = np.polynomial.hermite.hermgauss(_nodes(design) if errors else 1)
+    # Times at which the threshold is wanted, relative to the one observed: the time itself, both
+    # ends of the interval, and nodes over the true time where it carries an error.
+    shifts = [np.zeros(design.sd.size)]
+    if intervals:
+        shifts += [design.halfwidth, -design.halfwidth]
+    first_node = len(shifts)
+    if errors:
+        shifts += list(np.sqrt(2.0) * nodes[:, None] * design.sd)
+    later = np.arange(len(shifts)) == 1 if intervals else np.zeros(len(shifts), dtype=bool)
 
     def logp(
         value: Any,
         log_current: Any,
         scatter: Any,
         _sd: Any,
-        _halfwidth: Any,
+        halfwidth: Any,
         floor: Any,
         ceiling: Any,
         *parameters: Any,
     ) -> Any:
-        # One evaluation of the threshold serves every time that any row needs.
-        log_times = take(np.log(value), rows_at) + shift
-        times = np.exp(where(is_later, minimum(log_times, take(ceiling, rows_at)), log_times))
-        at_times = [take(parameter, rows_at) for parameter in parameters]
-        reached = np.log(threshold.current_density(times, *at_times))
-        spread = take(scatter, rows_at)
-        z = (take(log_current, rows_at) - reached) / spread
-        density = _log_normal_density(z, spread) + threshold.log_slope(times, *at_times)
-        z_own, density_own = (take(each, np.arange(count)) for each in (z, density))
-        result = [(plain, take(density_own, plain))]
-        sharp = np.setdiff1d(np.arange(count), blurred)
-        survived = [(sharp, log_ndtr(-take(z_own, sharp)))]
-        if inside.size:
-            later, sooner = (
-                take(z, count + side * inside.size + np.arange(inside.size)) for side in (0, 1)
-            )
-            result.append((inside, log_interval(later, sooner)))
-        if blurred.size:
-            first = count + 2 * inside.size
-            averaged = [
-                _log_mean(each, first, (nodes.size, blurred.size), log_weights)
-                for each in (density, log_ndtr(-z))
-            ]
-            result.append((blurred, averaged[0]))
-            survived.append((blurred, averaged[1]))
-        total, x = join(result), np.log(value)
+        arguments = (value, log_current, scatter, ceiling, *parameters)
+        between = (1,) * (max(np.ndim(each) for each in arguments) - 1)  # of draws, in NumPy
+
+        def first_axis(column: Any) -> Any:
+            return np.reshape(column, (len(column), *between, -1))
+
+        x = np.log(value)
+        log_times = x + first_axis(np.stack(shifts))
+        if intervals:  # none reaches further than the planned end
+            log_times = where(first_axis(later), minimum(log_times, ceiling), log_times)
+        times = np.exp(log_times)
+        reached = np.log(threshold.current_density(times, *parameters))
+        z = (log_current - reached) / scatter
+        density = _log_normal_density(z, scatter) + threshold.log_slope(times, *parameters)
+        if errors:
+            log_weights = first_axis(np.log(weights / np.sqrt(np.pi)))
+            happened = _log_mean(density[first_node:], log_weights)
+            survived = _log_mean(log_ndtr(-z[first_node:]), log_weights)
+        else:
+            happened, survived = density[0], log_ndtr(-z[0])
+        if intervals:
+            happened = where(halfwidth > 0, log_interval(z[1], z[2]), happened)
         if design.has_floor:
-            total = where(x <= floor + TOLERANCE, log_ndtr(z_own), total)
-        return where(x >= ceiling - TOLERANCE, join(survived), total)
+            happened = where(x <= floor + TOLERANCE, log_ndtr(z[0]), happened)
+        if design.has_ceiling:
+            happened = where(x >= ceiling - TOLERANCE, survived, happened)
+        return happened
 
     def draw(*arguments: Any, rng: np.random.Generator, size: Any = None) -> Array:
         log_current, scatter, sd, halfwidth, floor, ceiling, *parameters = arguments

@@ -11,12 +11,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
 from data.campaign import Campaign, load_campaign
 
 type Values = dict[str, list[np.ndarray[Any, Any]]]
+
+# What decides whether a change lands draws the same examples everywhere; looking for new ones is
+# `pytest --hypothesis-profile explore`.
+_ALWAYS: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [hypothesis.HealthCheck.function_scoped_fixture],
+}
+hypothesis.settings.register_profile("steady", derandomize=True, **_ALWAYS)
+hypothesis.settings.register_profile("explore", max_examples=5000, **_ALWAYS)
+hypothesis.settings.load_profile("steady")
 
 _REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
 

@@ -1,7 +1,7 @@
 """Creep of the metal: Norton's law and the current it can feed to the interface."""
 
 from models.physics.arrhenius import arrhenius
-from models.physics.backend import Numeric, in_si, positive_power
+from models.physics.backend import Numeric, in_si, kernel, positive_power
 from models.physics.constants import FARADAY, REFERENCE_STRAIN_RATE
 
 __all__ = [
@@ -16,6 +16,7 @@ _REFERENCE_METAL_THICKNESS = 500e-6  # m
 
 
 @in_si("1/s")
+@kernel
 def norton_strain_rate(
     stress: Numeric,
     temperature: Numeric,
@@ -54,6 +55,7 @@ def norton_strain_rate(
 
 
 @in_si("Pa")
+@kernel
 def norton_stress(
     strain_rate: Numeric,
     temperature: Numeric,
@@ -90,6 +92,7 @@ def norton_stress(
 
 
 @in_si("A/m^2")
+@kernel
 def creep_fed_current_density(
     pressure: Numeric,
     metal_thickness: Numeric,
@@ -134,6 +137,7 @@ def creep_fed_current_density(
 
 
 @in_si("A/m^2")
+@kernel
 def creep_fed_current_density_norton(
     pressure: Numeric,
     metal_thickness: Numeric,

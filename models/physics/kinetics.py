@@ -28,9 +28,9 @@ from models.physics.backend import (
     erfcx,
     in_si,
     is_pytensor,
+    kernel,
     maximum,
     minimum,
-    sum_over_nodes,
     where,
 )
 from models.physics.constants import thermal_voltage
@@ -68,6 +68,7 @@ _TERMS: Final = 15
 _NODES: Final = (_alternating_weights(_TERMS), np.arange(_TERMS) + 0.5)
 
 
+@kernel
 def _rate_term(weight: Numeric, order: Numeric, h: Numeric, reorganization: Numeric) -> Numeric:
     """One term of ``exp(h/2) * integral / sqrt(pi L)``, for h >= 0."""
     root = np.sqrt(reorganization)
@@ -80,9 +81,33 @@ def _rate_term(weight: Numeric, order: Numeric, h: Numeric, reorganization: Nume
     return weight * (np.exp(exponent) * scaled + np.exp(gaussian) * erfcx(far))
 
 
+@kernel
 def _rate_at_zero_term(weight: Numeric, order: Numeric, reorganization: Numeric) -> Numeric:
     """One term of the same at h = 0."""
     return 2.0 * weight * erfcx(np.sqrt(reorganization) * order)
+
+
+def _sum_of_terms(term: Callable[..., Numeric], *arguments: Numeric) -> Numeric:
+    """Sum the terms of the series, each ``term(weight, order, *arguments)``.
+
+    PyTensor sums over one trailing axis, so that the graph stays small; NumPy and xarray
+    accumulate, so that memory stays small and no axis needs a name.
+    """
+    if is_pytensor(*arguments):
+        import pytensor.tensor as pt
+
+        padded = [pt.shape_padright(pt.as_tensor_variable(value)) for value in arguments]
+        return term(*_NODES, *padded).sum(axis=-1)
+    total: Numeric = 0.0
+    for weight, order in zip(*(values.tolist() for values in _NODES), strict=True):
+        total = total + term(weight, order, *arguments)
+    return total
+
+
+@kernel
+def _odd_factor(h: Numeric) -> Numeric:
+    """``2 sinh(h/2) exp(-|h|/2)``, the growth being in the rate."""
+    return np.tanh(h / 2.0) * (1.0 + np.exp(-abs(h)))
 
 
 def _reduced(
@@ -121,7 +146,7 @@ def marcus_hush_chidsey_rate(
     """
     h, reorganization = _reduced(overpotential, reorganization_energy, temperature)
     size = abs(h)
-    total = sum_over_nodes(_rate_term, _NODES, size, reorganization)
+    total = _sum_of_terms(_rate_term, size, reorganization)
     return np.sqrt(np.pi * reorganization) * np.exp((h - size - reorganization / 2.0) / 2.0) * total
 
 
@@ -157,6 +182,7 @@ def marcus_hush_chidsey_rate_zeng(
     return np.sqrt(np.pi * reorganization) * occupation * _zeng_erfc(h, reorganization)
 
 
+@kernel
 def _zeng_erfc(h: Numeric, reorganization: Numeric) -> Numeric:
     root = np.sqrt(reorganization)
     return erfc((reorganization - np.sqrt(1.0 + root + h**2)) / (2.0 * root))
@@ -199,11 +225,9 @@ def marcus_hush_chidsey_current_density(
     """
     h, reorganization = _reduced(overpotential, reorganization_energy, temperature)
     size = abs(h)
-    rate = sum_over_nodes(_rate_term, _NODES, size, reorganization)
-    rate_at_zero = sum_over_nodes(_rate_at_zero_term, _NODES, reorganization)
-    # 2 sinh(h/2) = tanh(h/2) (1 + exp(-|h|)) exp(|h|/2), the last factor being in the rate.
-    odd = np.tanh(h / 2.0) * (1.0 + np.exp(-size))
-    return exchange_current_density * odd * (rate / rate_at_zero)
+    rate = _sum_of_terms(_rate_term, size, reorganization)
+    rate_at_zero = _sum_of_terms(_rate_at_zero_term, reorganization)
+    return exchange_current_density * _odd_factor(h) * (rate / rate_at_zero)
 
 
 @in_si("A/m^2")
@@ -316,9 +340,14 @@ def marcus_hush_current_density(
                 stacklevel=3,
             )
     h, reorganization = _reduced(overpotential, reorganization_energy, temperature)
+    return exchange_current_density * _marcus_factor(h, reorganization)
+
+
+@kernel
+def _marcus_factor(h: Numeric, reorganization: Numeric) -> Numeric:
+    """``2 sinh(h/2) exp[-h^2/(4 L)]``."""
     size = abs(h)
-    odd = np.tanh(h / 2.0) * (1.0 + np.exp(-size))
-    return exchange_current_density * odd * np.exp(size / 2.0 - h**2 / (4.0 * reorganization))
+    return _odd_factor(h) * np.exp(size / 2.0 - h**2 / (4.0 * reorganization))
 
 
 def _butler_volmer(

@@ -25,8 +25,8 @@ from models.physics.backend import (
     erfc,
     in_si,
     is_xarray,
+    kernel,
     maximum,
-    sum_over_nodes,
     where,
 )
 from models.physics.constants import FARADAY
@@ -195,7 +195,7 @@ def _expansions(reduced_time: Numeric) -> tuple[Numeric, Numeric, Numeric, Numer
     return short, time_short, maximum(time_short, _NO_IMAGE), maximum(reduced_time, _SWITCH)
 
 
-_IMAGES: Final = (2.0 * (-1.0) ** np.arange(1, 4), np.arange(1.0, 4.0))
+_IMAGES: Final = ((-2.0, 1.0), (2.0, 2.0), (-2.0, 3.0))
 
 
 def _image(weight: Numeric, order: Numeric, reach: Numeric) -> Numeric:
@@ -212,7 +212,8 @@ def _image_rate(weight: Numeric, order: Numeric, exponent: Numeric) -> Numeric:
 def _depletion(reduced_time: Numeric) -> Numeric:
     """``G(T)``."""
     short, time_short, time_images, time_long = _expansions(reduced_time)
-    images = sum_over_nodes(_image, _IMAGES, 0.5 / np.sqrt(time_images))
+    reach = 0.5 / np.sqrt(time_images)
+    images = sum(_image(*each, reach) for each in _IMAGES)
     at_short = 2.0 * np.sqrt(time_short / np.pi) * (1.0 + images)
     return where(short, at_short, 0.5 - np.exp(_log_shortfall(time_long)))
 
@@ -226,11 +227,17 @@ def _log_shortfall(reduced_time: Numeric) -> Numeric:
 def _log_depletion_rate(reduced_time: Numeric) -> Numeric:
     """``ln dG/dT``, linear in T at long times."""
     short, time_short, time_images, time_long = _expansions(reduced_time)
-    images = sum_over_nodes(_image_rate, _IMAGES, -0.25 / time_images)
+    images = sum(_image_rate(*each, -0.25 / time_images) for each in _IMAGES)
     at_short = np.log1p(images) - np.log(np.pi * time_short) / 2.0
     x = np.pi**2 * time_long
     at_long = np.log(4.0) - x + np.log1p(np.exp(-8.0 * x) + np.exp(-24.0 * x))
     return where(short, at_short, at_long)
+
+
+def _log_slope(reduced_time: Numeric) -> Numeric:
+    """``ln(d ln G/d ln T)``."""
+    rate = _log_depletion_rate(reduced_time)
+    return np.log(reduced_time) + rate - np.log(_depletion(reduced_time))
 
 
 def _scales(
@@ -250,6 +257,7 @@ def _scales(
 
 
 @in_si("A/m^2")
+@kernel
 def depletion_current_density(
     time: Numeric,
     concentration: Numeric,
@@ -304,6 +312,7 @@ def depletion_current_density(
 
 
 @in_si("1")
+@kernel
 def depletion_log_slope(
     time: Numeric,
     concentration: Numeric,
@@ -345,10 +354,7 @@ def depletion_log_slope(
         porosity,
         macmullin_number,
     )
-    reduced_time = time / diffusion_time
-    return (
-        np.log(reduced_time) + _log_depletion_rate(reduced_time) - np.log(_depletion(reduced_time))
-    )
+    return _log_slope(time / diffusion_time)
 
 
 _MAXIMAL_STEPS: Final = 50

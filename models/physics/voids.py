@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from models.physics.backend import Numeric, elementwise, erf, in_si, minimum, where
+from models.physics.backend import Numeric, elementwise, erf, in_si, kernel, minimum, where
 from models.physics.constants import FARADAY
 
 __all__ = [
@@ -50,6 +50,14 @@ def _h_derivative(x: Numeric) -> Numeric:
     return 2.0 * x * (1.0 + erf(x)) + 2.0 / np.sqrt(np.pi) * np.exp(-(x**2))
 
 
+def _log_slope(x: Numeric) -> Numeric:
+    """``ln |d ln j_V/d ln t|``."""
+    h_over_x = _h_over_x(x)
+    # The diffusive part of the current is j_cr/(2 H): its share of the whole is 1/(1 + 2 H).
+    part = 1.0 / (1.0 + 2.0 * x * h_over_x)
+    return np.log(part * _h_derivative(x) / (2.0 * h_over_x))
+
+
 def _creep_to_diffusion(
     time: Numeric, self_diffusivity: Numeric, molar_volume: Numeric, creep_current_density: Numeric
 ) -> Numeric:
@@ -59,6 +67,7 @@ def _creep_to_diffusion(
 
 
 @in_si("A/m^2")
+@kernel
 def void_free_current_density(
     time: Numeric,
     self_diffusivity: Numeric,
@@ -108,6 +117,7 @@ def void_free_current_density(
 
 
 @in_si("1")
+@kernel
 def void_free_log_slope(
     time: Numeric,
     self_diffusivity: Numeric,
@@ -138,10 +148,7 @@ def void_free_log_slope(
         Natural logarithm of the slope [1], of the broadcast shape.
     """
     x = _creep_to_diffusion(time, self_diffusivity, molar_volume, creep_current_density)
-    h_over_x = _h_over_x(x)
-    # The diffusive part of the current is j_cr/(2 H): its share of the whole is 1/(1 + 2 H).
-    part = 1.0 / (1.0 + 2.0 * x * h_over_x)
-    return np.log(part * _h_derivative(x) / (2.0 * h_over_x))
+    return _log_slope(x)
 
 
 _MAXIMAL_STEPS: Final = 60
