@@ -19,12 +19,13 @@ from data.quantities import quantities
 from inference.coverage import data_ranges
 from inference.findings import findings
 from inference.gate import check_gate
-from inference.job import Job, ResolvedJob, job_for_campaign, load_job, resolve
+from inference.job import Job, ResolvedJob, SamplerSection, job_for_campaign, load_job, resolve
 from inference.prediction import Predictor
 from inference.result import Result, load_result
 from inference.run_folder import RunFolder
 from inference.sampling import Sampler, convergence, energy_information, scalars
 from inference.summary import summary_table
+from inference.thresholds import STEADY_TARGET_ACCEPT
 from models.joint import block_options, blocks_to_fit, build_model, priors_of
 
 __all__ = ["Source", "dry_run", "fit"]
@@ -158,6 +159,29 @@ class _Timings(dict[str, float]):
         logger.info("%s %.2f s", name, self[name])
 
 
+def _sample(
+    compiled: Sampler, section: SamplerSection, progress: bool
+) -> tuple[xr.Dataset, xr.Dataset, list[str]]:
+    """Sample, and once more in smaller steps where transitions diverged; say what was done."""
+    history = []
+    for accept in dict.fromkeys((section.target_accept, STEADY_TARGET_ACCEPT)):
+        sampled, sample_stats = compiled.sample(
+            draws=section.draws,
+            tune=section.tune,
+            chains=section.chains,
+            cores=section.resolved_cores,
+            seed=section.seed,
+            target_accept=accept,
+            progress=progress,
+        )
+        divergences = int(sample_stats["diverging"].sum())
+        history.append(f"{divergences} divergent transitions at target_accept {accept:g}")
+        logger.info("sampled: %s", history[-1])
+        if not divergences or accept >= STEADY_TARGET_ACCEPT:
+            break
+    return sampled, sample_stats, history
+
+
 def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool) -> xr.DataTree:
     timings = _Timings()
     options = job.model_options()
@@ -172,15 +196,7 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
     with timings.stage("compile"):
         compiled = Sampler(model)
     with timings.stage("sample"):
-        sampled, sample_stats = compiled.sample(
-            draws=sampler.draws,
-            tune=sampler.tune,
-            chains=sampler.chains,
-            cores=sampler.resolved_cores,
-            seed=sampler.seed,
-            target_accept=sampler.target_accept,
-            progress=progress,
-        )
+        sampled, sample_stats, history = _sample(compiled, sampler, progress)
     with timings.stage("predict"):
         predictor = Predictor(model)
         after = predictor.evaluate(sampled, noise)
@@ -194,6 +210,7 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
             diagnostics,
             int(sample_stats["diverging"].sum()),
             energy_information(sample_stats),
+            history,
         )
         summary = summary_table(posterior, prior, model.priors, model.informed_by, diagnostics)
         found = findings(

@@ -1,12 +1,12 @@
 """The convergence gate: what a fit must pass before its numbers are used."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from inference.thresholds import GATE_BFMI, GATE_ESS, GATE_R_HAT
+from inference.thresholds import GATE_BFMI, GATE_ESS, GATE_R_HAT, STEADY_TARGET_ACCEPT
 
 __all__ = ["Gate", "check_gate"]
 
@@ -38,12 +38,14 @@ class Gate:
 def _worst(values: Any, bad: Any, largest: bool) -> str:
     """Name the worst offenders with their numbers."""
     ranked = values[bad].sort_values(ascending=not largest)
-    shown = ", ".join(f"{name} ({value:.4g})" for name, value in ranked.head(_WORST).items())
+    shown = ", ".join(f"{name} ({value:.5g})" for name, value in ranked.head(_WORST).items())
     more = len(ranked) - _WORST
     return shown + (f" and {more} more" if more > 0 else "")
 
 
-def check_gate(diagnostics: Any, divergences: int, information: Any) -> Gate:
+def check_gate(
+    diagnostics: Any, divergences: int, information: Any, history: Sequence[str] = ()
+) -> Gate:
     """Judge the sampling of a fit.
 
     Parameters
@@ -54,6 +56,8 @@ def check_gate(diagnostics: Any, divergences: int, information: Any) -> Gate:
         Divergent transitions after warm-up.
     information : ndarray, shape (chain,)
         Bayesian fraction of missing information.
+    history : sequence of str
+        What each attempt at sampling came to; the last one counts.
 
     Returns
     -------
@@ -79,8 +83,8 @@ def check_gate(diagnostics: Any, divergences: int, information: Any) -> Gate:
     if divergences:
         failures.append(f"{divergences} divergent transitions")
         advice.append(
-            "raise sampler.target_accept to 0.95 or 0.99; if divergences remain, a scatter close "
-            "to zero or two tables in contradiction are the usual causes: fit the tables singly"
+            f"smaller steps did not help (target_accept {STEADY_TARGET_ACCEPT}): a scatter close "
+            "to zero or two tables in contradiction are the usual causes; fit the tables singly"
         )
     low = np.asarray(information) < GATE_BFMI
     if low.any() or not np.isfinite(information).all():
@@ -97,7 +101,8 @@ def check_gate(diagnostics: Any, divergences: int, information: Any) -> Gate:
         "least tail effective sample size": (
             f"{float(diagnostics['ess_tail'].min()):.0f} (due: at least {GATE_ESS:g})"
         ),
-        "divergent transitions": f"{divergences} (due: none)",
+        "divergent transitions": f"{divergences} (due: none)"
+        + "".join(f"; sampled again after {attempt}" for attempt in history[:-1]),
         "least fraction of missing information": (
             f"{float(np.min(information)):.2f} (due: above {GATE_BFMI})"
         ),

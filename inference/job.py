@@ -100,7 +100,8 @@ class SamplerSection(Section):
     seed : int
         Seed of every random number of the run.
     target_accept : float
-        Acceptance that the step size is tuned to, in (0, 1).
+        Acceptance that the step size is tuned to, in (0, 1). Where transitions diverge, the fit is
+        sampled once more in smaller steps.
     """
 
     draws: int = Field(default=1000, ge=1, le=1_000_000)
@@ -108,7 +109,7 @@ class SamplerSection(Section):
     chains: int = Field(default=4, ge=2, le=64)
     cores: int | None = Field(default=None, ge=1)
     seed: int = Field(default=1, ge=0, le=2**32 - 1)
-    target_accept: float = Field(default=0.95, gt=0.0, lt=1.0)
+    target_accept: float = Field(default=0.9, gt=0.0, lt=1.0)
 
     @property
     def resolved_cores(self) -> int:

@@ -13,6 +13,7 @@ __all__ = [
     "PROTOCOLS_DIFFER",
     "PULL",
     "SLOW_DIFFUSION",
+    "STEADY_TARGET_ACCEPT",
     "SWEEP_RATE",
 ]
 
@@ -24,6 +25,10 @@ GATE_ESS: Final = 400.0
 
 GATE_BFMI: Final = 0.3
 """Least Bayesian fraction of missing information; Betancourt 2016, arXiv:1604.00695."""
+
+STEADY_TARGET_ACCEPT: Final = 0.99
+"""Acceptance that a fit with divergent transitions is sampled again at, in smaller steps: what
+Stan's and PyMC's advice on divergences comes to. Betancourt 2016, arXiv:1604.00695."""
 
 INTERVAL: Final = 0.90
 """Probability of the equal-tailed intervals in every table."""

@@ -150,7 +150,7 @@ class _Kernel(ScalarOp):  # type: ignore[misc]
         return [output_grads[0] * member(*inputs) for member in members]
 
 
-@node_rewriter([Elemwise])
+@node_rewriter([Elemwise])  # type: ignore[untyped-decorator]
 def _unite(fgraph: Any, node: Any) -> Any:
     """Put kernels that have the same arguments into one operation."""
     kernel = node.op.scalar_op
