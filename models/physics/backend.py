@@ -1,7 +1,7 @@
 """The few operations that NumPy, xarray and PyTensor do not share.
 
 ``np.exp``, ``np.log``, ``np.sqrt``, ``np.tanh``, ``np.log1p`` and ``abs`` act on all three;
-selection and error functions do not, and are dispatched here. Neither
+selection, error functions and sums over quadrature nodes do not, and are dispatched here. Neither
 xarray nor PyTensor is ever imported: whoever holds one of their objects has imported them already.
 """
 
@@ -29,6 +29,7 @@ __all__ = [
     "minimum",
     "positive_power",
     "softplus",
+    "sum_over_nodes",
     "take",
     "where",
 ]
@@ -54,7 +55,7 @@ def is_xarray(*values: Numeric) -> bool:
 def kernel[**P](function: Callable[P, Numeric]) -> Callable[P, Numeric]:
     """Make an elementwise function one operation where an argument is a PyTensor variable.
 
-    Models compile in a fraction of the time: see `models.physics.kernels`.
+    Models compile in a fraction of the time: see `models.kernels`.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def kernel[**P](function: Callable[P, Numeric]) -> Callable[P, Numeric]:
     def call(*arguments: P.args, **named: P.kwargs) -> Numeric:
         if not is_pytensor(*arguments, *named.values()):
             return function(*arguments, **named)
-        from models.physics.kernels import apply_kernel
+        from models.kernels import apply_kernel
 
         bound = called.bind(*arguments, **named)
         bound.apply_defaults()
@@ -155,6 +156,37 @@ def positive_power(base: Numeric, exponent: Numeric) -> Numeric:
     """Raise a base >= 0 to an exponent > 0, with zero gradients at base = 0."""
     positive = base > 0
     return where(positive, np.exp(exponent * np.log(where(positive, base, 1.0))), 0.0)
+
+
+def sum_over_nodes(
+    term: Callable[..., Numeric], nodes: Sequence[np.ndarray[Any, Any]], *arguments: Numeric
+) -> Numeric:
+    """Sum ``term(*node, *arguments)`` over the nodes of a quadrature or of a series.
+
+    Parameters
+    ----------
+    term : callable
+        Elementwise function of one value from each array of `nodes` and of the arguments.
+    nodes : sequence of ndarray, each of shape (n,)
+        For instance weights and abscissae.
+    *arguments : array_like
+        Broadcast against each other.
+
+    Returns
+    -------
+    array_like
+        The sum, of the broadcast shape of the arguments. PyTensor sums over one trailing axis, so
+        that the graph stays small; NumPy and xarray accumulate, so that memory stays small and no
+        axis needs a name.
+    """
+    if is_pytensor(*arguments):
+        tensor = sys.modules["pytensor.tensor"]
+        padded = [tensor.shape_padright(tensor.as_tensor_variable(value)) for value in arguments]
+        return term(*nodes, *padded).sum(axis=-1)
+    total: Numeric = 0.0
+    for node in zip(*(values.tolist() for values in nodes), strict=True):
+        total = total + term(*node, *arguments)
+    return total
 
 
 def elementwise(kernel: Callable[..., Numeric], *arguments: Numeric) -> Numeric:

@@ -31,6 +31,7 @@ from models.physics.backend import (
     kernel,
     maximum,
     minimum,
+    sum_over_nodes,
     where,
 )
 from models.physics.constants import thermal_voltage
@@ -87,23 +88,6 @@ def _rate_at_zero_term(weight: Numeric, order: Numeric, reorganization: Numeric)
     return 2.0 * weight * erfcx(np.sqrt(reorganization) * order)
 
 
-def _sum_of_terms(term: Callable[..., Numeric], *arguments: Numeric) -> Numeric:
-    """Sum the terms of the series, each ``term(weight, order, *arguments)``.
-
-    PyTensor sums over one trailing axis, so that the graph stays small; NumPy and xarray
-    accumulate, so that memory stays small and no axis needs a name.
-    """
-    if is_pytensor(*arguments):
-        import pytensor.tensor as pt
-
-        padded = [pt.shape_padright(pt.as_tensor_variable(value)) for value in arguments]
-        return term(*_NODES, *padded).sum(axis=-1)
-    total: Numeric = 0.0
-    for weight, order in zip(*(values.tolist() for values in _NODES), strict=True):
-        total = total + term(weight, order, *arguments)
-    return total
-
-
 @kernel
 def _odd_factor(h: Numeric) -> Numeric:
     """``2 sinh(h/2) exp(-|h|/2)``, the growth being in the rate."""
@@ -146,7 +130,7 @@ def marcus_hush_chidsey_rate(
     """
     h, reorganization = _reduced(overpotential, reorganization_energy, temperature)
     size = abs(h)
-    total = _sum_of_terms(_rate_term, size, reorganization)
+    total = sum_over_nodes(_rate_term, _NODES, size, reorganization)
     return np.sqrt(np.pi * reorganization) * np.exp((h - size - reorganization / 2.0) / 2.0) * total
 
 
@@ -225,8 +209,8 @@ def marcus_hush_chidsey_current_density(
     """
     h, reorganization = _reduced(overpotential, reorganization_energy, temperature)
     size = abs(h)
-    rate = _sum_of_terms(_rate_term, size, reorganization)
-    rate_at_zero = _sum_of_terms(_rate_at_zero_term, reorganization)
+    rate = sum_over_nodes(_rate_term, _NODES, size, reorganization)
+    rate_at_zero = sum_over_nodes(_rate_at_zero_term, _NODES, reorganization)
     return exchange_current_density * _odd_factor(h) * (rate / rate_at_zero)
 
 
