@@ -102,7 +102,8 @@ class Campaign:
         return [
             assumption
             for name, dataset in self.tables.items()
-            for position in range(dataset.sizes[name])
+            for position, named in enumerate(dataset["assumed"].values)
+            if named  # most rows of most campaigns assume nothing
             for assumption in _assumptions(all_tables()[name], dataset.isel({name: position}))
         ]
 
@@ -133,6 +134,25 @@ class Campaign:
         """Hash the content."""
         return hash(self.content_hash)
 
+    def source_key(self, text: str) -> str:
+        """Return the key that what a row states as its source stands for.
+
+        Parameters
+        ----------
+        text : str
+            A key, a citation, or nothing.
+
+        Returns
+        -------
+        str
+            Of the campaign's only reference where nothing is stated and it has just one; empty
+            where it is not known.
+        """
+        if text:
+            return recognise(text) or text
+        references = list(self.metadata.references)
+        return references[0] if len(references) == 1 else ""
+
     def fitted_sources(self, tables: Iterable[str] | None = None) -> dict[str, list[str]]:
         """Return the sources whose rows a fit of some tables uses.
 
@@ -153,14 +173,12 @@ class Campaign:
             A name is no table of the campaign.
         """
         names = list(self.tables) if tables is None else self._known(tables)
-        references = list(self.metadata.references)
-        only = references[0] if len(references) == 1 else ""
         sources: dict[str, list[str]] = {}
         for name in names:
             if not all_tables()[name].observed:
                 continue
             for text in dict.fromkeys(self.tables[name]["source"].values.tolist()):
-                key = (recognise(text) or text) if text else only
+                key = self.source_key(text)
                 if key and name not in sources.setdefault(key, []):
                     sources[key].append(name)
         return sources
@@ -383,14 +401,18 @@ def _in_use(read: ReadTable) -> Iterable[ReadRow]:
 def _check_between(reads: Mapping[str, ReadTable]) -> Iterable[Mistake]:
     """Check separators that no row defines, and separators with cells and a bracket."""
     defined: dict[str, int] = {}
+    known = True
     if "separators" in reads:
-        defined = {str(row.cells["separator"]): row.line for row in _in_use(reads["separators"])}
+        separators = reads["separators"]
+        defined = {str(row.cells["separator"]): row.line for row in _in_use(separators)}
+        # A row that could not be read may be the one that is missed.
+        known = separators.whole and all("separator" not in r.unsound for r in separators.rows)
     for name, read in reads.items():
         if name == "separators" or "separator" not in read.table.fields:
             continue
         for row in _in_use(read):
             separator = str(row.cells["separator"])
-            if not separator or separator in defined:
+            if not separator or separator in defined or not known:
                 continue
             if "separators" in reads:
                 advice = f"is no row of separators.csv{nearest(separator, defined)}: add it there"
@@ -415,6 +437,8 @@ def _check_sources(
     legal = [*metadata.references, *bibliography()]
     for read in reads.values():
         for row in read.rows:
+            if "source" in row.unsound:
+                continue
             source = str(row.cells["source"])
             if not source and metadata.kind == "literature":
                 message = "is blank: every row of a literature campaign names its source"

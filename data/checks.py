@@ -2,35 +2,35 @@
 
 from collections.abc import Iterable
 
-from data.schema import Complaint, Row, given
+from data.schema import Check, Complaint, Row, given
 
-__all__ = ["event_before_stop"]
+__all__ = ["events_before_stop"]
 
 
-def event_before_stop(row: Row, name: str) -> Iterable[Complaint]:
-    """Refuse an event after the planned end of its test.
+def events_before_stop(name: str) -> tuple[Check, ...]:
+    """Return the checks that no event is after the planned end of its test.
 
     Parameters
     ----------
-    row : mapping
-        One row; ``stop_time`` [s] may be blank.
     name : str
-        The measured time [s], exact or an interval.
+        The measured time [s], exact or an interval; ``stop_time`` [s] may be blank.
 
-    Yields
-    ------
-    column : str
-        Where.
-    message : str
-        What.
+    Returns
+    -------
+    tuple of callable
+        One for the time itself and one for each end of its interval.
     """
-    if not given(row, "stop_time"):
-        return
-    stop = float(row["stop_time"])
-    for column in (name, f"{name}_lower", f"{name}_upper"):
-        if given(row, column) and float(row[column]) > stop:
-            yield (
-                column,
-                f"{row[column]:g} s is after stop_time {stop:g} s: stop_time is the planned end of "
-                f"the test; leave {name} blank where nothing happened by then",
-            )
+
+    def of_column(column: str) -> Check:
+        def check(row: Row) -> Iterable[Complaint]:
+            if given(row, "stop_time", column) and float(row[column]) > float(row["stop_time"]):
+                yield (
+                    column,
+                    f"{row[column]:g} s is after stop_time {row['stop_time']:g} s: stop_time is "
+                    f"the planned end of the test; leave {name} blank where nothing happened by "
+                    "then",
+                )
+
+        return check
+
+    return tuple(of_column(column) for column in (name, f"{name}_lower", f"{name}_upper"))

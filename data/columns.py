@@ -2,7 +2,7 @@
 
 from data.schema import Column
 
-__all__ = ["CELL", "CONCENTRATION", "CURRENT_DENSITY", "SEPARATOR", "TEMPERATURE"]
+__all__ = ["AREA", "CELL", "CONCENTRATION", "CURRENT_DENSITY", "LAB", "SEPARATOR", "TEMPERATURE"]
 
 CELL = Column(name="cell", long_name="cell")
 
@@ -25,6 +25,19 @@ CONCENTRATION = Column(
     low=1e-6,
     high=50,
     slip=" (is the header's unit right, mol/L or mol/m^3?)",
+)
+
+LAB = Column(name="lab", long_name="laboratory that made the test", blank="not stated")
+
+AREA = Column(
+    name="area",
+    long_name="electrode area",
+    unit="cm^2",
+    support="positive",
+    low=1e-6,
+    high=1e6,
+    slip=" (is the header's unit right, cm^2 or mm^2?)",
+    blank="the reference area",
 )
 
 CURRENT_DENSITY = Column(

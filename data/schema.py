@@ -6,7 +6,8 @@ templates, documentation) follows from it.
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ROW_UNIT",
     "TEXT_COLUMNS",
+    "Check",
     "Column",
     "Complaint",
     "Row",
@@ -281,21 +283,31 @@ TEXT_COLUMNS = (
 """Columns that every table accepts."""
 
 
-def no_checks(row: Row) -> Iterable[Complaint]:
-    """Find nothing wrong with a row.
+type Check = Callable[[Row], Iterable[Complaint]]
+"""What is wrong between some cells of a row, as ``(column, message)``."""
 
-    Parameters
-    ----------
-    row : mapping
-        One row.
 
-    Returns
-    -------
-    iterable
-        Empty.
-    """
-    del row
-    return ()
+class _UnsoundCell(Exception):  # noqa: N818 - a signal, never seen by a user
+    """A check asks for a cell that is wrong by itself."""
+
+
+class _SoundCells(Mapping[str, float | str]):
+    """The cells of a row that are right by themselves."""
+
+    def __init__(self, row: Row, unsound: Iterable[str]) -> None:
+        self._row = row
+        self._unsound = frozenset(unsound)
+
+    def __getitem__(self, name: str) -> float | str:
+        if name in self._unsound:
+            raise _UnsoundCell(name)
+        return self._row[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._row if name not in self._unsound)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,8 +326,10 @@ class Table:
         Columns that together may not repeat; empty where rows may.
     label : tuple of str
         Columns that name a row to a reader.
-    check : callable
-        Called with a complete row in canonical units; yields ``(column, message)``.
+    checks : tuple of callable
+        Each is called with a row in canonical units and yields ``(column, message)``. A check that
+        asks for a cell which is wrong by itself is left out, so what is independent of each other
+        stands in functions of its own.
     tally : callable, optional
         Called with the table's Dataset; returns phrases such as ``"3 of 8 cells survived"``.
     observed : bool
@@ -329,7 +343,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     label: tuple[str, ...]
-    check: Callable[[Row], Iterable[Complaint]] = no_checks
+    checks: tuple[Check, ...] = ()
     tally: "Callable[[xr.Dataset], Sequence[str]] | None" = None
     observed: bool = True
     row_unit: Callable[[Mapping[str, str]], str | None] | None = None
@@ -378,13 +392,15 @@ class Table:
                 parts.append(show_number(value) + ("" if unit in (None, "1") else f" {unit}"))
         return ", ".join(part for part in parts if part)
 
-    def complaints(self, row: Row) -> Iterable[Complaint]:
-        """Yield what is wrong between the cells of a complete row.
+    def complaints(self, row: Row, unsound: Iterable[str] = ()) -> Iterable[Complaint]:
+        """Yield what is wrong between the cells of a row.
 
         Parameters
         ----------
         row : mapping
             One row in canonical units.
+        unsound : iterable of str
+            Columns whose cell is wrong by itself; what depends on them is not checked.
 
         Yields
         ------
@@ -393,13 +409,23 @@ class Table:
         message : str
             What.
         """
+        cells = _SoundCells(row, unsound)
         for column in self.columns:
-            name = column.name
-            if column.sd and given(row, f"{name}_sd") and not given(row, name):
-                yield f"{name}_sd", f"is given without {name}: fill {name} too, or leave it blank"
+            if column.sd:
+                with suppress(_UnsoundCell):
+                    yield from _sd_complaints(column, cells)
             if column.interval:
-                yield from _interval_complaints(column, row)
-        yield from self.check(row)
+                with suppress(_UnsoundCell):
+                    yield from _interval_complaints(column, cells)
+        for check in self.checks:
+            with suppress(_UnsoundCell):
+                yield from check(cells)
+
+
+def _sd_complaints(column: Column, row: Row) -> Iterable[Complaint]:
+    name = column.name
+    if given(row, f"{name}_sd") and not given(row, name):
+        yield f"{name}_sd", f"is given without {name}: fill {name} too, or leave it blank"
 
 
 def _interval_complaints(column: Column, row: Row) -> Iterable[Complaint]:

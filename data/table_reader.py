@@ -28,13 +28,13 @@ class ReadRow:
         Line of the file.
     cells : dict
         Number or text of every column of the table.
-    sound : bool
-        Whether every cell could be read.
+    unsound : set of str
+        Columns whose cell could not be read or is not legal: what depends on them is not checked.
     """
 
     line: int
     cells: dict[str, float | str]
-    sound: bool = True
+    unsound: set[str] = field(default_factory=set)
 
     @property
     def excluded(self) -> bool:
@@ -61,11 +61,14 @@ class ReadTable:
         The rows, excluded ones too.
     mistakes : list of Mistake
         What is wrong.
+    whole : bool
+        Whether every row of the file was cut into cells, so that none can be missed.
     """
 
     table: Table
     rows: list[ReadRow] = field(default_factory=list)
     mistakes: list[Mistake] = field(default_factory=list)
+    whole: bool = True
 
 
 def read_table(path: Path, table: Table) -> ReadTable:
@@ -84,20 +87,17 @@ def read_table(path: Path, table: Table) -> ReadTable:
         Rows in canonical units, and every mistake found.
     """
     raw, mistakes = read_csv(path)
-    read = ReadTable(table, mistakes=mistakes)
+    read = ReadTable(table, mistakes=mistakes, whole=not mistakes)
     if raw is None:
         return read
-    units = _read_header(raw, table, read.mistakes)
-    header_sound = not read.mistakes
+    units, unsound = _read_header(raw, table, read.mistakes)
     for record in raw.rows:
-        row = _read_row(table, units, record, read.mistakes)
+        row = _read_row(table, units, unsound, record, read.mistakes)
         read.rows.append(row)
-        if header_sound and row.sound and not row.excluded:
+        if not row.excluded:
             _check_row(table, row, read.mistakes)
-        if header_sound:
-            _check_assumed(table, row, read.mistakes)
-    if header_sound:
-        _check_key(table, read)
+        _check_assumed(table, row, read.mistakes)
+    _check_key(table, read)
     if len(read.mistakes) > _MOST_MISTAKES:
         more = len(read.mistakes) - _MOST_MISTAKES
         read.mistakes[_MOST_MISTAKES:] = [Mistake(table.file, f"and {more} more mistakes")]
@@ -106,9 +106,13 @@ def read_table(path: Path, table: Table) -> ReadTable:
 
 def _read_header(
     raw: RawTable, table: Table, mistakes: list[Mistake]
-) -> dict[str, tuple[int, str | None]]:
-    """Return position and unit of every legal column; complain about the others."""
+) -> tuple[dict[str, tuple[int, str | None]], set[str]]:
+    """Return position and unit of every legal column, and the columns that others may stand for.
+
+    Complains about the others.
+    """
     places: dict[str, tuple[int, str | None]] = {}
+    unsound: set[str] = set()
     for position, header in enumerate(raw.header):
         try:
             name, unit = parse_header(header)
@@ -121,21 +125,21 @@ def _read_header(
             continue
         if name in places:
             mistakes.append(Mistake(raw.file, "stands twice: keep one", 1, header))
+            unsound.add(name)
             continue
         if unit is None and column.support == "integer":
             unit = column.unit  # a count needs no unit
         message = _unit_complaint(column, unit)
         if message:
             mistakes.append(Mistake(raw.file, message, 1, header))
+            unsound.add(name)
             continue
         places[name] = (position, unit)
     # A misspelt header is one mistake, not a missing column besides.
     written = {re.split(r"[\[(/,]", header)[0].strip() for header in raw.header}
-    named = written | {
-        guess
-        for name in written - table.fields.keys()
-        if (guess := closest(name, table.fields.keys() - written))
-    }
+    strange = written - table.fields.keys()
+    guesses = {name: closest(name, table.fields.keys() - written) for name in strange}
+    named = written | {guess for guess in guesses.values() if guess}
     for name in table.required:
         if name not in named:
             due = table.fields[name].header
@@ -145,7 +149,11 @@ def _read_header(
         if column.blank is None and not named.intersection(options):
             headers = " or ".join(repr(format_header(name, column.unit)) for name in options)
             mistakes.append(Mistake(raw.file, f"has no column {headers}: every row needs one", 1))
-    return places
+            unsound.update(options)
+    # What a strange header was meant to be is not known: any column that is not there.
+    absent = table.fields.keys() - places.keys()
+    meant = absent if None in guesses.values() else absent & (named | {*table.required})
+    return places, unsound | meant
 
 
 def _unknown_column(name: str, table: Table) -> str:
@@ -179,15 +187,16 @@ def _unit_complaint(column: Column, unit: str | None) -> str | None:
 def _read_row(
     table: Table,
     places: Mapping[str, tuple[int, str | None]],
+    unsound: set[str],
     record: tuple[int, tuple[str, ...]],
     mistakes: list[Mistake],
 ) -> ReadRow:
     line, texts = record
-    row = ReadRow(line, {})
+    row = ReadRow(line, {}, set(unsound))
     excluded = "exclude" in places and bool(texts[places["exclude"][0]])
 
     def complain(name: str, message: str) -> None:
-        row.sound = False
+        row.unsound.add(name)
         unit = places[name][1] if name in places else None
         mistakes.append(Mistake(table.file, message, line, format_header(name, unit)))
 
@@ -217,6 +226,7 @@ def _read_row(
             if column.unit == ROW_UNIT:
                 unit, canonical = _row_units(table, written)
             if unit is None or canonical is None:
+                row.unsound.add(name)
                 continue
             converted = float(convert(value, unit, canonical))
             row.cells[name] = converted
@@ -261,7 +271,7 @@ def _check_row_unit(
 
 
 def _check_row(table: Table, row: ReadRow, mistakes: list[Mistake]) -> None:
-    for name, message in table.complaints(row.cells):
+    for name, message in table.complaints(row.cells, row.unsound):
         mistakes.append(Mistake(table.file, message, row.line, name))
 
 
@@ -275,7 +285,7 @@ def _check_assumed(table: Table, row: ReadRow, mistakes: list[Mistake]) -> None:
                 f"row, separated by semicolons; legal are {', '.join(numbers)}"
             )
             mistakes.append(Mistake(table.file, message, row.line, "assumed"))
-        elif row.sound and math.isnan(float(row.cells[name])):
+        elif name not in row.unsound and math.isnan(float(row.cells[name])):
             message = f"{name!r} is blank in this row: only a number can be assumed"
             mistakes.append(Mistake(table.file, message, row.line, "assumed"))
 
@@ -285,7 +295,7 @@ def _check_key(table: Table, read: ReadTable) -> None:
         return
     first: dict[tuple[str, ...], int] = {}
     for row in read.rows:
-        if row.excluded or not row.sound:
+        if row.excluded or not row.unsound.isdisjoint(table.key):
             continue
         key = tuple(str(row.cells[name]) for name in table.key)
         if key in first:

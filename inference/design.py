@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from data.errors import AnodebayesError, MapError
 from data.units import parse_quantity
+from inference.thresholds import TOLERANCE_REACH
 
 __all__ = [
     "AXES",
@@ -74,12 +75,16 @@ class AxisKind:
     @property
     def range_text(self) -> str:
         """The legal range as text, with its unit."""
-        return f"{self.lower:g} to {self.upper:g} {self.unit}"
+        return f"{self.lower:g} to {self.upper:g} {self.unit}".removesuffix(" 1")
 
 
 def _kinds(*kinds: AxisKind) -> Mapping[str, AxisKind]:
     return MappingProxyType({kind.name: kind for kind in kinds})
 
+
+_AREA_RATIO: Final = AxisKind(
+    "area_ratio", "1", "area of the cell over that of the cells measured", 1e-3, 1e9, optional=True
+)
 
 AXES: Final[Mapping[Cell, Mapping[str, AxisKind]]] = MappingProxyType(
     {
@@ -102,12 +107,22 @@ AXES: Final[Mapping[Cell, Mapping[str, AxisKind]]] = MappingProxyType(
                 "charge", "mAh/cm^2", "capacity plated in one half-cycle", 1e-4, 1e3, optional=True
             ),
             AxisKind("temperature", "degC", "temperature", -40.0, 80.0, spread="normal"),
+            AxisKind(
+                "pore_size_spread",
+                "1",
+                "relative width of the pore radii of the separator",
+                1e-3,
+                3.0,
+                optional=True,
+            ),
+            _AREA_RATIO,
         ),
         "solid": _kinds(
             AxisKind("charge", "mAh/cm^2", "capacity stripped in one half-cycle", 1e-4, 1e3),
             AxisKind("pressure", "MPa", "stack pressure", 0.0, 100.0),
             AxisKind("temperature", "degC", "temperature", -60.0, 90.0, spread="normal"),
             AxisKind("metal_thickness", "um", "thickness of the metal electrode", 0.1, 1e5),
+            _AREA_RATIO,
         ),
     }
 )
@@ -270,6 +285,10 @@ class Design:
     axes : mapping of str to Axis
         The conditions by name. An optional one may be missing: without `charge` a liquid cell is
         judged in the steady state, without `macmullin_number` the number follows from the porosity.
+        With `area_ratio` a cell fails by the weakest of so many patches of the reference area:
+        where one patch fails with probability p, with ``1 - (1 - p)^area_ratio``.
+        `pore_size_spread` is for fits in which the largest pore decides; without it that of the
+        fit's separators is used.
     tolerances : mapping of str to Tolerance
         Variation of conditions between built cells, by the name of the axis.
     current : Axis, optional
@@ -282,7 +301,8 @@ class Design:
     Raises
     ------
     MapError
-        If an axis is unknown, missing or given a tolerance that is not legal.
+        If an axis is unknown, missing or given a tolerance that is not legal, or that leads
+        out of the axis' legal range.
     """
 
     cell: Cell
@@ -312,10 +332,47 @@ class Design:
                     f"the {self.cell} design gives {name}{_TOLERANCE} but leaves {name} blank: "
                     f"give {name} too"
                 )
+        for name in self.tolerances:
+            self._check_reach(name)
         # The registry's order, so that the dimensions of a map do not depend on the file's.
         ordered = {name: self.axes[name] for name in kinds if name in self.axes}
         object.__setattr__(self, "axes", MappingProxyType(ordered))
         object.__setattr__(self, "tolerances", MappingProxyType(dict(self.tolerances)))
+
+    def _check_reach(self, name: str) -> None:
+        """Refuse a tolerance that leads out of the legal range of its axis."""
+        kind = self.axes[name].kind
+        nominal = self.axes[name].values
+        for ends in self.reach(name):
+            beyond = (ends < kind.lower) | (ends > kind.upper)
+            if beyond.any():
+                at = int(np.flatnonzero(beyond)[0])
+                end = f"{ends[at]:.4g} {kind.unit}".removesuffix(" 1")
+                raise MapError(
+                    f"{name}{_TOLERANCE} lets map axis {name!r} reach {end} "
+                    f"({TOLERANCE_REACH:g} standard deviations from {nominal[at]:g}), legal are "
+                    f"{kind.range_text}: state a smaller {name}{_TOLERANCE}, or move the axis"
+                )
+
+    def reach(self, name: str) -> tuple[FloatArray, FloatArray]:
+        """Return how far built cells lie from the values of an axis, 19 of 20 of them.
+
+        Parameters
+        ----------
+        name : str
+            The axis.
+
+        Returns
+        -------
+        lower, upper : ndarray
+            Ends for each value, in the axis' unit; the values themselves without a tolerance.
+        """
+        axis = self.axes[name]
+        if name not in self.tolerances:
+            return axis.values, axis.values
+        spread = (np.full_like(axis.values, sign * TOLERANCE_REACH) for sign in (-1.0, 1.0))
+        lower, upper = (self.tolerances[name].apply(axis.kind, axis.values, z) for z in spread)
+        return lower, upper
 
     @property
     def dims(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from inference.notes import dependent_rows
 from inference.thresholds import (
     BOUND_AT_EDGE,
     PRIOR_DRIVEN_NARROWING,
@@ -71,6 +72,7 @@ def findings(
     found = []
     if campaign.metadata.kind == "synthetic":
         found.append("The data are SYNTHETIC: drawn by a simulator, measured by nobody.")
+    found += dependent_rows(campaign)
     found += _identifiability(campaign, summary, informed_by)
     found += _scatters(summary)
     found += _uninformed(summary)

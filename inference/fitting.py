@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,8 @@ from inference.coverage import data_ranges
 from inference.findings import findings
 from inference.gate import check_gate
 from inference.job import Job, ResolvedJob, SamplerSection, job_for_campaign, load_job, resolve
+from inference.maps import check_designs
+from inference.notes import dependent_rows
 from inference.prediction import Predictor
 from inference.result import Result, load_result
 from inference.run_folder import RunFolder
@@ -60,7 +62,8 @@ def fit(
         A job, its file, the name of a bundled job, or a campaign (fitted with every default).
     folder : str or path, optional
         Run folder to write; nothing is written when left out. A folder that already holds the
-        whole result of the same job is read instead of being computed again.
+        whole result of the same job is read instead of being computed again; where only the axes
+        of its maps have changed, they are taken over.
     force : bool
         Replace the result of another job.
     progress : bool
@@ -75,6 +78,8 @@ def fit(
     ------
     JobError, CampaignError, PriorError, ModelError
         If the input is not legal.
+    MapError
+        If the job asks for a map that will not be drawn.
     RunFolderError
         If the folder is in use, or holds the result of another job.
     """
@@ -82,13 +87,19 @@ def fit(
     priors = priors_of(campaign, job.model_options())
     resolved = resolve(job, campaign, priors)
     if folder is None:
+        _check_maps(job, campaign)
         return Result(_compute(job, campaign, resolved, progress))
     run = RunFolder(folder)
     with run.lock():
         state = run.state(resolved)
         if state == "complete":
             logger.info("%s already holds this job's result", run.path)
-            return load_result(run.path)
+            result = load_result(run.path)
+            if run.asks_other_maps(resolved):
+                check_designs(job.map.designs, result)
+                run.take_maps(resolved, job.source_text)
+                logger.info("the axes of its maps have changed: the fit stands")
+            return result
         if state == "different" and not force:
             changes = run.differences(resolved)
             raise RunFolderError(
@@ -96,6 +107,7 @@ def fit(
                 + "\n".join(f"  - {change}" for change in changes)
                 + "\nGive another folder (--out), or replace the result (--force)."
             )
+        _check_maps(job, campaign)
         run.start(resolved, job.source_text)
         with run.log():
             tree = _compute(job, campaign, resolved, progress)
@@ -124,16 +136,20 @@ def dry_run(source: Source) -> str:
     ------
     JobError, CampaignError, PriorError, ModelError
         If the input is not legal, or the model has no finite density at its starting point.
+    MapError
+        If the job asks for a map that will not be drawn.
     """
     from data.errors import ModelError
 
     job, campaign = _job_and_campaign(source)
     resolved = resolve(job, campaign, priors_of(campaign, job.model_options()))
+    fitted = campaign.subset(blocks_to_fit(campaign, job.model_options()))
     model = build_model(campaign, job.model_options())
     terms = model.point_logps(model.initial_point())
     broken = [name for name, value in terms.items() if not np.isfinite(value)]
     if broken:
         raise ModelError(f"the density at the starting point is not finite in {', '.join(broken)}")
+    _check_maps(job, campaign, model)
     rows = [
         f"  {name}: {len(model.coords[f'{name}_row'])} observations" for name in model.observations
     ]
@@ -142,9 +158,36 @@ def dry_run(source: Source) -> str:
         [
             f"job {job.name}: {free} unknowns, kinetics {job.model.kinetics}",
             *rows,
+            *(f"note: {note}" for note in dependent_rows(fitted)),
             f"resolved hash {resolved.hash[:12]}; nothing was sampled",
         ]
     )
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """What the maps of a fit that is planned can rest on; as `inference.maps.Known`."""
+
+    posterior: frozenset[str]
+    data_ranges: dict[str, dict[str, list[float]]]
+    attrs: dict[str, Any]
+    salt_concentration: float | None
+
+
+def _check_maps(job: Job, campaign: Campaign, model: Any = None) -> None:
+    """Refuse a job whose maps will be refused, before the time to sample is spent."""
+    if not job.map.axes:
+        return
+    options = job.model_options()
+    model = build_model(campaign, options) if model is None else model
+    chosen = {key: value.model_dump() for key, value in block_options(options).items()}
+    planned = _Planned(
+        posterior=frozenset(model.named_vars),
+        data_ranges=data_ranges(campaign.subset(blocks_to_fit(campaign, options))),
+        attrs={"options": json.dumps(chosen)},
+        salt_concentration=campaign.metadata.salt_concentration,
+    )
+    check_designs(job.map.designs, planned)
 
 
 class _Timings(dict[str, float]):

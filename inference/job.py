@@ -50,6 +50,7 @@ __all__ = [
     "parse_job",
     "resolve",
     "software_versions",
+    "with_maps_of",
 ]
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -130,6 +131,11 @@ class MapSection(Section):
 
     axes: dict[Cell, dict[str, Any]] = Field(default_factory=dict)
 
+    @property
+    def designs(self) -> dict[str, dict[str, Any]]:
+        """The axes by kind of cell, as written."""
+        return {str(cell): section for cell, section in self.axes.items()}
+
     @field_validator("axes", mode="before")
     @classmethod
     def _name_cells(cls, value: object) -> object:
@@ -163,7 +169,7 @@ class ResolvedSection(Section):
     Parameters
     ----------
     hash : str
-        Hash of everything that the result depends on.
+        Hash of everything that the fit depends on: the maps are drawn from it.
     data_hash, prior_hash : str
         Hashes of the campaign's content and of the priors.
     versions : dict
@@ -306,7 +312,7 @@ class ResolvedJob:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of everything that the result depends on."""
+        """SHA-256 of everything that the fit depends on."""
         return str(self.document["resolved"]["hash"])
 
     @property
@@ -477,7 +483,8 @@ def resolve(
     -------
     ResolvedJob
         Its text is a legal job that computes the same result. The hash covers everything that
-        the result depends on: neither the versions, nor the number of cores, nor any path.
+        the fit depends on: neither the maps, which are drawn from it, nor the versions, nor the
+        number of cores, nor any path.
 
     Raises
     ------
@@ -502,7 +509,7 @@ def resolve(
     document["model"]["blocks"] = list(blocks)
     document["model"]["options"] = {
         name: validated[name].model_dump(mode="json", exclude_none=True)
-        for name in blocks
+        for name in sorted({*blocks, *options.options})  # an option may speak to other blocks too
         if name in validated
     }
     document["campaign"] = job.campaign if is_bundled else location.as_posix()
@@ -517,9 +524,32 @@ def resolve(
         "hash": hashlib.sha256(content.encode()).hexdigest(),
         **document["resolved"],
     }
+    return _resolved_job(document)
+
+
+def with_maps_of(before: Mapping[str, Any], now: ResolvedJob) -> ResolvedJob:
+    """Return a resolved job with the maps of another that has the same fit.
+
+    Parameters
+    ----------
+    before : mapping
+        The resolved job of a finished fit as plain data; its hashes and versions are kept.
+    now : ResolvedJob
+        The job whose section `map` is taken.
+
+    Returns
+    -------
+    ResolvedJob
+        With the hash of the first.
+    """
+    return _resolved_job({**before, "map": now.document.get("map", {})})
+
+
+def _resolved_job(document: Mapping[str, Any]) -> ResolvedJob:
+    """Write a resolved job."""
     head = (
-        f"# The job {job.name!r} as it was run, with nothing left to default. It runs again:\n"
-        "# anodebayes fit resolved.toml --out ANOTHER_FOLDER\n\n"
+        f"# The job {document['name']!r} as it was run, with nothing left to default. It runs "
+        "again:\n# anodebayes fit resolved.toml --out ANOTHER_FOLDER\n\n"
     )
     return ResolvedJob(head + _toml(document))
 
@@ -535,7 +565,7 @@ def job_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[s
     Returns
     -------
     list of str
-        One phrase a difference in what the result depends on; empty when there is none.
+        One phrase a difference in what the fit depends on; empty when there is none.
     """
     old, new = _hashed_content(before), _hashed_content(now)
     if old.pop("prior_hash") != new.pop("prior_hash"):
@@ -601,14 +631,13 @@ def _refuse_changed_inputs(job: Job, data_hash: str, priors: "PriorSet") -> None
 
 
 def _hashed_content(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a resolved job that its result depends on."""
+    """Return the part of a resolved job that its fit depends on; maps follow from the fit."""
     sampler = {k: v for k, v in document.get("sampler", {}).items() if k != "cores"}
     return {
         "schema_version": document["schema_version"],
         "name": document["name"],
         "model": document.get("model", {}),
         "sampler": sampler,
-        "map": document.get("map", {}),
         "data_hash": document["resolved"]["data_hash"],
         "prior_hash": document["resolved"]["prior_hash"],
     }

@@ -15,10 +15,10 @@ import itertools
 import json
 import math
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
 
 import numpy as np
 import xarray as xr
@@ -26,10 +26,10 @@ import xarray as xr
 from data.errors import MapError
 from data.units import to_si
 from inference.design import AXES, CURRENT, Cell, Design, FloatArray, read_design
-from inference.thresholds import DEFAULT_RISK, PRIOR_DRIVEN_NARROWING
+from inference.thresholds import DEFAULT_RISK, PRIOR_DRIVEN_NARROWING, TOLERANCE_REACH
 from models import physics
-from models.context import TEMPERATURE_WINDOW
 from models.separators import MACMULLIN_SCATTER
+from models.temperature import TEMPERATURE_WINDOW
 
 if TYPE_CHECKING:
     from inference.result import Result
@@ -39,7 +39,10 @@ __all__ = [
     "DOES_NOT_COVER",
     "MECHANISMS",
     "QUANTILES",
+    "Known",
     "Mechanism",
+    "check_designs",
+    "drawn_with",
     "load_maps",
     "maps_from_job",
     "safe_current_map",
@@ -56,6 +59,8 @@ LEAST_DRAWS_BEYOND: Final = 20
 """Draws beyond a quantile below which it is not stated: its Monte-Carlo error is then a fifth of
 the tail."""
 
+_DEFAULT_OPTIONS: Final = {"creep_current": "empirical", "pores": "typical"}
+_LAB_SCATTER = "lab_scatter"
 _ACTIVATION = {
     "exchange_current_density": "exchange_current_density_activation_energy",
     "ambipolar_diffusivity": "ambipolar_diffusivity_activation_energy",
@@ -98,6 +103,17 @@ class _Setting:
     molar_volume: float
     kinetics: str
     creep_current: str
+    pores: str
+
+    @classmethod
+    def of(cls, result: "Result") -> Self:
+        """Return what a fit says."""
+        return cls(
+            physics.MOLAR_VOLUME[result.metal],
+            result.kinetics,
+            _option(result, "dc_polarization", "creep_current"),
+            _option(result, "penetration", "pores"),
+        )
 
 
 Values = Mapping[str, FloatArray]
@@ -115,8 +131,9 @@ class Mechanism:
     long_name : str
         What happens, in words.
     scatters : tuple of str
-        Posterior variables that are standard deviations of the logarithm of u: between cells, and
-        between separators where that is another one.
+        Posterior variables that are standard deviations of the logarithm of u: between cells
+        first, and between separators where that is another one. The scatter between laboratories
+        comes in where the fit has offsets of them.
     threshold : callable
         ``threshold(parameters, conditions, u, setting)`` is the threshold current [A/m^2]; all in
         SI, draws along the last axis.
@@ -132,9 +149,13 @@ def _penetration(
     parameters: Values, conditions: Values, cell_factor: FloatArray, setting: _Setting
 ) -> FloatArray:
     """Return the current [A/m^2] at which metal enters the pores."""
+    radius = conditions["pore_radius"]
+    if setting.pores == "weakest_link":
+        spread = conditions.get("pore_size_spread", parameters.get("pore_size_spread"))
+        radius = physics.largest_pore_radius(radius, spread, parameters["wetted_pores"])
     current = physics.critical_current_density(
         parameters["wetting_product"],
-        conditions["pore_radius"],
+        radius,
         conditions["porosity"],
         _at_temperature(parameters, "exchange_current_density", conditions["temperature"]),
         parameters["reorganization_energy"],
@@ -313,6 +334,7 @@ def safe_current_map(
     MapError
         If the design is not legal, or asks for conditions that nothing in the fit speaks of.
     """
+    asked = None if isinstance(design, Design) else _as_asked(design)
     if not isinstance(design, Design):
         design = _design_from_mapping(design, result)
     if not 0.0 < risk <= 0.5:
@@ -336,8 +358,96 @@ def safe_current_map(
     return xr.Dataset(
         _variables(result, design, numbers, risk),
         coords=_coordinates(design),
-        attrs=_attributes(result, design, risk, seed, count),
+        attrs=_attributes(result, design, risk, seed, count) | (asked or {}),
     )
+
+
+def new_cell_currents(
+    result: "Result",
+    design: Design | Mapping[str, Any],
+    *,
+    draws: int = 4000,
+    seed: int | None = None,
+) -> FloatArray:
+    """Draw the critical current densities of new cells.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    design, draws, seed
+        As in :func:`safe_current_map`.
+
+    Returns
+    -------
+    ndarray, shape (*axes of the design, draw)
+        Current density that each new cell just fails at [mA/cm^2].
+
+    Raises
+    ------
+    MapError
+        If the design is not legal, or asks for conditions that nothing in the fit speaks of.
+    """
+    if not isinstance(design, Design):
+        design = _design_from_mapping(design, result)
+    _refuse_uncovered(design, result)
+    seed = int(result.attrs["seed"]) if seed is None else seed
+    parameters = _posterior_draws(result, design, draws, seed)
+    count = next(iter(parameters.values())).shape[-1]
+    noise = _Noise(seed, count)
+    setting = _Setting.of(result)
+    conditions = _conditions(design, tuple(slice(0, size) for size in design.shape), noise)
+    currents = [
+        mechanism.threshold(
+            parameters, conditions, _cell_factor(mechanism, parameters, conditions, noise), setting
+        )
+        for mechanism in MECHANISMS[design.cell]
+    ]
+    lowest = np.minimum.reduce(np.broadcast_arrays(*currents))
+    return cast("FloatArray", lowest / _CURRENT_FACTOR)
+
+
+def _cell_factor(
+    mechanism: Mechanism, parameters: Values, conditions: Values, noise: "_Noise | None"
+) -> FloatArray:
+    """Return the factor u of cells on their threshold, draws along the last axis.
+
+    With `noise` each draw is a new cell, without it the median one. A cell of several patches has
+    the smallest factor among them; what belongs to a separator or a laboratory its patches share.
+    """
+    between_cells, *shared = mechanism.scatters
+    scatter = parameters[between_cells]
+    deviate = np.zeros_like(scatter) if noise is None else noise(between_cells)
+    if "area_ratio" in conditions:
+        deviate = physics.weakest_deviate(deviate, conditions["area_ratio"])
+    log_factor = scatter * deviate
+    if noise is not None:
+        terms = [parameters[name] * noise(name) for name in shared]
+        between_labs = f"{_LAB_SCATTER} of {mechanism.name}"
+        if between_labs in parameters:
+            terms.append(parameters[between_labs] * noise(between_labs))
+        log_factor = log_factor + np.sum(terms, axis=0)
+    return cast("FloatArray", np.exp(log_factor))
+
+
+class Known(Protocol):
+    """What a design is checked against: a finished fit, or one that is planned."""
+
+    @property
+    def posterior(self) -> Collection[Hashable]:
+        """Names of the parameters."""
+
+    @property
+    def data_ranges(self) -> Mapping[str, Mapping[str, list[float]]]:
+        """Ranges of the data by kind of cell and axis."""
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """With ``options``, those of the blocks."""
+
+    @property
+    def salt_concentration(self) -> float | None:
+        """Of the campaign's electrolyte [mol/L]."""
 
 
 @dataclass
@@ -392,35 +502,27 @@ def _evaluate(
 ) -> _Numbers:
     """Evaluate every threshold at every point and draw, at most `points` points at once."""
     mechanisms = MECHANISMS[design.cell]
-    setting = _Setting(physics.MOLAR_VOLUME[result.metal], result.kinetics, _creep_current(result))
+    setting = _Setting.of(result)
     count = next(iter(parameters.values())).shape[-1]
-    nominal = {mechanism.name: np.ones(count) for mechanism in mechanisms}
-    scattered = {
-        mechanism.name: np.exp(
-            np.sum([parameters[name] * noise(name) for name in mechanism.scatters], axis=0)
-        )
-        for mechanism in mechanisms
-    }
     currents = design.current.values * _CURRENT_FACTOR
     levels = np.array(QUANTILES)
     numbers = _Numbers.empty(len(mechanisms), currents.size, design.shape)
     for block in _blocks(design.shape, max(1, points)):
         shape = tuple(part.stop - part.start for part in block)
 
-        def thresholds(conditions: Values, factors: Values, shape: tuple[int, ...]) -> FloatArray:
+        def thresholds(conditions: Values, noise: _Noise | None, shape: tuple[int, ...]) -> Any:
             values = np.empty((len(mechanisms), *shape, count))
             for index, mechanism in enumerate(mechanisms):
-                values[index] = mechanism.threshold(
-                    parameters, conditions, factors[mechanism.name], setting
-                )
+                factor = _cell_factor(mechanism, parameters, conditions, noise)
+                values[index] = mechanism.threshold(parameters, conditions, factor, setting)
             return values
 
-        median_cell = thresholds(_conditions(design, block, None), nominal, shape)
+        median_cell = thresholds(_conditions(design, block, None), None, shape)
         numbers.median_cell[:, :, *block] = _quantiles_of_each(median_cell, levels)
         lowest = np.sort(median_cell.min(axis=0), axis=-1)
         numbers.median_limit[:, *block] = _quantiles(lowest, levels)
 
-        new_cell = thresholds(_conditions(design, block, noise), scattered, shape)
+        new_cell = thresholds(_conditions(design, block, noise), noise, shape)
         numbers.new_cell[:, :, *block] = _quantiles_of_each(new_cell, levels)
         numbers.limiting[:, *block] = _shares(new_cell)
         lowest = np.sort(new_cell.min(axis=0), axis=-1)
@@ -438,8 +540,8 @@ def _variables(result: "Result", design: Design, numbers: _Numbers, risk: float)
         described = {"units": CURRENT.unit, "long_name": name, **attrs}
         return (*dims, *grid), values / _CURRENT_FACTOR, described
 
-    def shares(dims: tuple[str, ...], values: Any, name: str) -> Any:
-        return (*dims, *grid), values, {"units": "1", "long_name": name}
+    def shares(dims: tuple[str, ...], values: Any, name: str, **attrs: str) -> Any:
+        return (*dims, *grid), values, {"units": "1", "long_name": name, **attrs}
 
     each, quantile = ("mechanism", "quantile"), ("quantile",)
     driven = {
@@ -480,6 +582,9 @@ def _variables(result: "Result", design: Design, numbers: _Numbers, risk: float)
             (),
             _extrapolation(design, result),
             "whether the conditions lie outside the range of the data",
+            comment="judged axis by axis: true where any one condition lies outside what the data "
+            "span in it; a combination of conditions that no row had, each of them within its own "
+            "range, is not marked",
         ),
     }
 
@@ -514,11 +619,41 @@ def maps_from_job(
     MapError
         If a design is not legal.
     """
-    sections = dict(axes) or {cell: {} for cell in AXES if result.data_ranges.get(cell)}
+    sections = _sections(axes, result)
     return {
         cell: safe_current_map(result, {**section, "cell": cell}, draws=draws, risk=risk, seed=seed)
         for cell, section in sections.items()
     }
+
+
+def drawn_with(
+    maps: Mapping[str, xr.Dataset], axes: Mapping[str, Mapping[str, Any]], result: "Result"
+) -> bool:
+    """Say whether maps were drawn with the axes that a job asks for.
+
+    Parameters
+    ----------
+    maps : mapping of str to xarray.Dataset
+        Maps by kind of cell.
+    axes : mapping
+        The section `map.axes` of the job.
+    result : Result
+        The fit.
+
+    Returns
+    -------
+    bool
+        False where a map is missing, is one too many, or has other axes.
+    """
+    asked = {cell: _as_asked(section)["axes"] for cell, section in _sections(axes, result).items()}
+    return asked == {cell: dataset.attrs.get("axes") for cell, dataset in maps.items()}
+
+
+def _sections(
+    axes: Mapping[str, Mapping[str, Any]], result: "Result"
+) -> dict[str, Mapping[str, Any]]:
+    """Return the designs that are mapped: those asked for, or one of each cell with data."""
+    return dict(axes) or {cell: {} for cell in AXES if result.data_ranges.get(cell)}
 
 
 def save_maps(maps: Mapping[str, xr.Dataset], path: Path | str) -> None:
@@ -571,6 +706,12 @@ def load_maps(path: Path | str) -> dict[str, xr.Dataset]:
     return maps
 
 
+def _as_asked(section: Mapping[str, Any]) -> dict[str, str]:
+    """Return the attribute that says which axes a map was made with, as a job writes them."""
+    axes = {str(key): value for key, value in section.items() if key != "cell"}
+    return {"axes": json.dumps(axes, sort_keys=True, default=str)}
+
+
 def _design_from_mapping(section: Mapping[str, Any], result: "Result") -> Design:
     entries = dict(section)
     if "cell" not in entries:
@@ -579,15 +720,49 @@ def _design_from_mapping(section: Mapping[str, Any], result: "Result") -> Design
     return read_design(cell, entries, salt_concentration=result.salt_concentration)
 
 
-def _refuse_uncovered(design: Design, result: "Result") -> None:
+def check_designs(axes: Mapping[str, Mapping[str, Any]], known: Known) -> None:
+    """Refuse designs that no map will be drawn of, before anything is computed.
+
+    Parameters
+    ----------
+    axes : mapping
+        The section `map.axes` of a job: designs by kind of cell.
+    known : Known
+        A finished fit, or what one that is planned will speak of.
+
+    Raises
+    ------
+    MapError
+        If a design is not legal, or asks for conditions that nothing in the fit speaks of; the
+        message is the one with which the map itself is refused.
+    """
+    for cell, section in axes.items():
+        design = read_design(cell, section, salt_concentration=known.salt_concentration)
+        _refuse_uncovered(design, known)
+
+
+def _refuse_uncovered(design: Design, result: Known) -> None:
     """Refuse conditions about which neither data nor priors of the fit say anything."""
-    temperatures = design.axes["temperature"].values
     if design.cell == "liquid":
-        far = temperatures[np.abs(temperatures - 25.0) > TEMPERATURE_WINDOW]
+        weakest_link = _option(result, "penetration", "pores") == "weakest_link"
+        if "pore_size_spread" in design.axes and not weakest_link:
+            raise MapError(
+                "map axis 'pore_size_spread' says nothing here: the fit lets the typical pore "
+                'decide; leave it out, or fit with pores = "weakest_link" under '
+                "[model.options.penetration]"
+            )
+        if weakest_link and "pore_size_spread" not in {*design.axes, *result.posterior}:
+            raise MapError(
+                "the liquid design has no 'pore_size_spread': the largest pore decides, and every "
+                "separator of the campaign states its own width; give that of the design, such as "
+                "pore_size_spread = 0.1"
+            )
+        temperatures = _reached(design, "temperature")
+        far = temperatures[np.abs(temperatures - 25.0) > TEMPERATURE_WINDOW + 1e-9]
         missing = [name for name in _ACTIVATION.values() if name not in result.posterior]
         if far.size and missing:
             raise MapError(
-                f"map axis 'temperature' has the value {far[0]:g} degC, more than "
+                f"map axis 'temperature' {_reaches(design, 'temperature', far[0])}, more than "
                 f"{TEMPERATURE_WINDOW:g} K from 25 degC, where kinetics and transport follow "
                 f"no law of temperature: give the job a prior for {' and '.join(missing)}, "
                 "or stay within 20 to 30 degC"
@@ -595,12 +770,27 @@ def _refuse_uncovered(design: Design, result: "Result") -> None:
         return
     measured = result.data_ranges.get("solid", {}).get("pressure", [0.0, 0.0])
     most = max(PRESSURE_WITHOUT_DATA, measured[1])
-    pressures = design.axes["pressure"].values
-    if pressures[-1] > most:
+    pressures = _reached(design, "pressure")
+    beyond = pressures[pressures > most * (1.0 + 1e-9)]
+    if beyond.size:
         raise MapError(
-            f"map axis 'pressure' reaches {pressures[-1]:g} MPa, but nothing is known above "
-            f"{most:g} MPa: lower it, or add polarisations at that pressure to the campaign"
+            f"map axis 'pressure' {_reaches(design, 'pressure', beyond[0])}, but nothing is known "
+            f"above {most:g} MPa: lower it, or add polarisations at that pressure to the campaign"
         )
+
+
+def _reached(design: Design, name: str) -> FloatArray:
+    """Return the values of an axis, the last first, and then the ends of its tolerance."""
+    return np.concatenate([design.axes[name].values[::-1], *design.reach(name)])
+
+
+def _reaches(design: Design, name: str, value: float) -> str:
+    """Say how an axis comes to a value: by itself, or by its tolerance."""
+    axis = design.axes[name]
+    shown = f"{value:.4g} {axis.kind.unit}"
+    if np.isclose(axis.values, value).any():
+        return f"has the value {shown}"
+    return f"reaches {shown} within {name}_sd ({TOLERANCE_REACH:g} standard deviations)"
 
 
 class _Noise:
@@ -633,7 +823,9 @@ def _posterior_draws(result: "Result", design: Design, draws: int, seed: int) ->
         names += mechanism.scatters
     if design.cell == "liquid":
         names += [name for name in _ACTIVATION.values() if name in posterior]
-    elif _creep_current(result) == "norton":
+        if _option(result, "penetration", "pores") == "weakest_link":
+            names += [name for name in ("wetted_pores", "pore_size_spread") if name in posterior]
+    elif _option(result, "dc_polarization", "creep_current") == "norton":
         names.append("constraint_factor")
     chains, length = posterior.sizes["chain"], posterior.sizes["draw"]
     chosen = np.arange(chains * length)
@@ -654,12 +846,23 @@ def _posterior_draws(result: "Result", design: Design, draws: int, seed: int) ->
         unit = str(variable.attrs["units"])
         # The physics takes reorganization energies in eV, as the field does.
         values[name] = flat if unit == "eV" else to_si(flat, unit)
+    for mechanism in MECHANISMS[design.cell]:
+        if _has_lab_offsets(mechanism, result):
+            scatter = posterior[_LAB_SCATTER].transpose("chain", "draw").to_numpy().reshape(-1)
+            values[f"{_LAB_SCATTER} of {mechanism.name}"] = scatter[chosen]
     return values
 
 
-def _creep_current(result: "Result") -> str:
+def _has_lab_offsets(mechanism: Mechanism, result: "Result") -> bool:
+    """Whether the fit found the threshold of a mechanism to differ between laboratories."""
+    block = mechanism.scatters[0].removesuffix("_scatter")
+    return f"{block}_lab_offset" in result.posterior
+
+
+def _option(result: "Result | Known", block: str, name: str) -> str:
+    """Return what a fit chose, or the default where it was stored before there was a choice."""
     options = json.loads(str(result.attrs.get("options", "{}")))
-    return str(options.get("dc_polarization", {}).get("creep_current", "empirical"))
+    return str(options.get(block, {}).get(name, _DEFAULT_OPTIONS[name]))
 
 
 def _conditions(design: Design, block: tuple[slice, ...], noise: _Noise | None) -> Values:
@@ -742,7 +945,10 @@ def _scatter_prior_driven(result: "Result", design: Design) -> Any:
             # A fixed parameter has no row: no data in it either.
             any(
                 not float(narrowing.get(name, np.nan)) >= PRIOR_DRIVEN_NARROWING
-                for name in item.scatters
+                for name in (
+                    *item.scatters,
+                    *([_LAB_SCATTER] if _has_lab_offsets(item, result) else []),
+                )
             )
             for item in MECHANISMS[design.cell]
         ]
@@ -764,7 +970,11 @@ def _extrapolation(design: Design, result: "Result") -> Any:
         if name == "metal_thickness" and name not in ranges:
             # Rows may leave it blank at pressure 0 only: elsewhere the pressure is outside already.
             continue
-        if name in ranges:
+        if name == "pore_size_spread":  # of the separators, which the pore radius speaks of
+            continue
+        if name == "area_ratio" and name not in ranges:
+            beyond = np.abs(axis.values - 1.0) > 1e-9  # no cell of another area was measured
+        elif name in ranges:
             lower, upper = ranges[name]
             margin = TEMPERATURE_WINDOW if name == "temperature" else 1e-9 * abs(upper)
             beyond = (axis.values < lower - margin) | (axis.values > upper + margin)
@@ -848,11 +1058,25 @@ def _attributes(
         "data_ranges": json.dumps(result.data_ranges.get(cell, {})),
         "kinetics": result.kinetics,
     }
+    if "area_ratio" in design.axes:
+        attrs["covers"] = attrs["covers"].replace(
+            "one laboratory cell", "one cell of area_ratio times the area of those measured", 1
+        )
+        attrs["does_not_cover"] = (
+            attrs["does_not_cover"]
+            .replace("larger areas or many cells (the weakest spot decides)", "many cells", 1)
+            .replace("The mechanisms' cell factors", "The cell factors of patches and mechanisms")
+        )
     if cell == "liquid":
+        if _option(result, "penetration", "pores") != "typical":
+            attrs["pores"] = _option(result, "penetration", "pores")
+            attrs["does_not_cover"] = attrs["does_not_cover"].replace(
+                "the largest pores of the separator, ", ""
+            )
         attrs["pore_type"] = design.pore_type
     else:
         attrs["protocol"] = design.protocol
-        attrs["creep_current"] = _creep_current(result)
+        attrs["creep_current"] = _option(result, "dc_polarization", "creep_current")
     for name in ("name", "campaign", "metal", "resolved_hash", "data_hash", "prior_hash"):
         if name in result.attrs:
             attrs[name] = result.attrs[name]

@@ -16,6 +16,10 @@ __all__ = ["Predictor"]
 
 Array = NDArray[np.float64]
 
+_AT_ONCE = 100_000_000
+"""Numbers held at once of what observations depend on; bounds the memory of large tables."""
+
+_KEPT = 4  # numbers a row, beside the parameters of its distribution: drawn, weighed, twice
 _CHUNK = 20_000_000
 """Numbers held at once while observations are drawn; bounds the memory of large tables."""
 
@@ -110,6 +114,48 @@ class Predictor:
         known = self._model.coords
         return {str(d): list(known[d]) for d in dims if known.get(d) is not None}
 
+    def _outputs(self, free: xr.Dataset) -> list[Array]:
+        """Run the function for every draw; each of its outputs stacked over draws."""
+        chains, draws = free.sizes["chain"], free.sizes["draw"]
+        arrays = [
+            np.ascontiguousarray(free[rv.name].transpose("chain", "draw", ...).values)
+            for rv in self._model.free_RVs
+        ]
+        rows = [array.reshape(chains * draws, *array.shape[2:]) for array in arrays]
+        collected: list[list[Any]] = [
+            self._function(*(np.asarray(row[i]) for row in rows)) for i in range(chains * draws)
+        ]
+        return [np.stack([outputs[k] for outputs in collected]) for k in range(len(collected[0]))]
+
+    def derive(self, free: xr.Dataset) -> xr.Dataset:
+        """Compute the derived quantities alone.
+
+        Parameters
+        ----------
+        free : Dataset
+            Free variables over ``chain`` and ``draw``.
+
+        Returns
+        -------
+        Dataset
+            As ``derived`` of `evaluate`.
+        """
+        variables = self._derived(iter(self._outputs(free)), free)
+        used = {str(dim) for dims, _ in variables.values() for dim in dims} - {"chain", "draw"}
+        sample = {"chain": free["chain"], "draw": free["draw"]}
+        return xr.Dataset(variables, coords=sample | self._coords(used))
+
+    def _derived(self, outputs: Iterator[Array], free: xr.Dataset) -> dict[str, Any]:
+        """Take the derived quantities from the head of the outputs."""
+        chains, draws = free.sizes["chain"], free.sizes["draw"]
+        return {
+            variable.name: (
+                ("chain", "draw", *self._dims(variable)),
+                _over_draws(next(outputs), chains, draws),
+            )
+            for variable in self._model.deterministics
+        }
+
     def evaluate(self, free: xr.Dataset, seed: int) -> dict[str, xr.Dataset]:
         """Compute everything that follows from draws of the free variables.
 
@@ -125,28 +171,34 @@ class Predictor:
         dict of str to Dataset
             ``derived``, ``log_prior``, ``predictive`` and ``log_likelihood``.
         """
-        names = [rv.name for rv in self._model.free_RVs]
-        arrays = [
-            np.ascontiguousarray(free[name].transpose("chain", "draw", ...).values)
-            for name in names
-        ]
-        chains, draws = free.sizes["chain"], free.sizes["draw"]
-        rows = [array.reshape(chains * draws, *array.shape[2:]) for array in arrays]
-        collected: list[list[Any]] = [
-            self._function(*(np.asarray(row[i]) for row in rows)) for i in range(chains * draws)
-        ]
-        stacked = iter(
-            np.stack([outputs[k] for outputs in collected]) for k in range(len(collected[0]))
+        rng = np.random.default_rng(seed)
+        # What the observations depend on is many times what is kept of them.
+        numbers = sum(
+            (count + _KEPT) * self.observed[name].size for name, count in self._depends.items()
         )
+        step = max(1, _AT_ONCE // (numbers * free.sizes["chain"]))
+        parts = [
+            self._evaluate(free.isel(draw=chunk), rng)
+            for chunk in _chunks(free.sizes["draw"], step)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        how: Any = {"data_vars": "minimal", "coords": "minimal", "compat": "override"}
+        return {
+            group: xr.concat([part[group] for part in parts], "draw", join="override", **how)
+            for group in parts[0]
+        }
+
+    def _evaluate(self, free: xr.Dataset, rng: np.random.Generator) -> dict[str, xr.Dataset]:
+        """Compute everything that follows from some draws, all of them at once."""
+        chains, draws = free.sizes["chain"], free.sizes["draw"]
+        stacked = iter(self._outputs(free))
         sample = {"chain": free["chain"], "draw": free["draw"]}
 
         def over_draws(values: Array) -> Array:
-            return values.reshape(chains, draws, *values.shape[1:])
+            return _over_draws(values, chains, draws)
 
-        derived = {
-            variable.name: (("chain", "draw", *self._dims(variable)), over_draws(next(stacked)))
-            for variable in self._model.deterministics
-        }
+        derived = self._derived(stacked, free)
         parameters = {
             name: [next(stacked) for _ in range(count)] for name, count in self._depends.items()
         }
@@ -154,7 +206,6 @@ class Predictor:
             rv.name: (("chain", "draw", *self._dims(rv)), over_draws(next(stacked)))
             for rv in self._model.free_RVs
         }
-        rng = np.random.default_rng(seed)
         predictive, log_likelihood = {}, {}
         for name, moving in parameters.items():
             dims = ("chain", "draw", f"{name}_row")
@@ -201,6 +252,10 @@ class Predictor:
             name: np.asarray(self._model[f"{name}_data"].get_value())
             for name in self._model.observations
         }
+
+
+def _over_draws(values: Array, chains: int, draws: int) -> Array:
+    return values.reshape(chains, draws, *values.shape[1:])
 
 
 def _chunks(total: int, size: int) -> Iterator[slice]:

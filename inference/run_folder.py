@@ -109,12 +109,13 @@ class RunFolder:
         Returns
         -------
         {"absent", "partial", "complete", "different"}
-            Nothing; something unfinished, which a new run replaces; this job's whole result;
-            another job's whole result.
+            Nothing; something unfinished, which a new run replaces; the whole result of this job,
+            whatever maps it asks for; another job's whole result.
         """
         stored = self._stored()
         if stored is not None:
-            return "complete" if stored["resolved"]["hash"] == resolved.hash else "different"
+            same = stored["resolved"]["hash"] == resolved.hash or not self.differences(resolved)
+            return "complete" if same else "different"
         return "partial" if self._holds_products() else "absent"
 
     def require_complete(self) -> Path:
@@ -186,6 +187,53 @@ class RunFolder:
                 _remove(self.path / name)
             self.write_text(JOB, job_text)
             self.write_text(RESOLVED, resolved.text)
+
+    def asks_other_maps(self, resolved: "ResolvedJob") -> bool:
+        """Say whether a job asks for other maps than the folder's.
+
+        Parameters
+        ----------
+        resolved : ResolvedJob
+            A job of which the folder holds the whole result.
+
+        Returns
+        -------
+        bool
+            Whether the sections `map` differ.
+        """
+        stored = self._resolved_document()
+        return stored is not None and stored.get("map", {}) != resolved.document.get("map", {})
+
+    def take_maps(self, resolved: "ResolvedJob", job_text: str) -> None:
+        """Take over the maps of a job of which the folder holds the whole result.
+
+        Maps that were drawn before stay until they are drawn again.
+
+        Parameters
+        ----------
+        resolved : ResolvedJob
+            The job.
+        job_text : str
+            The job as given.
+        """
+        from inference.job import with_maps_of
+
+        with self.lock():
+            stored = self._resolved_document()
+            if stored is not None:
+                self.write_text(JOB, job_text)
+                self.write_text(RESOLVED, with_maps_of(stored, resolved).text)
+
+    def remove(self, name: str) -> None:
+        """Remove a file or a folder of the run, if it is there.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        """
+        with self.lock():
+            _remove(self.path / name)
 
     def write(self, name: str, writer: Callable[[Path], None]) -> Path:
         """Write one file whole or not at all.

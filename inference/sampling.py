@@ -1,13 +1,21 @@
 """Sampling and its diagnostics: the one module that talks to nutpie and ArviZ."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from inference.thresholds import INTERVAL
 
-__all__ = ["Sampler", "convergence", "energy_information", "intervals", "scalars"]
+__all__ = [
+    "Sampler",
+    "convergence",
+    "energy_information",
+    "intervals",
+    "scalars",
+]
 
 
 class Sampler:
@@ -16,16 +24,19 @@ class Sampler:
     Parameters
     ----------
     model : pymc.Model
-        From `models.joint.build_model`. Its data become constants of the compiled code.
+        From `models.joint.build_model`.
+    frozen : bool
+        Whether its data become constants of the compiled code. A model that is not frozen takes
+        longer to compile, and may then be sampled with other values of any ``pm.Data``.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, frozen: bool = True) -> None:
         import nutpie
 
         # Derived quantities are computed once for prior and posterior alike: see
         # `inference.prediction`.
         self._compiled = nutpie.compile_pymc_model(
-            model, freeze_model=True, var_names=[rv.name for rv in model.free_RVs]
+            model, freeze_model=frozen, var_names=[rv.name for rv in model.free_RVs]
         )
 
     def sample(
@@ -38,6 +49,7 @@ class Sampler:
         seed: int,
         target_accept: float,
         progress: bool = False,
+        data: Mapping[str, NDArray[Any]] | None = None,
     ) -> tuple[xr.Dataset, xr.Dataset]:
         """Draw from the posterior.
 
@@ -53,6 +65,8 @@ class Sampler:
             Acceptance that the step size is tuned to.
         progress : bool
             Whether to show a bar.
+        data : mapping of str to ndarray, optional
+            Other values of ``pm.Data`` of a model that is not frozen, by name.
 
         Returns
         -------
@@ -64,7 +78,7 @@ class Sampler:
         import nutpie
 
         tree = nutpie.sample(
-            self._compiled,
+            self._compiled.with_data(**data) if data else self._compiled,
             draws=draws,
             tune=tune,
             chains=chains,

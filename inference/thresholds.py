@@ -3,18 +3,44 @@
 from typing import Final
 
 __all__ = [
+    "ABSURD_FAIL",
+    "ABSURD_WARN",
+    "ALIKE",
     "BOUND_AT_EDGE",
+    "CALIBRATION_DIVERGENT",
+    "CALIBRATION_ESS",
+    "CALIBRATION_FAILED",
+    "CALIBRATION_LEVELS",
+    "CALIBRATION_R_HAT",
+    "CALIBRATION_SIGNIFICANCE",
+    "CHECK_MCSE",
+    "CHECK_TREE_DEPTH",
     "DEFAULT_RISK",
     "GATE_BFMI",
     "GATE_ESS",
     "GATE_R_HAT",
     "INTERVAL",
+    "MOST_FITS_OF_A_REFIT",
+    "MOST_REFITS",
+    "PARETO_K",
+    "PIT_ROWS",
+    "POWER_SCALING",
+    "PREDICTIVE_FAIL",
+    "PREDICTIVE_WARN",
+    "PREFERRED",
+    "PRIOR_DRIVEN_CONTRACTION",
     "PRIOR_DRIVEN_NARROWING",
     "PROTOCOLS_DIFFER",
     "PULL",
+    "RIDGE",
     "SLOW_DIFFUSION",
     "STEADY_TARGET_ACCEPT",
     "SWEEP_RATE",
+    "TENSION_FAIL",
+    "TENSION_INFORMED",
+    "TENSION_MEASURABLE",
+    "TENSION_WARN",
+    "TOLERANCE_REACH",
 ]
 
 GATE_R_HAT: Final = 1.01
@@ -55,5 +81,106 @@ high: at 500 um the peak is threefold; one-dimensional transport calculation."""
 SWEEP_RATE: Final = 5.0
 """Scan rate [mV/s] that the limit of slow diffusion belongs to."""
 
+TOLERANCE_REACH: Final = 2.0
+"""Standard deviations of a tolerance that must lie where a map is legal: 19 of 20 built cells. Our
+choice."""
+
 DEFAULT_RISK: Final = 0.05
 """Probability that a new cell fails at the safe current."""
+
+CALIBRATION_R_HAT: Final = 1.05
+"""Largest R-hat of a replicate whose ranks count: ranks need far fewer draws than intervals do.
+Our choice."""
+
+CALIBRATION_ESS: Final = 100.0
+"""Least bulk effective sample size of a replicate whose ranks count. Our choice: half the draws
+that a truth is ranked among."""
+
+CALIBRATION_DIVERGENT: Final = 0.01
+"""Share of divergent transitions above which a replicate is sampled again. Our choice: a few shift
+ranks by less than one in two hundred."""
+
+CALIBRATION_LEVELS: Final = (0.50, 0.80, 0.90, 0.95)
+"""Probabilities of the central intervals whose coverage is counted."""
+
+CALIBRATION_SIGNIFICANCE: Final = 0.01
+"""A calibration fails where a departure this unlikely is found in any quantity, Bonferroni's
+correction for their number included. Our choice."""
+
+CALIBRATION_FAILED: Final = 0.05
+"""Largest share of replicates that may fail to converge: more could hide a miscalibration, since
+those that fail are not drawn at random. Our choice."""
+
+CHECK_MCSE: Final = 0.05
+"""Largest Monte Carlo error of a mean in posterior standard deviations: what the least effective
+sample size of the gate comes to, 1/sqrt(400)."""
+
+CHECK_TREE_DEPTH: Final = 0.01
+"""Share of transitions at the largest tree depth above which the sampler is told to be slow. Our
+choice: it costs efficiency, not validity; Betancourt 2016, arXiv:1604.00695."""
+
+PREDICTIVE_WARN: Final = 0.05
+"""Two-sided posterior predictive p-value, times the statistics of the variable, and p-value of
+uniform LOO-PIT values, below which a table is worth a look. Our choice: one in twenty."""
+
+PREDICTIVE_FAIL: Final = 0.02
+"""The same, below which the model is said to miss a feature of the table: tail areas below 0.01 or
+above 0.99, Gelman et al. 2013, Bayesian Data Analysis, 6.3."""
+
+PARETO_K: Final = 0.7
+"""Pareto shape above which the importance weights of a left-out row are unreliable; Vehtari et al.
+2024, JMLR 25(72)."""
+
+PIT_ROWS: Final = 5
+"""Least rows whose LOO-PIT values are tested for uniformity. Our choice."""
+
+ABSURD_WARN: Final = 0.05
+"""Share of prior draws that one rule calls absurd above which the prior is worth a look. Our
+choice; prior predictive checks as in Gabry et al. 2019, doi:10.1111/rssa.12378."""
+
+ABSURD_FAIL: Final = 0.25
+"""Share of prior draws that one rule calls absurd above which the prior needs mending. Our
+choice."""
+
+PRIOR_DRIVEN_CONTRACTION: Final = 1.0 - 1.0 / PRIOR_DRIVEN_NARROWING**2
+"""Prior-driven: the share of the prior's variance, on the natural scale, that the data have removed
+is less than this. PRIOR_DRIVEN_NARROWING said of variances; contraction as in Schad, Betancourt and
+Vasishth 2021, doi:10.1037/met0000275."""
+
+POWER_SCALING: Final = 0.05
+"""Power-scaling sensitivity above which a component moves a parameter; Kallioinen et al. 2024,
+doi:10.1007/s11222-023-10366-5."""
+
+RIDGE: Final = 0.8
+"""Correlation, in magnitude, on natural scales above which two parameters lie on a ridge. Our
+choice: the narrow direction then holds less than a ninth of the variance of the wide one."""
+
+TENSION_WARN: Final = 2.0
+"""Standard deviations between posteriors that should agree above which tables pull apart. Our
+choice; parameter shifts as in Gratton and Challinor 2020, arXiv:1911.07754."""
+
+TENSION_FAIL: Final = 3.0
+"""Standard deviations above which two tables contradict each other. Our choice."""
+
+TENSION_INFORMED: Final = 0.2
+"""Share of the prior's variance that a table alone must remove to be heard on a parameter. Our
+choice."""
+
+TENSION_MEASURABLE: Final = 0.1
+"""Least share of a table's own variance that the other tables must remove, for its shift against
+the joint posterior to be measured rather than be the noise of the draws. Our choice."""
+
+MOST_REFITS: Final = 20
+"""Refits that a comparison makes a model for units whose importance weights cannot be trusted; more
+show that the fit hangs on single units, and K-fold cross-validation is due. Our choice."""
+
+MOST_FITS_OF_A_REFIT: Final = 10
+"""Fits that may be spent on raising the weight of one unit from 0 to 1. Our choice."""
+
+ALIKE: Final = 4.0
+"""Models whose expected log predictive densities differ by less predict much the same, and the
+standard error of the difference is then not to be relied on; Sivula et al., arXiv:2008.10296."""
+
+PREFERRED: Final = 2.0
+"""A model is preferred where it is ahead by more than this many standard errors of the difference
+(and by more than `ALIKE`). Our choice: about 2 % one-sided."""

@@ -15,21 +15,22 @@ from models.observations import si
 from models.physics import (
     KINETICS,
     MOLAR_VOLUME,
-    REFERENCE_TEMPERATURE,
     arrhenius,
     creep_fed_current_density,
     creep_fed_current_density_norton,
     critical_current_density,
+    largest_pore_radius,
     young_laplace_overpotential,
 )
 from models.separators import Separators
+from models.temperature import TEMPERATURE_WINDOW, activation_energy, refuse_far
 
-__all__ = ["Context", "pressure"]
+__all__ = ["TEMPERATURE_WINDOW", "Context"]
 
 Array = NDArray[np.float64]
 
-TEMPERATURE_WINDOW = 5.0
-"""Kelvin about 25 degC within which kinetics and transport need no temperature law."""
+_SHARED_THRESHOLD = {"penetration": ("penetration", "critical_current")}
+"""Tables that observe one threshold, by the block that holds its options."""
 
 
 class Context:
@@ -49,6 +50,8 @@ class Context:
         Salt concentration of the campaign [mol/m^3].
     options : mapping
         Validated options of each block that has any.
+    tables : mapping
+        The tables that are fitted.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Context:
         kinetics: str,
         concentration: float,
         options: Mapping[str, BaseModel],
+        tables: Mapping[str, xr.Dataset],
     ) -> None:
         self.parameters = parameters
         self._separators = separators
@@ -67,7 +71,9 @@ class Context:
         self.kinetics = kinetics
         self.concentration = concentration
         self.options = options
+        self._tables = tables
         self._critical: dict[float, Any] = {}
+        self._offsets: dict[str, Any] = {}
 
     @property
     def separators(self) -> Separators:
@@ -112,33 +118,40 @@ class Context:
             Of the median cell, without the separator's offset.
         """
         temperatures = si(table, "temperature")
-        reference = self.at_temperature("exchange_current_density", table, temperatures)
-        distinct, position = np.unique(temperatures, return_inverse=True)
+        exchange = self.at_temperature("exchange_current_density", table, temperatures)
+        rows = np.asarray(self.separators.index(table["separator"].values), dtype=int)
+        radius, porosity = self.decisive_pore_radius(), self.separators["porosity"]
+        wetting_product = self.parameters.si("wetting_product")
         energy = self.reorganization_energy()
-        curves = []
-        for temperature in distinct:
-            first = int(np.flatnonzero(temperatures == temperature)[0])
-            exchange = reference[first] if reference.ndim else reference
-            if float(temperature) not in self._critical:
-                self._critical[float(temperature)] = critical_current_density(
-                    self.parameters.si("wetting_product"),
-                    self.separators.si("pore_radius"),
-                    self.separators["porosity"],
-                    exchange,
+        if np.ptp(temperatures) == 0.0:
+            temperature = float(temperatures[0])
+            if temperature not in self._critical:
+                self._critical[temperature] = critical_current_density(
+                    wetting_product,
+                    radius,
+                    porosity,
+                    exchange[0] if exchange.ndim else exchange,
                     energy,
-                    float(temperature),
+                    temperature,
                     self.molar_volume,
                     self.kinetics,
                 )
-            else:
-                self.parameters["wetting_product"]  # for the record of what informs it
-            curves.append(self._critical[float(temperature)])
-        rows = np.asarray(self.separators.index(table["separator"].values), dtype=int)
-        if len(curves) == 1:
-            return curves[0][rows]
-        import pytensor.tensor as pt
-
-        return pt.stack(curves)[position, rows]
+            return self._critical[temperature][rows]
+        conditions, first, position = np.unique(
+            np.column_stack([rows, temperatures]), axis=0, return_index=True, return_inverse=True
+        )
+        at = rows[first]
+        curve = critical_current_density(
+            wetting_product,
+            radius[at],
+            porosity[at],
+            exchange[first] if exchange.ndim else exchange,
+            energy,
+            conditions[:, 1],
+            self.molar_volume,
+            self.kinetics,
+        )
+        return curve[position.ravel()]
 
     def log_threshold(self, table: xr.Dataset) -> Any:
         """Return the log of each row's threshold current [A/m^2], its separator's offset included.
@@ -146,17 +159,102 @@ class Context:
         Parameters
         ----------
         table : Dataset
-            Rows with ``separator`` and ``temperature``.
+            Rows with ``separator`` and ``temperature``; where they name laboratories, the offset of
+            each is included too.
         """
         rows = np.asarray(self.separators.index(table["separator"].values), dtype=int)
-        return np.log(self.critical_current_density(table)) + self.separators.offset()[rows]
+        value = np.log(self.critical_current_density(table)) + self.separators.offset()[rows]
+        offset = self.lab_offset("penetration", table)
+        return value if offset is None else value + offset
+
+    def decisive_pore_radius(self) -> Any:
+        """Return the radius [m] of the pore that metal enters first, shape (separator,)."""
+        radius = self.separators.si("pore_radius")
+        if self.options["penetration"].pores == "typical":  # type: ignore[attr-defined]
+            return radius
+        spread = self.separators.pore_size_spread()
+        return largest_pore_radius(radius, spread, self.parameters["wetted_pores"])
+
+    def patches(self, table: xr.Dataset) -> dict[str, Array]:
+        """Return how many reference areas each cell has, as a column of its design.
+
+        Parameters
+        ----------
+        table : Dataset
+            Cells; those without an ``area`` have the reference area.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (rows,)
+            ``patches``, or nothing where areas are ignored or none is stated.
+        """
+        options: Any = self.options["penetration"]
+        if options.area == "ignored" or not np.isfinite(table["area"].values).any():
+            return {}
+        ratio = si(table, "area") / options.reference_square_metres
+        return {"patches": np.where(np.isfinite(ratio), ratio, 1.0)}
+
+    def lab_offset(self, block: str, table: xr.Dataset) -> Any:
+        """Return the offset of each row's laboratory on the logarithm of its threshold.
+
+        Parameters
+        ----------
+        block : str
+            The block that holds the options of the threshold.
+        table : Dataset
+            The rows.
+
+        Returns
+        -------
+        tensor, shape (rows,), or None
+            None where offsets are not asked for, or the rows of this threshold do not come from at
+            least two laboratories.
+        """
+        if self.options[block].labs == "pooled" or "lab" not in table:  # type: ignore[attr-defined]
+            return None
+        names = _SHARED_THRESHOLD.get(block, (block,))
+        labs = sorted(
+            {str(lab) for name in names if name in self._tables for lab in self._labs(name)}
+        )
+        if len(labs) < 2:
+            return None
+        import pymc as pm
+
+        scatter = self.parameters["lab_scatter"]
+        if block not in self._offsets:
+            name, dim = f"{block}_lab_offset", f"{block}_lab"
+            pm.modelcontext(None).add_coord(dim, [lab or "not stated" for lab in labs])
+            z = pm.Normal(f"{name}_z", dims=dim)
+            self._offsets[block] = pm.Deterministic(name, scatter * z, dims=dim)
+        rows = np.array([labs.index(str(lab)) for lab in table["lab"].values], dtype=int)
+        return self._offsets[block][rows]
+
+    def _labs(self, name: str) -> Any:
+        return self._tables[name]["lab"].values
+
+    def acting_pressure(self, block: str, table: xr.Dataset, column: Any) -> Any:
+        """Return the pressure [Pa] that acts on the metal of each row.
+
+        Parameters
+        ----------
+        block : str
+            Name of the table.
+        table : Dataset
+            With ``pressure`` and ``pressure_sd``.
+        column : tensor, shape (rows,)
+            The stated pressure [Pa].
+        """
+        true = _true_pressure(table, f"{block}_pressure", column)
+        if self.options[block].pressure == "as_stated":  # type: ignore[attr-defined]
+            return true
+        return true * self.parameters[f"{block}_pressure_factor"]
 
     def penetration_overpotential(self, table: xr.Dataset) -> Any:
         """Return the overpotential [V] that drives metal into each row's pores."""
         rows = np.asarray(self.separators.index(table["separator"].values), dtype=int)
         return young_laplace_overpotential(
             self.parameters.si("wetting_product"),
-            self.separators.si("pore_radius")[rows],
+            self.decisive_pore_radius()[rows],
             self.molar_volume,
         )
 
@@ -254,7 +352,7 @@ class Context:
             ``exchange_current_density``, ``ambipolar_diffusivity`` or
             ``diffusivity_over_anion_transference``.
         table : Dataset
-            For the message.
+            The rows, with ``temperature`` and ``line``.
         temperature : tensor, shape (rows,)
             [K].
 
@@ -269,22 +367,14 @@ class Context:
             If a row is more than 5 K from 25 degC and the job gives no activation energy.
         """
         law = name if name == "exchange_current_density" else "ambipolar_diffusivity"
-        energy = f"{law}_activation_energy"
+        energy = activation_energy(law)
         if energy in self.parameters:
             return arrhenius(self.parameters.si(name), self.parameters.si(energy), temperature)
-        outside = np.abs(si(table, "temperature") - REFERENCE_TEMPERATURE) > TEMPERATURE_WINDOW
-        if outside.any():
-            row = int(np.flatnonzero(outside)[0])
-            raise ModelError(
-                f"{table.attrs['table']}.csv, line {int(table['line'].values[row])}: "
-                f"{float(table['temperature'].values[row]):g} degC is more than "
-                f"{TEMPERATURE_WINDOW:g} K from 25 degC, and {law} has no temperature law; give "
-                f"the job a prior [priors.{energy}] in kJ/mol, or leave the row out with `exclude`"
-            )
+        refuse_far(law, table)
         return self.parameters.si(name)
 
 
-def pressure(table: xr.Dataset, name: str, column: Any) -> Any:
+def _true_pressure(table: xr.Dataset, name: str, column: Any) -> Any:
     """Return the pressure [Pa] of each row, latent where it carries a standard deviation.
 
     Parameters

@@ -13,6 +13,7 @@ from models.observations import labels, si
 from models.options import ModelOptions
 from models.physics import MOLAR_VOLUME, REFERENCE_TEMPERATURE, critical_current_density
 from models.priors import PriorSet, resolve_priors
+from models.temperature import refuse_far_rows
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -107,17 +108,21 @@ def priors_of(campaign: "Campaign", options: ModelOptions) -> PriorSet:
     """
     priors = resolve_priors(campaign.metadata.metal, options.priors)
     fitted = campaign.fitted_sources(blocks_to_fit(campaign, options))
-    for source, names in priors.sources.items():
-        if source in fitted:
-            raise PriorError(
-                f"the prior of {', '.join(names)} cites {source!r}, and so do fitted rows of "
-                f"{', '.join(f'{table}.csv' for table in fitted[source])}: a source enters once. "
-                "Give the prior another source, or leave the rows out with `exclude`"
-            )
+    twice = [
+        f"the prior of {', '.join(names)} cites {source!r}, and so do fitted rows of "
+        f"{', '.join(f'{table}.csv' for table in fitted[source])}: a source enters once. "
+        "Give the prior another source, or leave the rows out with `exclude`"
+        for source, names in priors.sources.items()
+        if source in fitted
+    ]
+    if twice:
+        raise PriorError("\n".join(twice))
     return priors
 
 
-def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "pm.Model":
+def build_model(
+    campaign: "Campaign", options: ModelOptions | None = None, *, weighted: bool = False
+) -> "pm.Model":
     """Compose the joint model of a campaign.
 
     Parameters
@@ -126,6 +131,9 @@ def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "p
         The data; each of its tables with a likelihood becomes one block.
     options : ModelOptions, optional
         Kinetics law, choice of blocks, options of blocks, priors.
+    weighted : bool
+        Whether each observed variable has data ``<name>_weight`` (ones, shape (rows,)) by which
+        the log-likelihoods of its rows are multiplied: 0 leaves a row out.
 
     Returns
     -------
@@ -151,6 +159,7 @@ def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "p
     chosen = blocks_to_fit(campaign, options)
     validated = block_options(options)
     priors = priors_of(campaign, options)
+    refuse_far_rows({name: campaign.tables[name] for name in chosen}, priors)
     separators = campaign.tables.get("separators")
     coords: dict[str, Any] = {"protocol": list(PROTOCOLS)}
     if separators is not None:
@@ -158,7 +167,7 @@ def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "p
     for name in chosen:
         coords |= observed_labels(campaign, name)
     with pm.Model(coords=coords, check_bounds=False) as model:
-        model.observations, model.design_columns = {}, {}
+        model.observations, model.design_columns, model.weighted = {}, {}, weighted
         parameters = Parameters(priors, _threshold_shape(campaign, chosen, options.kinetics))
         context = Context(
             parameters=parameters,
@@ -167,6 +176,7 @@ def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "p
             kinetics=options.kinetics,
             concentration=(campaign.metadata.salt_concentration or float("nan")) * 1e3,
             options=validated,
+            tables={name: campaign.tables[name] for name in chosen},
         )
         for name in chosen:
             parameters.reading_for(name)

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.observations import TOLERANCE, Design, Scale, inverse
+from models.physics import weakest_deviate
 from models.physics.backend import (
     erfc,
     erfcx,
@@ -40,6 +41,8 @@ __all__ = [
     "Threshold",
     "log_interval",
     "log_ndtr",
+    "log_weakest",
+    "log_weakest_interval",
     "observed_clock",
     "observed_value",
     "observed_verdict",
@@ -76,6 +79,27 @@ def log_interval(upper: Any, lower: Any) -> Any:
     return a + np.log(-np.expm1(minimum(b - a, -1e-300)))
 
 
+_FAR = -30.0  # below it a probability is that of one patch times their number, to 200 digits
+
+
+@kernel
+def log_weakest(z: Any, patches: Any) -> Any:
+    """Log of ``1 - (1 - Phi(z))^patches``: at least one of several patches has failed."""
+    few = np.log(patches) + log_ndtr(minimum(z, _FAR))
+    many = np.log(-np.expm1(patches * log_ndtr(-maximum(z, _FAR))))
+    return where(z < _FAR, few, many)
+
+
+@kernel
+def log_weakest_interval(upper: Any, lower: Any, patches: Any) -> Any:
+    """Log probability that the weakest of several patches fails between two currents."""
+    excess = maximum(upper - _FAR, 0.0)  # keeps the width where this form is not used
+    few = np.log(patches) + log_interval(upper - excess, lower - excess)
+    survived = patches * log_ndtr(-lower)
+    fell = patches * log_ndtr(-maximum(upper, _FAR)) - survived
+    return where(upper < _FAR, few, survived + np.log(-np.expm1(minimum(fell, -1e-300))))
+
+
 @dataclass(frozen=True)
 class Observation:
     """The distribution of one observed variable, for PyTensor and for NumPy alike.
@@ -95,18 +119,38 @@ class Observation:
     draw: Callable[..., Array]
 
     def register(self, name: str, observed: Any) -> None:
-        """Add the observed variable to the current PyMC model and to its ``observations``."""
+        """Add the observed variable to the current PyMC model and to its ``observations``.
+
+        Where the model is weighted, the log-likelihood of each row counts as often as the data
+        ``name_weight`` says; `observations` and draws know nothing of weights.
+        """
         import pymc as pm
 
+        model = pm.modelcontext(None)
+        used = self
+        if getattr(model, "weighted", False):
+            rows = len(model.coords[f"{name}_row"])
+            used = self._weighted(pm.Data(f"{name}_weight", np.ones(rows), dims=f"{name}_row"))
         pm.CustomDist(
             name,
-            *self.parameters,
-            logp=self.logp,
-            random=self.draw,
+            *used.parameters,
+            logp=used.logp,
+            random=used.draw,
             observed=observed,
             dims=f"{name}_row",
         )
-        pm.modelcontext(None).observations[name] = self
+        model.observations[name] = self
+
+    def _weighted(self, weight: Any) -> "Observation":
+        """Return the same draws with the log-likelihood of each row times its weight."""
+
+        def logp(value: Any, weight: Any, *parameters: Any) -> Any:
+            return weight * self.logp(value, *parameters)
+
+        def draw(_weight: Any, *parameters: Any, **kwargs: Any) -> Array:
+            return self.draw(*parameters, **kwargs)
+
+        return Observation((weight, *self.parameters), logp, draw)
 
 
 @kernel
@@ -151,7 +195,9 @@ def _shape(size: Any, like: Array) -> Any:
     return np.shape(like) if size is None else tuple(np.atleast_1d(size))
 
 
-def _forward(value: Any, scale: Scale) -> Any:
+def _forward(value: Any, scale: Scale | Array) -> Any:
+    if not isinstance(scale, str):
+        return np.log(value) - np.log1p(-scale * value)
     if scale == "log":
         return np.log(value)
     return np.log(value) - np.log1p(-value) if scale == "logit" else value
@@ -165,7 +211,8 @@ def observed_value(
     scatter: Any,
     rows: Mapping[str, Any],
     design: Design,
-    scale: Scale = "log",
+    scale: Scale | Array = "log",
+    patches: Any = None,
 ) -> None:
     """Register values that scatter normally about a location on their natural scale.
 
@@ -183,12 +230,19 @@ def observed_value(
         The columns of `design`.
     design : Design
         What no row has is left out of the graph.
-    scale : {"log", "logit", "linear"}
-        The natural scale.
+    scale : {"log", "logit", "linear"} or ndarray, shape (rows,)
+        The natural scale; an array holds 1 where a row is a fraction (logit) and 0 where it is any
+        positive number (log).
+    patches : tensor, shape (rows,), optional
+        Number of patches, each with a value of its own, of which the smallest is observed.
     """
 
-    def logp(value: Any, mu: Any, sigma: Any, halfwidth: Any, floor: Any, ceiling: Any) -> Any:
+    def logp(
+        value: Any, mu: Any, sigma: Any, halfwidth: Any, floor: Any, ceiling: Any, *patches: Any
+    ) -> Any:
         x = _forward(value, scale)
+        if patches:
+            return _log_smallest(x, mu, sigma, halfwidth, floor, ceiling, patches[0], design)
         if design.interval_rows.size:
             result = _log_value_or_interval(x, mu, sigma, halfwidth)
         else:
@@ -205,21 +259,51 @@ def observed_value(
         halfwidth: Array,
         floor: Array,
         ceiling: Array,
+        *patches: Array,
         rng: np.random.Generator,
         size: Any = None,
     ) -> Array:
         shape = _shape(size, mu)
-        x = mu + sigma * rng.standard_normal(shape)
+        deviate = rng.standard_normal(shape)
+        x = mu + sigma * (weakest_deviate(deviate, *patches) if patches else deviate)
         x = x + halfwidth * rng.uniform(-1.0, 1.0, shape)
         return inverse(np.clip(x, floor, ceiling), scale)
 
     sigma = np.sqrt(scatter**2 + rows["sd"] ** 2)
     limits = (rows["halfwidth"], rows["floor"], rows["ceiling"])
-    Observation((location, sigma, *limits), logp, draw).register(name, observed)
+    several = () if patches is None else (patches,)
+    Observation((location, sigma, *limits, *several), logp, draw).register(name, observed)
 
 
-def observed_verdict(name: str, *, observed: Any, z: Any) -> None:
+def _log_smallest(
+    x: Any,
+    mu: Any,
+    sigma: Any,
+    halfwidth: Any,
+    floor: Any,
+    ceiling: Any,
+    patches: Any,
+    design: Design,
+) -> Any:
+    """Log density or probability of the smallest of several normal values."""
+    z = (x - mu) / sigma
+    result = _log_value(x, mu, sigma) + np.log(patches) + (patches - 1.0) * log_ndtr(-z)
+    if design.interval_rows.size:
+        upper, lower = (x + halfwidth - mu) / sigma, (x - halfwidth - mu) / sigma
+        result = where(halfwidth > 0, log_weakest_interval(upper, lower, patches), result)
+    if design.has_floor:
+        below = log_weakest((floor - mu) / sigma, patches)
+        result = where(x <= floor + TOLERANCE, below, result)
+    if design.has_ceiling:
+        above = patches * log_ndtr((mu - ceiling) / sigma)
+        result = where(x >= ceiling - TOLERANCE, above, result)
+    return result
+
+
+def observed_verdict(name: str, *, observed: Any, z: Any, patches: Any = None) -> None:
     """Register verdicts, 1 for a failed cell, with failure probability ``Phi(z)``.
+
+    A cell of several patches fails with the first of them: ``1 - (1 - Phi(z))^patches``.
 
     Parameters
     ----------
@@ -229,18 +313,25 @@ def observed_verdict(name: str, *, observed: Any, z: Any) -> None:
         1 where the cell failed, 0 where it survived.
     z : tensor, shape (rows,)
         Log of the current over the threshold, in units of the scatter.
+    patches : tensor, shape (rows,), optional
+        Number of patches of each cell; one when left out.
     """
 
-    def logp(value: Any, z: Any) -> Any:
+    def logp(value: Any, z: Any, *patches: Any) -> Any:
+        if patches:
+            return where(value > 0.5, log_weakest(z, patches[0]), patches[0] * log_ndtr(-z))
         return log_ndtr(where(value > 0.5, z, -z))
 
-    def draw(z: Array, rng: np.random.Generator, size: Any = None) -> Array:
+    def draw(z: Array, *patches: Array, rng: np.random.Generator, size: Any = None) -> Array:
+        from scipy.special import log_ndtr as log_phi
         from scipy.special import ndtr
 
-        failed: Array = (rng.uniform(size=_shape(size, z)) < ndtr(z)).astype(float)
+        probability = -np.expm1(patches[0] * log_phi(-z)) if patches else ndtr(z)
+        failed: Array = (rng.uniform(size=_shape(size, z)) < probability).astype(float)
         return failed
 
-    Observation((z,), logp, draw).register(name, observed)
+    several = () if patches is None else (patches,)
+    Observation((z, *several), logp, draw).register(name, observed)
 
 
 @dataclass(frozen=True)

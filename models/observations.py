@@ -4,6 +4,7 @@
 `recorded` writes drawn values into a table in the same form. The two are inverse to each other.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -116,8 +117,9 @@ def labels(table: xr.Dataset) -> list[str]:
     rows = table.to_dataframe().to_dict("records")
     names = [schema.row_label(row) for row in rows]
     lines = [int(line) for line in table["line"].values]
+    counts = Counter(names)
     return [
-        text if names.count(text) == 1 else f"{text} (line {line})"
+        text if counts[text] == 1 else f"{text} (line {line})"
         for text, line in zip(names, lines, strict=True)
     ]
 
@@ -126,7 +128,9 @@ def recorded_currents(table: xr.Dataset, drawn: Array) -> xr.Dataset:
     """Return the table with drawn failure currents between the two steps about each.
 
     A cell that the design left unbounded on one side, and that is drawn inside, is stepped as the
-    other rows of the table are.
+    other rows of the table are: on the staircase of that width from the end that the design states.
+    Where the steps lie does not depend on where the cell fails between them, so that the interval
+    says no more than which step it was.
 
     Parameters
     ----------
@@ -155,10 +159,12 @@ def recorded_currents(table: xr.Dataset, drawn: Array) -> xr.Dataset:
                 f"{table.attrs['table']}.csv: every row of the design is one-sided, so it does not "
                 "say how wide the steps are; give one row both ends"
             )
-        width = float(np.median(design.halfwidth[design.halfwidth > 0]))
-        for side, sign in (("lower", -1.0), ("upper", 1.0)):
+        step = 2.0 * float(np.median(design.halfwidth[design.halfwidth > 0]))
+        stated = np.where(np.isfinite(design.ceiling), design.ceiling, design.floor)[bare]
+        below = np.floor((np.log(drawn[bare]) - stated) / step)
+        for side, end in (("lower", below), ("upper", below + 1.0)):
             values = result[f"{column}_{side}"].values.copy()
-            values[bare] = drawn[bare] * np.exp(sign * width)
+            values[bare] = np.exp(stated + step * end)
             result[f"{column}_{side}"] = (result[f"{column}_{side}"].dims, values)
             result[f"{column}_{side}"].attrs = dict(table[f"{column}_{side}"].attrs)
     return result
@@ -171,8 +177,10 @@ def _natural(value: Array, scale: Scale) -> Array:
         return np.log(value) - np.log1p(-value) if scale == "logit" else value
 
 
-def inverse(value: Array, scale: Scale) -> Array:
-    """Return values from their natural scale."""
+def inverse(value: Array, scale: Scale | Array) -> Array:
+    """Return values from their natural scale; of mixed rows, see `models.likelihoods`."""
+    if not isinstance(scale, str):
+        return np.asarray(1.0 / (scale + np.exp(-value)))
     if scale == "log":
         return np.exp(value)
     return 1.0 / (1.0 + np.exp(-value)) if scale == "logit" else value

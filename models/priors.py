@@ -22,12 +22,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
 from data.errors import AnodebayesError, PriorError
 from data.quantities import quantity
+from data.schema import nearest
 from data.units import parse_quantity
 from models.distributions import AbsCosineBeta, AnyDistribution, Fixed
 
@@ -36,7 +37,54 @@ __all__ = ["Prior", "PriorSet", "catalogue", "resolve_priors"]
 METALS = ("Na", "Li")
 _WITH_UNIT = frozenset({"median", "mean", "sd", "lower", "upper", "value"})
 _DISTRIBUTION = TypeAdapter[AnyDistribution](AnyDistribution)
+_KINDS = {
+    str(kind.model_fields["distribution"].default): kind
+    for kind in get_args(get_args(AnyDistribution)[0])
+}
 _OWN_KEYS = frozenset({"core", "each", "support", "source", "note", "metals"})
+# What a quantity without a prior of its own follows from, and where its prior is given instead.
+_DERIVED = {
+    "wetting_product": (
+        "surface_energy * |cos(contact_angle)|",
+        "[priors.surface_energy], [priors.contact_angle] or both",
+    ),
+    "diffusivity_over_anion_transference": (
+        "ambipolar_diffusivity / (1 - transference_number)",
+        "[priors.ambipolar_diffusivity], [priors.transference_number] or both",
+    ),
+    "diffusivity_over_anion_transference_squared": (
+        "ambipolar_diffusivity / (1 - transference_number)^2",
+        "[priors.ambipolar_diffusivity], [priors.transference_number] or both",
+    ),
+    "effective_self_diffusivity": (
+        "supply_factor^2 * self_diffusivity",
+        "[priors.supply_factor], [priors.self_diffusivity] or both",
+    ),
+    "creep_fed_current_density": (
+        "creep_current_at_9_MPa, creep_pressure_exponent and creep_activation_energy",
+        "priors of these",
+    ),
+    "critical_current_density": (
+        "wetting_product, exchange_current_density, reorganization_energy and the separator",
+        "[priors.surface_energy], [priors.exchange_current_density] or "
+        "[priors.reorganization_energy]",
+    ),
+    "limiting_current_density": (
+        "diffusivity_over_anion_transference and the separator",
+        "[priors.ambipolar_diffusivity], [priors.transference_number] or both",
+    ),
+    "critical_to_limiting_ratio": (
+        "critical_current_density / limiting_current_density",
+        "priors of what these depend on",
+    ),
+}
+_TABLED = {
+    "pore_radius": "separators.csv",
+    "thickness": "separators.csv",
+    "porosity": "separators.csv",
+    "macmullin_number": "separators.csv",
+    "lsv_area": "lsv.csv",
+}
 
 
 @dataclass(frozen=True)
@@ -174,16 +222,26 @@ def _distribution(
         if extra:
             raise PriorError(f"prior of {name}: `fixed` stands alone, but {', '.join(extra)} given")
         values = {"distribution": "Fixed", "value": values["fixed"]}
-    values = {key: _number(name, key, value, unit) for key, value in values.items()}
-    if values.get("distribution") == "Normal":
-        values.setdefault("lower", support[0])
-        values.setdefault("upper", support[1])
+    mistakes, numbers = [], {}
+    for key, value in values.items():
+        try:
+            numbers[key] = _number(name, key, value, unit)
+        except PriorError as error:
+            mistakes.append(str(error))
+    if numbers.get("distribution") == "Normal":
+        numbers.setdefault("lower", support[0])
+        numbers.setdefault("upper", support[1])
     try:
-        distribution = _DISTRIBUTION.validate_python(values)
+        distribution = _DISTRIBUTION.validate_python(numbers)
     except ValidationError as error:
-        raise PriorError(
-            "\n".join(f"prior of {name}: {_sentence(mistake)}" for mistake in error.errors())
-        ) from error
+        mistakes += [
+            f"prior of {name}: {_sentence(mistake)}"
+            for mistake in error.errors()
+            # What is there and wrong has been named already.
+            if mistake["type"] != "missing" or mistake["loc"][-1] not in values
+        ]
+    if mistakes:
+        raise PriorError("\n".join(mistakes))
     if isinstance(distribution, AbsCosineBeta) and name != "contact_angle":
         raise PriorError(f"prior of {name}: AbsCosineBeta is for contact_angle only")
     lower, upper = distribution.support
@@ -203,14 +261,23 @@ def _sentence(mistake: Any) -> str:
     """Turn one of pydantic's findings into a sentence."""
     place = ".".join(str(part) for part in mistake["loc"][1:])
     if mistake["type"] == "extra_forbidden":
-        return f"{place!r} is not a parameter of this distribution"
+        kind = str(mistake["loc"][0])
+        legal = [key for key in _KINDS[kind].model_fields if key != "distribution"]
+        return (
+            f"{place!r} is not a parameter of {kind}{nearest(place, legal)}: legal are "
+            f"{', '.join(legal)}"
+        )
     if mistake["type"] == "missing":
         return f"{place!r} is missing"
     if mistake["type"] in {"union_tag_not_found", "union_tag_invalid"}:
-        return (
-            f"{mistake['msg'].lower()}; give `distribution` as one of LogNormal, Normal, "
-            "HalfNormal, Beta, AbsCosineBeta, Uniform, or pin the parameter with `fixed`"
+        legal = [kind for kind in _KINDS if kind != "Fixed"]
+        tag = mistake.get("ctx", {}).get("tag")
+        wrong = (
+            "`distribution` is missing"
+            if tag is None
+            else f"distribution = {tag!r} is not legal{nearest(str(tag), legal)}"
         )
+        return f"{wrong}: give one of {', '.join(legal)}, or pin the parameter with `fixed`"
     return f"{place + ' = ' if place else ''}{mistake['input']!r}: {mistake['msg'].lower()}"
 
 
@@ -235,6 +302,17 @@ def _family(name: str) -> tuple[str, list[str]]:
     members: list[str] = entries.get(base, {}).get("each", [])
     if base in entries and (not bracket or member.rstrip("]") in members):
         return base, [name] if bracket or not members else [f"{base}[{each}]" for each in members]
+    if base in _DERIVED:
+        formula, instead = _DERIVED[base]
+        raise PriorError(
+            f"{base} is derived and has no prior of its own: it follows from {formula}; give "
+            f"{instead} instead, or enter an estimate of it as a row of published.csv"
+        )
+    if base in _TABLED:
+        raise PriorError(
+            f"{base} is measured and has no prior in a job: it is known up to the standard "
+            f"deviation stated in {_TABLED[base]}; change it there"
+        )
     known = [*entries, *(f"{key}[{m}]" for key, e in entries.items() for m in e.get("each", []))]
     near = difflib.get_close_matches(name, known, n=1)
     advice = f"; did you mean {near[0]!r}?" if near else ""
@@ -242,6 +320,41 @@ def _family(name: str) -> tuple[str, list[str]]:
         f"there is no parameter {name!r}{advice} `anodebayes priors` lists them all"
         if near
         else f"there is no parameter {name!r}; `anodebayes priors` lists them all"
+    )
+
+
+def _prior(
+    name: str,
+    called: str,
+    base: str,
+    entry: Mapping[str, Any],
+    used: Mapping[str, Any],
+    shape: Mapping[str, Any],
+) -> Prior:
+    """Build and validate the prior of one parameter; `called` is what the job names it by."""
+    known = quantity(base)
+    support = (float(entry["support"][0]), float(entry["support"][1]))
+    mistakes = [
+        f"prior of {called}: {key} = {used[key]!r} is not text"
+        for key in ("source", "note")
+        if not isinstance(used.get(key, ""), str)
+    ]
+    try:
+        distribution = _distribution(called, shape, known.unit, support)
+    except PriorError as error:
+        raise PriorError("\n".join([*mistakes, str(error)])) from error
+    if mistakes:
+        raise PriorError("\n".join(mistakes))
+    return Prior(
+        name=name,
+        unit=known.unit,
+        symbol=known.symbol,
+        long_name=known.long_name,
+        distribution=distribution,
+        support=support,
+        source=used["source"],
+        note=used.get("note", ""),
+        core=bool(entry.get("core", False)),
     )
 
 
@@ -265,49 +378,39 @@ def resolve_priors(
     Raises
     ------
     PriorError
-        If a name, a distribution, a parameter or a unit is not legal.
+        If a name, a distribution, a parameter or a unit is not legal; every mistake is listed.
     """
     if metal not in METALS:
         raise PriorError(f"metal = {metal!r}: legal are {' and '.join(METALS)}")
-    written: dict[str, tuple[str, Mapping[str, Any]]] = {}
-    for name in sorted(overrides or {}, key=lambda key: "[" in key):  # families first
-        base, members = _family(name)
-        for each in members:
-            written[each] = (base, (overrides or {})[name])
+    given = overrides or {}
+    mistakes: list[str] = []
+    written: dict[str, str] = {}
+    for name in sorted(given, key=lambda key: "[" in key):  # families first
+        try:
+            written |= dict.fromkeys(_family(name)[1], name)
+        except PriorError as error:
+            mistakes.append(str(error))
     priors = []
     for base, entry in _entries().items():
         default = {**entry, **entry.get("metals", {}).get(metal, {})}
         for name in _family(base)[1]:
-            used = (
-                {**default, "source": "job", "note": "", **written[name][1]}
-                if name in written
-                else default
-            )
-            shape = {
-                key: value
-                for key, value in (written[name][1] if name in written else default).items()
-                if key not in _OWN_KEYS
-            }
+            # A mistake in what a whole family is given is named once.
+            called = written.get(name, name)
+            own = given.get(called, {}) if name in written else default
+            used = {**default, "source": "job", "note": "", **own} if name in written else default
+            shape = {key: value for key, value in own.items() if key not in _OWN_KEYS}
             if not shape and name not in written:
                 continue  # a parameter that needs a prior from the job
-            known = quantity(base)
-            support = (float(entry["support"][0]), float(entry["support"][1]))
-            for key in ("source", "note"):
-                if not isinstance(used.get(key, ""), str):
-                    raise PriorError(f"prior of {name}: {key} = {used[key]!r} is not text")
-            priors.append(
-                Prior(
-                    name=name,
-                    unit=known.unit,
-                    symbol=known.symbol,
-                    long_name=known.long_name,
-                    distribution=_distribution(name, shape, known.unit, support),
-                    support=support,
-                    source=used["source"],
-                    note=used.get("note", ""),
-                    core=bool(entry.get("core", False)),
-                )
-            )
+            try:
+                priors.append(_prior(name, called, base, entry, used, shape))
+            except PriorError as error:
+                mistakes += str(error).splitlines()
+    mistakes = list(dict.fromkeys(mistakes))
+    if len(mistakes) > 1:
+        lines = "\n".join(f"  {mistake}" for mistake in mistakes)
+        raise PriorError(f"the priors hold {len(mistakes)} mistakes:\n{lines}")
+    if mistakes:
+        raise PriorError(mistakes[0])
     return PriorSet(priors)
 
 

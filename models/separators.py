@@ -82,6 +82,14 @@ class Separators:
         centre = where(stated, np.log(np.where(stated, value, 1.0)), np.log(estimate))
         return known_with_error(name, centre, np.where(stated, sigma, scatter), "separator")
 
+    def pore_size_spread(self) -> Any:
+        """Return the relative width of each separator's pore radii, shape (separator,)."""
+        stated = self._column("pore_size_spread")
+        known = np.isfinite(stated)
+        if known.all():
+            return stated
+        return where(known, np.where(known, stated, 1.0), self._parameters["pore_size_spread"])
+
     def offset(self) -> Any:
         """Return the log offset of each separator's threshold current, shape (separator,)."""
         self._parameters.record("separator_offset")

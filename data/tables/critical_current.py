@@ -7,28 +7,40 @@ In a bracket from *different_cells* the ends belong to different cells and may o
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from data.columns import SEPARATOR, TEMPERATURE
-from data.schema import Column, Complaint, Row, Table, given
+from data.columns import AREA, LAB, SEPARATOR, TEMPERATURE
+from data.schema import Check, Column, Complaint, Row, Table, given
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-def _check(row: Row) -> Iterable[Complaint]:
-    ends = ("current_density_lower", "current_density_upper")
+_ENDS = ("current_density_lower", "current_density_upper")
+
+
+def _check_ends(row: Row) -> Iterable[Complaint]:
+    lower, upper = _ENDS
     if row["bracket_from"] == "one_cell":
-        if not given(row, ends[0]) and not given(row, ends[1]):
-            yield ends[0], "is blank and so is current_density_upper: give one end or both"
-        elif given(row, *ends) and float(row[ends[0]]) >= float(row[ends[1]]):
+        if not given(row, lower) and not given(row, upper):
+            yield lower, "is blank and so is current_density_upper: give one end or both"
+        elif given(row, lower, upper) and float(row[lower]) >= float(row[upper]):
             yield (
-                ends[0],
-                f"{row[ends[0]]:g} mA/cm^2 is not below current_density_upper {row[ends[1]]:g}: "
+                lower,
+                f"{row[lower]:g} mA/cm^2 is not below current_density_upper {row[upper]:g}: "
                 "one cell fails above what it survives (only different_cells may overlap)",
             )
-    else:
-        for end in ends:
-            if not given(row, end):
-                yield end, "is blank: a bracket from different_cells has both ends"
+
+
+def _check_both(end: str) -> Check:
+    """Return the check that a bracket from different cells has an end."""
+
+    def check(row: Row) -> Iterable[Complaint]:
+        if row["bracket_from"] != "one_cell" and not given(row, end):
+            yield end, "is blank: a bracket from different_cells has both ends"
+
+    return check
+
+
+def _check_overpotential(row: Row) -> Iterable[Complaint]:
     if given(row, "overpotential") and not given(row, "overpotential_current_density"):
         yield (
             "overpotential_current_density",
@@ -56,9 +68,9 @@ def _tally(rows: "xr.Dataset") -> Sequence[str]:
 TABLE = Table(
     name="critical_current",
     row="one separator's bracket",
-    label=("separator",),
-    key=("separator", "temperature"),
-    check=_check,
+    label=("separator", "lab"),
+    key=("separator", "temperature", "lab"),
+    checks=(_check_ends, *(_check_both(end) for end in _ENDS), _check_overpotential),
     tally=_tally,
     columns=(
         SEPARATOR,
@@ -101,5 +113,7 @@ TABLE = Table(
             support="positive",
             blank="no overpotential",
         ),
+        AREA,
+        LAB,
     ),
 )

@@ -8,9 +8,9 @@ upper one.
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from data.checks import event_before_stop
-from data.columns import CELL, TEMPERATURE
-from data.schema import Column, Complaint, Row, Table, given
+from data.checks import events_before_stop
+from data.columns import CELL, LAB, TEMPERATURE
+from data.schema import Check, Column, Complaint, Row, Table, given
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,23 +24,23 @@ _ONE_WAY = (
     "stop_time",
 )
 _STEP = ("current_density_lower", "current_density_upper", "step_time")
+_DUE = ("current_density", "stop_time", "step_time")
 
 
-def _check(row: Row) -> Iterable[Complaint]:
-    if row["protocol"] == "one_way":
-        due: tuple[str, ...] = ("current_density", "stop_time")
-        foreign: tuple[str, ...] = _STEP
-        other = "step"
-    else:
-        due = ("step_time",)
-        foreign, other = _ONE_WAY, "one_way"
-    for name in due:
-        if not given(row, name):
-            yield name, f"is blank: a {row['protocol']} row needs it"
-    for name in foreign:
-        if given(row, name):
-            yield name, f"belongs to {other} rows: leave it blank in a {row['protocol']} row"
-    yield from event_before_stop(row, "transition_time")
+def _check_protocol(name: str) -> Check:
+    """Return the check that a cell belongs to its row's protocol, and is there where it is due."""
+    own = "step" if name in _STEP else "one_way"
+
+    def check(row: Row) -> Iterable[Complaint]:
+        if row["protocol"] != own and given(row, name):
+            yield name, f"belongs to {own} rows: leave it blank in a {row['protocol']} row"
+        if row["protocol"] == own and name in _DUE and not given(row, name):
+            yield name, f"is blank: a {own} row needs it"
+
+    return check
+
+
+def _check_steps(row: Row) -> Iterable[Complaint]:
     if row["protocol"] == "step":
         lower, upper = _STEP[:2]
         if not given(row, lower) and not given(row, upper):
@@ -51,6 +51,9 @@ def _check(row: Row) -> Iterable[Complaint]:
                 f"{row[lower]:g} mA/cm^2 is not below current_density_upper {row[upper]:g}: "
                 "the cell survives the lower step and fails at the upper one",
             )
+
+
+def _check_thickness(row: Row) -> Iterable[Complaint]:
     if float(row["pressure"]) > 0 and not given(row, "electrode_thickness"):
         yield (
             "electrode_thickness",
@@ -86,7 +89,12 @@ TABLE = Table(
     row="one cell's polarisation",
     label=("cell",),
     key=("cell",),
-    check=_check,
+    checks=(
+        *(_check_protocol(name) for name in (*_ONE_WAY, *_STEP)),
+        *events_before_stop("transition_time"),
+        _check_steps,
+        _check_thickness,
+    ),
     tally=_tally,
     columns=(
         CELL,
@@ -159,5 +167,6 @@ TABLE = Table(
             support="positive",
             blank="a one_way row",
         ),
+        LAB,
     ),
 )

@@ -19,7 +19,7 @@ TABLE = Table(
     name="kinetics",
     row="a point of a Tafel curve",
     label=("cell", "overpotential"),
-    check=_check,
+    checks=(_check,),
     columns=(
         CELL,
         TEMPERATURE,

@@ -6,7 +6,7 @@ from data.columns import CELL, CONCENTRATION, SEPARATOR, TEMPERATURE
 from data.schema import Column, Complaint, Row, Table, given
 
 
-def _check(row: Row) -> Iterable[Complaint]:
+def _check_reservoir(row: Row) -> Iterable[Complaint]:
     reservoir = float(row["reservoir_thickness"]) > 0
     if reservoir and not given(row, "reservoir_side"):
         yield (
@@ -26,7 +26,7 @@ TABLE = Table(
     row="a plateau",
     label=("cell", "plateau"),
     key=("cell", "plateau"),
-    check=_check,
+    checks=(_check_reservoir,),
     columns=(
         CELL,
         SEPARATOR,

@@ -25,7 +25,7 @@ TABLE = Table(
     row="one imaged deposit",
     label=("cell",),
     key=("cell",),
-    check=_check,
+    checks=(_check,),
     tally=_tally,
     columns=(
         CELL,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from data.columns import CELL, CURRENT_DENSITY, SEPARATOR, TEMPERATURE
+from data.columns import AREA, CELL, CURRENT_DENSITY, LAB, SEPARATOR, TEMPERATURE
 from data.schema import Column, Table
 
 if TYPE_CHECKING:
@@ -39,5 +39,7 @@ TABLE = Table(
             support="positive",
             blank="not stated",
         ),
+        AREA,
+        LAB,
     ),
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from data.columns import SEPARATOR, TEMPERATURE
 from data.quantities import quantities
-from data.schema import ROW_UNIT, Column, Complaint, Row, Table, given
+from data.schema import ROW_UNIT, Check, Column, Complaint, Row, Table, given
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,31 +24,53 @@ def _row_unit(cells: Mapping[str, str]) -> str | None:
     return quantities()[name].unit if name in _LEGAL else None
 
 
-def _check(row: Row) -> Iterable[Complaint]:
-    estimated = quantities()[str(row["quantity"])]
+def _check_estimate(row: Row) -> Iterable[Complaint]:
     bounds = [end for end in ("lower", "upper") if given(row, end)]
     if given(row, "value") and bounds:
         yield "value", f"is given and so is {bounds[0]}: an estimate is a value or has bounds"
     if not given(row, "value") and not bounds:
         yield "value", "is blank and so are lower and upper: fill value, or one bound or both"
-    if len(bounds) == 2 and float(row["lower"]) >= float(row["upper"]):
-        yield "lower", f"{row['lower']:g} is not below upper {row['upper']:g} {estimated.unit}"
-    for name in ("value", "lower", "upper"):
+
+
+def _check_order(row: Row) -> Iterable[Complaint]:
+    if given(row, "lower", "upper") and float(row["lower"]) >= float(row["upper"]):
+        unit = quantities()[str(row["quantity"])].unit
+        yield "lower", f"{row['lower']:g} is not below upper {row['upper']:g} {unit}"
+
+
+def _check_legal(name: str) -> Check:
+    """Return the check that a number is legal for its row's quantity."""
+
+    def check(row: Row) -> Iterable[Complaint]:
+        estimated = quantities()[str(row["quantity"])]
         if given(row, name) and (complaint := estimated.complaint(float(row[name]))):
             yield name, complaint
+
+    return check
+
+
+def _check_error(row: Row) -> Iterable[Complaint]:
     if given(row, "sd") and given(row, "relative_sd"):
         yield "sd", "is given and so is relative_sd: keep one"
     if not given(row, "sd") and not given(row, "relative_sd"):
-        why = "a hard edge is not an observation" if bounds else "no number is known exactly"
-        yield "sd", f"is blank and so is relative_sd: {why}; state one, and mark it in assumed"
-    for condition in _CONDITIONS:
-        if condition in estimated.conditions and not given(row, condition):
-            yield condition, f"is blank: {estimated.name} depends on it"
-        if condition not in estimated.conditions and given(row, condition):
-            yield (
-                condition,
-                f"is given, but {estimated.name} takes no such condition: leave it blank",
-            )
+        yield (
+            "sd",
+            "is blank and so is relative_sd: no number is known exactly, and a hard edge is not an "
+            "observation; state one, and mark it in assumed",
+        )
+
+
+def _check_condition(name: str) -> Check:
+    """Return the check that a condition is given where the row's quantity depends on it."""
+
+    def check(row: Row) -> Iterable[Complaint]:
+        estimated = quantities()[str(row["quantity"])]
+        if name in estimated.conditions and not given(row, name):
+            yield name, f"is blank: {estimated.name} depends on it"
+        if name not in estimated.conditions and given(row, name):
+            yield name, f"is given, but {estimated.name} takes no such condition: leave it blank"
+
+    return check
 
 
 def _tally(rows: "xr.Dataset") -> Sequence[str]:
@@ -67,7 +89,13 @@ TABLE = Table(
     row="a published estimate",
     label=("quantity", *_CONDITIONS),
     key=("quantity", *_CONDITIONS, "source"),
-    check=_check,
+    checks=(
+        _check_estimate,
+        _check_order,
+        *(_check_legal(name) for name in ("value", "lower", "upper")),
+        _check_error,
+        *(_check_condition(name) for name in _CONDITIONS),
+    ),
     tally=_tally,
     row_unit=_row_unit,
     columns=(

@@ -1,23 +1,17 @@
 """Sand's times: transients under constant current until the electrolyte is depleted."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from data.checks import event_before_stop
-from data.columns import CELL, CONCENTRATION, CURRENT_DENSITY, SEPARATOR, TEMPERATURE
-from data.schema import Column, Complaint, Row, Table
-
-
-def _check(row: Row) -> Iterable[Complaint]:
-    return event_before_stop(row, "sand_time")
-
+from data.checks import events_before_stop
+from data.columns import CELL, CONCENTRATION, CURRENT_DENSITY, LAB, SEPARATOR, TEMPERATURE
+from data.schema import Column, Table
 
 TABLE = Table(
     name="sand",
     row="one transient",
     label=("cell",),
     key=("cell",),
-    check=_check,
+    checks=events_before_stop("sand_time"),
     columns=(
         CELL,
         replace(SEPARATOR, blank="free electrolyte; else the stack fills the distance"),
@@ -48,5 +42,6 @@ TABLE = Table(
             unit="s",
             support="positive",
         ),
+        LAB,
     ),
 )

@@ -21,7 +21,7 @@ TABLE = Table(
     label=("separator",),
     key=("separator",),
     observed=False,
-    check=_check,
+    checks=(_check,),
     columns=(
         Column(name="separator", long_name="separator"),
         Column(
@@ -65,6 +65,15 @@ TABLE = Table(
             low=1,
             blank="not measured: estimated from the porosity and pore_type",
             sd=True,
+        ),
+        Column(
+            name="pore_size_spread",
+            long_name="relative width of the pore radii: standard deviation of their logarithm",
+            unit="1",
+            support="positive",
+            high=3,
+            slip=" (a percentage? head the column 'pore_size_spread [%]')",
+            blank="not measured: one parameter for all such separators, where a model needs it",
         ),
     ),
 )

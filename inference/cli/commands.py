@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from inference.cli.calibrate_command import calibrate
+from inference.cli.check_command import check, check_run, show_check
+from inference.cli.compare_command import compare
 from inference.cli.guard import (
     DONE,
     GATE_FAILED,
@@ -13,6 +16,7 @@ from inference.cli.guard import (
     guarded,
     session,
 )
+from inference.cli.recover_command import recover
 
 if TYPE_CHECKING:
     from inference.result import Result
@@ -99,9 +103,16 @@ def validate(
 ) -> None:
     """Check a campaign: print what it holds, or every mistake."""
     from data import load_campaign
+    from inference.cli.text import heading, paragraph, ticked
+    from inference.notes import campaign_notes
 
-    typer.echo(load_campaign(campaign).summary())
-    typer.echo("\nNo mistakes.")
+    loaded = load_campaign(campaign)
+    typer.echo(loaded.summary())
+    if notes := campaign_notes(loaded):
+        heading("For a fit")
+        ticked(notes)
+    paragraph()
+    paragraph("No mistakes.")
 
 
 @app.command(name="list")
@@ -177,14 +188,37 @@ def fit(
 
 @app.command(name="map")
 @guarded
-def draw_map(run: RunArgument) -> int:
+def draw_map(
+    run: RunArgument,
+    job: Annotated[
+        str | None,
+        typer.Option(
+            "--job",
+            metavar="JOB",
+            help="Draw the maps of this job, which differs from the run's in [map] only.",
+        ),
+    ] = None,
+) -> int:
     """Compute the safe-current maps of a run into its map.nc."""
     from inference.cli.results import show_gate, show_maps
-    from inference.cli.steps import MAP, draw_maps, stored_result
+    from inference.cli.steps import (
+        FIGURES,
+        MAP,
+        draw_figures,
+        draw_maps,
+        stored_result,
+        take_maps,
+    )
+    from inference.job import load_job
 
     folder = run.expanduser().resolve()
     result = stored_result(folder)
+    if job is not None:
+        take_maps(load_job(job), result, folder)
+    drawn = (folder / FIGURES).is_dir()
     maps = draw_maps(result, folder, again=True)
+    if drawn:
+        draw_figures(result, maps, folder)
     if not result.gate.passed:
         show_gate(result)
     show_maps(result, maps)
@@ -199,13 +233,18 @@ def run(
     out: Out = None,
     force: Force = False,
 ) -> int:
-    """Fit, check convergence, map, draw figures, print a table."""
+    """Fit, map, draw figures, check, and print what came out.
+
+    Whether the tables agree with each other takes longer: anodebayes check RUN.
+    """
     from inference.cli.steps import draw_figures, draw_maps
 
     result, folder = _fit(job, out, force=force)
     maps = draw_maps(result, folder, again=False) if result.gate.passed else {}
     draw_figures(result, maps, folder)
+    found = check_run(result, folder, conflict=False)
     code = _report(result, folder)
+    show_check(found)
     if code == GATE_FAILED:
         typer.echo(
             "No map was drawn from draws that have not converged; `anodebayes map RUN` draws it "
@@ -262,6 +301,10 @@ def simulate(
     typer.echo(f"wrote a synthetic campaign to {out}")
 
 
+for command in (check, compare, calibrate, recover):
+    app.command()(command)
+
+
 def _fit(name: str, out: Path | None, *, force: bool) -> "tuple[Result, Path]":
     """Fit a job, having said what it is; return the result and the absolute run folder."""
     from data import load_campaign
@@ -284,9 +327,17 @@ def _report(result: "Result", folder: Path, *, everything: bool = False) -> int:
     results.show_parameters(result, everything=everything)
     results.show_findings(result)
     if (folder / MAP).is_file():
-        from inference.maps import load_maps
+        from inference.job import load_job
+        from inference.maps import drawn_with, load_maps
+        from inference.run_folder import RESOLVED
 
-        results.show_maps(result, load_maps(folder / MAP))
+        maps = load_maps(folder / MAP)
+        results.show_maps(result, maps)
+        if not drawn_with(maps, load_job(folder / RESOLVED).map.designs, result):
+            typer.echo(
+                "\nThe job now asks for other axes than these maps have: "
+                "`anodebayes map RUN` draws them."
+            )
     results.show_assumptions(result)
     results.show_files(folder)
     return DONE if result.gate.passed else GATE_FAILED

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
     from inference.job import Job
     from inference.result import Result
 
-__all__ = ["FIGURES", "MAP", "draw_figures", "draw_maps", "fit_job", "stage", "stored_result"]
+__all__ = [
+    "FIGURES",
+    "MAP",
+    "draw_figures",
+    "draw_maps",
+    "fit_job",
+    "stage",
+    "stored_result",
+    "take_maps",
+]
 
 MAP = "map.nc"
 FIGURES = "figures"
@@ -124,6 +133,9 @@ def stored_result(folder: Path) -> "Result":
 def draw_maps(result: "Result", folder: Path, *, again: bool) -> "Mapping[str, xr.Dataset]":
     """Compute the safe-current maps of a run and store them, or read the stored ones.
 
+    Maps with other axes than the run's job now asks for are drawn again, and the figures that show
+    them are removed.
+
     Parameters
     ----------
     result : Result
@@ -137,19 +149,80 @@ def draw_maps(result: "Result", folder: Path, *, again: bool) -> "Mapping[str, x
     -------
     mapping of str to Dataset
         Maps by kind of cell.
+
+    Raises
+    ------
+    MapError
+        A map is not legal, or there is nothing to map.
     """
+    from data.errors import MapError
     from inference.job import load_job
-    from inference.maps import load_maps, maps_from_job, save_maps
+    from inference.maps import drawn_with, load_maps, maps_from_job, save_maps
     from inference.run_folder import RESOLVED, RunFolder
 
-    stored = folder / MAP
-    if stored.is_file() and not again:
-        return load_maps(stored)
-    with stage("map"):
-        axes = load_job(folder / RESOLVED).map.axes
-        maps = maps_from_job(result, {str(cell): section for cell, section in axes.items()})
-        RunFolder(folder).write(MAP, lambda path: save_maps(maps, path))
+    run = RunFolder(folder)
+    axes = load_job(folder / RESOLVED).map.designs
+    with run.lock():
+        stored: Mapping[str, xr.Dataset] = {}
+        if (folder / MAP).is_file():
+            with contextlib.suppress(MapError):  # of a file that is broken
+                stored = load_maps(folder / MAP)
+        same = drawn_with(stored, axes, result)
+        if same and not again:
+            return stored
+        with stage("map"):
+            maps = maps_from_job(result, axes)
+            if not maps:
+                raise MapError(
+                    "there is nothing to map: the campaign has data of neither a liquid nor a "
+                    "solid cell; ask for a map in the job, under [map.axes.liquid] or "
+                    "[map.axes.solid]"
+                )
+            if stored and not same:
+                run.remove(FIGURES)
+            run.write(MAP, lambda path: save_maps(maps, path))
     return maps
+
+
+def take_maps(job: "Job", result: "Result", folder: Path) -> None:
+    """Let a run ask for the maps of another job that has the same fit.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    result : Result
+        The run's result.
+    folder : Path
+        The run folder.
+
+    Raises
+    ------
+    RunFolderError
+        The run is that of another job.
+    MapError
+        A map that the job asks for is not legal.
+    """
+    from data.campaign import load_campaign
+    from data.errors import RunFolderError
+    from inference.job import resolve
+    from inference.maps import check_designs
+    from inference.run_folder import RunFolder
+    from models.joint import priors_of
+
+    campaign = load_campaign(job.campaign_location())
+    resolved = resolve(job, campaign, priors_of(campaign, job.model_options()))
+    run = RunFolder(folder)
+    if run.state(resolved) != "complete":
+        changes = "\n".join(f"  - {change}" for change in run.differences(resolved))
+        raise RunFolderError(
+            f"the fit of job {job.name!r} is not the one in {str(folder)!r}, so that its maps "
+            f"cannot be drawn from it. What differs:\n{changes}\n"
+            "Only the section [map] may differ; for a fit of its own: anodebayes fit JOB"
+        )
+    check_designs(job.map.designs, result)
+    if run.asks_other_maps(resolved):
+        run.take_maps(resolved, job.source_text)
 
 
 def draw_figures(result: "Result", maps: "Mapping[str, xr.Dataset]", folder: Path) -> None:

@@ -8,6 +8,9 @@ A block defines
     returns the table with drawn values in place of the measured ones (for simulation);
 ``SOURCES``
     keys of the bibliography behind its equations;
+``ISOTHERMAL`` (optional)
+    the parameter behind the rows that follows no law of temperature unless the job gives it an
+    activation energy (`models.temperature`);
 ``PRIORS`` (optional)
     priors of parameters that only it uses, in the form of `models/catalogue.toml`;
 ``Options`` (optional)

@@ -1,7 +1,9 @@
 """Critical currents by bracket, and the overpotential at penetration.
 
 A bracket from different cells is two cells: one that survived the lower current and one that was
-penetrated at the upper one. A bracket from one cell holds that cell's own threshold.
+penetrated at the upper one. A bracket from one cell holds that cell's own threshold. Which pore
+decides, what an area does and what a laboratory adds is chosen with the block ``penetration``: the
+threshold is the same.
 """
 
 from collections.abc import Mapping
@@ -13,11 +15,12 @@ import xarray as xr
 from data.errors import ModelError
 from models.context import Context
 from models.likelihoods import observed_value, observed_verdict
-from models.observations import measured, recorded, recorded_currents, si, unit
+from models.observations import labels, measured, recorded, recorded_currents, si, unit
 
-__all__ = ["SOURCES", "likelihood", "record"]
+__all__ = ["ISOTHERMAL", "SOURCES", "likelihood", "record"]
 
 SOURCES = ("ma2022",)
+ISOTHERMAL = "exchange_current_density"
 
 _CELLS, _ONE_CELL = "critical_current_cells", "critical_current_one_cell"
 _OVERPOTENTIAL = "critical_current_overpotential"
@@ -47,13 +50,16 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             _CELLS,
             np.repeat([0.0, 1.0], count),
             log_current=np.log(np.concatenate([si(several, end) for end in _ENDS])),
+            **{name: np.tile(column, 2) for name, column in context.patches(several).items()},
         )
         pairs = xr.concat([several, several], "critical_current", combine_attrs="override")
         z = (rows["log_current"] - context.log_threshold(pairs)) / scatter
-        observed_verdict(_CELLS, observed=data, z=z)
+        observed_verdict(_CELLS, observed=data, z=z, patches=rows.get("patches"))
     if one_cell.sizes["critical_current"]:
         observed, design = measured(one_cell, "current_density")
-        data, rows = context.pack(_ONE_CELL, observed, **design.columns)
+        data, rows = context.pack(
+            _ONE_CELL, observed, **design.columns, **context.patches(one_cell)
+        )
         observed_value(
             _ONE_CELL,
             observed=data,
@@ -61,6 +67,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             scatter=scatter,
             rows=rows,
             design=design,
+            patches=rows.get("patches"),
         )
     if with_overpotential.sizes["critical_current"]:
         observed, design = measured(with_overpotential, "overpotential", scale="linear")
@@ -85,9 +92,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
 
 def dims(table: xr.Dataset) -> dict[str, list[str]]:
     """Return the labels of the rows of each observed variable."""
-    several, one_cell, with_overpotential = (
-        [str(name) for name in part["separator"].values] for part in _parts(table)
-    )
+    several, one_cell, with_overpotential = (labels(part) for part in _parts(table))
     ends = [f"{name}, {end}" for end in ("lower", "upper") for name in several]
     return {_CELLS: ends, _ONE_CELL: one_cell, _OVERPOTENTIAL: with_overpotential}
 

@@ -10,9 +10,10 @@ from models.context import Context
 from models.likelihoods import observed_value
 from models.observations import Design, recorded, si, unit
 
-__all__ = ["SOURCES", "likelihood", "record"]
+__all__ = ["ISOTHERMAL", "SOURCES", "likelihood", "record"]
 
 SOURCES = ("ma2022", "zeng2014")
+ISOTHERMAL = "exchange_current_density"
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:

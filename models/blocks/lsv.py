@@ -12,9 +12,10 @@ from models.likelihoods import observed_value
 from models.observations import measured, recorded, si, unit
 from models.physics import Layer, limiting_current_density
 
-__all__ = ["SOURCES", "likelihood", "record"]
+__all__ = ["ISOTHERMAL", "SOURCES", "likelihood", "record"]
 
 SOURCES = ("ma2022",)
+ISOTHERMAL = "ambipolar_diffusivity"
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:

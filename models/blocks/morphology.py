@@ -5,17 +5,35 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from pydantic import BaseModel, ConfigDict
 
-from models.context import Context, pressure
+from models.context import Context
 from models.likelihoods import observed_value
 from models.observations import Scale, labels, measured, recorded, si, unit
+from models.options import StatedPressure
 from models.physics import deposit_thickness, log_coverage_under_pressure
 
-__all__ = ["SOURCES", "likelihood", "record"]
+__all__ = ["SOURCES", "Options", "likelihood", "record"]
 
 SOURCES = ("jiao", "wang2020")
 
 _SCALES: dict[str, Scale] = {"coverage": "logit", "thickness": "log"}
+
+
+class Options(BaseModel):
+    """Choices under ``[model.options.morphology]``.
+
+    Parameters
+    ----------
+    pressure : {"as_stated", "calibrated"}
+        Whether the stated pressures act on the deposit, or ``morphology_pressure_factor`` times
+        them: two sources disagree sixfold about the pressure in a coin cell. Not identified by
+        this table: the factor and ``1/film_constraint_factor`` enter as a product.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pressure: StatedPressure = "as_stated"
 
 
 def _seen(table: xr.Dataset, column: str) -> Any:
@@ -37,7 +55,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     )
     log_coverages = log_coverage_under_pressure(
         deposits["time"],
-        pressure(table, "morphology_pressure", deposits["pressure"]),
+        context.acting_pressure("morphology", table, deposits["pressure"]),
         deposits["temperature"],
         parameters["initial_coverage"],
         parameters["creep_exponent"],

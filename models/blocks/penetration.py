@@ -1,18 +1,78 @@
 """Metal penetration of single cells: each survived its current or was penetrated."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from pydantic import BaseModel, ConfigDict, field_validator
 
+from data.errors import AnodebayesError
+from data.units import parse_quantity
 from models.context import Context
 from models.likelihoods import observed_verdict
 from models.observations import si
+from models.options import Labs
 
-__all__ = ["SOURCES", "likelihood", "record"]
+__all__ = ["ISOTHERMAL", "SOURCES", "Options", "likelihood", "record"]
 
 SOURCES = ("ma2022",)
+ISOTHERMAL = "exchange_current_density"
+
+
+class Options(BaseModel):
+    """Choices under ``[model.options.penetration]``; they hold for ``critical_current`` too.
+
+    Parameters
+    ----------
+    pores : {"typical", "weakest_link"}
+        Which pore decides. The *typical* one has the stated radius. *weakest_link*: the radii of a
+        separator are lognormal about the stated one, with the relative width
+        ``pore_size_spread`` (a column of separators.csv, or one parameter for all separators that
+        leave it blank), and the metal enters the largest of ``wetted_pores`` of them first, those
+        of a cell of the reference area. The largest radius is the median of that maximum; what it
+        varies by from cell to cell is part of ``penetration_scatter``. Not identified: on
+        separators of one spread the factor on the radius and ``wetting_product`` enter as a
+        quotient, so that this choice alone changes no prediction but the meaning of
+        ``wetting_product``, which it raises; and ``wetted_pores`` enters through its logarithm's
+        square root at most, so that its prior stands. Stated, different spreads identify it.
+    area : {"ignored", "weakest_link"}
+        Whether cells that state an ``area`` other than the reference area fail by their weakest
+        patch: with the probability ``1 - (1 - p)^(area/reference_area)``, where a cell of the
+        reference area fails with p. A blank area is the reference area. Patches have independent
+        cell factors and share what belongs to their separator; together with pores of
+        *weakest_link*, ``wetted_pores`` counts those of one patch.
+    reference_area : str
+        Area that thresholds and ``penetration_scatter`` refer to.
+    labs : {"offsets", "pooled"}
+        Where the rows of both tables name two laboratories or more in the column ``lab``: each has
+        an offset on the logarithm of its thresholds, normal with ``lab_scatter``, or all are one.
+        Rows that name none count as one laboratory. Two or three laboratories hardly identify
+        ``lab_scatter``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pores: Literal["typical", "weakest_link"] = "typical"
+    area: Literal["ignored", "weakest_link"] = "ignored"
+    reference_area: str = "1 cm^2"
+    labs: Labs = "offsets"
+
+    @field_validator("reference_area")
+    @classmethod
+    def _is_an_area(cls, value: str) -> str:
+        try:
+            area = parse_quantity(value, to="cm^2")
+        except AnodebayesError as error:
+            raise ValueError(str(error)) from error
+        if not area > 0:
+            raise ValueError("an area above 0 is due")
+        return value
+
+    @property
+    def reference_square_metres(self) -> float:
+        """The reference area [m^2]."""
+        return float(parse_quantity(self.reference_area, to="m^2"))
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
@@ -21,14 +81,16 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     A cell is penetrated where its current exceeds its own threshold: the critical current of its
     separator times a lognormal factor of the cell.
     """
+    patches = context.patches(table)
     data, rows = context.pack(
         "penetration",
         np.asarray(table["outcome"].values == "penetrated", dtype=float),
         log_current=np.log(si(table, "current_density")),
+        **patches,
     )
     scatter = context.parameters["penetration_scatter"]
     z = (rows["log_current"] - context.log_threshold(table)) / scatter
-    observed_verdict("penetration", observed=data, z=z)
+    observed_verdict("penetration", observed=data, z=z, patches=rows.get("patches"))
 
 
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:

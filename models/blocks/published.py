@@ -1,22 +1,28 @@
-"""Published estimates: lognormal about the model's own value, with the stated error."""
+"""Published estimates: lognormal about the model's own value, with the stated error.
 
-from collections.abc import Callable, Mapping
-from typing import Any
+A fraction, such as a transference number, is normal on its logit scale instead, so that what is
+drawn of it stays one; the stated error is that of the logit to first order.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from data.quantities import quantities
 from data.units import si_factor
 from models.context import Context
 from models.likelihoods import observed_value
-from models.observations import Design, measured, recorded, si
+from models.observations import Design, Scale, measured, recorded, si
 from models.physics import Layer, limiting_current_density
 
 __all__ = ["SOURCES", "likelihood", "record"]
 
 SOURCES = ()
 
+_NEAREST_TO_ONE = 1.0 - 1e-6
 _COLUMNS = {"value": "estimate", "lower": "estimate_lower", "upper": "estimate_upper"}
 
 
@@ -76,14 +82,40 @@ def _value(row: xr.Dataset, context: Context) -> Any:
     return context.parameters[f"{name}[{protocol}]" if protocol else name]
 
 
+def _fractions(table: xr.Dataset) -> NDArray[np.bool_]:
+    """Return which rows estimate a fraction, shape (rows,)."""
+    names = table["quantity"].values
+    return np.array([quantities()[str(name)].support == "fraction" for name in names])
+
+
+def _parts(table: xr.Dataset) -> Iterator[tuple[NDArray[np.intp], Scale]]:
+    """Yield the positions of the rows of each natural scale that has any."""
+    fractions = _fractions(table)
+    for rows, scale in ((~fractions, "log"), (fractions, "logit")):
+        if rows.any():
+            yield np.flatnonzero(rows), cast("Scale", scale)
+
+
 def _observed(table: xr.Dataset) -> tuple[Any, Design]:
     """Return the estimates and their design; a stated error also softens a bound."""
-    observed, design = measured(table.rename(_COLUMNS), "estimate")
-    numbers = {name: np.asarray(table[name].values, dtype=float) for name in ("sd", "relative_sd")}
-    about = np.where(np.isfinite(table["value"].values), table["value"].values, observed)
-    stated = np.sqrt(np.log1p((numbers["sd"] / about) ** 2))
-    sd = np.where(np.isfinite(numbers["relative_sd"]), numbers["relative_sd"], stated)
-    return observed, Design(sd, design.halfwidth, design.floor, design.ceiling)
+    rows = table.sizes["published"]
+    observed = np.empty(rows)
+    columns = {name: np.empty(rows) for name in ("sd", "halfwidth", "floor", "ceiling")}
+    for at, scale in _parts(table):
+        part = table.isel(published=at)
+        observed[at], design = measured(part.rename(_COLUMNS), "estimate", scale=scale)
+        for name in ("halfwidth", "floor", "ceiling"):
+            columns[name][at] = getattr(design, name)
+        columns["sd"][at] = _errors(part, observed[at], scale)
+    return observed, Design(**columns)
+
+
+def _errors(part: xr.Dataset, about: Any, scale: Scale) -> Any:
+    """Return the stated errors on the natural scale, at the values, centres or bounds `about`."""
+    sd, relative = (np.asarray(part[name].values, dtype=float) for name in ("sd", "relative_sd"))
+    if scale == "logit":
+        return np.where(np.isfinite(relative), relative, sd / about) / (1.0 - about)
+    return np.where(np.isfinite(relative), relative, np.sqrt(np.log1p((sd / about) ** 2)))
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
@@ -92,20 +124,42 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
 
     observed, design = _observed(table)
     data, rows = context.pack("published", observed, **design.columns)
-    expected = [
-        _value(table.isel(published=[row]), context) for row in range(table.sizes["published"])
-    ]
+    # Estimates of one quantity under one condition share one value of the model.
+    conditions = ["quantity", "protocol", "separator", "temperature", "pressure", "metal_thickness"]
+    keys = list(zip(*(table[name].values.astype(str) for name in conditions), strict=True))
+    first = {key: keys.index(key) for key in dict.fromkeys(keys)}
+    expected = pt.stack([_value(table.isel(published=[row]), context) for row in first.values()])
+    position = np.array([list(first).index(key) for key in keys])
+    fractions = _fractions(table).astype(float)
+    location = np.log(expected) - np.log1p(-fractions[[*first.values()]] * expected)
     observed_value(
         "published",
         observed=data,
-        location=np.log(pt.stack(expected)),
+        location=location[position],
         scatter=0.0,
         rows=rows,
         design=design,
+        scale=fractions if fractions.any() else "log",
     )
 
 
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
-    """Return the table with drawn estimates."""
-    renamed = recorded(table.rename(_COLUMNS), "estimate", drawn["published"])
-    return renamed.rename({new: old for old, new in _COLUMNS.items()})
+    """Return the table with drawn estimates; their errors on the natural scale are the design's."""
+    _, design = _observed(table)
+    result = table.copy(deep=True)
+    for at, scale in _parts(table):
+        part = table.isel(published=at).rename(_COLUMNS)
+        values = drawn["published"][at]
+        if scale == "logit":  # six digits of a fraction are not 1
+            values = np.minimum(values, _NEAREST_TO_ONE)
+        written = recorded(part, "estimate", values, scale=scale)
+        for own, name in _COLUMNS.items():
+            result[own].values[at] = written[name].values
+    about, _ = _observed(result)
+    fractions = _fractions(table)
+    relative = np.where(fractions, design.sd * (1.0 - about), np.sqrt(np.expm1(design.sd**2)))
+    stated = np.isfinite(table["sd"].values)
+    result["sd"].values[stated] = (about * relative)[stated]
+    shrunk = fractions & np.isfinite(table["relative_sd"].values)
+    result["relative_sd"].values[shrunk] = relative[shrunk]
+    return result

@@ -5,18 +5,37 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from pydantic import BaseModel, ConfigDict
 
 from models.context import Context
 from models.likelihoods import Threshold, observed_clock
 from models.observations import measured, recorded, si
+from models.options import Labs
 from models.physics import depletion_current_density, depletion_log_slope, depletion_time
 from models.physics.backend import where
 
-__all__ = ["SOURCES", "likelihood", "record"]
+__all__ = ["ISOTHERMAL", "SOURCES", "Options", "likelihood", "record"]
 
 SOURCES = ("ma2022", "lu2022")
+ISOTHERMAL = "ambipolar_diffusivity"
 
 _DEPLETION = Threshold(depletion_current_density, depletion_log_slope, depletion_time)
+
+
+class Options(BaseModel):
+    """Choices under ``[model.options.sand]``.
+
+    Parameters
+    ----------
+    labs : {"offsets", "pooled"}
+        Where the rows name two laboratories or more in the column ``lab``: each has an offset on
+        the logarithm of its depletion currents, normal with ``lab_scatter``, or all are one. Rows
+        that name none count as one laboratory.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    labs: Labs = "offsets"
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
@@ -42,6 +61,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         index = rows["separator"].astype("int64")
         porosity = where(rows["free"] > 0.5, 1.0, context.separators["porosity"][index])
         macmullin = where(rows["free"] > 0.5, 1.0, context.separators["macmullin_number"][index])
+    offset = context.lab_offset("sand", table)
     observed_clock(
         "sand",
         observed=data,
@@ -54,7 +74,8 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             porosity,
             macmullin,
         ],
-        log_current=rows["log_current"],
+        # A threshold raised is a current lowered.
+        log_current=rows["log_current"] if offset is None else rows["log_current"] - offset,
         scatter=context.parameters["sand_scatter"],
         rows=rows,
         design=design,

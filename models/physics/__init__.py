@@ -58,6 +58,7 @@ from models.physics.voids import (
     void_free_log_slope,
     void_free_time,
 )
+from models.physics.weakest_link import largest_pore_radius, weakest_deviate
 
 __all__ = [
     "FARADAY",
@@ -79,6 +80,7 @@ __all__ = [
     "depletion_log_slope",
     "depletion_time",
     "deposit_thickness",
+    "largest_pore_radius",
     "limiting_current_density",
     "log_coverage_under_pressure",
     "macmullin_number_from_porosity",
@@ -97,6 +99,7 @@ __all__ = [
     "void_free_current_density_at_charge",
     "void_free_log_slope",
     "void_free_time",
+    "weakest_deviate",
     "wetting_product",
     "young_laplace_overpotential",
 ]

@@ -19,6 +19,7 @@ __all__ = [
     "elementwise",
     "erf",
     "erfc",
+    "erfcinv",
     "erfcx",
     "in_si",
     "is_pytensor",
@@ -138,6 +139,11 @@ def erf(value: Numeric) -> Numeric:
 def erfc(value: Numeric) -> Numeric:
     """Complementary error function."""
     return _special("erfc", value)
+
+
+def erfcinv(value: Numeric) -> Numeric:
+    """Inverse of the complementary error function."""
+    return _special("erfcinv", value)
 
 
 def erfcx(value: Numeric) -> Numeric:

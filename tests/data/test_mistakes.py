@@ -269,6 +269,113 @@ def test_all_mistakes_of_a_campaign_are_listed_at_once(tmp_path):
     assert "has 5 mistakes" in str(caught.value)
 
 
+# file, its text, and for each mistake that one reading must name: its line and a fragment
+ALL_AT_ONCE = [
+    (  # a wrong cell hides no check of the row's other cells
+        "dc_polarization.csv",
+        DC + "a,step,25x,3,,,9,,9,5,5\nb,one_way,25,3,,x,9,5,,,5\n",
+        [
+            (2, "'25x'"),
+            (2, "belongs to one_way rows"),
+            (2, "9 mA/cm^2 is not below"),
+            (2, "electrode_thickness"),
+            (3, "'x' is not a number"),
+            (3, "belongs to step rows"),
+            (3, "32400 s is after stop_time"),
+            (3, "electrode_thickness"),
+        ],
+    ),
+    (
+        "critical_current.csv",
+        BRACKET + "PP,25,x,,,80,\n",
+        [(2, "'x' is not a number"), (2, "has both ends"), (2, "current density it was read at")],
+    ),
+    (
+        "published.csv",
+        PUBLISHED + "gamma,1,,,,,J/m^2,,,,,\nwetting_product,-1,0.1,0.1,,,mV,,9,,,\n"
+        "transference_number,1.2,0.1,x,,,1,,,9,,\n",
+        [
+            (2, "'gamma' is not legal"),
+            (2, "a hard edge is not an observation"),
+            (3, "'mV' has dimension"),
+            (3, "takes no such condition"),
+            (4, "'x' is not a number"),
+            (4, "1.2 is not legal"),
+            (4, "takes no such condition"),
+        ],
+    ),
+    (
+        "sand.csv",
+        SAND + "a,1,1,25,5,x,,,90,60\nb,1,1,25,-5,90,2,,,60\n",
+        [(2, "'x'"), (2, "90 s is after"), (3, "-5 mA/cm^2"), (3, "90 s is after")],
+    ),
+    (  # nor does a wrong or a ragged row hide that others repeat
+        "penetration.csv",
+        PENETRATION + "a,PP,25,x,survived\na,PP,25,4,survived\nb,PP,25\n",
+        [(2, "'x' is not a number"), (3, "repeats line 2"), (4, "3 cells where the header has 5")],
+    ),
+    (  # nor does a wrong header hide what the other columns hold
+        "dc_polarization.csv",
+        DC.replace("[degC]", "[mA]") + "a,step,25,0,,,,,9,5,5\n",
+        [(1, "temperature [mA]"), (2, "9 mA/cm^2 is not below")],
+    ),
+    (
+        "dc_polarization.csv",
+        DC.replace("electrode_thickness", "electrode_thicknes") + "a,step,25,3,,,,,9,5,5\n",
+        [(1, "did you mean 'electrode_thickness'"), (2, "9 mA/cm^2 is not below")],
+    ),
+    (  # and what a wrong header may stand for is not missed besides
+        "lsv.csv",
+        LSV.replace("plateau_current [mA]", "signal [mA]") + "a,PP,1,,,1,25,1,2,1\n",
+        [(1, "is no column of lsv"), (1, "has no column 'plateau_current [mA]'")],
+    ),
+    (
+        "published.csv",
+        PUBLISHED.replace("upper", "at most") + "wetting_product,,,0.1,,1,J/m^2,,,,,\n",
+        [(1, "'at most'")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "text", "due"), ALL_AT_ONCE)
+def test_one_mistake_hides_no_other_and_brings_no_follower(tmp_path, file, text, due):
+    write(tmp_path, {"separators.csv": SEPARATORS, file: text})
+    with pytest.raises(CampaignError) as caught:
+        load_campaign(tmp_path)
+    found = caught.value.mistakes
+    for line, fragment in due:
+        assert any(m.line == line and fragment in str(m) for m in found), (line, fragment)
+    assert len(found) == len(due), str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("separators", "count"),
+    [
+        (SEPARATORS.replace(",", ";"), 1),
+        (SEPARATORS.replace("PP,polymer", "PP polymer"), 1),
+        (SEPARATORS.replace("separator,", "separatr,", 1), 1),
+        (SEPARATORS.replace("25", "x"), 2),
+    ],
+    ids=["not cut into cells", "a ragged row", "no names", "a wrong cell of a named row"],
+)
+def test_separators_that_could_not_be_read_are_not_missed_besides(tmp_path, separators, count):
+    penetration = PENETRATION + "a,PP,25,3,survived\nb,QQ,25,3,survived\n"
+    write(tmp_path, {"separators.csv": separators, "penetration.csv": penetration})
+    with pytest.raises(CampaignError) as caught:
+        load_campaign(tmp_path)
+    assert len(caught.value.mistakes) == count, str(caught.value)
+    assert ("'QQ' is no row" in str(caught.value)) == (count == 2)
+
+
+def test_a_misspelt_header_of_sources_is_not_a_blank_source_in_every_row(tmp_path):
+    header = KINETICS.replace("\n", ",sorce\n")
+    literature = METADATA.replace("measured", "literature")
+    write(tmp_path, {"kinetics.csv": header + "a,25,1,1,mine\nb,25,1,1,mine\n"}, literature)
+    with pytest.raises(CampaignError, match="did you mean 'source'") as caught:
+        load_campaign(tmp_path)
+    assert len(caught.value.mistakes) == 1
+
+
 def test_a_thousand_mistakes_are_counted_not_listed(tmp_path):
     write(tmp_path, {"kinetics.csv": KINETICS + "a,25,x,1\n" * 1000})
     with pytest.raises(CampaignError) as caught:

@@ -78,6 +78,18 @@ def test_a_tolerance_spreads_about_the_nominal_value_on_its_natural_scale(
     assert natural(mid) - natural(low) == pytest.approx(spread)
 
 
+def test_a_tolerance_that_stays_within_the_legal_range_is_taken_at_its_word() -> None:
+    design = read_design(
+        "solid",
+        {"pressure": ["0 MPa", "80 MPa"], "pressure_sd": "10 %", "temperature_sd": "20 K"},
+    )
+    lower, upper = design.reach("pressure")
+    np.testing.assert_allclose(upper, [0.0, 80 * np.exp(2 * np.sqrt(np.log(1.01)))])
+    np.testing.assert_allclose(lower[1] * upper[1], 80.0**2)
+    np.testing.assert_allclose(design.reach("temperature"), [[-15.0], [65.0]])
+    np.testing.assert_allclose(design.reach("metal_thickness"), [[500.0], [500.0]])
+
+
 def test_no_pressure_stays_no_pressure_within_its_tolerance() -> None:
     spread = Tolerance(0.1).apply(AXES["solid"]["pressure"], np.array([0.0]), np.array([3.0]))
     assert spread == [0.0]
@@ -113,6 +125,23 @@ def test_no_pressure_stays_no_pressure_within_its_tolerance() -> None:
         ("liquid", {"pore_radius_sd": "300 %"}, "legal are 0 to 2"),
         ("liquid", {"porosity_sd": "10 %"}, "ambiguous"),
         ("liquid", {"macmullin_number_sd": "10 %"}, "give macmullin_number too"),
+        (
+            "solid",
+            {"temperature": "85 degC", "temperature_sd": "3 K"},
+            r"temperature_sd lets map axis 'temperature' reach 91 degC \(2 standard deviations "
+            r"from 85\), legal are -60 to 90 degC",
+        ),
+        ("solid", {"temperature": "-60 degC", "temperature_sd": "1 K"}, "reach -62 degC"),
+        (
+            "solid",
+            {"pressure": ["1 MPa", "95 MPa"], "pressure_sd": "5 %"},
+            "reach 105 MPa .* from 95",
+        ),
+        (
+            "liquid",
+            {"macmullin_number": "1.2", "macmullin_number_sd": "0.3"},
+            r"macmullin_number_sd lets .* reach 0\.7334 \(.* legal are 1 to 1000:",
+        ),
     ],
 )
 def test_a_mistake_is_refused_and_says_what_is_legal(

@@ -21,6 +21,7 @@ from inference.job import (
     parse_job,
     resolve,
     software_versions,
+    with_maps_of,
 )
 from models.priors import resolve_priors
 
@@ -57,6 +58,13 @@ def resolve_text(text: str, *, path: Path | None = None, data: Any = DATA) -> An
         (MINIMAL + '[map.axes.liqiud]\nx = "1"', ["'liqiud' (did you mean 'liquid'?)"]),
         (MINIMAL + '[map.axes.solid]\npressur = "1 MPa"', ["map.axes.solid.pressur", "'pressure'"]),
         (MINIMAL + '[map.axes.solid]\npressure = "1 nm"', ["map.axes.solid.pressure", "'nm'"]),
+        (
+            MINIMAL + '[map.axes.solid]\npressure = "90 MPa"\npressure_sd = "10 MPa"',
+            [
+                "map.axes.solid.pressure_sd: pressure_sd lets map axis 'pressure' reach 112",
+                "legal are 0 to 100 MPa",
+            ],
+        ),
         (MINIMAL + "[output]\nfolder = 3", ["output.folder: must be text in quotes, but got 3"]),
         (MINIMAL + "output = 3", ["output: must be a table, but got 3"]),
         (MINIMAL.replace("mine", "../mine"), ["name: must begin with a letter", '"../mine"']),
@@ -97,7 +105,7 @@ def test_text_that_is_not_utf8_is_refused_by_name_and_a_byte_order_mark_is_read(
 def test_a_bundled_job_is_legal_and_found_by_name(name: str) -> None:
     job = load_job(name)
     assert job.name == name
-    assert job.campaign_location() == bundled_campaigns()[name]
+    assert job.campaign_location() == bundled_campaigns()[job.campaign]
     assert job.run_folder() == Path.cwd() / "runs" / name
 
 
@@ -184,18 +192,28 @@ def test_a_resolved_job_is_a_job_that_resolves_to_itself(tmp_path: Path) -> None
     assert job.map.axes["solid"]["pressure"]["to"] == "9 MPa"
 
 
-def test_the_hash_covers_what_the_result_depends_on_and_no_path_or_core() -> None:
+def test_a_resolved_job_takes_over_the_maps_of_another_and_nothing_else() -> None:
+    before = resolve_text(MINIMAL + '[map.axes.solid]\npressure = "5 MPa"').document
+    now = resolve_text(MINIMAL + '[sampler]\ncores = 1\n[map.axes.solid]\npressure = "6 MPa"')
+    taken = with_maps_of(before, now)
+    assert taken.document == before | {"map": {"axes": {"solid": {"pressure": "6 MPa"}}}}
+    assert job_differences(before, now.document) == []
+    assert "map" not in with_maps_of(before, resolve_text(MINIMAL)).document
+    assert parse_job(taken.text).map.axes["solid"] == {"pressure": "6 MPa"}
+
+
+def test_the_hash_covers_what_the_fit_depends_on_and_no_map_path_or_core() -> None:
     base = resolve_text(MINIMAL).hash
     same = [
         MINIMAL + "[sampler]\ncores = 1\ndraws = 1000",
         MINIMAL + '[output]\nfolder = "elsewhere"',
+        MINIMAL + '[map.axes.solid]\npressure = "5 MPa"',  # drawn from the fit
         MINIMAL.replace("sodium-literature", str(bundled_campaigns()["sodium-literature"])),
     ]
     other = [
         MINIMAL + "[sampler]\nseed = 2",
         MINIMAL + '[model]\nkinetics = "marcus_hush"',
         MINIMAL + '[priors.surface_energy]\nfixed = "0.25 J/m^2"',
-        MINIMAL + '[map.axes.solid]\npressure = "5 MPa"',
     ]
     assert {resolve_text(text).hash for text in same} == {base}
     assert len({base, *(resolve_text(text).hash for text in other)}) == 1 + len(other)

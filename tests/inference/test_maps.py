@@ -11,14 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from data.campaign import load_campaign
 from data.errors import MapError
 from data.quantities import quantity
 from inference.coverage import data_ranges
 from inference.design import read_design
-from inference.maps import MECHANISMS, load_maps, maps_from_job, safe_current_map, save_maps
+from inference.maps import (
+    MECHANISMS,
+    drawn_with,
+    load_maps,
+    maps_from_job,
+    safe_current_map,
+    save_maps,
+)
 from models import physics
 from models.priors import resolve_priors
 
@@ -254,6 +261,32 @@ def test_a_map_is_hatched_outside_the_range_of_the_data() -> None:
     assert mapped(result, SOLID)["extrapolation"].all()
 
 
+def test_a_map_says_that_it_is_hatched_axis_by_axis_and_with_which_axes_it_was_made() -> None:
+    """Two conditions that no row combines are each within the data: the corner is not marked."""
+    result = Fabricated()
+    result.data_ranges = {
+        "solid": {
+            "charge": [0.5, 5.0],
+            "pressure": [0.0, 9.0],
+            "temperature": [25.0, 25.0],
+            "metal_thickness": [500.0, 500.0],
+        }
+    }
+    dataset = mapped(result, SOLID)
+    assert not dataset["extrapolation"].any()
+    assert "judged axis by axis" in dataset["extrapolation"].attrs["comment"]
+    asked = {key: value for key, value in SOLID.items() if key != "cell"}
+    assert json.loads(dataset.attrs["axes"]) == asked
+    same = {"solid": dataset}
+    assert drawn_with(same, {"solid": asked}, result)  # type: ignore[arg-type]
+    assert not drawn_with(same, {"solid": asked | {"protocol": "one_way"}}, result)  # type: ignore[arg-type]
+    assert not drawn_with(same, {"solid": asked, "liquid": {}}, result)  # type: ignore[arg-type]
+    assert not drawn_with(same, {}, result)  # type: ignore[arg-type]
+    default = maps_from_job(result, {})  # type: ignore[arg-type]
+    assert drawn_with(default, {}, result)  # type: ignore[arg-type]
+    assert not drawn_with({"solid": dataset.drop_attrs()}, {"solid": asked}, result)  # type: ignore[arg-type]
+
+
 def test_an_empty_section_maps_the_cells_that_the_campaign_has_data_of() -> None:
     result = Fabricated()
     result.data_ranges = {"liquid": {}, "solid": {"charge": [1.0, 2.0]}}
@@ -361,3 +394,73 @@ def test_the_literature_covers_what_its_rows_hold() -> None:
 def test_a_risk_that_the_draws_cannot_resolve_is_refused() -> None:
     with pytest.raises(MapError, match="draw more"):
         safe_current_map(Fabricated(100), {"cell": "liquid"}, risk=1e-3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("design", [LIQUID, SOLID], ids=["liquid", "solid"])
+def test_a_cell_of_one_patch_is_a_cell(design: Mapping[str, Any]) -> None:
+    result = Fabricated()
+    plain, one = mapped(result, design), mapped(result, {**design, "area_ratio": 1})
+    xr.testing.assert_allclose(plain, one.drop_vars("area_ratio"), rtol=1e-12)
+    assert mapped(result, {**design, "area_ratio": 2})["extrapolation"].all()
+
+
+def test_a_larger_cell_fails_as_the_weakest_of_its_patches() -> None:
+    solid = {"cell": "solid", "charge": "1 mAh/cm^2", "pressure": "0 MPa"}
+    axis = {"area_ratio": [0.2, 1.0, 10.0, 1000.0]}
+    dataset = mapped(one_cell(), {**solid, **axis}, risk=0.2)
+    ratio = dataset["area_ratio"].values
+    # Where voids grow by diffusion alone the factor u enters squared.
+    median = dataset["median_cell_critical_current_density"].sel(quantile=0.5)
+    due = np.exp(2 * 0.3 * ndtri(-np.expm1(np.log(0.5) / ratio)))
+    np.testing.assert_allclose(median / median.sel(area_ratio=1.0), due, rtol=1e-6)
+    z = np.log(dataset["current_density"] / float(median.sel(area_ratio=1.0))) / (2 * 0.3)
+    for each in ratio:
+        survives = dataset["probability_safe"].sel(area_ratio=each)
+        np.testing.assert_allclose(survives, ndtr(-z) ** each, atol=0.04)
+    assert "area_ratio times the area" in dataset.attrs["covers"]
+    assert "larger areas" not in dataset.attrs["does_not_cover"]
+
+
+def test_patches_of_one_cell_share_its_separator() -> None:
+    no_cells = {"penetration_scatter": 0.0, "sand_scatter": 0.0}
+    dataset = mapped(one_cell(**no_cells), {**LIQUID, "area_ratio": [1.0, 1000.0]})
+    for name in ("predictive_threshold", "safe_current_density"):
+        small, large = (dataset[name].sel(area_ratio=each) for each in (1.0, 1000.0))
+        np.testing.assert_allclose(small, large, rtol=1e-12)
+
+
+def test_where_laboratories_differ_a_new_cell_is_made_in_a_new_one() -> None:
+    solid = {"cell": "solid", "charge": "1 mAh/cm^2", "pressure": "0 MPa"}
+    alike, apart = one_cell(), one_cell(lab_scatter=0.4)
+    apart.posterior["dc_polarization_lab_offset"] = (
+        ("chain", "draw", "dc_polarization_lab"), np.zeros((2, 1000, 2)), {"units": "1"},
+    )  # fmt: skip
+    apart.narrowing["lab_scatter"] = 3.0
+    spread = [
+        float(np.log(dataset["predictive_threshold"].sel(mechanism="voids")).diff("quantile").sum())
+        for dataset in (mapped(alike, solid), mapped(apart, solid))
+    ]
+    np.testing.assert_allclose(spread[1] / spread[0], np.hypot(0.3, 0.4) / 0.3, rtol=0.1)
+
+
+def test_where_the_largest_pore_decides_its_width_is_a_condition() -> None:
+    result = one_cell(wetted_pores=1e9, pore_size_spread=0.1)
+    with pytest.raises(MapError, match="the typical pore"):
+        mapped(result, {**LIQUID, "pore_size_spread": 0.1})
+    result.attrs["options"] = json.dumps({"penetration": {"pores": "weakest_link"}})
+    wide = {**LIQUID, "pore_size_spread": [0.001, 0.1, 0.3]}
+    name = "median_cell_threshold"
+    thresholds = mapped(result, wide)[name].sel(mechanism="penetration", quantile=0.5)
+    assert (thresholds.diff("pore_size_spread") < 0).all()
+    own = mapped(result, LIQUID)[name].sel(mechanism="penetration", quantile=0.5)
+    np.testing.assert_allclose(own, thresholds.sel(pore_size_spread=0.1), rtol=1e-12)
+    larger = physics.largest_pore_radius(1.0, 0.1, 1e9)
+    smaller = [f"{14 / larger} nm"]
+    narrow = mapped(result, {**LIQUID, "pore_radius": smaller})[name]
+    del result.attrs["options"]
+    typical = mapped(result, {**LIQUID, "pore_radius": "14 nm"})[name]
+    np.testing.assert_allclose(narrow.values.ravel(), typical.values.ravel(), rtol=1e-9)
+    result.posterior = result.posterior.drop_vars("pore_size_spread")
+    result.attrs["options"] = json.dumps({"penetration": {"pores": "weakest_link"}})
+    with pytest.raises(MapError, match="give that of the design"):
+        mapped(result, LIQUID)

@@ -4,6 +4,7 @@ import logging
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,6 +75,28 @@ def test_another_jobs_whole_result_is_different_and_says_what_changed(tmp_path: 
     other = resolved_job("b" * 64, sampler={"seed": 2})
     assert folder.state(other) == "different"
     assert folder.differences(other) == ["sampler.seed: 1 then, 2 now"]
+
+
+def test_other_maps_are_taken_over_and_leave_the_result_whole(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    first = resolved_job(map={"axes": {"solid": {"pressure": "1 MPa"}}})
+    folder.start(first, "first")
+    write_result(folder)
+    # The hash of a run that counted its maps as part of the fit.
+    second = resolved_job("b" * 64, map={"axes": {"solid": {"pressure": "2 MPa"}}})
+    assert folder.state(second) == "complete"
+    assert folder.asks_other_maps(second)
+    assert not folder.asks_other_maps(first)
+    folder.write_text("map.nc", "of the first")
+    folder.take_maps(second, "second")
+    assert (tmp_path / "job.toml").read_text() == "second"
+    stored = tomllib.loads((tmp_path / "resolved.toml").read_text())
+    assert stored == first.document | {"map": second.document["map"]}
+    assert folder.state(first) == folder.state(second) == "complete"
+    assert (tmp_path / "map.nc").read_text() == "of the first"
+    folder.remove("map.nc")
+    folder.remove("map.nc")
+    assert not (tmp_path / "map.nc").exists()
 
 
 def test_starting_over_leaves_nothing_of_the_earlier_run(tmp_path: Path) -> None:

@@ -3,14 +3,18 @@
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy import special, stats
 
 from data.campaign import Campaign
 from data.errors import AnodebayesError, InputError
 from inference import simulate
 from inference.simulation import read_truth
+from models.joint import build_model
+from models.options import ModelOptions
 
 CREEP = {
     "creep_exponent": 5.0,
@@ -66,6 +70,57 @@ def test_draws_follow_the_truth_and_their_seed(design: Campaign, tmp_path: Path)
     assert abs(residual.mean()) < 4 / np.sqrt(residual.size)
     assert 0.7 < residual.std() < 1.3
     assert read_truth(tmp_path / "one" / "truth.toml").seed == 1
+
+
+FRACTIONS = [  # of a transference number of 0.93, and of a positive quantity beside it
+    "transference_number,0.9,0.08,,,,1",
+    "transference_number,0.9,,0.2,,,1",
+    "transference_number,,,0.1,0.85,,1",
+    "surface_energy,2,0.5,,,,J/m^2",
+    "surface_energy,2,,0.3,,,J/m^2",
+]
+
+
+def test_published_fractions_are_drawn_as_fractions_by_the_law_that_weighs_them(
+    campaign_of: Callable[..., Campaign], parameters_of: Callable[..., Any], tmp_path: Path
+) -> None:
+    """At 0.93 with an error of 0.2 in its logarithm, a lognormal draw exceeds 1 with 36 %."""
+    head = "quantity,value,sd,relative_sd [1],lower,upper,unit,source\n"
+    rows = [f"{row},s{i}.{kind}" for i in range(120) for kind, row in enumerate(FRACTIONS)]
+    design = campaign_of(published=head + "\n".join(rows))
+    truth = {
+        "transference_number": 0.93,
+        "surface_energy": "1.5 J/m^2",
+        "contact_angle": "150 degree",
+        "ambipolar_diffusivity": "2e-6 cm^2/s",
+    }
+    drawn = simulate(truth, design, seed=5, folder=tmp_path / "drawn")
+    options = ModelOptions(priors={name: {"fixed": value} for name, value in truth.items()})
+    planned, model = (build_model(campaign, options) for campaign in (design, drawn))
+    sd, _, _, ceiling = model["published_design"].get_value().T
+    observed = model["published_data"].get_value()
+    fraction = drawn.tables["published"]["quantity"].values == "transference_number"
+    exact = np.isfinite(drawn.tables["published"]["value"].values)
+    assert ((observed > 0) & (observed < 1))[fraction].all()
+    assert observed[fraction].max() > 0.99
+    # What is drawn carries the error that it was drawn with, but for its rounding near 1.
+    np.testing.assert_allclose(sd, planned["published_design"].get_value()[:, 0], rtol=3e-3)
+    natural = np.where(fraction, special.logit(observed * fraction), np.log(observed))
+    centre = np.where(fraction, special.logit(0.93), np.log(1.5))
+    z = (natural - centre) / sd
+    for kind, row in enumerate(FRACTIONS):
+        at = np.arange(kind, observed.size, len(FRACTIONS))
+        if "0.85" not in row:
+            assert stats.kstest(z[at], "norm").pvalue > 1e-3, row
+        else:  # above the bound as often as the likelihood says
+            below = special.ndtr((special.logit(0.85) - special.logit(0.93)) / sd[at[0]])
+            assert exact[at].mean() == pytest.approx(below, abs=0.13)
+            np.testing.assert_allclose(ceiling[at][~exact[at]], special.logit(0.85), rtol=1e-4)
+    others = {rv.name: 0.5 for rv in model.free_RVs}  # on which no row depends
+    [parameters] = parameters_of(model, others).values()
+    logp = model.observations["published"].logp(observed, *parameters)
+    np.testing.assert_allclose(logp[exact], stats.norm.logpdf(z, 0, 1)[exact] - np.log(sd[exact]))
+    np.testing.assert_allclose(logp[~exact], stats.norm.logsf(z[~exact]), rtol=1e-6)
 
 
 def test_what_is_drawn_is_called_synthetic_everywhere(design: Campaign, tmp_path: Path) -> None:

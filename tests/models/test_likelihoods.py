@@ -743,7 +743,12 @@ def of_published(truth: Truth) -> dict[str, list[float]]:
     assert edge["upper"] == 0.25
     return {
         "published": [
-            stats.norm.logpdf(np.log(transference["value"]), np.log(0.5), 0.15),
+            # A fraction: on the logit scale, as coverages are.
+            stats.norm.logpdf(
+                special.logit(transference["value"]),
+                special.logit(0.5),
+                0.15 / (1 - transference["value"]),
+            ),
             stats.norm.logcdf(np.log(0.25 / ratio) / 0.1),
         ]
     }
@@ -805,8 +810,6 @@ def test_draws_of_every_row_of_a_campaign_follow_their_own_likelihood(
         clock = name in {"sand", "dc_polarization_one_way"}
         halfwidth, floor, ceiling = values[3:6] if clock else values[2:5]
         scale = {"critical_current_overpotential": "linear", "morphology_coverage": "logit"}
-        to = TO_NATURAL[scale.get(name, "log")]
-        back = {np.log: np.exp, special.logit: special.expit}.get(to, to)  # type: ignore[call-overload]
         halfwidth, floor, ceiling = (
             np.broadcast_to(each, observed.shape) for each in (halfwidth, floor, ceiling)
         )
@@ -814,6 +817,9 @@ def test_draws_of_every_row_of_a_campaign_follow_their_own_likelihood(
         for row in range(observed.size):
             if clock and halfwidth[row] > 0:
                 continue  # an interval that reaches over the planned end is cut there
+            fraction = name == "published" and row == 0
+            to = TO_NATURAL["logit" if fraction else scale.get(name, "log")]
+            back = {np.log: np.exp, special.logit: special.expit}.get(to, to)  # type: ignore[call-overload]
             p = kolmogorov(
                 observation,
                 values,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import optimize, stats
 from scipy.special import expit, logit
 
 from data.campaign import Campaign
@@ -96,15 +97,58 @@ def test_drawn_failure_currents_lie_between_two_steps(campaign_of: Callable[...,
     rows = campaign.tables["dc_polarization"]
     drawn = np.array([4.2, 5.1, 3.6])
     written = recorded_currents(rows, drawn)
-    ratio = np.sqrt(5 / 4)
-    np.testing.assert_allclose(written["current_density_lower"], drawn / ratio)
-    np.testing.assert_allclose(written["current_density_upper"], drawn * ratio)
+    # An interval is drawn by its centre; the others are stepped by 5/4 from what they state.
+    due = [[4.2 * np.sqrt(4 / 5), 4.2 * np.sqrt(5 / 4)], [6 * 4 / 5, 6], [3, 3 * 5 / 4]]
+    np.testing.assert_allclose(written["current_density_lower"], np.array(due)[:, 0])
+    np.testing.assert_allclose(written["current_density_upper"], np.array(due)[:, 1])
     beyond = recorded_currents(rows, np.array([4.2, 6.0, 3.0]))
     np.testing.assert_allclose(beyond["current_density_lower"][1:], [6.0, NAN])
     np.testing.assert_allclose(beyond["current_density_upper"][1:], [NAN, 3.0])
     bare = campaign_of(dc_polarization=STEPS + "b,step,25,0,6,,900").tables["dc_polarization"]
     with pytest.raises(ModelError, match="give one row both ends"):
         recorded_currents(bare, np.array([5.0]))
+
+
+@pytest.mark.parametrize("ends", ["6,", ",2"], ids=["survived the last step", "failed at once"])
+def test_a_one_sided_row_drawn_inside_tells_its_step_and_no_more(
+    ends: str, campaign_of: Callable[..., Campaign]
+) -> None:
+    """The current lies anywhere between the steps, and the intervals alone give its law back."""
+    rng = np.random.default_rng(4)
+    count, mu, sigma = 4000, np.log(3.4), 0.6
+    lines = [f"a{i},step,25,0,{ends},900" for i in range(count)]
+    design = campaign_of(dc_polarization=STEPS + "x,step,25,0,4,5,900\n" + "\n".join(lines))
+    rows = design.tables["dc_polarization"]
+    true = np.exp(mu + sigma * rng.standard_normal(count))
+    observed_end = 6.0 if ends == "6," else 2.0
+    drawn = np.minimum(true, 6.0) if ends == "6," else np.maximum(true, 2.0)
+    written = recorded_currents(rows, np.concatenate([[4.5], drawn]))
+    lower, upper = (written[f"current_density_{end}"].values[1:] for end in ("lower", "upper"))
+    inside = drawn != observed_end
+    assert 0.05 < inside.mean() < 0.95
+    np.testing.assert_allclose(upper[inside] / lower[inside], 5 / 4)
+    assert ((lower[inside] <= drawn[inside]) & (drawn[inside] <= upper[inside])).all()
+    position = np.log(drawn / lower)[inside] / np.log(5 / 4)
+    assert stats.kstest(position, "uniform").pvalue > 1e-3
+    # None of them reaches over the end that the design states.
+    assert (upper[inside] <= 6 + 1e-9).all() if ends == "6," else (lower[inside] >= 2 - 1e-9).all()
+    # A narrow law, of which all cells fail at one place between two steps, comes back unbiased.
+    for spread in (sigma, 0.1):
+        true = np.exp(mu + spread * rng.standard_normal(count))
+        drawn = np.minimum(true, 6.0) if ends == "6," else np.maximum(true, 2.0)
+        written = recorded_currents(rows, np.concatenate([[4.5], drawn]))
+        low, high = (
+            np.log(written[f"current_density_{end}"].values[1:]) for end in ("lower", "upper")
+        )
+        low, high = np.nan_to_num(low, nan=-np.inf), np.nan_to_num(high, nan=np.inf)
+
+        def loss(at: np.ndarray, low: np.ndarray = low, high: np.ndarray = high) -> float:
+            law = stats.norm(at[0], np.exp(at[1]))
+            return -float(np.log(law.cdf(high) - law.cdf(low) + 1e-300).sum())
+
+        found = optimize.minimize(loss, [np.log(3.0), np.log(0.3)], method="Nelder-Mead").x
+        assert found[0] == pytest.approx(mu, abs=4 * spread / np.sqrt(count) * 1.3)
+        assert np.exp(found[1]) == pytest.approx(spread, rel=0.1)
 
 
 def test_rows_are_called_by_their_label_and_by_their_line_where_it_repeats(

@@ -1,5 +1,6 @@
 """Priors are data: the catalogue's numbers, overrides with units, and what is refused."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from scipy import stats
 
 from data.campaign import Campaign, load_campaign
 from data.errors import ModelError, PriorError
+from data.quantities import quantities
 from models.distributions import AbsCosineBeta
 from models.joint import build_model, priors_of
 from models.options import ModelOptions
@@ -33,6 +35,11 @@ CATALOGUE: dict[str, tuple[str, Any]] = {
     "initial_coverage": ("1", stats.beta(2, 8)),
     "apparent_density": ("1", stats.beta(4, 6)),
     "penetration_scatter": ("1", stats.lognorm(0.5, scale=0.25)),
+    "pore_size_spread": ("1", stats.lognorm(0.7, scale=0.1)),
+    "wetted_pores": ("1", stats.lognorm(3, scale=1e9)),
+    "lab_scatter": ("1", stats.lognorm(0.7, scale=0.15)),
+    "dc_polarization_pressure_factor": ("1", stats.lognorm(0.9, scale=1)),
+    "morphology_pressure_factor": ("1", stats.lognorm(0.9, scale=1)),
     "sand_scatter": ("1", stats.lognorm(0.5, scale=0.25)),
     "dc_polarization_scatter": ("1", stats.lognorm(0.5, scale=0.25)),
     "thickness_scatter": ("1", stats.lognorm(0.5, scale=0.25)),
@@ -54,6 +61,8 @@ BY_METAL = {
         "self_diffusion_activation_energy": ("kJ/mol", stats.norm(53, 3)),
     },
 }
+ALL = {*catalogue(), "exchange_current_density_activation_energy",
+       "ambipolar_diffusivity_activation_energy"}  # fmt: skip
 PROBABILITIES = np.array([0.01, 0.05, 0.3, 0.5, 0.8, 0.95, 0.99])
 
 
@@ -161,6 +170,66 @@ def test_an_illegal_prior_is_refused_with_what_is_legal(
         assert word in str(raised.value)
 
 
+def test_all_mistakes_of_the_priors_are_listed_at_once_and_each_once() -> None:
+    overrides = {
+        "reorganisation_energy": LOGNORMAL,
+        "surface_energy": {"distribution": "LogNormal", "median": 1.0, "sigma": -1},
+        "wetting_product": {"fixed": "1 J/m^2"},
+        "supply_factor": {"distribution": "Lognormal", "median": 1.0, "sigma": 0.1},
+        "transference_number": {"fixed": 0.4, "source": 3},
+        "creep_exponent": {"fixed": 5.0},
+    }
+    with pytest.raises(PriorError) as raised:
+        resolve_priors("Na", overrides)
+    head, *lines = str(raised.value).splitlines()
+    assert "6 mistakes" in head
+    assert len(lines) == 6
+    for words in (
+        ["reorganisation_energy", "did you mean 'reorganization_energy'"],
+        ["surface_energy", "median = 1.0 has no unit"],
+        ["surface_energy", "sigma = -1"],
+        ["wetting_product is derived"],
+        ["prior of supply_factor:", "distribution = 'Lognormal'", "did you mean 'LogNormal'"],
+        ["transference_number", "source = 3 is not text"],
+    ):
+        assert sum(all(word in line for word in words) for line in lines) == 1, words
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("lognormal", "LogNormal"), ("HalfNomal", "HalfNormal"), ("uniform", "Uniform"),
+     ("beta", "Beta")],
+)  # fmt: skip
+def test_a_misspelt_distribution_or_parameter_of_one_is_offered_the_nearest(
+    written: str, meant: str
+) -> None:
+    with pytest.raises(PriorError, match=f"'{written}' is not legal .did you mean '{meant}'") as e:
+        resolve_priors("Na", {"surface_energy": {"distribution": written}})
+    assert "LogNormal, Normal, HalfNormal, Beta, AbsCosineBeta, Uniform" in str(e.value)
+    assert "Fixed" not in str(e.value)
+    entry = {"distribution": "LogNormal", "median": "1 J/m^2", "sigmma": 0.3}
+    with pytest.raises(PriorError, match=r"did you mean 'sigma'.*legal are median, sigma"):
+        resolve_priors("Na", {"surface_energy": entry})
+
+
+def test_a_quantity_without_a_prior_says_what_it_follows_from_and_what_to_give_instead() -> None:
+    """Every quantity that has no entry in the catalogue is told apart from a misspelt one."""
+    without = [name for name in quantities() if name not in {p.partition("[")[0] for p in ALL}]
+    assert "wetting_product" in without
+    for name in without:
+        with pytest.raises(PriorError) as raised:
+            resolve_priors("Na", {name: {"fixed": 1.0}})
+        text = str(raised.value)
+        assert name in text
+        assert "derived" in text or ".csv" in text, text
+        assert "no parameter" not in text
+        for instead in re.findall(r"\[priors\.(\w+)\]", text):
+            assert instead in {p.partition("[")[0] for p in ALL}
+    with pytest.raises(PriorError, match=r"surface_energy \* \|cos\(contact_angle\)\|") as raised:
+        resolve_priors("Na", {"wetting_product": {"fixed": "1 J/m^2"}})
+    assert "[priors.surface_energy], [priors.contact_angle] or both" in str(raised.value)
+
+
 def test_the_hash_follows_numbers_and_sources_and_not_the_order() -> None:
     one = {"reorganization_energy": LOGNORMAL, "transference_number": {"fixed": 0.4}}
     due = resolve_priors("Na", one).content_hash
@@ -187,6 +256,9 @@ def test_a_source_enters_once(literature: Campaign, campaign_of: Callable[..., C
         build_model(literature, cited)
     for word in ("reorganization_energy", "'ma2022'", "published.csv", "`exclude`"):
         assert word in str(raised.value)
+    both = {"surface_energy": {"fixed": "1 J/m^2", "source": "jiao"}, **cited.priors}
+    with pytest.raises(PriorError, match=r"'jiao'(.|\n)*'ma2022'|'ma2022'(.|\n)*'jiao'"):
+        priors_of(literature, ModelOptions(priors=both))
     # Where the tables that hold its rows are not fitted, the prior may cite it.
     without = cited.model_copy(update={"blocks": ("dc_polarization",)})
     assert priors_of(literature, without)["reorganization_energy"].source == "ma2022"

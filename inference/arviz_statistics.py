@@ -1,0 +1,185 @@
+"""The statistics and plots that ArviZ has, as checks and calibrations ask for them."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+__all__ = [
+    "diagnostics",
+    "draw_rank_ecdf",
+    "loo_pit",
+    "pareto_k",
+    "power_scaling",
+    "uniformity",
+]
+
+Array = NDArray[np.float64]
+
+_NULLS = 20
+
+
+def diagnostics(draws: xr.Dataset) -> Any:
+    """Return the diagnostics of every scalar.
+
+    Parameters
+    ----------
+    draws : Dataset
+        From `inference.sampling.scalars`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each scalar; columns ``r_hat``, ``ess_bulk``, ``ess_tail`` and ``mcse_over_sd``,
+        the Monte Carlo error of the mean in posterior standard deviations.
+    """
+    import arviz as az
+
+    tree = xr.DataTree.from_dict({"posterior": draws})
+    table = az.summary(tree, kind="diagnostics", round_to="none")
+    sd = {str(name): float(values.std(ddof=1)) for name, values in draws.data_vars.items()}
+    table["mcse_over_sd"] = [table.loc[name, "mcse_mean"] / sd[name] for name in table.index]
+    return table[["r_hat", "ess_bulk", "ess_tail", "mcse_over_sd"]]
+
+
+def power_scaling(
+    draws: xr.Dataset, components: Mapping[str, Array], seed: int
+) -> dict[str, dict[str, float]]:
+    """Return the sensitivity of every scalar to the weight of each component of the posterior.
+
+    Parameters
+    ----------
+    draws : Dataset
+        Scalars over ``chain`` and ``draw``.
+    components : mapping of str to ndarray of shape (chain, draw)
+        Log-densities: of the prior, and of each table.
+    seed : int
+        Of noise that no component can move.
+
+    Returns
+    -------
+    dict of str to dict of str to float
+        By component and scalar. What chance alone gives to noise is under the key ``""``.
+
+    References
+    ----------
+    .. [1] Kallioinen et al. 2024, doi:10.1007/s11222-023-10366-5.
+    """
+    import arviz as az
+
+    rng = np.random.default_rng(seed)
+    shape = (draws.sizes["chain"], draws.sizes["draw"])
+    noise = {f"noise {i}": (("chain", "draw"), rng.standard_normal(shape)) for i in range(_NULLS)}
+    every = draws.assign(noise)
+    found = {}
+    for name, values in components.items():
+        tree = xr.DataTree.from_dict(
+            {
+                "posterior": every,
+                "log_likelihood": xr.Dataset(
+                    {"component": (("chain", "draw"), values)}, coords=draws.coords
+                ),
+            }
+        )
+        result = az.psense(tree, group="likelihood", group_var_names=["component"])
+        sensitivity = {str(key): float(each) for key, each in result.data_vars.items()}
+        floor = max(sensitivity.pop(key) for key in noise)
+        found[name] = sensitivity | {"": floor}
+    return found
+
+
+def _tree(groups: Mapping[str, xr.Dataset], name: str, posterior: xr.Dataset) -> xr.DataTree:
+    return xr.DataTree.from_dict(
+        {"posterior": posterior, **{group: data[[name]] for group, data in groups.items()}}
+    )
+
+
+def loo_pit(
+    name: str,
+    posterior: xr.Dataset,
+    groups: Mapping[str, xr.Dataset],
+    seed: int,
+) -> Array:
+    """Return the LOO-PIT value of each row of an observed variable, shape (rows,).
+
+    Parameters
+    ----------
+    name : str
+        The observed variable.
+    posterior : Dataset
+        Scalars over ``chain`` and ``draw``.
+    groups : mapping of str to Dataset
+        ``log_likelihood``, ``posterior_predictive`` and ``observed_data``.
+    seed : int
+        Of the randomisation where predictions equal the observation: verdicts and limits.
+    """
+    import arviz as az
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of large k, which `pareto_k` reports
+        values = az.loo_pit(_tree(groups, name, posterior), var_names=[name], random_state=seed)
+    return np.asarray(values[name].values, dtype=float)
+
+
+def pareto_k(name: str, posterior: xr.Dataset, groups: Mapping[str, xr.Dataset]) -> Array:
+    """Return the Pareto shape of each row's importance weights, shape (rows,)."""
+    import arviz as az
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of large k: they are what is returned
+        result = az.loo(_tree(groups, name, posterior), var_name=name, pointwise=True)
+    return np.asarray(result.pareto_k, dtype=float).ravel()
+
+
+def uniformity(values: Array, draws: int) -> float:
+    """Return the p-value of ranks or LOO-PIT values being uniform; they may depend on each other.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows,)
+        Ranks as shares, or from `loo_pit`.
+    draws : int
+        Draws behind each value; none is told from 0 or 1 more finely than they do.
+
+    References
+    ----------
+    .. [1] Tesso et al. 2026, LOO-PIT predictive model checking, arXiv:2603.02928.
+    """
+    import arviz as az  # noqa: F401 - registers the accessor
+
+    finest = 0.5 / draws
+    array = xr.DataArray(np.clip(values, finest, 1.0 - finest), dims="row")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        p_value, _, _ = array.azstats.uniformity_test(dim="row", method="pot_c")
+    return float(p_value)
+
+
+def draw_rank_ecdf(pit: Any, columns: int) -> Any:
+    """Draw the difference between the distribution of ranks and the uniform one.
+
+    Parameters
+    ----------
+    pit : DataFrame
+        Ranks as shares in (0, 1): a row for each replicate, a column for each quantity.
+    columns : int
+        Of panels.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One panel a quantity, with the p-value of `uniformity`.
+    """
+    import arviz as az
+
+    tree = az.from_dict({"prior_sbc": {str(name): pit[name].to_numpy()[None, :] for name in pit}})
+    plots = az.plot_ecdf_pit(
+        tree,
+        group="prior_sbc",
+        backend="matplotlib",
+        col_wrap=columns,
+    )
+    return plots.viz["figure"].item()

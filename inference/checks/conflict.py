@@ -1,0 +1,587 @@
+r"""Verdicts on conflict: what each table says alone, against the others and against all together.
+
+Each table is fitted by itself (the campaign's model with that block alone), in processes of their
+own. All posteriors are compared parameter by parameter on natural scales, in standard deviations of
+the shift that chance explains. With the mean :math:`\mu_0` and variance :math:`v_0` of the prior,
+and :math:`\mu_t, v_t` of the posterior of table t alone, :math:`\mu_J, v_J` of all tables,
+
+.. math::
+
+   z_{tJ} = \frac{\mu_t - \mu_J}{\sqrt{v_t - v_J}}, \qquad
+   z_{ab} = \frac{\mu_a - \mu_b}{\sqrt{v_a + v_b - 2 v_a v_b / v_0}}.
+
+The first is the shift between nested data sets [1]_. The second is the same argument for two
+independent tables that share one prior, which pulls both means to :math:`\mu_0`: with
+:math:`\mathrm{Cov}(\mu_a, \mu_b) = v_0 - v_a - v_b + v_a v_b / v_0` and
+:math:`\mathrm{Var}(\mu_a) = v_0 - v_a` (prior predictive; cf. [2]_). Both are standard normal for a
+linear model with normal errors.
+
+References
+----------
+.. [1] Gratton, Challinor, arXiv:1911.07754.
+.. [2] Raveri, Zacharegkas, Hu, arXiv:1912.04880.
+"""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from inference.arviz_statistics import diagnostics
+from inference.checks.refitting import Refit, read_draws
+from inference.checks.scales import natural, natural_values, prior_spread
+from inference.checks.verdicts import Finding, Section, Verdict, plain
+from inference.result import Result
+from inference.sampling import scalars
+from inference.thresholds import (
+    GATE_R_HAT,
+    TENSION_FAIL,
+    TENSION_INFORMED,
+    TENSION_MEASURABLE,
+    TENSION_WARN,
+)
+from models.priors import PriorSet, resolve_priors
+
+if TYPE_CHECKING:
+    from data.campaign import Campaign
+
+__all__ = [
+    "Moments",
+    "adjusted",
+    "conflict_section",
+    "joint_tension",
+    "pair_tension",
+    "protocol_findings",
+]
+
+Array = NDArray[np.float64]
+
+_PROCESSES = 2
+_SAMPLER = {"draws": 500, "tune": 700, "chains": 2, "target_accept": 0.95}
+_LOOSE_R_HAT = 1.0 + 5 * (GATE_R_HAT - 1.0)  # of two short chains
+_POLL = 0.05  # seconds
+_LONGEST = 900.0  # seconds that one table may take
+_PROTOCOL = "protocol"
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and variance of one posterior of one parameter on its natural scale.
+
+    Parameters
+    ----------
+    mean, variance : float
+        Of the draws.
+    draws : float
+        Effective number of draws behind them.
+    """
+
+    mean: float
+    variance: float
+    draws: float = np.inf
+
+    @property
+    def noise(self) -> float:
+        """Variance of the mean by the finite number of draws."""
+        return self.variance / self.draws
+
+
+def joint_tension(alone: Moments, joint: Moments) -> float | None:
+    """Return the shift of a table's posterior against the joint one, in standard deviations.
+
+    Parameters
+    ----------
+    alone, joint : Moments
+        Of the table alone, and of all tables.
+
+    Returns
+    -------
+    float or None
+        None where the other tables add so little that the shift cannot be measured.
+    """
+    removed = alone.variance - joint.variance
+    if removed < TENSION_MEASURABLE * alone.variance:
+        return None
+    return float((alone.mean - joint.mean) / np.sqrt(removed + alone.noise + joint.noise))
+
+
+def pair_tension(first: Moments, second: Moments, prior: Moments) -> float:
+    """Return the difference of two tables' posteriors, in standard deviations.
+
+    Parameters
+    ----------
+    first, second : Moments
+        Of either table alone.
+    prior : Moments
+        That both share.
+    """
+    cut = [min(each.variance, prior.variance) for each in (first, second)]
+    spread = cut[0] + cut[1] - 2.0 * cut[0] * cut[1] / prior.variance
+    return float((first.mean - second.mean) / np.sqrt(spread + first.noise + second.noise))
+
+
+def conflict_section(
+    result: Result, campaign: "Campaign | None", seed: int, *, refit: bool = True
+) -> Section:
+    """Judge whether the tables of a result agree.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    campaign : Campaign or None
+        The data it was fitted to; None where they are gone or changed.
+    seed : int
+        Of the refits.
+    refit : bool
+        Whether each table is fitted by itself.
+
+    Returns
+    -------
+    Section
+        ``conflict``; tables ``against_joint`` and ``pairs``.
+    """
+    priors = resolve_priors(result.metal, result.model_options.priors)
+    findings = protocol_findings(result, priors)
+    tables: dict[str, list[dict[str, Any]]] = {}
+    if not refit:
+        findings.append(
+            Finding.of("tables", "ok", "Tables were not fitted one by one: it was not asked for.")
+        )
+    elif len(result.blocks) < 2:
+        findings.append(
+            Finding.of("tables", "ok", "One table was fitted: no other can contradict it.")
+        )
+    elif campaign is None:
+        findings.append(
+            Finding.of(
+                "tables",
+                "warn",
+                "Tables were not fitted one by one: the campaign is not where the run says, or its "
+                "data are no longer those that were fitted.",
+            )
+        )
+    else:
+        found, tables = _between_tables(result, campaign, priors, seed)
+        findings += found
+    return Section(
+        name="conflict",
+        title="Whether the tables agree",
+        findings=tuple(findings),
+        tables=tables,
+    )
+
+
+# --- inside a table -------------------------------------------------------------------------------
+
+
+def protocol_findings(result: Result, priors: PriorSet) -> list[Finding]:
+    """Compare what protocols of one table give for what should be one number.
+
+    A family of parameters over ``protocol`` lets the protocols differ. The ratio of its members is
+    compared with one: with the mean m and variance v of its logarithm in the posterior, and the
+    variance v0 in the prior (mean zero), the data alone say ``m / (1 - v/v0)`` with variance
+    ``1 / (1/v - 1/v0)``.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    priors : PriorSet
+        Its priors.
+    """
+    found = []
+    observed = [str(name) for name in result.observed_data.data_vars]
+    for variable, values in result.posterior.data_vars.items():
+        name = str(variable)
+        if _PROTOCOL not in values.dims or f"{name}[{values[_PROTOCOL].values[0]}]" not in priors:
+            continue
+        members = [str(each) for each in values[_PROTOCOL].values]
+        seen = [each for each in members if any(o.endswith(f"_{each}") for o in observed)]
+        for first, second in itertools.combinations(seen, 2):
+            labels = [f"{name}[{each}]" for each in (first, second)]
+            if any(priors[label].fixed for label in labels):
+                continue
+            ratio = np.subtract(
+                *(
+                    natural_values(name, values.sel({_PROTOCOL: each}).values.ravel())
+                    for each in (first, second)
+                )
+            )
+            before = [prior_spread(label, priors, xr.Dataset()) for label in labels]
+            found.append(_protocols(name, first, second, ratio, before))
+    return found
+
+
+def _protocols(
+    name: str, first: str, second: str, ratio: Array, before: Sequence[tuple[float, float]]
+) -> Finding:
+    mean, variance = float(ratio.mean()), float(ratio.var())
+    prior_mean = before[0][0] - before[1][0]
+    prior_variance = before[0][1] ** 2 + before[1][1] ** 2
+    precision = 1.0 / variance - 1.0 / prior_variance
+    low, middle, high = (float(np.exp(each)) for each in np.quantile(ratio, [0.05, 0.5, 0.95]))
+    numbers: dict[str, Any] = {
+        "parameter": name,
+        "first": first,
+        "second": second,
+        "ratio": middle,
+        "ratio_interval_90": [low, high],
+        "probability_first_larger": float((ratio > 0).mean()),
+    }
+    key = f"protocols {name}"
+    if precision <= 0:
+        return Finding.of(
+            key,
+            "ok",
+            f"The data do not tell {name} of the protocols {first} and {second} apart.",
+            **numbers,
+        )
+    tension = (mean / variance - prior_mean / prior_variance) / np.sqrt(precision)
+    text = (
+        f"{name} is {middle:.2f} times as large {_spoken(first)} as {_spoken(second)} "
+        f"(90 % interval {low:.2f} to {high:.2f}; one would be agreement), a tension of "
+        f"{abs(tension):.1f} standard deviations inside one table"
+    )
+    verdict = _verdict(tension)
+    text += (
+        ": the protocols agree."
+        if verdict == "ok"
+        else ": the two protocols do not measure one interface. The model gives each its own "
+        "factor, so that neither biases the other; choose the protocol that your cell follows."
+    )
+    # Each protocol has a factor of its own: the conflict is known and modelled.
+    return Finding.of(key, "ok" if verdict == "ok" else "warn", text, tension=tension, **numbers)
+
+
+def _spoken(protocol: str) -> str:
+    return {"one_way": "one way", "step": "in steps"}.get(protocol, protocol)
+
+
+def adjusted(tension: float, chances: int) -> float:
+    """Return the tension that is as rare in one comparison as this one is in several.
+
+    Parameters
+    ----------
+    tension : float
+        The largest of the comparisons.
+    chances : int
+        How many comparisons there were; their probabilities add up at most (Bonferroni).
+    """
+    from scipy.stats import norm
+
+    log_tail = min(norm.logsf(abs(tension)) + np.log(chances), np.log(0.5))
+    return float(np.copysign(norm.isf(np.exp(log_tail)) if log_tail > -700 else tension, tension))
+
+
+def _verdict(tension: float) -> Verdict:
+    if abs(tension) > TENSION_FAIL:
+        return "fail"
+    return "warn" if abs(tension) > TENSION_WARN else "ok"
+
+
+# --- between tables -------------------------------------------------------------------------------
+
+
+def _between_tables(
+    result: Result, campaign: "Campaign", priors: PriorSet, seed: int
+) -> tuple[list[Finding], dict[str, list[dict[str, Any]]]]:
+    answers = _refits(result, campaign, seed)
+    findings: list[Finding] = []
+    own: dict[str, dict[str, Moments]] = {}
+    for table, answer in answers.items():
+        if isinstance(answer, str):
+            findings.append(
+                Finding.of(
+                    f"alone {table}", "warn", f"{table} could not be fitted by itself: {answer}."
+                )
+            )
+            continue
+        draws, divergences = answer
+        dataset = xr.Dataset({name: (("chain", "draw"), each) for name, each in draws.items()})
+        quality = diagnostics(dataset)
+        if float(quality["r_hat"].max()) > _LOOSE_R_HAT:
+            findings.append(
+                Finding.of(
+                    f"alone {table}",
+                    "warn",
+                    f"{table} by itself does not converge (R-hat {quality['r_hat'].max():.2f} in "
+                    f"{quality['r_hat'].idxmax()}): it leaves too much open, and is not compared.",
+                    r_hat=float(quality["r_hat"].max()),
+                    divergences=divergences,
+                )
+            )
+            continue
+        own[table] = _moments(dataset, quality)
+    every = scalars(result.posterior)
+    joint = _moments(every, diagnostics(every))
+    before = scalars(result.prior)
+    prior = {
+        name: Moments(mean, sd**2)
+        for name in joint
+        for mean, sd in [prior_spread(name, priors, before)]
+        if np.isfinite(sd) and sd > 0
+    }
+    heard = {
+        table: {
+            name: each
+            for name, each in moments.items()
+            if name in prior and each.variance < (1 - TENSION_INFORMED) * prior[name].variance
+        }
+        for table, moments in own.items()
+    }
+    against = _against_joint(heard, joint)
+    pairs = _pairs(heard, prior)
+    findings += _joint_findings(against, heard) + _pair_findings(pairs, heard)
+    return findings, {"against_joint": against, "pairs": pairs}
+
+
+def _moments(draws: xr.Dataset, quality: Any) -> dict[str, Moments]:
+    scaled = natural(draws)
+    return {
+        str(name): Moments(
+            float(values.mean()), float(values.var()), float(quality.loc[name, "ess_bulk"])
+        )
+        for name, values in scaled.data_vars.items()
+    }
+
+
+def _against_joint(
+    heard: Mapping[str, Mapping[str, Moments]], joint: Mapping[str, Moments]
+) -> list[dict[str, Any]]:
+    rows = [
+        plain(
+            {
+                "table": table,
+                "parameter": name,
+                "tension": tension,
+                "mean": each.mean,
+                "sd": np.sqrt(each.variance),
+                "joint_mean": joint[name].mean,
+                "joint_sd": np.sqrt(joint[name].variance),
+            }
+        )
+        for table, moments in heard.items()
+        for name, each in moments.items()
+        if name in joint
+        for tension in [joint_tension(each, joint[name])]
+        if tension is not None
+    ]
+    return sorted(rows, key=lambda row: -abs(row["tension"]))
+
+
+def _pairs(
+    heard: Mapping[str, Mapping[str, Moments]], prior: Mapping[str, Moments]
+) -> list[dict[str, Any]]:
+    rows = [
+        plain(
+            {
+                "first": first,
+                "second": second,
+                "parameter": name,
+                "tension": pair_tension(heard[first][name], heard[second][name], prior[name]),
+            }
+        )
+        for first, second in itertools.combinations(heard, 2)
+        for name in heard[first]
+        if name in heard[second]
+    ]
+    return sorted(rows, key=lambda row: -abs(row["tension"]))
+
+
+def _joint_findings(
+    rows: Sequence[Mapping[str, Any]], heard: Mapping[str, Mapping[str, Moments]]
+) -> list[Finding]:
+    findings = []
+    for table in heard:
+        of_table = [row for row in rows if row["table"] == table]
+        if not of_table:
+            continue
+        verdict = _verdict(adjusted(of_table[0]["tension"], len(of_table)))
+        if verdict == "ok":
+            continue
+        bad = [row for row in of_table if abs(row["tension"]) > TENSION_WARN]
+        told = ", ".join(f"{row['parameter']} ({row['tension']:+.1f})" for row in bad[:4])
+        findings.append(
+            Finding.of(
+                f"against joint {table}",
+                verdict,
+                f"{table} alone differs from the joint posterior in {told}, in standard deviations "
+                "of the shift that chance explains: the other tables pull it away.",
+                tension={row["parameter"]: row["tension"] for row in bad},
+                compared=len(of_table),
+            )
+        )
+    if rows and not findings:
+        first = rows[0]
+        findings.append(
+            Finding.of(
+                "against joint",
+                "ok",
+                "Every table alone agrees with the joint posterior; the largest shift is "
+                f"{abs(first['tension']):.1f} standard deviations ({first['table']}, "
+                f"{first['parameter']}).",
+                **first,
+            )
+        )
+    return findings
+
+
+def _pair_findings(
+    rows: Sequence[Mapping[str, Any]], heard: Mapping[str, Mapping[str, Moments]]
+) -> list[Finding]:
+    if not rows:
+        return [
+            Finding.of(
+                "pairs",
+                "ok",
+                f"No two tables of {', '.join(heard)} inform one parameter by themselves: none "
+                "can contradict another."
+                if heard
+                else "No table could be compared with another.",
+            )
+        ]
+    worst = rows[0]
+    of_pair = [row for row in rows if _pair(row) == _pair(worst)]
+    verdict = _verdict(adjusted(worst["tension"], len(of_pair)))
+    text = (
+        f"The pair of tables that disagrees most is {worst['first']} and {worst['second']}, by "
+        f"{abs(worst['tension']):.1f} standard deviations in {worst['parameter']}"
+    )
+    if verdict == "ok":
+        text += ": they agree."
+    else:
+        higher = "higher" if worst["tension"] > 0 else "lower"
+        text += (
+            f" ({worst['first']} wants it {higher}): one of the two, or the model that joins them, "
+            "is wrong. Look at their rows before you use what they share."
+        )
+    findings = [Finding.of("pairs", verdict, text, **worst, compared=len(of_pair))]
+    told = {_pair(worst)}
+    for row in rows[1:]:
+        if _pair(row) in told:
+            continue
+        told.add(_pair(row))
+        compared = sum(_pair(row) == _pair(each) for each in rows)
+        verdict = _verdict(adjusted(row["tension"], compared))
+        if verdict != "ok":
+            findings.append(
+                Finding.of(
+                    f"pair {row['first']} {row['second']}",
+                    verdict,
+                    f"{row['first']} and {row['second']} disagree by {abs(row['tension']):.1f} "
+                    f"standard deviations in {row['parameter']}.",
+                    **row,
+                    compared=compared,
+                )
+            )
+    return findings
+
+
+def _pair(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["first"], row["second"]
+
+
+# --- processes ------------------------------------------------------------------------------------
+
+
+def _refits(
+    result: Result, campaign: "Campaign", seed: int
+) -> dict[str, tuple[dict[str, Array], int] | str]:
+    """Fit each table by itself; its draws by scalar with its divergences, or what went wrong."""
+    options = result.model_options
+    seeds = np.random.SeedSequence(seed).generate_state(len(result.blocks))
+    answers: dict[str, tuple[dict[str, Array], int] | str] = {}
+    with tempfile.TemporaryDirectory(prefix="anodebayes-") as name:
+        folder = Path(name)
+        waiting = []
+        for table, own_seed in zip(result.blocks, seeds, strict=True):
+            one = options.model_copy(update={"blocks": (table,)})
+            refit = Refit(
+                campaign=str(campaign.path),
+                options=one.model_dump_json(),
+                seed=int(own_seed),
+                **_SAMPLER,
+            )
+            (folder / f"{table}.json").write_text(refit.model_dump_json(), encoding="utf-8")
+            waiting.append(table)
+        with _processes() as running:
+            todo, ends = list(waiting), dict[str, float]()
+            while todo or running:
+                while todo and len(running) < _PROCESSES:
+                    table = todo.pop(0)
+                    running[table] = _start(folder, table)
+                    ends[table] = time.monotonic() + _LONGEST
+                for table, process in running.items():
+                    if time.monotonic() > ends[table]:
+                        process.kill()
+                        process.wait()
+                done = [table for table, process in running.items() if process.poll() is not None]
+                for table in done:
+                    code = running.pop(table).returncode
+                    answers[table] = _answer(folder, table, code)
+                if not done:
+                    time.sleep(_POLL)
+    return {table: answers[table] for table in result.blocks}
+
+
+@contextmanager
+def _processes() -> Iterator[dict[str, "subprocess.Popen[bytes]"]]:
+    """Hold running processes by table; whatever happens, none is left behind."""
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        yield running
+    finally:
+        for process in running.values():
+            process.kill()
+        for process in running.values():
+            process.wait()
+
+
+def _start(folder: Path, table: str) -> "subprocess.Popen[bytes]":
+    root = Path(__file__).resolve().parents[2]
+    inherited = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([str(root), *([inherited] if inherited else [])])
+    threads = dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+    )
+    with (folder / f"{table}.log").open("wb") as log:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "inference.checks.refitting",
+                str(folder / f"{table}.json"),
+                str(folder / f"{table}.npz"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **threads, "PYTHONSAFEPATH": "1", "PYTHONPATH": path},
+            start_new_session=True,  # a Ctrl-C is ours to answer, not theirs
+        )
+
+
+def _answer(folder: Path, table: str, code: int) -> tuple[dict[str, Array], int] | str:
+    if code == 0:
+        return read_draws(folder / f"{table}.npz")
+    message = folder / f"{table}.txt"
+    if message.is_file():
+        return message.read_text(encoding="utf-8")
+    if code == -signal.SIGKILL:
+        return f"it was stopped after {_LONGEST / 60:.0f} minutes, or by the system"
+    lines = (folder / f"{table}.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    last = next((line for line in reversed(lines) if line.strip()), "no message")
+    return f"the process ended with code {code} ({last.strip()})"

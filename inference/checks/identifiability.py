@@ -1,0 +1,498 @@
+"""Verdicts on what the data identify: contraction, power scaling, ridges.
+
+Everything is measured on the natural scale of each parameter (`inference.checks.scales`).
+"""
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from inference.arviz_statistics import power_scaling
+from inference.checks.remedies import ridge_remedy, why_open
+from inference.checks.scales import natural, prior_spread
+from inference.checks.verdicts import Finding, Section, Verdict, plain
+from inference.result import Result
+from inference.sampling import scalars
+from inference.thresholds import POWER_SCALING, PRIOR_DRIVEN_CONTRACTION, RIDGE
+from models.blocks import block_names
+from models.priors import PriorSet, resolve_priors
+
+__all__ = [
+    "contraction_findings",
+    "contractions",
+    "identifiability_section",
+    "main_parameters",
+    "ridge_findings",
+    "ridges",
+    "ridges_of",
+    "table_of",
+]
+
+Array = NDArray[np.float64]
+
+PRODUCTS = (
+    "wetting_product",
+    "diffusivity_over_anion_transference",
+    "diffusivity_over_anion_transference_squared",
+    "effective_self_diffusivity",
+)
+"""Derived quantities, which are correlated with their own factors by definition."""
+
+_OF_SEPARATORS = ("pore_radius", "thickness", "porosity", "macmullin_number", "pore_size_spread")
+_OF_ONE = ("pore_radius", "thickness", "porosity", "macmullin_number", "lsv_area")
+_OFFSET = "_offset"  # of a separator or a laboratory
+
+
+def main_parameters(labels: Iterable[str]) -> list[str]:
+    """Return the labels that belong to the whole campaign, not to one separator or cell."""
+    bases = {label: label.partition("[")[0] for label in labels}
+    return [
+        label for label, base in bases.items() if base not in _OF_ONE and not base.endswith(_OFFSET)
+    ]
+
+
+def identifiability_section(result: Result, seed: int) -> Section:
+    """Judge what the data of a result identify.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    seed : int
+        Of the noise that power scaling is judged against.
+
+    Returns
+    -------
+    Section
+        ``identifiability``; tables ``contraction``, ``power_scaling`` (a row for each parameter,
+        a column for the prior, the separators and each table) and ``ridges``.
+    """
+    priors = resolve_priors(result.metal, result.model_options.priors)
+    draws = natural(scalars(result.posterior))
+    prior = scalars(result.prior)
+    informed = json.loads(str(result.attrs["informed_by"]))
+    tables = result.blocks
+    contraction = contractions(draws, prior, priors)
+    matrix, shifts, floors = _power_scaling(result, draws, priors, seed)
+    correlated = ridges(draws, natural(prior))
+    findings = [
+        *contraction_findings(contraction, informed, tables),
+        *_moved_by_tables(matrix, shifts, floors, tables),
+        *_prior_against_data(matrix, shifts, tables, priors),
+        *ridge_findings(correlated, tables),
+    ]
+    return Section(
+        name="identifiability",
+        title="What the data identify",
+        findings=tuple(findings),
+        tables={
+            "contraction": [
+                plain({"parameter": label, "contraction": value})
+                for label, value in contraction.items()
+            ],
+            "power_scaling": [
+                plain(
+                    {
+                        "parameter": label,
+                        "sensitivity": {name: matrix[name][label] for name in matrix},
+                        "shift": {name: shifts[name][label] for name in shifts},
+                    }
+                )
+                for label in map(str, draws.data_vars)
+            ],
+            "power_scaling_of_noise": [
+                {"component": name, "sensitivity": value} for name, value in floors.items()
+            ],
+            "ridges": correlated,
+        },
+    )
+
+
+def contractions(draws: xr.Dataset, prior: xr.Dataset, priors: PriorSet) -> dict[str, float]:
+    """Return the share of each prior's variance that the data have removed.
+
+    Parameters
+    ----------
+    draws : Dataset
+        Posterior scalars on natural scales.
+    prior : Dataset
+        Prior scalars in their units.
+    priors : PriorSet
+        Exact where a parameter has a prior of its own.
+
+    Returns
+    -------
+    dict of str to float
+        1 where the data say everything, 0 where they say nothing; below 0 where the posterior is
+        wider than the prior.
+    """
+    found = {}
+    for name, values in draws.data_vars.items():
+        _, sd = prior_spread(str(name), priors, prior)
+        if np.isfinite(sd) and sd > 0:
+            found[str(name)] = 1.0 - float(values.var()) / sd**2
+    return found
+
+
+def contraction_findings(
+    contraction: Mapping[str, float],
+    informed_by: Mapping[str, Collection[str]],
+    tables: Collection[str],
+    *,
+    ahead: bool = False,
+) -> list[Finding]:
+    """Return what is prior-driven, with what would measure it, and what is identified.
+
+    Parameters
+    ----------
+    contraction : mapping of str to float
+        By parameter.
+    informed_by : mapping of str to collection of str
+        Tables that each parameter enters.
+    tables : collection of str
+        Tables that are fitted.
+    ahead : bool
+        Whether the numbers are a forecast.
+    """
+    main = [label for label in main_parameters(contraction) if label in contraction]
+    open_ones = [name for name in main if contraction[name] < PRIOR_DRIVEN_CONTRACTION]
+    found: list[Finding] = []
+    silent = [
+        name for name in open_ones if not _reached(name, informed_by) and name not in PRODUCTS
+    ]
+    told: dict[str, list[str]] = {}
+    for name in open_ones:
+        reason = why_open(name, tables)
+        if name in PRODUCTS or (name in silent and name != "contact_angle"):
+            continue
+        told.setdefault(reason, []).append(name)
+    is_driven = "will be" if ahead else "is"
+    are_driven = "will be" if ahead else "are"
+    for reason, names in told.items():
+        shown = [f"{name} (contraction {_two(contraction[name])})" for name in names]
+        if len(names) == 1:
+            head = f"{names[0]} {is_driven} prior-driven (contraction "
+            head += f"{_two(contraction[names[0]])})"
+        else:
+            head = f"{_and(shown)} {are_driven} prior-driven"
+        found.append(
+            Finding.of(
+                f"prior-driven {names[0]}",
+                "warn",
+                f"{head}{_because(reason)}.",
+                contraction={name: contraction[name] for name in names},
+                limit=PRIOR_DRIVEN_CONTRACTION,
+            )
+        )
+    silent = [name for name in silent if name != "contact_angle"]
+    if silent:
+        verb = "will inform" if ahead else "informs"
+        found.append(
+            Finding.of(
+                "uninformed",
+                "warn",
+                f"No table of this campaign {verb} {_and(silent)}: what is shown is the prior.",
+                contraction={name: contraction[name] for name in silent},
+            )
+        )
+    good = sorted(
+        (name for name in main if name not in open_ones), key=lambda name: -contraction[name]
+    )
+    if good:
+        told_good = ", ".join(f"{name} ({_two(contraction[name])})" for name in good)
+        found.append(
+            Finding.of(
+                "identified",
+                "ok",
+                f"The data {'will identify' if ahead else 'identify'}, by the share of the prior's "
+                f"variance that they remove: {told_good}.",
+                contraction={name: contraction[name] for name in good},
+            )
+        )
+    single = [name for name in contraction if name not in main]
+    if single:
+        learnt = [name for name in single if contraction[name] >= PRIOR_DRIVEN_CONTRACTION]
+        text = (
+            f"Of {len(single)} properties of single separators and areas, "
+            f"{'the data teach' if not ahead else 'the data will teach'} "
+            + (f"{_and(learnt)}; the others stay" if learnt else "none; they stay")
+            + " as they were stated."
+        )
+        found.append(
+            Finding.of(
+                "single properties", "ok", text, contraction={n: contraction[n] for n in learnt}
+            )
+        )
+    return found
+
+
+def _reached(label: str, informed_by: Mapping[str, Collection[str]]) -> bool:
+    """Whether a table depends on the parameter, by itself or through a product."""
+    from inference.summary import FACTORS
+
+    base = label.partition("[")[0]
+    names = {label, base, FACTORS.get(base, base), f"{FACTORS.get(base, base)}{label[len(base) :]}"}
+    if base == "separator_scatter":
+        names.add("separator_offset")
+    prefix = f"{FACTORS[base]}[" if base in FACTORS and base == label else None
+    return bool(names & set(informed_by)) or any(
+        prefix is not None and name.startswith(prefix) for name in informed_by
+    )
+
+
+def _because(reason: str) -> str:
+    """Join a reason to a statement: a clause after a colon, a sentence of its own after a stop."""
+    if not reason:
+        return ""
+    return f". {reason}" if reason[0].isupper() else f": {reason}"
+
+
+def _two(value: float) -> str:
+    return f"{max(value, 0.0):.2f}" if value < 0.995 else f"{min(value, 0.999):.3f}"
+
+
+def _and(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+# --- power scaling --------------------------------------------------------------------------------
+
+
+def _log_densities(result: Result, priors: PriorSet) -> dict[str, Array]:
+    """Return the log-density of the prior, of the separators' table and of each fitted table.
+
+    What a table states about a separator, a pressure or an area with an error is a prior density of
+    a latent in the model, and data of that table to its reader. Densities of latents that link
+    rows (offsets of separators and laboratories) are of neither.
+    """
+    found: dict[str, Array] = {}
+
+    def add(name: str, values: xr.DataArray) -> None:
+        extra = [dim for dim in values.dims if dim not in {"chain", "draw"}]
+        total = values.sum(extra).transpose("chain", "draw").values
+        found[name] = found[name] + total if name in found else total
+
+    tables = sorted(result.blocks, key=len, reverse=True)
+    names = {name.replace("[", "_").rstrip("]") for name in priors} | {
+        "contact_angle_abs_cosine", "wetting_product", "diffusivity_over_anion_transference",
+        "threshold_scale",
+    }  # fmt: skip
+    for key, values in result.tree["log_prior"].to_dataset().data_vars.items():
+        name = str(key)
+        latent = name.removesuffix("_z")
+        if name in names:
+            add("prior", values)
+        elif latent.endswith(_OFFSET):
+            continue
+        elif latent in _OF_SEPARATORS:
+            add("separators", values)
+        else:
+            owner = next((table for table in tables if name.startswith(f"{table}_")), "prior")
+            add(owner, values)
+    for key, values in result.log_likelihood.data_vars.items():
+        add(table_of(str(key)), values)
+    order = ["prior", "separators", *sorted(result.blocks)]
+    return {name: found[name] for name in order if name in found}
+
+
+def table_of(variable: str) -> str:
+    """Return the table that an observed variable belongs to."""
+    known = sorted(block_names(), key=len, reverse=True)
+    return next((t for t in known if variable == t or variable.startswith(f"{t}_")), variable)
+
+
+def _power_scaling(
+    result: Result, draws: xr.Dataset, priors: PriorSet, seed: int
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]], dict[str, float]]:
+    """Return sensitivities, shifts of the mean, and what chance alone gives, by component."""
+    components = _log_densities(result, priors)
+    matrix = power_scaling(draws, components, seed)
+    floors = {name: row.pop("") for name, row in matrix.items()}
+    shifts: dict[str, dict[str, float]] = {}
+    for name, values in components.items():
+        centred = values - values.mean()
+        # d E[x] / d ln(weight) at weight 1 is the covariance of x with the log-density.
+        shifts[name] = {
+            str(label): float(np.mean(centred * (x.values - x.values.mean())) / x.values.std())
+            for label, x in draws.data_vars.items()
+        }
+    return matrix, shifts, floors
+
+
+def _moved_by_tables(
+    matrix: Mapping[str, Mapping[str, float]],
+    shifts: Mapping[str, Mapping[str, float]],
+    floors: Mapping[str, float],
+    tables: Collection[str],
+) -> list[Finding]:
+    found = []
+    for name in matrix:
+        if name == "prior":
+            continue
+        limit = max(POWER_SCALING, floors[name])
+        moved = {label: value for label, value in matrix[name].items() if value > limit}
+        main = sorted(main_parameters(moved), key=lambda label: -moved[label])
+        others = len(moved) - len(main)
+        numbers = {
+            "sensitivity": {label: moved[label] for label in main},
+            "shift": {label: shifts[name][label] for label in main},
+            "noise": floors[name],
+        }
+        key = f"moved by {name}"
+        if not moved:
+            least = max(matrix[name], key=matrix[name].__getitem__)
+            text = (
+                f"{name} moves no parameter (largest power-scaling sensitivity "
+                f"{matrix[name][least]:.2f}, of {least})."
+            )
+            verdict: Verdict = "warn" if name in tables else "ok"
+            found.append(Finding.of(key, verdict, text, **numbers))
+            continue
+        told = [
+            f"{label} ({moved[label]:.2f}, {'up' if shifts[name][label] > 0 else 'down'})"
+            for label in main
+        ]
+        if others:
+            several = "properties" if others > 1 else "property"
+            told.append(f"{others} {several} of single separators and areas")
+        text = f"{name} moves {_and(told)}."
+        found.append(Finding.of(key, "ok", text, **numbers))
+    return found
+
+
+def _prior_against_data(
+    matrix: Mapping[str, Mapping[str, float]],
+    shifts: Mapping[str, Mapping[str, float]],
+    tables: Collection[str],
+    priors: PriorSet,
+) -> list[Finding]:
+    """Name the parameters that both the prior and a table move."""
+    if "prior" not in matrix:
+        return []
+    pulled = []
+    for label in main_parameters(matrix["prior"]):
+        strongest = max((t for t in matrix if t in tables), key=lambda t: matrix[t][label])
+        if min(matrix["prior"][label], matrix[strongest][label]) <= POWER_SCALING:
+            continue
+        # Both move it, and in opposite directions.
+        if shifts["prior"][label] * shifts[strongest][label] < 0 and label in priors:
+            pulled.append((label, strongest))
+    if not pulled:
+        return []
+    told = ", ".join(f"{label} ({table})" for label, table in pulled)
+    return [
+        Finding.of(
+            "prior against data",
+            "warn",
+            "The prior pulls one way and the data the other, both with a power-scaling sensitivity "
+            f"above {POWER_SCALING:g}: {told}. Another prior would give another answer there.",
+            parameters=dict(pulled),
+            limit=POWER_SCALING,
+        )
+    ]
+
+
+# --- ridges ---------------------------------------------------------------------------------------
+
+
+def ridges(draws: xr.Dataset, prior: xr.Dataset | None = None) -> list[dict[str, Any]]:
+    """Return the pairs of parameters that are correlated above `thresholds.RIDGE`.
+
+    Parameters
+    ----------
+    draws : Dataset
+        Scalars on natural scales.
+    prior : Dataset, optional
+        The same from the prior.
+
+    Returns
+    -------
+    list of dict
+        ``first``, ``second``, ``correlation``, ``prior_correlation``; the strongest first.
+        Derived products are left out.
+    """
+    labels = [str(n) for n in draws.data_vars if str(n).partition("[")[0] not in PRODUCTS]
+    if len(labels) < 2:
+        return []
+    matrix = np.corrcoef([draws[label].values.ravel() for label in labels])
+    return ridges_of(matrix, labels, prior)
+
+
+def ridges_of(
+    matrix: Array, labels: Sequence[str], prior: xr.Dataset | None = None
+) -> list[dict[str, Any]]:
+    """Return the ridges of a correlation matrix; arguments as for `ridges`."""
+    found = []
+    for i, j in np.argwhere(np.triu(np.abs(matrix) > RIDGE, 1)):
+        first, second = labels[i], labels[j]
+        before = float("nan")
+        if prior is not None and first in prior and second in prior:
+            pair = (prior[first].values.ravel(), prior[second].values.ravel())
+            before = float(np.corrcoef(pair)[0, 1])
+        found.append(
+            plain(
+                {
+                    "first": first,
+                    "second": second,
+                    "correlation": float(matrix[i, j]),
+                    "prior_correlation": before,
+                }
+            )
+        )
+    return sorted(found, key=lambda row: -abs(row["correlation"]))
+
+
+def ridge_findings(
+    rows: Sequence[Mapping[str, Any]], tables: Collection[str], *, ahead: bool = False
+) -> list[Finding]:
+    """Return a finding for each ridge, or one that there is none.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        From `ridges`.
+    tables : collection of str
+        Tables that are fitted.
+    ahead : bool
+        Whether the numbers are a forecast.
+    """
+    found = []
+    groups: dict[frozenset[str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        bases = frozenset(row[key].partition("[")[0] for key in ("first", "second"))
+        groups.setdefault(bases, []).append(row)
+    for members in groups.values():
+        row = members[0]
+        others = len(members) - 1
+        more = f", and {others} more such pair{'s' if others > 1 else ''}" if others else ""
+        given = row["prior_correlation"]
+        already = (
+            f" The prior ties them already ({given:+.2f})."
+            if given is not None and abs(given) > RIDGE
+            else ""
+        )
+        remedy = ridge_remedy(row["first"], row["second"], tables)
+        found.append(
+            Finding.of(
+                f"ridge {row['first']} {row['second']}",
+                "warn",
+                f"{row['first']} and {row['second']} {'will lie' if ahead else 'lie'} on a ridge "
+                f"(correlation {row['correlation']:+.2f}){more}: {remedy}.{already}",
+                pairs=[dict(each) for each in members],
+                limit=RIDGE,
+            )
+        )
+    if not found:
+        found.append(
+            Finding.of(
+                "ridges",
+                "ok",
+                f"No two parameters {'will be' if ahead else 'are'} correlated above {RIDGE:g}.",
+                limit=RIDGE,
+            )
+        )
+    return found

@@ -1,0 +1,173 @@
+"""One page of verdicts: on a finished run, or on a job before it runs."""
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data.campaign import Campaign, load_campaign
+from data.errors import AnodebayesError, RunFolderError
+from inference.checks.verdicts import Check, Section, plain
+from inference.result import Result
+
+if TYPE_CHECKING:
+    from inference.job import Job
+
+__all__ = ["CHECK", "check", "prefit_check", "write_check"]
+
+CHECK = "check.json"
+
+
+def check(
+    result: Result,
+    *,
+    conflict: bool = True,
+    campaign: Campaign | None = None,
+    seed: int | None = None,
+) -> Check:
+    """Judge a finished run.
+
+    Parameters
+    ----------
+    result : Result
+        The fit.
+    conflict : bool
+        Whether each table is fitted by itself and compared with the others; some ten seconds a
+        table, two at a time.
+    campaign : Campaign, optional
+        The data that were fitted; those of the job in the run folder when left out.
+    seed : int, optional
+        Of the refits and of all noise; the run's own when left out.
+
+    Returns
+    -------
+    Check
+        Sections ``sampling``, ``fit``, ``identifiability`` and ``conflict``.
+
+    Raises
+    ------
+    RunFolderError
+        If `campaign` is given and is not what was fitted.
+    """
+    from inference.checks.conflict import conflict_section
+    from inference.checks.identifiability import identifiability_section
+    from inference.checks.sampling import sampling_section
+
+    root = int(result.attrs["seed"]) if seed is None else seed
+    ties, noise, refits = (int(each) for each in np.random.SeedSequence(root).generate_state(3))
+    data = _campaign_of(result, campaign) if conflict and len(result.blocks) > 1 else None
+    return Check(
+        kind="run",
+        name=str(result.attrs["name"]),
+        campaign=str(result.attrs["campaign"]),
+        synthetic=result.synthetic,
+        gate_passed=result.gate.passed,
+        resolved_hash=str(result.attrs["resolved_hash"]),
+        seed=root,
+        sections=(
+            sampling_section(result),
+            _fit_section(result, ties),
+            identifiability_section(result, noise),
+            conflict_section(result, data, refits, refit=conflict),
+        ),
+    )
+
+
+def _fit_section(result: Result, seed: int) -> Section:
+    from inference.checks.absurdity import absurd_shares, absurdity_findings
+    from inference.checks.predictive import fit_findings
+
+    findings, table = fit_findings(result, seed)
+    absurd = absurd_shares(result.prior, result.prior_predictive)
+    return Section(
+        name="fit",
+        title="Whether the model predicts its own data",
+        findings=(*findings, *absurdity_findings(absurd)),
+        tables={"observed_variables": table, "absurdity": plain(absurd)},
+    )
+
+
+def _campaign_of(result: Result, given: Campaign | None) -> Campaign | None:
+    """Return the campaign that was fitted; None where it is gone or changed."""
+    due = str(result.attrs["data_hash"])
+    if given is not None:
+        if given.content_hash != due:
+            raise RunFolderError(
+                f"the campaign {given.metadata.name!r} (content {given.content_hash[:12]}) is not "
+                f"what was fitted (content {due[:12]}); give the campaign of the run"
+            )
+        return given
+    from inference.job import load_job
+    from inference.run_folder import RESOLVED
+
+    if result.folder is None:
+        return None
+    try:
+        found = load_campaign(load_job(result.folder / RESOLVED).campaign_location())
+    except AnodebayesError:
+        return None
+    return found if found.content_hash == due else None
+
+
+def prefit_check(
+    source: "Job | Campaign | str | os.PathLike[str]", *, seed: int | None = None
+) -> Check:
+    """Say what a job will identify, before any sampling.
+
+    Parameters
+    ----------
+    source : Job, Campaign, str or path
+        A job, its file, the name of a bundled job, or a campaign (with every default).
+    seed : int, optional
+        Of every draw; the job's own when left out.
+
+    Returns
+    -------
+    Check
+        Sections ``identifiability`` and ``prior``.
+
+    Raises
+    ------
+    JobError, CampaignError, PriorError, ModelError
+        If the input is not legal.
+    """
+    from inference.checks.prefit import prefit_sections
+    from inference.job import Job, job_for_campaign, load_job
+    from models.joint import blocks_to_fit, build_model
+
+    if isinstance(source, Campaign):
+        job, campaign = job_for_campaign(source), source
+    else:
+        job = source if isinstance(source, Job) else load_job(source)
+        campaign = load_campaign(job.campaign_location())
+    root = job.sampler.seed if seed is None else seed
+    options = job.model_options()
+    model = build_model(campaign, options)
+    return Check(
+        kind="prefit",
+        name=job.name,
+        campaign=campaign.metadata.name,
+        synthetic=campaign.metadata.kind == "synthetic",
+        seed=root,
+        sections=prefit_sections(model, blocks_to_fit(campaign, options), root),
+    )
+
+
+def write_check(found: Check, folder: str | os.PathLike[str]) -> None:
+    """Write ``check.json`` into a run folder, whole or not at all.
+
+    Parameters
+    ----------
+    found : Check
+        From `check`.
+    folder : str or path
+        The run folder.
+
+    Raises
+    ------
+    RunFolderError
+        If another process writes to the folder.
+    """
+    from inference.run_folder import RunFolder
+
+    RunFolder(folder).write_text(CHECK, found.to_json())

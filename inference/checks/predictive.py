@@ -1,0 +1,282 @@
+"""Verdicts on the fit, table by table: what the model predicts against what was observed.
+
+Each observed variable is compared on the natural scale of its values (logarithms, logits, or
+millivolts as they are). A row's residual is its distance from the median of its own predictions, in
+their standard deviations; statistics of the residuals are computed for the data and for every
+predicted data set, in which intervals and planned ends are those of the data.
+
+References
+----------
+.. [1] Gelman, Meng, Stern 1996, Statistica Sinica 6, 733.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.arviz_statistics import loo_pit, pareto_k, uniformity
+from inference.checks.verdicts import Finding, Verdict, plain
+from inference.result import Result
+from inference.sampling import scalars
+from inference.thresholds import PARETO_K, PIT_ROWS, PREDICTIVE_FAIL, PREDICTIVE_WARN
+from models.observations import TOLERANCE
+
+__all__ = ["fit_findings", "predictive_p_values"]
+
+Array = NDArray[np.float64]
+
+_NAMES = {
+    "mean": "the mean residual",
+    "spread": "the spread of the residuals",
+    "smallest": "the smallest residual",
+    "largest": "the largest residual",
+    "censored": "the fraction censored",
+    "failed": "the fraction of cells that failed",
+    "lowest_failed": "the lowest current at which a cell failed",
+    "highest_survived": "the highest current that a cell survived",
+}
+_NO_LIMIT = 999.0  # on a natural scale; designs store 1000 for infinity
+_LEAST_SPREAD = 1e-9
+_MOST = 5_000_000
+"""Predicted numbers that statistics are computed from; bounds the memory of large tables."""
+
+
+def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[str, Any]]]:
+    """Judge the fit of every observed variable.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    seed : int
+        Of the randomisation of ties.
+
+    Returns
+    -------
+    findings : list of Finding
+        Two for each observed variable: its statistics, and its LOO-PIT values.
+    table : list of dict
+        The numbers, a row for each observed variable.
+    """
+    posterior = scalars(result.posterior)
+    groups = {
+        name: getattr(result, name)
+        for name in ("log_likelihood", "posterior_predictive", "observed_data")
+    }
+    findings, table = [], []
+    for variable in result.observed_data.data_vars:
+        name = str(variable)
+        observed = np.asarray(result.observed_data[name].values, dtype=float)
+        drawn = result.posterior_predictive[name]
+        predicted = np.asarray(drawn.values, dtype=float).reshape(-1, observed.size)
+        units = str(drawn.attrs.get("units", "1"))
+        few = predicted[:: max(1, predicted.size // _MOST)]
+        p_values = predictive_p_values(observed, few, _columns(result, name), units)
+        pit = loo_pit(name, posterior, groups, seed)
+        k = pareto_k(name, posterior, groups)
+        p_pit = uniformity(pit, len(predicted)) if observed.size >= PIT_ROWS else float("nan")
+        findings += [_statistics(name, observed.size, p_values), _calibration(name, pit, k, p_pit)]
+        table.append(
+            plain(
+                {
+                    "variable": name,
+                    "rows": observed.size,
+                    "p_values": p_values,
+                    "loo_pit": pit,
+                    "loo_pit_p_value": p_pit,
+                    "pareto_k": k,
+                }
+            )
+        )
+    return findings, table
+
+
+def _columns(result: Result, name: str) -> dict[str, Array]:
+    """Return the columns of a variable's design by name, where they go with its rows."""
+    key = f"{name}_design"
+    if key not in result.constant_data:
+        return {}
+    design = result.constant_data[key]
+    if design.shape[0] != result.observed_data[name].size:
+        return {}
+    names = [str(each) for each in design[f"{name}_column"].values]
+    return {each: np.asarray(design.values[:, i], dtype=float) for i, each in enumerate(names)}
+
+
+def _scale(observed: Array, predicted: Array, units: str) -> Callable[[Array], Array]:
+    both = (observed, predicted)
+    if units == "1" and all(((each > 0) & (each < 1)).all() for each in both):
+        return lambda value: np.log(value) - np.log1p(-value)
+    if units != "mV" and all((each > 0).all() for each in both):
+        return np.log
+    return lambda value: value
+
+
+def predictive_p_values(
+    observed: Array, predicted: Array, columns: dict[str, Array], units: str
+) -> dict[str, float]:
+    """Return the posterior predictive p-value of every statistic that means something.
+
+    Parameters
+    ----------
+    observed : ndarray, shape (rows,)
+        Observed values.
+    predicted : ndarray, shape (draws, rows)
+        Predicted ones.
+    columns : dict of str to ndarray of shape (rows,)
+        The design: ``floor`` and ``ceiling`` on the natural scale; ``log_current`` of verdicts.
+    units : str
+        Of the values.
+
+    Returns
+    -------
+    dict of str to float
+        Probability that a predicted statistic exceeds the observed one, ties halved.
+    """
+    verdicts = bool(np.isin(observed, (0.0, 1.0)).all() and np.isin(predicted, (0.0, 1.0)).all())
+    if verdicts:
+        statistics = _verdict_statistics(columns)
+    else:
+        to_scale = _scale(observed, predicted, units)
+        observed, predicted = to_scale(observed), to_scale(predicted)
+        statistics = _value_statistics(predicted, columns)
+    found = {}
+    for name, statistic in statistics.items():
+        of_data, of_draws = float(statistic(observed[None])[0]), statistic(predicted)
+        if np.ptp(of_draws) == 0 and of_draws[0] == of_data:
+            continue  # the design leaves the statistic no choice
+        found[name] = float(np.mean(of_draws > of_data) + 0.5 * np.mean(of_draws == of_data))
+    return found
+
+
+def _value_statistics(
+    predicted: Array, columns: dict[str, Array]
+) -> dict[str, Callable[[Array], Array]]:
+    spread = predicted.std(axis=0)
+    moving = spread > _LEAST_SPREAD
+    centre = np.median(predicted, axis=0)
+    rows = predicted.shape[1]
+
+    def residuals(values: Array) -> Array:
+        return np.asarray((values[:, moving] - centre[moving]) / spread[moving])
+
+    statistics: dict[str, Callable[[Array], Array]] = {}
+    if moving.any():
+        statistics["mean"] = lambda values: residuals(values).mean(axis=1)
+    if moving.sum() > 1:
+        statistics["spread"] = lambda values: residuals(values).std(axis=1)
+        statistics["smallest"] = lambda values: residuals(values).min(axis=1)
+        statistics["largest"] = lambda values: residuals(values).max(axis=1)
+    floor = columns.get("floor", np.full(rows, -np.inf))
+    ceiling = columns.get("ceiling", np.full(rows, np.inf))
+    limited = (floor > -_NO_LIMIT) | (ceiling < _NO_LIMIT)
+    if limited.any():
+
+        def censored(values: Array) -> Array:
+            beyond = (values >= ceiling - TOLERANCE) | (values <= floor + TOLERANCE)
+            return np.asarray(beyond[:, limited].mean(axis=1))
+
+        statistics["censored"] = censored
+    return statistics
+
+
+def _verdict_statistics(columns: dict[str, Array]) -> dict[str, Callable[[Array], Array]]:
+    statistics: dict[str, Callable[[Array], Array]] = {"failed": lambda values: values.mean(axis=1)}
+    if "log_current" in columns:
+        current = columns["log_current"]
+        above, below = current.max() + 1.0, current.min() - 1.0  # where none failed or survived
+        statistics["lowest_failed"] = lambda values: np.where(values > 0.5, current, above).min(1)
+        statistics["highest_survived"] = lambda values: np.where(values > 0.5, below, current).max(
+            1
+        )
+    return statistics
+
+
+def _verdict(p_value: float) -> Verdict:
+    if p_value < PREDICTIVE_FAIL:
+        return "fail"
+    return "warn" if p_value < PREDICTIVE_WARN else "ok"
+
+
+def _statistics(name: str, rows: int, p_values: dict[str, float]) -> Finding:
+    # As many chances to be surprised as there are statistics (Bonferroni).
+    two_sided = {
+        key: min(1.0, 2.0 * len(p_values) * min(p, 1.0 - p)) for key, p in p_values.items()
+    }
+    shown = f"{name} ({rows} row{'s' if rows != 1 else ''})"
+    if not two_sided:
+        return Finding.of(f"predictive {name}", "ok", f"{shown}: the design leaves it no choice.")
+    off = {key: p for key, p in two_sided.items() if p < PREDICTIVE_WARN}
+    least = min(two_sided, key=two_sided.__getitem__)
+    if not off:
+        return Finding.of(
+            f"predictive {name}",
+            "ok",
+            f"{shown}: predicted as observed in {', '.join(_NAMES[key] for key in p_values)} "
+            f"(least p = {two_sided[least]:.2f}).",
+            p_values=p_values,
+            adjusted=two_sided,
+        )
+    missed = ", ".join(
+        f"{_NAMES[key]} is {'lower' if p_values[key] > 0.5 else 'higher'} than predicted "
+        f"(p = {p:.3f})"
+        for key, p in sorted(off.items(), key=lambda item: item[1])
+    )
+    verdict = _verdict(two_sided[least])
+    cautious = set(off) == {"spread"} and p_values["spread"] > 0.5
+    if cautious:  # intervals are wider than they need be, which misleads nobody
+        verdict = "warn"
+        missed += "; its predictions are wider than its rows call for"
+    return Finding.of(
+        f"predictive {name}",
+        verdict,
+        f"{shown}: {missed}.",
+        p_values=p_values,
+        adjusted=two_sided,
+    )
+
+
+def _calibration(name: str, pit: Array, k: Array, p_value: float) -> Finding:
+    bad = int(np.sum(k > PARETO_K))
+    numbers = {"p_value": p_value, "rows": pit.size, "rows_with_large_k": bad, "k_limit": PARETO_K}
+    trust = (
+        f" In {bad} of {pit.size} rows the Pareto shape exceeds {PARETO_K:g}: each of them weighs "
+        "so much that its own LOO-PIT value is only rough."
+        if bad
+        else ""
+    )
+    key = f"loo_pit {name}"
+    if not np.isfinite(p_value):
+        return Finding.of(
+            key,
+            "ok",
+            f"{name}: too few rows to test the calibration of left-out predictions (at least "
+            f"{PIT_ROWS} are needed).{trust}",
+            **numbers,
+        )
+    verdict = _verdict(p_value)
+    if verdict == "ok":
+        text = f"{name}: left-out rows fall evenly over their predictions (p = {p_value:.2f})."
+        return Finding.of(key, "ok", text + trust, **numbers)
+    outer = float(np.mean((pit < 0.1) | (pit > 0.9)))
+    shape = (
+        "too often in the tails: predictions are too narrow"
+        if outer > 0.3
+        else "too rarely in the tails: predictions are too wide"
+        if outer < 0.1
+        else "mostly low: predictions are too high"
+        if float(np.mean(pit)) < 0.4
+        else "mostly high: predictions are too low"
+        if float(np.mean(pit)) > 0.6
+        else "unevenly"
+    )
+    return Finding.of(
+        key,
+        verdict,
+        f"{name}: left-out rows fall {shape} (LOO-PIT, p = {p_value:.3f}).{trust}",
+        outer_fifth=outer,
+        mean=float(np.mean(pit)),
+        **numbers,
+    )

@@ -1,0 +1,363 @@
+r"""What a job will identify, before any sampling: the Fisher information at draws of the prior.
+
+At each draw of the unknowns from the prior, campaigns are drawn under the job's own design, and the
+information :math:`I_t = \sum_\mathrm{rows} \mathrm{E}\,[s s^T]` of each table is the mean of the
+products of its scores s, which are central differences of the log-likelihood in each unknown.
+With the precision :math:`\Lambda_0` of the prior, all on natural scales, the posterior covariance
+is forecast as :math:`(\Lambda_0 + \sum_t I_t)^{-1}` and carried to every quantity through its
+gradient. What is told is the median over the draws.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.checks.absurdity import absurd_shares, absurdity_findings
+from inference.checks.free_function import FreeFunction
+from inference.checks.identifiability import (
+    PRODUCTS,
+    contraction_findings,
+    main_parameters,
+    ridge_findings,
+    ridges_of,
+    table_of,
+)
+from inference.checks.scales import natural_values
+from inference.checks.verdicts import Finding, Section, plain
+
+__all__ = ["Forecast", "forecast", "prefit_sections"]
+
+Array = NDArray[np.float64]
+
+POINTS = 24
+"""Draws of the prior at which the information is computed."""
+CAMPAIGNS = 64
+"""Campaigns drawn at each."""
+PRIOR_DRAWS = 1000
+_STEP = 1e-3
+_KEPT = 0.5
+_CHANCE = 4.0
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What the design of a campaign is expected to teach.
+
+    Parameters
+    ----------
+    labels : list of str
+        The quantities.
+    contraction : ndarray, shape (points, quantities)
+        At each draw of the prior.
+    shares : dict of str to ndarray, each of shape (points, quantities)
+        Share of the information on each quantity, by the prior and by table; they sum to one.
+    correlation : ndarray, shape (points, quantities, quantities)
+        Of the forecast posterior.
+    """
+
+    labels: list[str]
+    contraction: Array
+    shares: dict[str, Array]
+    correlation: Array
+
+
+class _Unknowns:
+    """The unknowns of a model on natural scales, as one vector."""
+
+    def __init__(self, free: Sequence[Any]) -> None:
+        self._free = list(free)
+        self._kinds = [self._kind(rv) for rv in self._free]
+
+    @staticmethod
+    def _kind(rv: Any) -> str:
+        name = type(rv.owner.op).__name__
+        if name.startswith(("LogNormal", "HalfNormal")):
+            return "log"
+        return "logit" if name.startswith("Beta") else "linear"
+
+    def vector(self, values: Mapping[str, Array]) -> Array:
+        """Return values as a vector; a leading axis of draws stays."""
+        parts = []
+        for rv, kind in zip(self._free, self._kinds, strict=True):
+            value = np.asarray(values[rv.name], dtype=float)
+            flat = value.reshape(*value.shape[: value.ndim - rv.ndim], -1)
+            if kind == "log":
+                flat = np.log(flat)
+            elif kind == "logit":
+                flat = np.log(flat) - np.log1p(-flat)
+            parts.append(flat)
+        return np.concatenate(parts, axis=-1)
+
+    def values(self, vector: Array, like: Mapping[str, Array]) -> dict[str, Array]:
+        """Return a vector as values, shaped like others."""
+        found, start = {}, 0
+        for rv, kind in zip(self._free, self._kinds, strict=True):
+            shape = np.shape(like[rv.name])
+            size = int(np.prod(shape))
+            part = vector[start : start + size].reshape(shape)
+            start += size
+            if kind == "log":
+                part = np.exp(part)
+            elif kind == "logit":
+                part = 1.0 / (1.0 + np.exp(-part))
+            found[rv.name] = part
+        return found
+
+
+def forecast(
+    function: FreeFunction, prior: Mapping[str, Array], seed: int, points: int = POINTS
+) -> Forecast:
+    """Forecast what the design of a model's campaign will teach.
+
+    Parameters
+    ----------
+    function : FreeFunction
+        With observations.
+    prior : mapping of str to ndarray of shape (draws, ...)
+        Unknowns drawn from the prior; the first `points` of them are used for the information,
+        all for the prior's covariance.
+    seed : int
+        Of the campaigns.
+    points : int
+        Draws at which the information is computed.
+
+    Returns
+    -------
+    Forecast
+        Of every quantity that varies.
+    """
+    unknowns = _Unknowns(function.free)
+    every = unknowns.vector(prior)
+    covariance = _covariance(every)
+    precision = np.linalg.inv(covariance)
+    step = _STEP * np.sqrt(np.diag(covariance))
+    rng = np.random.default_rng(seed)
+    collected: list[tuple[Array, dict[str, Array], Array]] = []
+    labels: list[str] = []
+    for draw in range(min(points, len(every))):
+        like = {name: values[draw] for name, values in prior.items()}
+        gradient, information, labels = _local(function, unknowns, every[draw], like, step, rng)
+        total = precision + sum(information.values(), np.zeros_like(precision))
+        if not (np.isfinite(total).all() and np.isfinite(gradient).all()):
+            continue
+        posterior = np.linalg.inv(total)
+        after = gradient @ posterior @ gradient.T
+        before = np.einsum("ik,kl,il->i", gradient, covariance, gradient)
+        moving = np.diag(after) > 0
+        spread = np.where(moving, np.diag(after), 1.0)
+        lever = gradient @ posterior
+        shares = {
+            name: np.einsum("ik,kl,il->i", lever, part, lever) / spread
+            for name, part in ({"prior": precision} | information).items()
+        }
+        with np.errstate(invalid="ignore", divide="ignore"):
+            contraction = np.where(moving, 1.0 - np.diag(after) / before, np.nan)
+            correlation = after / np.sqrt(np.outer(np.diag(after), np.diag(after)))
+        collected.append((contraction, shares, correlation))
+    if len(collected) < _KEPT * min(points, len(every)):
+        from data.errors import ModelError
+
+        raise ModelError(
+            f"the Fisher information is finite at only {len(collected)} of {points} draws of the "
+            "prior: the model breaks down within it; tighten the priors (see the absurd draws that "
+            "`anodebayes check` names)"
+        )
+    keep = np.isfinite(np.stack([each[0] for each in collected])).all(axis=0)
+    return Forecast(
+        labels=[label for label, kept in zip(labels, keep, strict=True) if kept],
+        contraction=np.stack([each[0][keep] for each in collected]),
+        shares={
+            name: np.stack([each[1][name][keep] for each in collected]) for name in collected[0][1]
+        },
+        correlation=np.stack([each[2][np.ix_(keep, keep)] for each in collected]),
+    )
+
+
+def _covariance(draws: Array) -> Array:
+    """Return the covariance of draws without the correlations that chance alone gives."""
+    spread = draws.std(axis=0, ddof=1)
+    correlation = np.atleast_2d(np.corrcoef(draws, rowvar=False))
+    chance = np.abs(correlation) < _CHANCE / np.sqrt(len(draws))
+    return np.asarray(np.where(chance, 0.0, correlation) * np.outer(spread, spread))
+
+
+def _local(
+    function: FreeFunction,
+    unknowns: _Unknowns,
+    centre: Array,
+    like: Mapping[str, Array],
+    step: Array,
+    rng: np.random.Generator,
+) -> tuple[Array, dict[str, Array], list[str]]:
+    """Return gradients of the quantities and the information of each table at one point."""
+    quantities, parameters = function(like)
+    labels = [
+        label for name, value in quantities.items() for label in function.labels(name, value.size)
+    ]
+    observations = function.model.observations
+    drawn = {}
+    with np.errstate(all="ignore"):
+        for name, observation in observations.items():
+            full = np.broadcast_arrays(*parameters[name])
+            shape = (CAMPAIGNS, full[0].size)
+            drawn[name] = observation.draw(
+                *(np.broadcast_to(each, shape) for each in full), rng=rng, size=shape
+            )
+    gradient = np.empty((len(labels), centre.size))
+    scores = {name: np.empty((centre.size, *values.shape)) for name, values in drawn.items()}
+    for k in range(centre.size):
+        ends = []
+        for sign in (1.0, -1.0):
+            moved = centre.copy()
+            moved[k] += sign * step[k]
+            ends.append(function(unknowns.values(moved, like)))
+        gradient[:, k] = (_natural(ends[0][0]) - _natural(ends[1][0])) / (2.0 * step[k])
+        for name, observation in observations.items():
+            with np.errstate(all="ignore"):
+                high, low = (
+                    observation.logp(
+                        drawn[name],
+                        *(np.broadcast_to(p, drawn[name].shape) for p in each[1][name]),
+                    )
+                    for each in ends
+                )
+                scores[name][k] = (high - low) / (2.0 * step[k])
+    information: dict[str, Array] = {}
+    for name, score in scores.items():
+        # Rows are independent: products across rows have no expectation, and are left out.
+        finite = np.where(np.isfinite(score), score, 0.0).reshape(len(score), -1)
+        part = finite @ finite.T / CAMPAIGNS
+        table = table_of(name)
+        information[table] = information[table] + part if table in information else part
+    return gradient, information, labels
+
+
+def _natural(values: Mapping[str, Array]) -> Array:
+    return np.concatenate([np.ravel(natural_values(name, each)) for name, each in values.items()])
+
+
+def prefit_sections(model: Any, tables: Sequence[str], seed: int) -> tuple[Section, ...]:
+    """Judge a model before it is sampled.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        From `models.joint.build_model`.
+    tables : sequence of str
+        Tables that are fitted.
+    seed : int
+        Of every draw.
+
+    Returns
+    -------
+    tuple of Section
+        ``identifiability`` (forecast) and ``prior``.
+    """
+    prior_seed, campaign_seed, predictive_seed = (
+        int(each) for each in np.random.SeedSequence(seed).generate_state(3)
+    )
+    function = FreeFunction(model, observations=True)
+    prior = function.draw_prior(PRIOR_DRAWS, prior_seed)
+    made = forecast(function, prior, campaign_seed)
+    middle = np.median(made.contraction, axis=0)
+    low, high = np.quantile(made.contraction, [0.1, 0.9], axis=0)
+    contraction = dict(zip(made.labels, map(float, middle), strict=True))
+    shares = {name: np.median(values, axis=0) for name, values in made.shares.items()}
+    primary = [i for i, n in enumerate(made.labels) if n.partition("[")[0] not in PRODUCTS]
+    correlation = np.median(made.correlation, axis=0)[np.ix_(primary, primary)]
+    correlated = ridges_of(correlation, [made.labels[i] for i in primary])
+    findings = (
+        *contraction_findings(contraction, model.informed_by, tables, ahead=True),
+        *_teachers(made.labels, shares),
+        *ridge_findings(correlated, tables, ahead=True),
+    )
+    rows = [
+        plain(
+            {
+                "parameter": label,
+                "contraction": middle[i],
+                "contraction_10": low[i],
+                "contraction_90": high[i],
+                "share": {name: values[i] for name, values in shares.items()},
+            }
+        )
+        for i, label in enumerate(made.labels)
+    ]
+    identified = Section(
+        name="identifiability",
+        title="What the data will identify (Fisher information at the prior)",
+        findings=findings,
+        tables={"forecast": rows, "ridges": correlated},
+    )
+    return identified, _prior_section(function, prior, predictive_seed)
+
+
+def _teachers(labels: Sequence[str], shares: Mapping[str, Array]) -> list[Finding]:
+    """Say which table teaches what: where a table holds at least a third of the information."""
+    main = set(main_parameters(labels))
+    found = []
+    for name, values in shares.items():
+        if name == "prior":
+            continue
+        taught = sorted(
+            (
+                (float(value), label)
+                for value, label in zip(values, labels, strict=True)
+                if label in main and value > 1.0 / 3.0
+            ),
+            reverse=True,
+        )
+        told = ", ".join(f"{label} ({value:.0%})" for value, label in taught)
+        text = (
+            f"{name} will hold at least a third of the information on {told}."
+            if taught
+            else f"{name} will hold a third of the information on no parameter."
+        )
+        found.append(
+            Finding.of(
+                f"taught by {name}",
+                "ok" if taught else "warn",
+                text,
+                share={label: value for value, label in taught},
+            )
+        )
+    return found
+
+
+def _prior_section(function: FreeFunction, prior: Mapping[str, Array], seed: int) -> Section:
+    rng = np.random.default_rng(seed)
+    count = len(next(iter(prior.values())))
+    values: list[dict[str, Array]] = []
+    drawn: dict[str, list[Array]] = {name: [] for name in function.model.observations}
+    for draw in range(count):
+        quantities, parameters = function({name: each[draw] for name, each in prior.items()})
+        values.append(quantities)
+        with np.errstate(all="ignore"):
+            for name, observation in function.model.observations.items():
+                full = np.broadcast_arrays(*parameters[name])
+                drawn[name].append(observation.draw(*full, rng=rng, size=full[0].shape))
+    dataset = function.dataset(
+        {name: np.stack([each[name] for each in values])[None] for name in values[0]}
+    )
+    predictive = _predictive(drawn)
+    table = absurd_shares(dataset, predictive)
+    return Section(
+        name="prior",
+        title="Whether the prior is sane",
+        findings=tuple(absurdity_findings(table)),
+        tables={"absurdity": plain(table)},
+    )
+
+
+def _predictive(drawn: Mapping[str, list[Array]]) -> Any:
+    import xarray as xr
+
+    return xr.Dataset(
+        {
+            name: (("chain", "draw", f"{name}_row"), np.stack(rows)[None])
+            for name, rows in drawn.items()
+        }
+    )

@@ -1,0 +1,84 @@
+"""The natural scale of a parameter: the whole real line, on which posteriors are near normal."""
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from data.quantities import quantities
+from models.priors import PriorSet
+
+__all__ = ["natural", "natural_values", "prior_spread"]
+
+Array = NDArray[np.float64]
+
+_TINY = 1e-12
+_QUANTILES = (np.arange(4000) + 0.5) / 4000
+
+
+def _logit(fraction: Array) -> Array:
+    inside = np.clip(fraction, _TINY, 1.0 - _TINY)
+    return np.log(inside) - np.log1p(-inside)
+
+
+def natural_values(label: str, values: Array) -> Array:
+    """Return values of a parameter on its natural scale.
+
+    Parameters
+    ----------
+    label : str
+        ``name`` or ``name[coordinate]``.
+    values : ndarray
+        In the unit of the quantity.
+
+    Returns
+    -------
+    ndarray
+        Logarithms of what is positive, logits of fractions and of angles between 90 and 180
+        degrees, anything else as it is.
+    """
+    known = quantities().get(label.partition("[")[0])
+    if known is None:
+        return values
+    if known.support == "fraction":
+        return _logit(values)
+    if known.support == "obtuse":
+        return _logit((values - 90.0) / 90.0)
+    return np.log(np.maximum(values, np.finfo(float).tiny))
+
+
+def natural(draws: xr.Dataset) -> xr.Dataset:
+    """Return draws of scalars on their natural scales.
+
+    Parameters
+    ----------
+    draws : Dataset
+        From `inference.sampling.scalars`.
+    """
+    return draws.assign(
+        {
+            name: (values.dims, natural_values(str(name), values.values))
+            for name, values in draws.data_vars.items()
+        }
+    )
+
+
+def prior_spread(label: str, priors: PriorSet, draws: xr.Dataset) -> tuple[float, float]:
+    """Return mean and standard deviation of a parameter's prior on its natural scale.
+
+    Parameters
+    ----------
+    label : str
+        A scalar.
+    priors : PriorSet
+        Where the parameter has a prior of its own, the numbers are exact.
+    draws : Dataset
+        Scalars drawn from the prior, in the units of the quantities, for the others.
+    """
+    own = priors.get(label) or priors.get(label.partition("[")[0])
+    if own is not None and not own.fixed:
+        values = natural_values(label, own.distribution.quantile(_QUANTILES))
+    elif label in draws:
+        values = natural_values(label, draws[label].values)
+    else:
+        return float("nan"), float("nan")
+    return float(np.mean(values)), float(np.std(values))

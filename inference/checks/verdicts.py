@@ -1,0 +1,162 @@
+"""The form of a check: sections of findings, each a sentence with its numbers and a verdict."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, computed_field
+
+__all__ = ["Check", "Finding", "Section", "Verdict", "plain", "worst"]
+
+Verdict = Literal["ok", "warn", "fail"]
+_ORDER: dict[Verdict, int] = {"ok": 0, "warn": 1, "fail": 2}
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the gravest of some verdicts, ``ok`` where there is none."""
+    return max(verdicts, key=_ORDER.__getitem__, default="ok")
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON holds it: no NumPy, nothing infinite or undefined."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, list | tuple | set):
+        return [plain(each) for each in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Finding(_Strict):
+    """One finding.
+
+    Parameters
+    ----------
+    key : str
+        What it is about, for machines; unique in its section.
+    verdict : {"ok", "warn", "fail"}
+        As it is; look before you rely on it; do not rely on it.
+    sentence : str
+        For readers.
+    numbers : dict
+        What the sentence rests on; None stands for what is undefined.
+    """
+
+    key: str
+    verdict: Verdict
+    sentence: str
+    numbers: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, key: str, verdict: Verdict, sentence: str, **numbers: Any) -> "Finding":
+        """Return a finding, its numbers made plain."""
+        return cls(key=key, verdict=verdict, sentence=sentence, numbers=plain(numbers))
+
+
+class Section(_Strict):
+    """Findings on one question.
+
+    Parameters
+    ----------
+    name, title : str
+        For machines and for readers.
+    findings : tuple of Finding
+        The gravest need not come first.
+    tables : dict
+        By name, tables of numbers: a row for each parameter, observed variable or pair.
+    """
+
+    name: str
+    title: str
+    findings: tuple[Finding, ...]
+    tables: dict[str, list[dict[str, Any]]] = {}
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest of its findings."""
+        return worst(finding.verdict for finding in self.findings)
+
+    def finding(self, key: str) -> Finding:
+        """Return the finding of a key.
+
+        Raises
+        ------
+        KeyError
+            There is none.
+        """
+        for each in self.findings:
+            if each.key == key:
+                return each
+        raise KeyError(f"{key}: the section {self.name} has {[f.key for f in self.findings]}")
+
+
+class Check(_Strict):
+    """Verdicts on one run, or on one job before it runs.
+
+    Parameters
+    ----------
+    schema_version : int
+        Of this form: 1.
+    kind : {"run", "prefit"}
+        What was checked.
+    name, campaign : str
+        Of the job and its data.
+    synthetic : bool
+        Whether the data were drawn by a simulator.
+    gate_passed : bool, optional
+        The convergence gate of a run.
+    resolved_hash : str, optional
+        Of the run's resolved job.
+    seed : int
+        Of whatever the check drew.
+    sections : tuple of Section
+        In the order in which they are read.
+    """
+
+    schema_version: Literal[1] = 1
+    kind: Literal["run", "prefit"]
+    name: str
+    campaign: str
+    synthetic: bool
+    gate_passed: bool | None = None
+    resolved_hash: str | None = None
+    seed: int
+    sections: tuple[Section, ...]
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest of its sections."""
+        return worst(section.verdict for section in self.sections)
+
+    def section(self, name: str) -> Section:
+        """Return a section by name.
+
+        Raises
+        ------
+        KeyError
+            There is none.
+        """
+        for each in self.sections:
+            if each.name == name:
+                return each
+        raise KeyError(f"{name}: there are {[section.name for section in self.sections]}")
+
+    def sentences(self) -> list[str]:
+        """Return every finding, in order."""
+        return [finding.sentence for each in self.sections for finding in each.findings]
+
+    def to_json(self) -> str:
+        """Return the check as JSON, the content of ``check.json``."""
+        return self.model_dump_json(indent=2) + "\n"

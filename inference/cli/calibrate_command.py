@@ -1,0 +1,76 @@
+"""`anodebayes calibrate`: whether the intervals of a job hold what they promise."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inference.cli.guard import DONE, GATE_FAILED, SOME_FAILED, guarded
+
+__all__ = ["calibrate"]
+
+
+@guarded
+def calibrate(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="A job file or a bundled job's name.")],
+    replicates: Annotated[
+        int, typer.Option("--replicates", metavar="N", help="How many in the end.", min=2)
+    ] = 300,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="The folder; calibrations/<name> if left out."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="The job's if left out.", min=0)
+    ] = None,
+    processes: Annotated[
+        int, typer.Option("--processes", metavar="N", help="Processes at work.", min=1, max=64)
+    ] = 2,
+) -> int:
+    """Fit many campaigns drawn from the prior and count how often intervals hold the truth.
+
+    A calibration that was stopped goes on where it ended.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from inference.calibration import calibrate as run
+    from inference.cli.text import heading, number, paragraph, show_table, table, ticked
+    from inference.job import load_job
+    from inference.thresholds import CALIBRATION_FAILED, CALIBRATION_LEVELS
+
+    loaded = load_job(job)
+    folder = (out or Path("calibrations") / loaded.name).expanduser().resolve()
+    columns = ("replicates", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True, disable=not _on_terminal()) as bars:
+        bar = bars.add_task("replicates", total=replicates)
+        found = run(
+            loaded,
+            replicates=replicates,
+            folder=folder,
+            seed=seed,
+            processes=processes,
+            progress=lambda done, due: bars.update(bar, completed=done, total=due),
+        )
+    heading(f"Calibration of {loaded.name}: synthetic campaigns under the design of its data")
+    ticked(found.verdict())
+    if len(found.finished) > 1:
+        levels = [f"{100 * level:.0f}" for level in CALIBRATION_LEVELS]
+        paragraph()
+        paragraph("Share of the replicates whose intervals of 50, 80, 90, 95 % hold the truth:")
+        heads = (*(f"{level} %" for level in levels), "p")
+        view = table(("quantity", *heads), right=heads)
+        for name, row in found.table().iterrows():
+            held = [f"{100 * row[f'coverage_{level}']:.0f}" for level in levels]
+            mark = "" if row["calibrated"] else "  NOT calibrated"
+            view.add_row(f"{name}{mark}", *held, number(float(row["p_uniform"])))
+        show_table(view)
+    paragraph(f"{folder}")
+    if found.share_failed > CALIBRATION_FAILED:
+        return SOME_FAILED
+    return DONE if found.passed else GATE_FAILED
+
+
+def _on_terminal() -> bool:
+    import sys
+
+    return sys.stderr.isatty()

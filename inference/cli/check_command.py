@@ -1,0 +1,109 @@
+"""The command `check`, and how a check looks on a terminal."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inference.cli.guard import DONE, GATE_FAILED, guarded
+
+if TYPE_CHECKING:
+    from inference.checks.verdicts import Check
+    from inference.result import Result
+
+__all__ = ["check", "check_run", "show_check"]
+
+_MARKS = {"ok": "ok", "warn": "look", "fail": "FAIL"}
+_WORDS = {"ok": "ok", "warn": "worth a look", "fail": "FAILED"}
+
+
+@guarded
+def check(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder; with --prefit, a job.")],
+    prefit: Annotated[
+        bool,
+        typer.Option(
+            "--prefit",
+            help="Say what a job will identify, before any sampling.",
+            show_default=False,
+        ),
+    ] = False,
+    conflict: Annotated[
+        bool,
+        typer.Option(
+            "--conflict/--no-conflict",
+            help="Fit each table by itself and compare (some ten seconds a table).",
+        ),
+    ] = True,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Print what is in order, too.", show_default=False)
+    ] = False,
+) -> int:
+    """Judge a run: sampling, fit, what the data identify, whether tables agree."""
+    from inference.cli.steps import stage, stored_result
+
+    if prefit:
+        from inference.checks import prefit_check
+
+        with stage("forecast"):
+            found = prefit_check(run)
+        show_check(found, everything=everything)
+        return DONE
+    folder = Path(run).expanduser().resolve()
+    result = stored_result(folder)
+    show_check(check_run(result, folder, conflict=conflict), everything=everything)
+    typer.echo(f"\n{folder / 'check.json'}")
+    return DONE if result.gate.passed else GATE_FAILED
+
+
+def check_run(result: "Result", folder: Path, *, conflict: bool = True) -> "Check":
+    """Judge a run and write ``check.json`` into its folder.
+
+    Parameters
+    ----------
+    result : Result
+        The run's result.
+    folder : Path
+        The run folder.
+    conflict : bool
+        Whether each table is fitted by itself.
+
+    Returns
+    -------
+    Check
+        The verdicts.
+    """
+    from inference.checks import check as judge
+    from inference.checks import write_check
+    from inference.cli.steps import stage
+
+    with stage("check"):
+        found = judge(result, conflict=conflict)
+        write_check(found, folder)
+    return found
+
+
+def show_check(found: "Check", *, everything: bool = False) -> None:
+    """Print a check, a section at a time.
+
+    Parameters
+    ----------
+    found : Check
+        The verdicts.
+    everything : bool
+        Whether findings that are in order are printed where they would fill the page.
+    """
+    from inference.cli.text import heading, paragraph, ticked
+
+    data = "SYNTHETIC data" if found.synthetic else "data"
+    what = "Check of run" if found.kind == "run" else "Before the fit: job"
+    heading(f"{what} {found.name} ({data} of campaign {found.campaign})")
+    for section in found.sections:
+        heading(f"{section.title}: {_WORDS[section.verdict]}")
+        quiet = section.name in {"sampling", "fit"} and not everything
+        shown = [each for each in section.findings if each.verdict != "ok" or not quiet]
+        in_order = len(section.findings) - len(shown)
+        ticked(f"[{_MARKS[each.verdict]}] {each.sentence}" for each in shown)
+        if in_order:
+            others = " others" if shown else ""
+            paragraph(f"{in_order}{others} in order (--all lists them).", indent="  ")

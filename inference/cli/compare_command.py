@@ -1,0 +1,157 @@
+"""The command that compares models on the same data."""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inference.cli.guard import DONE, GATE_FAILED, guarded, session
+from inference.cli.text import field, heading, paragraph, show_table, table, ticked
+from inference.thresholds import MOST_REFITS
+
+if TYPE_CHECKING:
+    from inference.comparison import Comparison
+
+__all__ = ["compare"]
+
+_LOGGERS = ("inference.fitting", "inference.comparison", "inference.leave_out")
+
+
+@guarded
+def compare(
+    jobs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="JOB JOB...",
+            help="Job files, names of bundled jobs, or run folders, all of the same data.",
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Where comparison.json goes; runs/comparison when left out.",
+        ),
+    ] = None,
+    most_refits: Annotated[
+        int,
+        typer.Option(
+            "--most-refits",
+            metavar="N",
+            min=0,
+            help="Exact refits that a job may need for data whose importance weights fail.",
+        ),
+    ] = MOST_REFITS,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="Replace results of other jobs in runs/<name>.", show_default=False
+        ),
+    ] = False,
+) -> int:
+    """Compare models that fit the same data by how well they predict what they have not seen."""
+    from inference.comparison import compare as compare_jobs
+    from inference.job import load_job
+    from inference.run_folder import RESOLVED
+
+    folder = (out or Path("runs") / "comparison").expanduser().resolve()
+    # A run folder is read where it lies; a job is fitted into its own, or read there.
+    runs = [None if (Path(j) / RESOLVED).is_file() else load_job(j).run_folder() for j in jobs]
+    session.run_folder = folder
+    with _stages():
+        comparison = compare_jobs(
+            jobs, folders=runs, force=force, most_refits=most_refits, progress=sys.stderr.isatty()
+        )
+    path = comparison.save(folder)
+    _show(comparison)
+    paragraph()
+    typer.echo(path)
+    return DONE if comparison.reliable else GATE_FAILED
+
+
+@contextlib.contextmanager
+def _stages() -> Iterator[None]:
+    """Print what is being done."""
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            paragraph(record.getMessage(), indent="  ")
+
+    handler = Lines(logging.INFO)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+
+
+def _show(comparison: "Comparison") -> None:
+    """Print a comparison."""
+    from inference.comparison import ALL_POINTS, CELLS
+
+    attrs = comparison.attrs
+    mark = " (SYNTHETIC DATA)" if attrs["synthetic"] else ""
+    heading(f"Comparison on the data of {attrs['campaign']}{mark}")
+    for name, job in attrs["jobs"].items():
+        field(job["kinetics"], name)
+    scopes = list(dict.fromkeys(comparison.scores.index.get_level_values("scope")))
+    for scope, words in (
+        (ALL_POINTS, "Every point left out in turn"),
+        (CELLS, "Every cell left out in turn, with all its points"),
+    ):
+        if scope in scopes:
+            heading(words)
+            _show_scores(comparison, [scope], weights=True)
+    tables = [scope for scope in scopes if scope not in {ALL_POINTS, CELLS}]
+    if tables:
+        heading("By table: its points left out in turn from the joint fit")
+        _show_scores(comparison, tables, weights=False)
+    paragraph(
+        "elpd: expected log predictive density, larger is better; ± one standard error, of the "
+        "difference that of the paired differences. weight: of the mixture that predicts best "
+        "(stacking)."
+    )
+    heading("What was done about importance weights that cannot be trusted")
+    for name, lines in comparison.done.items():
+        counts = ", ".join(f"{n} by {m}" for m, n in attrs["jobs"][name]["methods"].items())
+        paragraph(f"{name}: {counts} (Pareto k up to {attrs['jobs'][name]['good_pareto_k']:.2f})")
+        ticked(lines)
+    heading("Findings")
+    ticked(comparison.findings)
+    if comparison.problems:
+        heading("NOT RELIABLE")
+        ticked(comparison.problems)
+
+
+def _show_scores(comparison: "Comparison", scopes: list[str], *, weights: bool) -> None:
+    several = len(scopes) > 1 or not weights
+    names = ["left out", "elpd", "difference", *(["weight"] if weights else [])]
+    filled = table([*(["table"] if several else []), "job", *names], right=names)
+    for scope in scopes:
+        for position, (name, row) in enumerate(comparison.scores.loc[scope].iterrows()):
+            first = [scope if position == 0 else ""] if several else []
+            filled.add_row(
+                *first,
+                str(name),
+                str(int(row["units"])),
+                _score(row["elpd"], row["se"]),
+                "" if row["difference"] == 0 else _score(row["difference"], row["difference_se"]),
+                *([f"{row['weight']:.2f}"] if weights else []),
+            )
+    show_table(filled)
+
+
+def _score(value: float, error: float) -> str:
+    """Return a number with its error, where it has one."""
+    return f"{value:.1f}" + ("" if error != error else f" ± {error:.1f}")  # noqa: PLR0124 - NaN

@@ -1,0 +1,604 @@
+"""Expected log predictive densities by leaving data out of a fit.
+
+What is left out at once is a `Unit`: one point, or all points of one cell. Its density under the
+rest of the data is estimated by Pareto-smoothed importance sampling of the draws at hand [1]_.
+Where the importance weights have too heavy a tail to be trusted (Pareto k), the draws are moved
+first (moment matching [2]_), and where that does not help either, the model is fitted again
+without the unit: one compilation serves every refit, with weights of 0 on the rows left out. The
+density is then the mean likelihood over the draws of the refit. Where these are too far from the
+unit to tell it (many points at once, or a point in contradiction), the weight is raised in several
+steps, each a fit of its own, and the ratios of normalisations are bridged [3]_.
+
+References
+----------
+.. [1] Vehtari, Gelman, Gabry (2017), doi:10.1007/s11222-016-9696-4; Vehtari et al. (2024),
+   arXiv:1507.02646.
+.. [2] Paananen, Piironen, Buerkner, Vehtari (2021), doi:10.1007/s11222-020-09982-2.
+.. [3] Meng and Wong (1996), Statistica Sinica 6, 831: bridge sampling, with the geometric bridge.
+"""
+
+import logging
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from inference.job import SamplerSection
+from inference.thresholds import (
+    GATE_ESS,
+    GATE_R_HAT,
+    MOST_FITS_OF_A_REFIT,
+    MOST_REFITS,
+    STEADY_TARGET_ACCEPT,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from inference.prediction import Predictor
+
+__all__ = ["Fitted", "LeftOut", "Unit", "leave_out", "rank"]
+
+Array = NDArray[np.float64]
+
+_MATCHING_ROUNDS = 10
+_LEAST_RISE = 1e-3
+_FINITE_VARIANCE = 0.5  # Pareto k up to which the central limit theorem holds
+_FLAT = 1e-3  # relative range of the largest fifth of values below which it has no tail
+_LEAST_SHARE = 0.2  # of the draws that a mean must rest on, where they are few
+_SAMPLE = ("chain", "draw")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What is left out at once.
+
+    Parameters
+    ----------
+    table : str
+        The table it is of.
+    name : str
+        What a reader calls it within the table.
+    rows : tuple of (str, int)
+        Its points: observed variable and position along ``<variable>_row``.
+    """
+
+    table: str
+    name: str
+    rows: tuple[tuple[str, int], ...]
+
+    def __str__(self) -> str:
+        """Return table and name, and the number of points where there are several."""
+        points = f" ({len(self.rows)} points)" if len(self.rows) > 1 else ""
+        return f"{self.table}: {self.name}{points}"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fit that parts of the data can be left out of.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        From `models.joint.build_model`.
+    weighted : callable
+        Returns the same model with weights (``build_model(..., weighted=True)``); called when the
+        first refit is due.
+    free : Dataset
+        Posterior draws of the free variables over ``chain`` and ``draw``.
+    log_likelihood : Dataset
+        Of each point at these draws.
+    sampler : SamplerSection
+        Settings of the refits.
+    """
+
+    model: Any
+    weighted: Callable[[], Any]
+    free: xr.Dataset
+    log_likelihood: xr.Dataset
+    sampler: SamplerSection
+
+    @cached_property
+    def predictor(self) -> "Predictor":
+        """The model compiled for log-likelihoods."""
+        from inference.prediction import Predictor
+
+        return Predictor(self.model)
+
+    def density(self, log_likelihood: xr.Dataset, unit: Unit) -> xr.DataArray:
+        """Return the log-likelihood of a unit, over ``chain`` and ``draw``."""
+        terms = [log_likelihood[name].isel({f"{name}_row": row}) for name, row in unit.rows]
+        total = np.sum([term.transpose(*_SAMPLE).values for term in terms], axis=0)
+        return xr.DataArray(total, dims=_SAMPLE, coords={d: log_likelihood[d] for d in _SAMPLE})
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Log predictive densities of units, each from a fit without it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row a unit, in the order given. Columns ``table``, ``unit``, ``points``, ``elpd`` (log
+        predictive density), ``pareto_k`` (of importance sampling), ``method`` ("importance
+        sampling", "moment matching", "refit" or "unreliable") and ``note``.
+    good_k : float
+        Pareto k up to which an importance sum is trusted at this number of draws.
+    done : tuple of str
+        Every unit that needed more than importance sampling, and what was done.
+    """
+
+    table: "pd.DataFrame"
+    good_k: float
+    done: tuple[str, ...] = ()
+
+    @property
+    def unreliable(self) -> list[str]:
+        """The units whose density could not be had reliably, with the reason."""
+        bad = self.table[self.table["method"] == "unreliable"]
+        return [f"{row['table']}: {row['unit']} ({row['note']})" for _, row in bad.iterrows()]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many units each method served."""
+        return {str(k): int(v) for k, v in self.table["method"].value_counts().items()}
+
+
+@dataclass
+class _Entry:
+    elpd: float
+    k: float
+    method: str = "importance sampling"
+    notes: list[str] = field(default_factory=list)
+
+
+def leave_out(
+    fitted: Fitted,
+    units: Sequence[Unit],
+    *,
+    matching: bool = True,
+    most_refits: int = MOST_REFITS,
+) -> LeftOut:
+    """Estimate the log predictive density of each unit from a fit without it.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The fit of all data.
+    units : sequence of Unit
+        What to leave out, one at a time.
+    matching : bool
+        Whether moment matching is tried before a refit.
+    most_refits : int
+        Most refits; the worst units come first, and those beyond are marked unreliable.
+
+    Returns
+    -------
+    LeftOut
+        With everything that was done.
+    """
+    import pandas as pd
+
+    data = _importance_data(fitted, units)
+    original = _importance(data)
+    ks = np.asarray(original.pareto_k.values, dtype=float)
+    good_k = float(original.good_k)
+    entries = [
+        _Entry(float(elpd), float(k)) for elpd, k in zip(original.elpd_i.values, ks, strict=True)
+    ]
+    bad = [i for i in np.argsort(-np.nan_to_num(ks, nan=np.inf)) if not ks[i] <= good_k]
+    if bad:
+        logger.info("Pareto k above %.2f in %d of %d", good_k, len(bad), len(units))
+    if matching and bad:
+        _match(fitted, units, data, original, entries, bad)
+        bad = [i for i in bad if entries[i].method != "moment matching"]
+    refits = _Refits(fitted)
+    for position, i in enumerate(bad):
+        entry = entries[i]
+        if position >= most_refits:
+            entry.method = "unreliable"
+            entry.notes.append(f"not refitted: more than {most_refits} units needed it")
+            continue
+        try:
+            entry.elpd, fits = refits.density(units[i])
+        except _RefitFailedError as error:
+            entry.method = "unreliable"
+            entry.notes.append(str(error))
+        else:
+            entry.method = "refit"
+            entry.notes.append("refitted" + (f" in {fits} steps of weight" if fits > 1 else ""))
+        logger.info("%s: %s", units[i], entry.notes[-1])
+    table = pd.DataFrame(
+        {
+            "table": [unit.table for unit in units],
+            "unit": [unit.name for unit in units],
+            "points": [len(unit.rows) for unit in units],
+            "elpd": [entry.elpd for entry in entries],
+            "pareto_k": ks,
+            "method": [entry.method for entry in entries],
+            "note": ["; ".join(entry.notes) for entry in entries],
+        }
+    )
+    done = [
+        f"{unit}: Pareto k {k:.2f}; {'; '.join(entry.notes)}"
+        for unit, k, entry in zip(units, ks, entries, strict=True)
+        if entry.notes
+    ]
+    return LeftOut(table, good_k, tuple(done))
+
+
+def rank(elpds: Mapping[str, Array]) -> "pd.DataFrame":
+    """Compare models by their log predictive densities of the same units.
+
+    Parameters
+    ----------
+    elpds : mapping of str to ndarray, each of shape (units,)
+        Log predictive densities by model.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by model, the best first; columns ``elpd``, ``se``, ``difference`` (to the best,
+        at most 0), ``difference_se`` (of the paired difference; NaN for the best and where there
+        is one unit only) and ``weight`` (of stacking [1]_).
+
+    References
+    ----------
+    .. [1] Yao, Vehtari, Simpson, Gelman (2018), doi:10.1214/17-BA1091.
+    """
+    import arviz as az
+    import pandas as pd
+
+    names = list(elpds)
+    values = np.array([elpds[name] for name in names])
+    count = values.shape[1]
+    # What all models share cancels in differences and weights; without it none underflows.
+    shared = values.max(axis=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        compared = az.compare(
+            {
+                name: az.ELPDDataLOO(
+                    elpd=float((each - shared).sum()),
+                    se=0.0,
+                    p=0.0,
+                    n_samples=1,
+                    n_data_points=count,
+                    scale="log",
+                    warning=False,
+                    good_k=None,
+                    elpd_i=xr.DataArray(each - shared, dims="unit"),
+                )
+                for name, each in zip(names, values, strict=True)
+            },
+            method="stacking",
+            round_to="none",
+        )
+    table = pd.DataFrame(index=pd.Index([str(name) for name in compared.index], name="job"))
+    total = dict(zip(names, values.sum(axis=1), strict=True))
+    spread = dict(zip(names, np.sqrt(count) * values.std(axis=1), strict=True))
+    table["elpd"] = [total[name] for name in table.index]
+    table["se"] = [spread[name] if count > 1 else np.nan for name in table.index]
+    table["difference"] = compared["elpd_diff"].astype(float)
+    error = compared["dse"].astype(float)
+    table["difference_se"] = error.where(table["difference"] != 0) if count > 1 else np.nan
+    table["weight"] = compared["weight"].astype(float).clip(0.0, 1.0)
+    return table
+
+
+def _importance_data(fitted: Fitted, units: Sequence[Unit]) -> xr.DataTree:
+    matrix = xr.concat(
+        [fitted.density(fitted.log_likelihood, unit) for unit in units], dim="unit"
+    ).transpose(*_SAMPLE, "unit")
+    return xr.DataTree.from_dict(
+        {
+            "posterior": fitted.free,
+            "log_likelihood": xr.Dataset({"left_out": matrix}),
+        }
+    )
+
+
+def _importance(data: xr.DataTree) -> Any:
+    import arviz as az
+
+    with warnings.catch_warnings():  # what it warns of is handled here
+        warnings.simplefilter("ignore")
+        return az.loo(data, pointwise=True, var_name="left_out")
+
+
+def _match(
+    fitted: Fitted,
+    units: Sequence[Unit],
+    data: xr.DataTree,
+    original: Any,
+    entries: Sequence[_Entry],
+    bad: Sequence[int],
+) -> None:
+    """Move the draws for units with a bad Pareto k; note what came of each."""
+    import arviz as az
+
+    space = _Unconstrained(fitted)
+    good_k = float(original.good_k)
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            matched = az.loo_moment_match(
+                data,
+                original,
+                log_prob_upars_fn=space.log_density,
+                log_lik_i_upars_fn=lambda draws, i: space.log_likelihood(draws, units[int(i)]),
+                upars=space.draws,
+                var_name="left_out",
+                max_iters=_MATCHING_ROUNDS,
+                k_threshold=good_k,
+                pointwise=True,
+            )
+    except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
+        for i in bad:
+            entries[i].notes.append(f"moment matching was not possible ({error})")
+        return
+    for i in bad:
+        k, elpd = float(matched.pareto_k.values[i]), float(matched.elpd_i.values[i])
+        if k <= good_k and np.isfinite(elpd):
+            entries[i].method, entries[i].elpd = "moment matching", elpd
+            entries[i].notes.append(f"moment matching brings it to {k:.2f}")
+        else:
+            entries[i].notes.append(f"moment matching leaves it at {k:.2f}")
+
+
+class _Unconstrained:
+    """The posterior of a model on the space that samplers move in.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The fit.
+    """
+
+    def __init__(self, fitted: Fitted) -> None:
+        self._fitted = fitted
+        self._back, self.draws = self._transforms()
+        self._last: tuple[Array, xr.DataArray, xr.Dataset] | None = None
+
+    def _transforms(self) -> tuple[Callable[[Array], tuple[list[Array], Array]], xr.DataArray]:
+        """Compile the way back, and bring the draws at hand there."""
+        import pytensor.tensor as pt
+        from pytensor import function
+        from pytensor.graph.replace import vectorize_graph
+
+        model, free = self._fitted.model, self._fitted.free
+        there, here, one, outputs, jacobian = [], [], [], [], []
+        for rv in model.free_RVs:
+            transform = model.rvs_to_transforms[rv]
+            inside, outside = rv.type(), rv.type()
+            one.append((inside, outside))
+            if transform is None:
+                here.append(inside)
+                outputs.append(outside)
+            else:
+                here.append(transform.forward(inside, *rv.owner.inputs))
+                outputs.append(transform.backward(outside, *rv.owner.inputs))
+                jacobian.append(transform.log_jac_det(outside, *rv.owner.inputs))
+            there.append(free[rv.name].transpose(*_SAMPLE, ...).values)
+        batches = [pt.tensor(dtype="float64", shape=(None,) * (rv.ndim + 1)) for rv, _ in one]
+        settings = {"mode": "FAST_COMPILE", "on_unused_input": "ignore"}
+        forward = function(
+            batches,
+            vectorize_graph(here, dict(zip([i for i, _ in one], batches, strict=True))),
+            **settings,
+        )
+        backward = function(
+            batches,
+            vectorize_graph(
+                [*outputs, *jacobian], dict(zip([o for _, o in one], batches, strict=True))
+            ),
+            **settings,
+        )
+        sizes = [int(np.prod(values.shape[2:], dtype=int)) for values in there]
+        shapes = [values.shape[2:] for values in there]
+        chains, draws = free.sizes["chain"], free.sizes["draw"]
+        moved = forward(*(values.reshape(chains * draws, *values.shape[2:]) for values in there))
+        flat = np.concatenate(
+            [np.asarray(v).reshape(chains * draws, n) for v, n in zip(moved, sizes, strict=True)],
+            axis=1,
+        )
+
+        def back(flat: Array) -> tuple[list[Array], Array]:
+            parts = np.split(flat, np.cumsum(sizes)[:-1], axis=1)
+            found = backward(
+                *(
+                    np.ascontiguousarray(part).reshape(len(flat), *shape)
+                    for part, shape in zip(parts, shapes, strict=True)
+                )
+            )
+            total = np.zeros(len(flat))
+            for term in found[len(outputs) :]:
+                total += np.asarray(term).reshape(len(flat), -1).sum(axis=1)
+            return found[: len(outputs)], total
+
+        upars = xr.DataArray(
+            flat.reshape(chains, draws, -1),
+            dims=(*_SAMPLE, "unconstrained"),
+            coords={dim: free[dim] for dim in _SAMPLE},
+        )
+        return back, upars
+
+    def _evaluate(self, draws: xr.DataArray) -> tuple[xr.DataArray, xr.Dataset]:
+        """Return log-density and log-likelihoods at draws; both are asked for in turn."""
+        values = draws.transpose(*_SAMPLE, ...).values
+        if self._last is not None and np.array_equal(self._last[0], values):
+            return self._last[1], self._last[2]
+        chains, count = values.shape[:2]
+        back, jacobian = self._back(values.reshape(chains * count, -1))
+        model, coords = self._fitted.model, {dim: draws[dim] for dim in _SAMPLE}
+        free = xr.Dataset(
+            {
+                rv.name: (
+                    (*_SAMPLE, *(f"{rv.name}_{axis}" for axis in range(rv.ndim))),
+                    np.asarray(each).reshape(chains, count, *each.shape[1:]),
+                )
+                for rv, each in zip(model.free_RVs, back, strict=True)
+            },
+            coords=coords,
+        )
+        found = self._fitted.predictor.evaluate(free, 0)
+        total = jacobian.reshape(chains, count).copy()
+        for group in ("log_prior", "log_likelihood"):
+            for term in found[group].data_vars.values():
+                total += term.transpose(*_SAMPLE, ...).values.reshape(chains, count, -1).sum(-1)
+        density = xr.DataArray(total, dims=_SAMPLE, coords=coords)
+        self._last = (values.copy(), density, found["log_likelihood"])
+        return density, found["log_likelihood"]
+
+    def log_density(self, draws: xr.DataArray) -> xr.DataArray:
+        """Return the log posterior density with its Jacobian, over ``chain`` and ``draw``."""
+        return self._evaluate(draws)[0]
+
+    def log_likelihood(self, draws: xr.DataArray, unit: Unit) -> xr.DataArray:
+        """Return the log-likelihood of a unit, over ``chain`` and ``draw``."""
+        return self._fitted.density(self._evaluate(draws)[1], unit)
+
+
+class _RefitFailedError(Exception):
+    """A refit did not give a density that can be trusted."""
+
+
+class _Refits:
+    """Exact refits without a unit, compiled once.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The fit of all data.
+    """
+
+    def __init__(self, fitted: Fitted) -> None:
+        self._fitted = fitted
+        seeds = np.random.SeedSequence([fitted.sampler.seed, 1])
+        self._seeds = (int(s.generate_state(1)[0]) for s in iter(lambda: seeds.spawn(1)[0], None))
+
+    @cached_property
+    def _compiled(self) -> tuple[Any, dict[str, Array]]:
+        """The sampler of the model with weights, and weights of one."""
+        from pymc.model.transform.optimization import freeze_dims_and_data
+
+        from inference.sampling import Sampler
+
+        model = self._fitted.weighted()
+        weights = {f"{name}_weight": f"{name}_row" for name in model.observations}
+        ones = {name: np.ones(len(model.coords[dim])) for name, dim in weights.items()}
+        others = [data.name for data in model.data_vars if data.name not in weights]
+        logger.info("compiling the model with weights")
+        return Sampler(freeze_dims_and_data(model, data=others), frozen=False), ones
+
+    def _log_likelihood(self, unit: Unit, weight: float) -> xr.DataArray:
+        """Return the unit's log-likelihood at draws of a refit in which it has a weight."""
+        sampler, ones = self._compiled
+        data = {name: values.copy() for name, values in ones.items()}
+        for name, row in unit.rows:
+            data[f"{name}_weight"][row] = weight
+        section, seed = self._fitted.sampler, next(self._seeds)
+        for accept in dict.fromkeys((section.target_accept, STEADY_TARGET_ACCEPT)):
+            draws, stats = sampler.sample(
+                draws=section.draws,
+                tune=section.tune,
+                chains=section.chains,
+                cores=section.resolved_cores,
+                seed=seed,
+                target_accept=accept,
+                data=data,
+            )
+            divergences = int(stats["diverging"].sum())
+            if not divergences:
+                break
+        if divergences:
+            raise _RefitFailedError(f"{divergences} divergent transitions in the refit")
+        found = self._fitted.predictor.evaluate(draws, 0)["log_likelihood"]
+        density = self._fitted.density(found, unit)
+        r_hat = _r_hat(density)
+        if not r_hat <= GATE_R_HAT:
+            raise _RefitFailedError(f"the refit did not converge (R-hat {r_hat:.3f})")
+        return density
+
+    def density(self, unit: Unit) -> tuple[float, int]:
+        """Return the log density of a unit under the rest of the data, and the refits it took.
+
+        It is the mean of the likelihood over the draws of a refit where these tell it. Else the
+        weight is raised: between w and a larger v the ratio of normalisations is that of the means
+        of ``L^((v-w)/2)`` at w and of ``L^-((v-w)/2)`` at v, and the fit of all data is v = 1.
+        """
+        full = self._fitted.density(self._fitted.log_likelihood, unit)
+        total, weight, fits = 0.0, 0.0, 1
+        here = self._log_likelihood(unit, weight)
+        while True:
+            rise = 1.0 - weight
+            if _bears(here, rise):  # no other end is needed
+                return total + _log_mean(here, rise), fits
+            if _bears(here, 0.5 * rise) and _bears(full, -0.5 * rise):
+                total += _log_mean(here, 0.5 * rise) - _log_mean(full, -0.5 * rise)
+                return total, fits
+            rise *= 0.5
+            while rise > _LEAST_RISE and not _bears(here, 0.5 * rise):
+                rise *= 0.5
+            while True:
+                if fits >= MOST_FITS_OF_A_REFIT or rise <= _LEAST_RISE:
+                    raise _RefitFailedError(
+                        f"{fits} refits could raise its weight to {weight:.3f} only: the rest of "
+                        "the data hardly speak of it"
+                    )
+                there = self._log_likelihood(unit, weight + rise)
+                fits += 1
+                if _bears(there, -0.5 * rise):
+                    break
+                rise *= 0.5
+            total += _log_mean(here, 0.5 * rise) - _log_mean(there, -0.5 * rise)
+            weight, here = weight + rise, there
+
+
+def _bears(log_values: xr.DataArray, power: float) -> bool:
+    """Return whether the draws tell the mean of the likelihood to a power."""
+    values = power * log_values
+    shares = np.exp(values.values - float(values.max()))
+    effective = float(shares.sum()) ** 2 / float((shares**2).sum())
+    enough = min(GATE_ESS, _LEAST_SHARE * shares.size)
+    return effective >= enough and _mean_k(values) <= _FINITE_VARIANCE
+
+
+def _log_mean(log_values: xr.DataArray, power: float) -> float:
+    """Return the log of the mean over draws of the likelihood to a power."""
+    values = power * log_values.values
+    top = float(values.max())
+    return top + float(np.log(np.exp(values - top).mean()))
+
+
+def _mean_k(log_values: xr.DataArray) -> float:
+    """Return the Pareto k of the mean over draws of the exponentials."""
+    import arviz  # noqa: F401 - brings the accessor
+
+    flat = log_values.stack(sample=_SAMPLE)
+    tail = np.sort(flat.values)[-max(5, flat.size // 5) :]
+    if float(np.ptp(tail)) < _FLAT:
+        return -np.inf
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _, k = (-flat).azstats.psislw(dim="sample")
+    except ValueError as error:
+        if "tail" not in str(error):
+            raise
+        return np.inf  # too few draws to tell
+    return float(k)
+
+
+def _r_hat(values: xr.DataArray) -> float:
+    import arviz as az
+
+    if float(np.ptp(values.values)) < 1e-9:
+        return 1.0
+    return float(az.rhat(xr.Dataset({"value": values}))["value"])

@@ -1,0 +1,290 @@
+"""The measures behind a check, against closed forms of linear models with normal errors."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from data.campaign import Campaign
+from inference.checks.absurdity import RULES, absurd_shares, absurdity_findings
+from inference.arviz_statistics import power_scaling, uniformity
+from inference.checks.conflict import (
+    Moments,
+    _answer,
+    _processes,
+    adjusted,
+    joint_tension,
+    pair_tension,
+)
+from inference.checks.free_function import FreeFunction
+from inference.checks.identifiability import (
+    contraction_findings,
+    contractions,
+    ridge_findings,
+    ridges,
+)
+from inference.checks.predictive import predictive_p_values
+from inference.checks.prefit import forecast
+from inference.checks.scales import natural
+from inference.checks.verdicts import Check, Finding, Section, worst
+from models.joint import build_model
+from models.options import ModelOptions
+from models.priors import resolve_priors
+
+CREEP = "specimen,temperature [degC],strain_rate [1/s],stress [MPa]\n"
+PINNED = {
+    "creep_scatter": {"fixed": 0.1},
+    "creep_exponent": {"fixed": 5.5},
+    "creep_activation_energy": {"fixed": "44 kJ/mol"},
+}
+
+
+def draws(**values: Any) -> xr.Dataset:
+    return xr.Dataset(
+        {name: (("chain", "draw"), np.asarray(each)) for name, each in values.items()},
+        coords={"chain": np.arange(4), "draw": np.arange(1000)},
+    )
+
+
+# --- tension --------------------------------------------------------------------------------------
+
+
+def test_tensions_are_standard_normal_where_tables_agree() -> None:
+    # theta ~ N(0, 2); two tables measure it with variances 0.5 and 1.5.
+    rng = np.random.default_rng(1)
+    prior, noise = 2.0, np.array([0.5, 1.5])
+    truth = np.sqrt(prior) * rng.standard_normal(20000)
+    seen = truth[:, None] + np.sqrt(noise) * rng.standard_normal((20000, 2))
+    variances = 1.0 / (1.0 / prior + 1.0 / noise)
+    means = variances * seen / noise
+    together = 1.0 / (1.0 / prior + (1.0 / noise).sum())
+    joint_means = together * (seen / noise).sum(axis=1)
+    pairs = [
+        pair_tension(Moments(a, variances[0]), Moments(b, variances[1]), Moments(0.0, prior))
+        for a, b in means
+    ]
+    shifts = [
+        joint_tension(Moments(a, variances[0]), Moments(j, together))
+        for a, j in zip(means[:, 0], joint_means, strict=True)
+    ]
+    for found in (pairs, shifts):
+        assert stats.kstest(np.array(found, dtype=float), "norm").pvalue > 0.01
+
+
+def test_the_tension_of_uninformative_priors_is_the_textbooks() -> None:
+    # Two measurements, 1.0 +- 0.3 and 2.5 +- 0.4, apart by 3 standard deviations.
+    wide = Moments(0.0, 1e8)
+    assert pair_tension(Moments(2.5, 0.16), Moments(1.0, 0.09), wide) == pytest.approx(3.0)
+    joint = Moments((1.0 / 0.09 + 2.5 / 0.16) / (1 / 0.09 + 1 / 0.16), 1 / (1 / 0.09 + 1 / 0.16))
+    assert joint_tension(Moments(2.5, 0.16), joint) == pytest.approx(3.0)
+
+
+def test_a_shift_that_no_other_table_can_cause_is_not_measured() -> None:
+    assert joint_tension(Moments(1.0, 1.00), Moments(0.9, 0.95)) is None
+
+
+@pytest.mark.parametrize(("tension", "chances", "due"), [(3.0, 1, 3.0), (-3.0, 10, -2.216)])
+def test_many_comparisons_make_a_tension_less_rare(
+    tension: float, chances: int, due: float
+) -> None:
+    assert adjusted(tension, chances) == pytest.approx(due, abs=0.01)
+    assert adjusted(80.0, 5) == pytest.approx(80.0, rel=0.01)
+    assert adjusted(0.1, 50) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_no_refit_is_left_behind_and_what_went_wrong_is_told(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    def interrupted() -> None:
+        with _processes() as running:
+            running["x"] = process
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert process.returncode == -signal.SIGKILL
+    (tmp_path / "x.txt").write_text("creep.csv has no rows")
+    assert _answer(tmp_path, "x", 2) == "creep.csv has no rows"
+    (tmp_path / "y.log").write_text("Traceback\nMemoryError: too large\n\n")
+    assert "code 1 (MemoryError: too large)" in str(_answer(tmp_path, "y", 1))
+
+
+# --- contraction, power scaling, ridges -----------------------------------------------------------
+
+
+def test_contraction_is_the_share_of_the_priors_variance_that_is_removed() -> None:
+    rng = np.random.default_rng(2)
+    priors = resolve_priors("Na", {})  # surface_energy is LogNormal(ln 1, 1)
+    posterior = draws(
+        surface_energy=np.exp(0.2 * rng.standard_normal((4, 1000))),
+        contact_angle=priors["contact_angle"].distribution.quantile(rng.uniform(size=(4, 1000))),
+    )
+    found = contractions(natural(posterior), xr.Dataset(), priors)
+    assert found["surface_energy"] == pytest.approx(1 - 0.2**2, abs=0.01)
+    assert found["contact_angle"] == pytest.approx(0.0, abs=0.06)
+    findings = contraction_findings(found, {"wetting_product": ["penetration"]}, ["penetration"])
+    [angle] = [each for each in findings if each.key == "prior-driven contact_angle"]
+    assert angle.verdict == "warn"
+    assert "penetration data identify surface_energy*|cos(contact_angle)| only" in angle.sentence
+    assert "sessile-drop angle would separate them" in angle.sentence
+    [known] = [each for each in findings if each.key == "identified"]
+    assert "surface_energy (0.96)" in known.sentence
+
+
+def test_power_scaling_names_what_moves_a_parameter_and_noise_is_below_it() -> None:
+    # x ~ N(0, 1) a priori, measured at 3 with variance 0.25: N(2.4, 0.2) a posteriori; y is free.
+    rng = np.random.default_rng(3)
+    x = 2.4 + np.sqrt(0.2) * rng.standard_normal((4, 1000))
+    y = rng.standard_normal((4, 1000))
+    parts = {"prior": stats.norm.logpdf(x) + stats.norm.logpdf(y), "table": -2.0 * (x - 3.0) ** 2}
+    found = power_scaling(draws(x=x, y=y), parts, seed=4)
+    assert found["table"]["x"] > 0.05 > found["table"][""]
+    assert found["table"]["y"] <= 2 * found["table"][""]
+    assert found["prior"]["x"] > 0.05
+    # Against more weight on the table the mean moves by precision * (3 - 2.4) * variance.
+    shift = np.mean((parts["table"] - parts["table"].mean()) * (x - x.mean()))
+    assert shift == pytest.approx(4.0 * 0.6 * 0.2, abs=0.05)
+
+
+def test_a_ridge_is_named_with_what_would_separate_its_ends() -> None:
+    rng = np.random.default_rng(5)
+    transference = rng.beta(5, 5, (4, 1000))
+    combination = 6e-6 * np.exp(0.05 * rng.standard_normal((4, 1000)))
+    posterior = draws(
+        ambipolar_diffusivity=combination * (1 - transference),
+        transference_number=transference,
+        diffusivity_over_anion_transference=combination,
+        surface_energy=np.exp(rng.standard_normal((4, 1000))),
+    )
+    rows = ridges(natural(posterior))
+    assert [(row["first"], row["second"]) for row in rows] == [
+        ("ambipolar_diffusivity", "transference_number")
+    ]
+    assert rows[0]["correlation"] < -0.9
+    [plateaus] = ridge_findings(rows, ["lsv"])
+    assert "D/(1 - t+) only. Sand's times in the same electrolyte" in plateaus.sentence
+    [transients] = ridge_findings(rows, ["sand"])
+    assert "D/(1 - t+)^2 only. Limiting currents" in transients.sentence
+    [none] = ridge_findings([], ["lsv"])
+    assert none.verdict == "ok"
+
+
+# --- predictive -----------------------------------------------------------------------------------
+
+
+def test_p_values_are_fair_to_the_truth_and_catch_each_kind_of_misfit() -> None:
+    rng = np.random.default_rng(6)
+    predicted = np.exp(rng.standard_normal((2000, 30)))
+    fair = [
+        predictive_p_values(np.exp(rng.standard_normal(30)), predicted, {}, "mA") for _ in "x" * 200
+    ]
+    for name in ("mean", "spread", "smallest", "largest"):
+        assert stats.kstest([each[name] for each in fair], "uniform").pvalue > 0.01
+    base = rng.standard_normal(30)
+    assert predictive_p_values(np.exp(base + 1), predicted, {}, "mA")["mean"] < 0.01
+    assert predictive_p_values(np.exp(2 * base), predicted, {}, "mA")["spread"] < 0.01
+    outlier = np.where(np.arange(30) == 0, 6.0, base)
+    assert predictive_p_values(np.exp(outlier), predicted, {}, "mA")["largest"] < 0.01
+
+
+def test_the_fraction_censored_is_compared_where_the_design_censors() -> None:
+    rng = np.random.default_rng(7)
+    ceiling = np.where(np.arange(20) < 10, 0.0, 1000.0)
+    columns = {"floor": np.full(20, -1000.0), "ceiling": ceiling}
+    predicted = np.exp(np.minimum(rng.standard_normal((2000, 20)), ceiling))
+    half = np.exp(np.minimum(np.linspace(-1.5, 1.5, 20)[rng.permutation(20)], ceiling))
+    every = np.where(np.arange(20) < 10, 1.0, half)
+    assert 0.02 < predictive_p_values(half, predicted, columns, "s")["censored"] < 0.98
+    assert predictive_p_values(every, predicted, columns, "s")["censored"] < 0.01
+
+
+def test_verdicts_are_compared_by_their_fraction_and_the_currents_at_their_edge() -> None:
+    rng = np.random.default_rng(8)
+    current = np.linspace(-1, 1, 40)
+    columns = {"log_current": current}
+    probability = stats.norm.cdf(current / 0.2)
+    predicted = (rng.uniform(size=(2000, 40)) < probability).astype(float)
+    as_due = (current > 0).astype(float)
+    found = predictive_p_values(as_due, predicted, columns, "1")
+    assert set(found) == {"failed", "lowest_failed", "highest_survived"}
+    assert all(p > 0.02 for p in found.values())
+    early = np.where(np.arange(40) == 2, 1.0, as_due)  # a cell that fails far below the others
+    assert predictive_p_values(early, predicted, columns, "1")["lowest_failed"] > 0.99
+
+
+def test_uniformity_accepts_what_is_uniform_and_refuses_what_is_piled_up() -> None:
+    rng = np.random.default_rng(9)
+    p_values = np.array([uniformity(rng.uniform(size=20), 4000) for _ in range(300)])
+    assert (p_values < 0.05).mean() < 0.09
+    assert uniformity(rng.beta(0.3, 0.3, 40), 4000) < 0.01
+    assert uniformity(rng.beta(8, 8, 40), 4000) < 0.01
+
+
+# --- absurd priors --------------------------------------------------------------------------------
+
+
+def test_absurd_prior_draws_are_counted_by_the_rule_they_break() -> None:
+    rng = np.random.default_rng(10)
+    energy = np.exp(rng.standard_normal((4, 1000)))
+    sane = absurd_shares(draws(surface_energy=energy), xr.Dataset())
+    due = stats.norm.sf(np.log(10.0))
+    assert sane[0]["share"] == pytest.approx(due, abs=0.01)
+    assert absurdity_findings(sane)[0].verdict == "ok"
+    wild = absurd_shares(draws(surface_energy=20.0 * energy), xr.Dataset())
+    [finding] = absurdity_findings(wild)
+    assert finding.verdict == "fail"
+    assert "surface energy above 10 J/m^2" in finding.sentence
+    assert len({(rule.name, rule.variable) for rule in RULES}) == len(RULES)
+
+
+# --- before the fit -------------------------------------------------------------------------------
+
+
+def test_the_forecast_of_a_linear_model_is_its_posterior(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    # ln stress = ln sigma0 at the reference rate, scatter 0.1, prior 0.5: closed form.
+    rows = CREEP + "".join(f"s{i},25,1e-3,0.3\n" for i in range(4))
+    model = build_model(campaign_of(creep=rows), ModelOptions(priors=PINNED))
+    function = FreeFunction(model, observations=True)
+    found = forecast(function, function.draw_prior(500, 1), seed=2, points=12)
+    at = found.labels.index("creep_reference_stress")
+    information = 4 / 0.1**2
+    due = 1.0 - 1.0 / (1.0 + 0.5**2 * information)
+    assert float(np.mean(found.contraction[:, at])) == pytest.approx(due, abs=0.003)
+    share = found.shares["creep"][:, at].mean()
+    assert share == pytest.approx(due, abs=0.01)
+    total = sum(values[:, at] for values in found.shares.values())
+    np.testing.assert_allclose(total, 1.0, rtol=1e-9)
+    untouched = found.labels.index("transference_number")
+    np.testing.assert_allclose(found.contraction[:, untouched], 0.0, atol=1e-9)
+
+
+# --- the form -------------------------------------------------------------------------------------
+
+
+def test_a_check_is_written_as_json_with_nothing_that_json_lacks() -> None:
+    findings = (
+        Finding.of("a", "ok", "A.", value=np.float64(1.5), none=np.nan, rows=np.arange(2)),
+        Finding.of("b", "fail", "B."),
+    )
+    section = Section(name="s", title="S", findings=findings)
+    made = Check(kind="run", name="n", campaign="c", synthetic=True, seed=1, sections=(section,))
+    stored = json.loads(made.to_json())
+    assert stored["verdict"] == stored["sections"][0]["verdict"] == "fail"
+    assert stored["sections"][0]["findings"][0]["numbers"] == {
+        "value": 1.5, "none": None, "rows": [0, 1],
+    }  # fmt: skip
+    assert "NaN" not in made.to_json()
+    assert made.section("s").finding("b").sentence == "B."
+    with pytest.raises(KeyError, match="there are"):
+        made.section("x")
+    assert worst([]) == "ok"

@@ -1,0 +1,219 @@
+"""What is no mistake but stands in the way of a fit, or makes it too sure, is said beforehand."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from data.campaign import Campaign
+from data.errors import ModelError
+from inference.cli.commands import app
+from inference.findings import findings
+from inference.fitting import dry_run
+from inference.notes import campaign_notes, dependent_rows
+from models.blocks import block, block_names
+from models.joint import build_model
+from models.options import ModelOptions
+
+SEPARATORS = """separator,pore_type,pore_radius [nm],thickness [um],porosity [1]
+A,straight,100,60,0.35"""
+# One table a block with three rows, at 25, {0} and {1} degC.
+ROWS = {
+    "penetration": """cell,separator,temperature [degC],current_density [mA/cm^2],outcome
+        p1,A,25,1,survived
+        p2,A,{0},1,survived
+        p3,A,{1},9,penetrated""",
+    "critical_current": """separator,temperature [degC],current_density_lower [mA/cm^2],\
+        current_density_upper [mA/cm^2],bracket_from
+        A,25,2,3,one_cell
+        A,{0},2,3,one_cell
+        A,{1},2,3,one_cell""",
+    "kinetics": """cell,temperature [degC],overpotential [mV],current_density [mA/cm^2]
+        k,25,60,9
+        k,{0},60,9
+        k,{1},60,9""",
+    "lsv": """cell,separator,layers,concentration [mol/L],temperature [degC],area [cm^2],\
+        plateau_current [mA]
+        l1,A,1,1,25,1,2
+        l2,A,1,1,{0},1,2
+        l3,A,1,1,{1},1,2""",
+    "sand": """cell,electrode_distance [mm],concentration [mol/L],temperature [degC],\
+        current_density [mA/cm^2],sand_time [s],stop_time [s]
+        s1,20,1,25,20,200,900
+        s2,20,1,{0},20,200,900
+        s3,20,1,{1},20,200,900""",
+    "dc_polarization": """cell,protocol,temperature [degC],pressure [MPa],\
+        current_density_lower [mA/cm^2],current_density_upper [mA/cm^2],step_time [s]
+        d1,step,25,0,4,5,900
+        d2,step,{0},0,4,5,900
+        d3,step,{1},0,4,5,900""",
+    "creep": """specimen,temperature [degC],strain_rate [1/s],stress [MPa]
+        c1,25,1e-3,0.3
+        c2,{0},1e-3,0.3
+        c3,{1},1e-3,0.3""",
+    "morphology": """cell,temperature [degC],pressure [kPa],current_density [mA/cm^2],\
+        plating_time [s],coverage [1]
+        m1,25,100,1,60,0.3
+        m2,{0},100,1,60,0.3
+        m3,{1},100,1,60,0.3""",
+}
+ENERGY = {"distribution": "LogNormal", "median": "30 kJ/mol", "sigma": 0.3}
+
+
+def at(campaign_of: Callable[..., Campaign], names: list[str], *hot: float) -> Campaign:
+    tables = {name: ROWS[name].format(*hot) for name in names}
+    return campaign_of(separators=SEPARATORS, **tables)
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_the_note_of_validate_and_the_refusal_of_a_fit_name_the_same_rows(
+    name: str, campaign_of: Callable[..., Campaign]
+) -> None:
+    """A block says by itself which parameter has no law of temperature: the model agrees."""
+    assert {*ROWS, "published"} == {*block_names()}
+    campaign = at(campaign_of, [name], 30.5, 60)
+    notes = campaign_notes(campaign)
+    law = getattr(block(name), "ISOTHERMAL", None)
+    if law is None:
+        assert notes == []
+        build_model(campaign)
+        return
+    assert len(notes) == 1
+    where = f"{name}.csv, lines 3, 4 (30.5 to 60 degC)"
+    with pytest.raises(ModelError) as raised:
+        build_model(campaign)
+    for text in (notes[0], str(raised.value)):
+        assert where in text
+        assert f"[priors.{law}_activation_energy]" in text
+    build_model(campaign, ModelOptions(priors={f"{law}_activation_energy": ENERGY}))
+    near = at(campaign_of, [name], 30, 20)
+    assert campaign_notes(near) == []
+    build_model(near)
+
+
+def test_all_rows_of_all_tables_are_refused_in_one_error(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    campaign = at(campaign_of, ["kinetics", "sand", "lsv", "creep"], 45, 45)
+    with pytest.raises(ModelError) as raised:
+        build_model(campaign)
+    text = str(raised.value)
+    for name in ("kinetics", "sand", "lsv"):
+        assert f"{name}.csv, lines 3, 4 (45 degC)" in text
+    assert "creep" not in text
+    assert "exchange_current_density_activation_energy] and [priors.ambipolar" in text
+    energy = {"ambipolar_diffusivity_activation_energy": ENERGY}
+    with pytest.raises(ModelError) as raised:
+        build_model(campaign, ModelOptions(priors=energy))
+    assert "sand" not in str(raised.value)
+    build_model(campaign, ModelOptions(priors=energy, blocks=("sand", "lsv", "creep")))
+    many = campaign_of(
+        kinetics="cell,temperature [degC],overpotential [mV],current_density [mA/cm^2]\n"
+        + "\n".join(f"k,{25 if i % 10 == 0 else 50},60,9" for i in range(500))
+    )
+    assert "lines 3 to 11, 13 to 21, 23 to 31" in campaign_notes(many)[0]
+    assert len(campaign_notes(many)[0]) < 700
+    assert "and 180 more" in campaign_notes(many)[0]
+
+
+def test_validate_prints_the_notes_and_still_finds_no_mistake(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    from typer.testing import CliRunner
+
+    campaign = at(campaign_of, ["kinetics"], 40, 60)
+    done = CliRunner().invoke(app, ["validate", str(campaign.path)])
+    assert done.exit_code == 0
+    text = " ".join(done.output.split())
+    assert "For a fit - kinetics.csv, lines 3, 4 (40 to 60 degC)" in text
+    assert text.endswith("No mistakes.")
+
+
+PUBLISHED = "quantity,value,relative_sd [1],unit,separator,protocol,source,exclude\n"
+TRANSPORT = [
+    "ambipolar_diffusivity,2e-6,0.2,cm^2/s,,,{0},",
+    "transference_number,0.5,0.1,1,,,{0},",
+    "diffusivity_over_anion_transference,4e-6,0.1,cm^2/s,,,{0},",
+    "diffusivity_over_anion_transference_squared,8e-6,0.2,cm^2/s,,,{0},",
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "noted"),
+    [
+        ([row.format("mine") for row in TRANSPORT], "lines 2, 3, 4, 5"),
+        ([row.format("mine") for row in TRANSPORT[1:]], "lines 2, 3, 4"),
+        ([row.format("mine") for row in TRANSPORT[2:]], ""),
+        ([row.format("mine") for row in TRANSPORT[:2]], ""),
+        ([TRANSPORT[0].format("other"), *(row.format("mine") for row in TRANSPORT[2:])], ""),
+        ([TRANSPORT[0].format("mine") + "shown", *(r.format("mine") for r in TRANSPORT[2:])], ""),
+        # One paper under its key and its DOI.
+        (
+            [
+                TRANSPORT[0].format("ma2022"),
+                *(row.format("doi:10.1002/aenm.202102967") for row in TRANSPORT[2:]),
+            ],
+            "lines 2, 3, 4",
+        ),
+        (
+            [
+                "surface_energy,2.5,0.2,J/m^2,,,mine,",
+                "contact_angle,150,0.1,degree,,,mine,",
+                "wetting_product,2.2,0.2,J/m^2,,,mine,",
+            ],
+            "surface_energy, contact_angle and wetting_product",
+        ),
+        (
+            [
+                "self_diffusivity,5e-9,0.2,cm^2/s,,,mine,",
+                "supply_factor,0.5,0.2,1,,step,mine,",
+                "effective_self_diffusivity,1.2e-9,0.2,cm^2/s,,step,mine,",
+                "supply_factor,0.9,0.2,1,,one_way,mine,",
+            ],
+            "(protocol step)",
+        ),
+        (
+            [
+                "critical_current_density,9,0.2,mA/cm^2,A,,mine,",
+                "limiting_current_density,100,0.2,mA/cm^2,A,,mine,",
+                "critical_to_limiting_ratio,0.09,0.2,1,A,,mine,",
+            ],
+            "(separator A)",
+        ),
+    ],
+)
+def test_one_source_of_rows_that_follow_from_each_other_is_noted(
+    rows: list[str], noted: str, campaign_of: Callable[..., Campaign]
+) -> None:
+    campaign = campaign_of(separators=SEPARATORS, published=PUBLISHED + "\n".join(rows))
+    notes = dependent_rows(campaign)
+    assert len(notes) == bool(noted), notes
+    assert campaign_notes(campaign) == notes
+    for note in notes:
+        assert noted in note
+        assert "any two determine the rest" in note
+        assert "`exclude`" in note
+
+
+def test_the_fit_and_its_dry_run_say_it_too(campaign_of: Callable[..., Campaign]) -> None:
+    rows = "\n".join(row.format("mine") for row in TRANSPORT)
+    campaign = campaign_of(published=PUBLISHED + rows)
+    [note] = dependent_rows(campaign)
+    assert f"note: {note}" in dry_run(campaign)
+    drawn = np.ones((1, 4, 4))
+    found = findings(
+        campaign,
+        xr.Dataset(),
+        xr.Dataset({"published": (("chain", "draw", "published_row"), drawn)}),
+        pd.DataFrame(columns=["narrowing", "informed_by", "source"]),
+        {},
+        "marcus_hush_chidsey",
+    )
+    assert note in found
+
+
+def test_the_bundled_campaigns_repeat_no_source(literature: Campaign, synthetic: Campaign) -> None:
+    for campaign in (literature, synthetic):
+        assert campaign_notes(campaign) == []
