@@ -62,7 +62,8 @@ def recover(
     seed : int, optional
         Of the truth and the draw; the job's when left out.
     folder : str or path
-        The run folder of the fit; the synthetic campaign is written into its ``campaign``.
+        The run folder of the fit; the synthetic campaign is written beside it, into a folder of
+        the same name with ``-campaign`` behind it.
     force : bool, optional
         Whether a run of something else in the folder is replaced.
     progress : bool, optional
@@ -85,7 +86,8 @@ def recover(
 
     job = job if isinstance(job, Job) else load_job(os.fspath(job))
     seed = job.sampler.seed if seed is None else seed
-    target = Path(folder).expanduser().resolve() / "campaign"
+    run = Path(folder).expanduser().resolve()
+    target = run.with_name(f"{run.name}-campaign")
     design = load_campaign(job.campaign_location())
     stated = truth_from_prior(job, seed) if truth is None else read_truth(truth)
     if force and target.is_dir():
@@ -94,7 +96,7 @@ def recover(
         simulate(stated, design, seed=seed, folder=target, name=f"{job.name}-recovery")
     result = fit(
         job.model_copy(update={"campaign": str(target)}),
-        folder=Path(folder),
+        folder=run,
         force=force,
         progress=progress,
     )

@@ -22,6 +22,8 @@ __all__ = [
     "INTERVAL",
     "MOST_FITS_OF_A_REFIT",
     "MOST_REFITS",
+    "MOVED",
+    "NARROWED",
     "PARETO_K",
     "PIT_ROWS",
     "POWER_SCALING",
@@ -184,3 +186,12 @@ standard error of the difference is then not to be relied on; Sivula et al., arX
 PREFERRED: Final = 2.0
 """A model is preferred where it is ahead by more than this many standard errors of the difference
 (and by more than `ALIKE`). Our choice: about 2 % one-sided."""
+
+NARROWED: Final = 1.2
+"""New data narrow (or widen) a parameter where its interval changes by more than this factor; less
+is within what chance and few draws do. Our choice."""
+
+MOVED: Final = 2.0
+"""A parameter has moved where its median shifts by more than this many standard deviations of the
+run before. Our choice: where the new data include the old and agree with them, the variance of the
+shift is the variance that the new data remove, so this is seen in less than one case in twenty."""

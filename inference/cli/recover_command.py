@@ -44,15 +44,14 @@ def recover(
     show_gate(found.result)
     heading("Truth against posterior, synthetic data")
     span = f"{100 * INTERVAL:.0f} % interval"
-    view = table(("quantity", "unit", "truth", "median", span, "holds it"), right=("truth",))
+    view = table(("quantity", "unit", "truth", "median", span))
     for name, row in found.table.iterrows():
         view.add_row(
-            str(name),
+            str(name) if row["inside"] else f"{name}: MISSED",
             "" if row["unit"] == "1" else str(row["unit"]),
             number(float(row["truth"])),
             number(float(row["median"])),
             interval(float(row["lower"]), float(row["upper"])),
-            "yes" if row["inside"] else "NO",
         )
     show_table(view)
     paragraph(
