@@ -14,16 +14,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from inference.calibration import calibrate as calibrate
+    from inference.checks import check as check
+    from inference.checks import prefit_check as prefit_check
+    from inference.comparison import compare as compare
     from inference.fitting import fit as fit
     from inference.maps import safe_current_map as safe_current_map
+    from inference.overlays import overlay as overlay
+    from inference.recovery import recover as recover
     from inference.result import Result as Result
     from inference.result import load_result as load_result
     from inference.simulation import simulate as simulate
 
 _MODULE_OF = {
     "Result": "inference.result",
+    "calibrate": "inference.calibration",
+    "check": "inference.checks",
+    "compare": "inference.comparison",
     "fit": "inference.fitting",
     "load_result": "inference.result",
+    "overlay": "inference.overlays",
+    "prefit_check": "inference.checks",
+    "recover": "inference.recovery",
     "safe_current_map": "inference.maps",
     "simulate": "inference.simulation",
 }

@@ -222,11 +222,11 @@ def leave_out(
             "elpd": [entry.elpd for entry in entries],
             "pareto_k": ks,
             "method": [entry.method for entry in entries],
-            "note": ["; ".join(entry.notes) for entry in entries],
+            "note": [", ".join(entry.notes) for entry in entries],
         }
     )
     done = [
-        f"{unit}: Pareto k {k:.2f}; {'; '.join(entry.notes)}"
+        f"{unit}: Pareto k {k:.2f}, {', '.join(entry.notes)}"
         for unit, k, entry in zip(units, ks, entries, strict=True)
         if entry.notes
     ]
@@ -347,9 +347,9 @@ def _match(
         k, elpd = float(matched.pareto_k.values[i]), float(matched.elpd_i.values[i])
         if k <= good_k and np.isfinite(elpd):
             entries[i].method, entries[i].elpd = "moment matching", elpd
-            entries[i].notes.append(f"moment matching brings it to {k:.2f}")
+            entries[i].notes.append(f"{k:.2f} after moment matching")
         else:
-            entries[i].notes.append(f"moment matching leaves it at {k:.2f}")
+            entries[i].notes.append(f"{k:.2f} after moment matching")
 
 
 class _Unconstrained:

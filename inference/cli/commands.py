@@ -16,6 +16,7 @@ from inference.cli.guard import (
     guarded,
     session,
 )
+from inference.cli.overlay_command import overlay
 from inference.cli.recover_command import recover
 
 if TYPE_CHECKING:
@@ -301,7 +302,7 @@ def simulate(
     typer.echo(f"wrote a synthetic campaign to {out}")
 
 
-for command in (check, compare, calibrate, recover):
+for command in (check, compare, overlay, calibrate, recover):
     app.command()(command)
 
 

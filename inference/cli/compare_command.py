@@ -1,9 +1,11 @@
 """The command that compares models on the same data."""
 
 import contextlib
+import itertools
 import logging
+import string
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -103,8 +105,9 @@ def _show(comparison: "Comparison") -> None:
     attrs = comparison.attrs
     mark = " (SYNTHETIC DATA)" if attrs["synthetic"] else ""
     heading(f"Comparison on the data of {attrs['campaign']}{mark}")
+    letters = dict(zip(attrs["jobs"], _letters(), strict=False))
     for name, job in attrs["jobs"].items():
-        field(job["kinetics"], name)
+        field(letters[name], f"{name}: kinetics {job['kinetics']}")
     scopes = list(dict.fromkeys(comparison.scores.index.get_level_values("scope")))
     for scope, words in (
         (ALL_POINTS, "Every point left out in turn"),
@@ -112,11 +115,11 @@ def _show(comparison: "Comparison") -> None:
     ):
         if scope in scopes:
             heading(words)
-            _show_scores(comparison, [scope], weights=True)
+            _show_scores(comparison, [scope], letters, weights=True)
     tables = [scope for scope in scopes if scope not in {ALL_POINTS, CELLS}]
     if tables:
         heading("By table: its points left out in turn from the joint fit")
-        _show_scores(comparison, tables, weights=False)
+        _show_scores(comparison, tables, letters, weights=False)
     paragraph(
         "elpd: expected log predictive density, larger is better; ± one standard error, of the "
         "difference that of the paired differences. weight: of the mixture that predicts best "
@@ -124,8 +127,9 @@ def _show(comparison: "Comparison") -> None:
     )
     heading("What was done about importance weights that cannot be trusted")
     for name, lines in comparison.done.items():
-        counts = ", ".join(f"{n} by {m}" for m, n in attrs["jobs"][name]["methods"].items())
-        paragraph(f"{name}: {counts} (Pareto k up to {attrs['jobs'][name]['good_pareto_k']:.2f})")
+        job = attrs["jobs"][name]
+        counts = ", ".join(f"{n} by {m}" for m, n in job["methods"].items())
+        field(letters[name], f"{counts}; trusted up to a Pareto k of {job['good_pareto_k']:.2f}")
         ticked(lines)
     heading("Findings")
     ticked(comparison.findings)
@@ -134,16 +138,25 @@ def _show(comparison: "Comparison") -> None:
         ticked(comparison.problems)
 
 
-def _show_scores(comparison: "Comparison", scopes: list[str], *, weights: bool) -> None:
+def _letters() -> Iterator[str]:
+    """Yield A, B, ..., Z, A2, B2, ..."""
+    yield from string.ascii_uppercase
+    for number in itertools.count(2):
+        yield from (f"{letter}{number}" for letter in string.ascii_uppercase)
+
+
+def _show_scores(
+    comparison: "Comparison", scopes: list[str], letters: Mapping[str, str], *, weights: bool
+) -> None:
     several = len(scopes) > 1 or not weights
     names = ["left out", "elpd", "difference", *(["weight"] if weights else [])]
-    filled = table([*(["table"] if several else []), "job", *names], right=names)
+    filled = table([*(["table"] if several else []), "", *names], right=names)
     for scope in scopes:
         for position, (name, row) in enumerate(comparison.scores.loc[scope].iterrows()):
             first = [scope if position == 0 else ""] if several else []
             filled.add_row(
                 *first,
-                str(name),
+                letters[str(name)],
                 str(int(row["units"])),
                 _score(row["elpd"], row["se"]),
                 "" if row["difference"] == 0 else _score(row["difference"], row["difference_se"]),
