@@ -244,8 +244,8 @@ def run(
     maps = draw_maps(result, folder, again=False) if result.gate.passed else {}
     draw_figures(result, maps, folder)
     found = check_run(result, folder, conflict=False)
-    code = _report(result, folder)
     show_check(found)
+    code = _report(result, folder)
     if code == GATE_FAILED:
         typer.echo(
             "No map was drawn from draws that have not converged; `anodebayes map RUN` draws it "
