@@ -28,7 +28,7 @@ from inference.prediction import Predictor
 from inference.sampling import Sampler, convergence, energy_information, scalars
 from models.joint import build_model
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 SEEDS = range(1, 11)
 
 

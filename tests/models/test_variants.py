@@ -607,7 +607,7 @@ def sampled(campaign: Campaign, options: ModelOptions) -> tuple[xr.Dataset, int]
     return free.merge(derived), int(statistics["diverging"].sum())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["with", "without"])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_truth_comes_back_from_data_drawn_with_and_without_the_variant(
