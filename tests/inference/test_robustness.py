@@ -168,7 +168,7 @@ CAMPAIGNS: dict[str, Callable[[Campaign], Mapping[str, xr.Dataset]]] = {
     "contradiction": contradiction,
     "5000-rows-a-table": many_rows,
 }
-SAMPLER = {"5000-rows-a-table": "draws = 25\ntune = 60\nchains = 2"}
+SAMPLER = {"5000-rows-a-table": "draws = 10\ntune = 30\nchains = 2"}
 
 
 def fitted(name: str, folder: Path, timeout: float) -> tuple[int, str, float]:
