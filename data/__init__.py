@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from data.errors import Mistake as Mistake
     from data.errors import ModelError as ModelError
     from data.errors import PriorError as PriorError
+    from data.errors import RecordError as RecordError
     from data.errors import RunFolderError as RunFolderError
     from data.errors import UnitError as UnitError
+    from data.instruments.reading import list_curves as list_curves
+    from data.instruments.reading import read_record as read_record
     from data.metadata import CampaignMetadata as CampaignMetadata
     from data.template import new_campaign as new_campaign
     from data.writer import write_campaign as write_campaign
@@ -45,8 +48,11 @@ _MODULE_OF = {
     "Mistake": "data.errors",
     "ModelError": "data.errors",
     "PriorError": "data.errors",
+    "RecordError": "data.errors",
     "RunFolderError": "data.errors",
     "UnitError": "data.errors",
+    "list_curves": "data.instruments.reading",
+    "read_record": "data.instruments.reading",
     "CampaignMetadata": "data.metadata",
     "new_campaign": "data.template",
     "write_campaign": "data.writer",

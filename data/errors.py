@@ -10,12 +10,14 @@ from dataclasses import dataclass
 __all__ = [
     "AnodebayesError",
     "CampaignError",
+    "FeatureError",
     "InputError",
     "JobError",
     "MapError",
     "Mistake",
     "ModelError",
     "PriorError",
+    "RecordError",
     "RunFolderError",
     "UnitError",
 ]
@@ -31,6 +33,14 @@ class InputError(AnodebayesError):
 
 class UnitError(InputError):
     """A unit cannot be read, or has the wrong dimension for its quantity."""
+
+
+class FeatureError(InputError):
+    """A record cannot hold the feature that is looked for in it."""
+
+
+class RecordError(InputError):
+    """An instrument's file cannot be read for certain: damaged, cut off or of another kind."""
 
 
 @dataclass(frozen=True)

@@ -215,6 +215,7 @@ def _sample(
             cores=section.resolved_cores,
             seed=section.seed,
             target_accept=accept,
+            max_tree_depth=section.max_tree_depth,
             progress=progress,
         )
         divergences = int(sample_stats["diverging"].sum())

@@ -103,6 +103,9 @@ class SamplerSection(Section):
     target_accept : float
         Acceptance that the step size is tuned to, in (0, 1). Where transitions diverge, the fit is
         sampled once more in smaller steps.
+    max_tree_depth : int
+        Doublings of a trajectory after which the sampler moves on; a lower one bounds the time that
+        a hard posterior takes, and `check` says how often it cut one short.
     """
 
     draws: int = Field(default=1000, ge=1, le=1_000_000)
@@ -111,6 +114,7 @@ class SamplerSection(Section):
     cores: int | None = Field(default=None, ge=1)
     seed: int = Field(default=1, ge=0, le=2**32 - 1)
     target_accept: float = Field(default=0.9, gt=0.0, lt=1.0)
+    max_tree_depth: int = Field(default=10, ge=1, le=20)
 
     @property
     def resolved_cores(self) -> int:

@@ -512,6 +512,7 @@ class _Refits:
                 cores=section.resolved_cores,
                 seed=seed,
                 target_accept=accept,
+                max_tree_depth=section.max_tree_depth,
                 data=data,
             )
             divergences = int(stats["diverging"].sum())

@@ -48,6 +48,7 @@ class Sampler:
         cores: int,
         seed: int,
         target_accept: float,
+        max_tree_depth: int = 10,
         progress: bool = False,
         data: Mapping[str, NDArray[Any]] | None = None,
     ) -> tuple[xr.Dataset, xr.Dataset]:
@@ -63,6 +64,8 @@ class Sampler:
             Of every chain.
         target_accept : float
             Acceptance that the step size is tuned to.
+        max_tree_depth : int
+            Most doublings of a trajectory.
         progress : bool
             Whether to show a bar.
         data : mapping of str to ndarray, optional
@@ -85,6 +88,7 @@ class Sampler:
             cores=cores,
             seed=seed,
             target_accept=target_accept,
+            maxdepth=max_tree_depth,
             save_warmup=False,
             progress_bar=progress,
         )

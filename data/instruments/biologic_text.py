@@ -1,0 +1,428 @@
+"""EC-Lab's and BT-Lab's text export ``.mpt``: a header whose length it states, then one table.
+
+The second line states how many lines come before the rows. The text is Windows-1252 and numbers
+follow the computer's locale: a decimal comma is as common as a point. Cells of one column have one
+width, and no line end follows the last row, which is how a row that is cut off is told from a
+whole one. Only where loops are listed is the number of rows stated; a file without loops that is
+cut exactly between two rows cannot be told from a shorter test.
+
+The voltage is ``Ecell`` where that was recorded, else ``Ewe``: of the working electrode against the
+reference, which in a cell of two electrodes is the same. Where no current was measured, the current
+that was set stands in, and the record says so.
+
+The area is never taken from the header: EC-Lab fills in 0.001 cm² where the user gave none. The
+column ``step time/s`` is not read: in the first step of a linked technique it counts from the start
+of the whole run.
+"""
+
+import mmap
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from data.errors import UnitError
+from data.instruments.record import (
+    CurveInfo,
+    Reading,
+    Source,
+    choose_curve,
+    count_steps,
+    refusal,
+)
+from data.instruments.text import (
+    Table,
+    decimal_mark,
+    decode,
+    in_unit,
+    mapped,
+    read_table,
+    split_line,
+)
+from data.units import parse_number
+
+__all__ = [
+    "VERSION",
+    "choose_columns",
+    "convert_columns",
+    "list_tables",
+    "read",
+    "recognises",
+    "technique_named",
+]
+
+VERSION = "1"
+
+_MAGIC = (b"EC-Lab ASCII FILE", b"BT-Lab ASCII FILE")
+_HEADER_LINES = re.compile(r"Nb header lines\s*:\s*(\d+)\s*")
+_LOOP = re.compile(r"Loop \d+ from point number (\d+) to (\d+)")
+_AREA = re.compile(r"Electrode surface area\s*:\s*([\d.,]+)\s*cm")
+_DEVICE = re.compile(r"Device\s*:\s*(.+)")
+_FIXED_WIDTH = re.compile(r"[+-]?\d[.,]\d+[eE][+-]\d+")
+_MAX_HEADER = 4 << 20
+
+# EC-Lab names a quantity in several ways; of those a file holds, the first counts.
+_NAMES = {
+    "test_time_second": ("time/s",),
+    "voltage_volt": ("Ecell/V", "<Ecell>/V", "Ewe/V", "<Ewe>/V", "<Ewe/V>", "Ewe/mV", "<Ewe>/mV"),
+    "current_ampere": ("I/mA", "<I>/mA", "I/A", "<I>/A", "I/µA", "<I>/µA"),
+    "step_id": ("Ns",),
+    "cycle_count": ("cycle number",),
+    "temperature_celsius": ("Temperature/°C",),
+}
+_CANONICAL = {
+    "test_time_second": "s",
+    "voltage_volt": "V",
+    "current_ampere": "A",
+    "temperature_celsius": "degC",
+}
+_TECHNIQUES = (
+    ("galvanostatic cycling", "cycling"),
+    ("modulo bat", "cycling"),
+    ("battery capacity determination", "cycling"),
+    ("cyclic voltammetry", "cyclic_voltammetry"),
+    ("linear sweep voltammetry", "linear_sweep"),
+    ("chronopotentiometry", "chronopotentiometry"),
+    ("chronoamperometry", "chronoamperometry"),
+    ("open circuit voltage", "open_circuit"),
+    ("linear galvanodynamic", "galvanodynamic_sweep"),
+    ("modular galvano", "galvanodynamic_sweep"),
+)
+
+
+def recognises(head: bytes) -> bool:
+    """Return whether the first bytes are those of an ``.mpt`` file.
+
+    Parameters
+    ----------
+    head : bytes
+        The file's beginning.
+
+    Returns
+    -------
+    bool
+        Whether they hold EC-Lab's or BT-Lab's first line.
+    """
+    return head.removeprefix(b"\xef\xbb\xbf").startswith(_MAGIC)
+
+
+def technique_named(name: str) -> str:
+    """Return the technique that EC-Lab calls by a name.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``"Chronopotentiometry"``.
+
+    Returns
+    -------
+    str
+        One of `data.instruments.record.TECHNIQUES`.
+    """
+    lowered = name.lower()
+    return next((technique for words, technique in _TECHNIQUES if words in lowered), "unknown")
+
+
+def choose_columns(file: str, names: Sequence[str], line: int | None = None) -> dict[str, str]:
+    """Choose which of EC-Lab's columns are time, voltage, current and steps.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file.
+    names : sequence of str
+        The file's columns.
+    line : int, optional
+        Line that names them.
+
+    Returns
+    -------
+    dict of str to str
+        Machine name to the file's column. The current that is controlled stands in where none is
+        measured.
+
+    Raises
+    ------
+    RecordError
+        The table is an impedance spectrum, or lacks time, voltage or current.
+    """
+    found = {
+        key: next(name for name in known if name in names)
+        for key, known in _NAMES.items()
+        if any(name in names for name in known)
+    }
+    if "freq/Hz" in names and "current_ampere" not in found:
+        raise refusal(file, "is an impedance spectrum: it holds no curve of a test", line=line)
+    if "current_ampere" not in found:
+        controlled = next((n for n in ("control/mA", "control/V/mA") if n in names), None)
+        if controlled is not None and (controlled == "control/mA" or "mode" in names):
+            found["current_ampere"] = controlled
+    missing = [
+        word
+        for word, key in (
+            ("time/s", "test_time_second"),
+            ("Ewe/V", "voltage_volt"),
+            ("I/mA", "current_ampere"),
+        )
+        if key not in found
+    ]
+    if missing and not (missing == ["I/mA"] and "mode" in names):
+        raise refusal(
+            file,
+            f"has no column {' and '.join(missing)}: export it again with "
+            f"{'them' if len(missing) > 1 else 'it'}; there are {', '.join(names)}",
+            line=line,
+        )
+    return found
+
+
+def convert_columns(
+    file: str, read: dict[str, Any], found: dict[str, str], mode: Any | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Bring EC-Lab's columns to the units of a record.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file.
+    read : dict of str to ndarray
+        Machine name to the numbers as written.
+    found : dict of str to str
+        Machine name to the file's column.
+    mode : ndarray or None
+        EC-Lab's mode of each row: 1 galvanostatic, 2 potentiostatic, 3 at rest.
+
+    Returns
+    -------
+    variables : dict of str to ndarray
+        In the units of a record.
+    columns : dict of str to str
+        Where each was read.
+
+    Raises
+    ------
+    RecordError
+        A unit is not known, or the current was neither measured nor controlled.
+    """
+    variables: dict[str, Any] = {}
+    columns = dict(found)
+    for key, name in found.items():
+        if key not in _CANONICAL:
+            variables[key] = read[key]
+            continue
+        unit = "mA" if name == "control/V/mA" else name.replace(">", "").rpartition("/")[2]
+        try:
+            variables[key] = in_unit(read[key], unit, _CANONICAL[key])
+        except UnitError as error:
+            raise refusal(file, str(error), column=name) from error
+    rest = np.asarray(mode) == 3 if mode is not None else np.zeros(0, dtype=np.bool_)
+    if "current_ampere" not in found:
+        if mode is None or not rest.all():
+            raise refusal(file, "has no column of current: export it again with I/mA")
+        variables["current_ampere"] = np.zeros(np.size(read["test_time_second"]))
+        columns["current_ampere"] = "none: at rest no current flows"
+    elif found["current_ampere"].startswith("control/"):
+        controlled = found["current_ampere"]
+        if mode is not None:
+            galvanostatic = np.asarray(mode) == 1
+            if not (galvanostatic | rest).all():
+                raise refusal(
+                    file,
+                    "measures no current, and does not control it throughout: export it again "
+                    "with I/mA",
+                    column=controlled,
+                )
+            variables["current_ampere"] = np.where(rest, 0.0, variables["current_ampere"])
+        columns["current_ampere"] = f"{controlled} (the current as set, not as measured)"
+    return variables, columns
+
+
+def list_tables(source: Source) -> list[CurveInfo]:
+    """List the tables of an ``.mpt`` file: it holds one.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+
+    Returns
+    -------
+    list of CurveInfo
+        One.
+    """
+    with mapped(source.path) as content:
+        lines, _, table = _layout(source.name, content)
+        name = _technique_line(lines)
+        return [CurveInfo(0, name or "table", table.count(content))]
+
+
+def _layout(file: str, content: mmap.mmap) -> tuple[list[str], str, Table]:
+    """Return the header's lines, the line of names, and where the rows lie."""
+    second = content.find(b"\n") + 1
+    end = content.find(b"\n", second)
+    match = _HEADER_LINES.match(decode(content[second : max(end, second)]))
+    if not second or end < 0 or match is None:
+        raise refusal(
+            file,
+            "does not state 'Nb header lines : …': the file is cut off or was edited; export it "
+            "again from EC-Lab",
+            line=2,
+        )
+    due = int(match[1])
+    position = 0
+    for line in range(1, due + 1):
+        newline = content.find(b"\n", position)
+        if newline < 0 or newline > _MAX_HEADER:
+            raise refusal(
+                file,
+                f"announces {due} lines of header and has {line}: the file is cut off; export it "
+                "again from EC-Lab",
+                line=line,
+            )
+        position = newline + 1
+    lines = decode(content[:position]).splitlines()
+    if due < 3 or len(lines) < 3:
+        raise refusal(file, f"announces {due} lines of header: at least 3 are due", line=2)
+    names = split_line(lines[-1], "\t")
+    while names and not names[-1]:
+        names.pop()
+    table = Table.bounded(content, position, len(content), first_line=due + 1, names=names)
+    return lines[:-1], lines[-1], table
+
+
+def _technique_line(lines: Sequence[str]) -> str:
+    return next((line.strip() for line in lines[2:] if line.strip()), "")
+
+
+def _settings(lines: Sequence[str], name: str) -> list[str]:
+    """Return the values of a setting, one for each step of the programme."""
+    for line in lines:
+        if line[:20].strip() == name and len(line) > 20:
+            rest = line[20:].rstrip()
+            return [rest[at : at + 20].strip() for at in range(0, len(rest), 20)]
+    return []
+
+
+def _scan_rate(lines: Sequence[str]) -> float | None:
+    """Return the scan rate [V/s] where it is one and the same."""
+    rates, units = _settings(lines, "dE/dt"), _settings(lines, "dE/dt unit")
+    if len(set(rates)) != 1 or len(set(units)) != 1:
+        return None
+    value = parse_number(rates[0].replace(",", "."))
+    try:
+        return None if value is None else float(in_unit(value, units[0], "V/s"))
+    except UnitError:
+        return None
+
+
+def _check_end(file: str, content: mmap.mmap, table: Table, names: Sequence[str]) -> str:
+    """Return a warning on the last row; refuse one that is cut off, empty where it is whole."""
+    if table.terminated(content) or table.count(content) == 0:
+        return ""
+    last = split_line(decode(table.last_line(content)), "\t")
+    begin = content.find(b"\n", table.start, table.stop)
+    first = split_line(decode(content[table.start : begin if begin >= 0 else table.stop]), "\t")
+    whole = len(last) == len(first)
+    due = first[-1] if whole else ""
+    if whole and begin >= 0 and _FIXED_WIDTH.fullmatch(due):
+        whole = len(last[-1].lstrip("+-")) == len(due.lstrip("+-"))
+    elif whole:
+        return "the last row has no line end and may be cut off: it was left out"
+    if not whole:
+        raise refusal(
+            file,
+            f"ends in {last[-1]!r}: the file is cut off here; export it again from EC-Lab, or "
+            "delete this line",
+            line=table.first_line + table.count(content) - 1,
+            column=names[min(len(last), len(names)) - 1],
+        )
+    return ""
+
+
+def read(source: Source, curve: int | None) -> Reading:
+    """Read an ``.mpt`` file.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    curve : int or None
+        None or 0.
+
+    Returns
+    -------
+    Reading
+        To be checked.
+
+    Raises
+    ------
+    RecordError
+        The file is cut off, lacks a column, or holds cells that are no numbers.
+    """
+    file = source.name
+    choose_curve(file, [CurveInfo(0, "table", None)], curve)
+    with mapped(source.path) as content:
+        lines, names_line, table = _layout(file, content)
+        names = list(table.names)
+        found = choose_columns(file, names, table.first_line - 1)
+        wanted = {key: names.index(name) for key, name in found.items()}
+        if "mode" in names:
+            wanted["mode"] = names.index("mode")
+        warning = _check_end(file, content, table, names)
+        if warning:
+            table = table.without_last(content)
+        mark = decimal_mark(
+            content, table.start, table.stop, separator="\t", file=file, line=table.first_line
+        )
+        first = split_line(decode(content[table.start : table.start + 4096]), "\t")
+        time_cell = next(iter(first[wanted["test_time_second"] :]), "")
+        if "/" in time_cell or ":" in time_cell:
+            raise refusal(
+                file,
+                f"time is written as a date ({time_cell!r}): export it again with elapsed time",
+                line=table.first_line,
+                column=found["test_time_second"],
+            )
+        table = Table(
+            start=table.start,
+            stop=table.stop,
+            first_line=table.first_line,
+            names=names,
+            decimal=mark,
+        )
+        read = read_table(
+            file, content, table, wanted, blanks=("temperature_celsius", "cycle_count")
+        )
+    variables, columns = convert_columns(file, read, found, read.get("mode"))
+    if "step_id" in read:
+        loops = [(int(m[1]), int(m[2])) for m in map(_LOOP.match, lines) if m is not None]
+        starts = np.array([start for start, _ in loops], dtype=np.int64)
+        loop = np.searchsorted(starts, np.arange(len(read["step_id"])), side="right")
+        marks = [read["step_id"], loop]
+        variables["step_count"] = count_steps(*marks)
+    ends = [int(m[2]) for m in map(_LOOP.match, lines) if m is not None]
+    name = _technique_line(lines)
+    extra: dict[str, str | float] = {}
+    if warning:
+        extra["truncated"] = warning
+    if (rate := _scan_rate(lines)) is not None:
+        extra["scan_rate_volt_per_second"] = rate
+    text = "\n".join(lines)
+    area = _AREA.search(text)
+    if area is not None and (size := parse_number(area[1].replace(",", "."))) is not None:
+        extra["area_as_written_cm2"] = size
+    device = _DEVICE.search(text)
+    return Reading(
+        variables=variables,
+        columns=columns,
+        curve=name or "table",
+        instrument=f"BioLogic {device[1].strip()}" if device else "BioLogic",
+        technique=technique_named(name),
+        technique_as_written=name,
+        header={"lines": lines, "columns": names_line},
+        announced_rows=ends[-1] + 1 if ends else None,
+        announced_at=next((n for n, text in enumerate(lines, 1) if _LOOP.match(text)), None),
+        first_line=table.first_line,
+        extra=extra,
+    )

@@ -1,0 +1,188 @@
+"""EC-Lab's .mpt and .mpr: one measurement, two files, one record."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data import RecordError, list_curves, read_record
+
+type Maker = Callable[..., bytes]
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def written(folder: Path, content: bytes, name: str = "x.mpt") -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("name", ["cp", "cp.issue_149", "lsv"])
+def test_text_and_binary_of_one_measurement_agree_to_the_printed_digits(
+    raw: Path, name: str
+) -> None:
+    text = read_record(raw / "biologic" / f"{name}.mpt")
+    binary = read_record(raw / "biologic" / f"{name}.mpr")
+    for variable, digits in (
+        ("test_time_second", 15),
+        ("voltage_volt", 7),
+        ("current_ampere", 15 if name == "lsv" else 7),
+    ):
+        ours, theirs = text[variable].values, binary[variable].values
+        if digits == 7:
+            assert np.allclose(ours, theirs, rtol=1e-15, atol=0)
+        else:  # EC-Lab rounds the sixteenth digit of a double its own way
+            last = 10.0 ** (np.floor(np.log10(np.abs(ours))) - digits)
+            assert (np.abs(ours - theirs) <= 1.5 * last).all()
+    for variable in {"step_id", "step_count"} & set(text.data_vars):
+        assert np.array_equal(text[variable], binary[variable])
+    assert text.attrs["technique"] == binary.attrs["technique"]
+
+
+def test_the_decimal_comma_is_a_file_with_loops_and_seconds_not_quintillions(raw: Path) -> None:
+    record = read_record(raw / "biologic" / "cp.issue_149.mpt")
+    assert record["test_time_second"].values[[0, -1]].tolist() == [
+        10.99979972212168,
+        619.8849973901961,
+    ]
+    assert record["step_count"].values.tolist() == [k for k in range(4) for _ in range(11)]
+    assert record.attrs["instrument"] == "BioLogic SP-300 (SN 1854)"
+
+
+def test_the_measured_penetration_is_there(raw: Path) -> None:
+    record = read_record(raw / "biologic" / "mb.issue_218.mpr")
+    voltage = record["voltage_volt"].values
+    drop = int(np.argmax(np.abs(np.diff(voltage))))
+    before, after = record["test_time_second"].values[drop : drop + 2]
+    assert (before, after) == pytest.approx((2253.0, 2254.0), abs=1e-3)
+    assert 1e3 * (voltage[drop + 1] - voltage[drop]) == pytest.approx(590.3, abs=0.5)
+    assert record.sizes["record"] == 3564
+    assert record["step_id"].values.tolist() == record["step_count"].values.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "technique"),
+    [
+        ("ca.mpt", 721, "chronoamperometry"),
+        ("cp.issue_61.mpr", 312, "chronopotentiometry"),
+        ("gcpl.mpr", 12057, "cycling"),
+        ("gcpl.issue_211.mpr", 2767, "cycling"),
+        ("lsv.mpr", 1186, "linear_sweep"),
+        ("mb.issue_95.mpr", 33, "cycling"),
+    ],
+)
+def test_every_measured_file_is_read(raw: Path, name: str, rows: int, technique: str) -> None:
+    record = read_record(raw / "biologic" / name)
+    assert record.sizes["record"] == rows
+    assert record.attrs["technique"] == technique
+    assert len(list_curves(raw / "biologic" / name)) == 1
+
+
+def test_a_current_that_is_set_and_not_measured_says_so(raw: Path) -> None:
+    record = read_record(raw / "biologic" / "gcpl.issue_211.mpr")
+    origin = json.loads(record.attrs["columns"])["current_ampere"]
+    assert "as set, not as measured" in origin
+    assert np.abs(record["current_ampere"]).max() == pytest.approx(68e-6)
+
+
+def test_channels_without_a_unit_are_left_out(raw: Path) -> None:
+    record = read_record(raw / "biologic" / "gcpl.mpr")
+    assert set(record.data_vars) <= {
+        "test_time_second",
+        "voltage_volt",
+        "current_ampere",
+        "step_count",
+        "step_id",
+        "cycle_count",
+    }
+
+
+def test_the_area_that_the_program_fills_in_is_kept_aside(mpt: Maker, tmp_path: Path) -> None:
+    record = read_record(written(tmp_path, mpt()))
+    assert record.attrs["area_as_written_cm2"] == 0.001
+    assert not {"area", "area_cm2"} & set(record.attrs)
+
+
+def test_header_of_any_length_in_windows_1252(mpt: Maker, tmp_path: Path) -> None:
+    short = read_record(written(tmp_path, mpt()))
+    long = read_record(
+        written(tmp_path, mpt(header=[f"Comments : µ {k}" for k in range(90)]), "y.mpt")
+    )
+    assert short.identical(long.assign_attrs(short.attrs))
+    assert "unit Is             µA" in json.loads(short.attrs["header"])["lines"][7]
+
+
+def test_decimal_commas_and_points_give_one_record(mpt: Maker, tmp_path: Path) -> None:
+    point = read_record(written(tmp_path, mpt()))
+    comma = read_record(written(tmp_path, mpt(comma=True), "y.mpt"))
+    assert point.identical(comma.assign_attrs(point.attrs))
+    assert comma.attrs["area_as_written_cm2"] == 0.001
+
+
+@pytest.mark.parametrize(("rate", "unit"), [("20.000", "mV/s"), ("1,200", "V/min")])
+def test_the_scan_rate_is_read_with_its_unit(
+    mpt: Maker, tmp_path: Path, rate: str, unit: str
+) -> None:
+    settings = [f"{'dE/dt':20}{rate:20}", f"{'dE/dt unit':20}{unit:20}"]
+    path = written(tmp_path, mpt(technique="Linear Sweep Voltammetry", header=settings))
+    assert read_record(path).attrs["scan_rate_volt_per_second"] == pytest.approx(0.02)
+
+
+def test_two_scan_rates_are_none(mpt: Maker, tmp_path: Path) -> None:
+    settings = [f"{'dE/dt':20}{'1.0':20}{'2.0':20}", f"{'dE/dt unit':20}{'mV/s':20}{'mV/s':20}"]
+    record = read_record(written(tmp_path, mpt(header=settings)))
+    assert "scan_rate_volt_per_second" not in record.attrs
+
+
+def test_a_step_that_comes_again_is_another_step(mpt: Maker, tmp_path: Path) -> None:
+    record = read_record(written(tmp_path, mpt(rows=6, steps=[0, 1, 1, 0, 0, 1])))
+    assert record["step_id"].values.tolist() == [0, 1, 1, 0, 0, 1]
+    assert record["step_count"].values.tolist() == [0, 1, 1, 2, 2, 3]
+
+
+def test_rest_needs_no_column_of_current(mpt: Maker, tmp_path: Path) -> None:
+    names = "mode\tox/red\terror\tNs\ttime/s\tx\tEwe/V\ty\tP/W"
+    record = read_record(written(tmp_path, mpt(names=names, mode=3)))
+    assert not record["current_ampere"].any()
+    with pytest.raises(RecordError, match="no column of current"):
+        read_record(written(tmp_path, mpt(names=names, mode=1)))
+
+
+def test_a_date_for_a_time_is_refused(mpt: Maker, tmp_path: Path) -> None:
+    content = mpt().replace(b"0.000000000000000E+00\t", b"01/10/2024 11:02:40.886\t", 1)
+    with pytest.raises(RecordError, match=r"written as a date.*elapsed time"):
+        read_record(written(tmp_path, content))
+
+
+def test_rows_missing_against_the_loops_are_refused(mpt: Maker, tmp_path: Path) -> None:
+    loops = ["Number of loops : 1", "Loop 0 from point number 0 to 19"]
+    with pytest.raises(RecordError, match=r"line 10: announces 20 rows.*holds 12"):
+        read_record(written(tmp_path, mpt(header=loops)))
+
+
+def test_without_the_package_the_extra_is_named_and_text_is_read(
+    mpt: Maker, tmp_path: Path
+) -> None:
+    text = written(tmp_path, mpt())
+    binary = written(tmp_path, b"BIO-LOGIC MODULAR FILE\x1a" + b" " * 100, "x.mpr")
+    code = f"""
+import sys
+sys.modules["galvani"] = None
+from data import RecordError, read_record
+read_record({str(text)!r})
+print([name for name in sys.modules if name.startswith(("galvani.", "openpyxl", "access_parser"))])
+try:
+    read_record({str(binary)!r})
+except RecordError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("[]\n")
+    assert "pip install 'anodebayes[biologic]'" in done.stdout
