@@ -16,10 +16,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from models.joint import build_model as build_model
     from models.options import ModelOptions as ModelOptions
+    from models.transient_cell import TransientCell as TransientCell
+    from models.transient_cell import plateau_correction as plateau_correction
 
 _MODULE_OF = {
     "build_model": "models.joint",
     "ModelOptions": "models.options",
+    "TransientCell": "models.transient_cell",
+    "plateau_correction": "models.transient_cell",
 }
 
 __all__ = list(_MODULE_OF)
