@@ -142,10 +142,7 @@ def convergence(draws: xr.Dataset) -> Any:
     DataFrame
         A row for each scalar; columns ``r_hat``, ``ess_bulk``, ``ess_tail``.
     """
-    import arviz as az
-
-    tree = xr.DataTree.from_dict({"posterior": draws})
-    return az.summary(tree, kind="diagnostics", round_to="none")
+    return _summary(draws, kind="diagnostics")
 
 
 def intervals(draws: xr.Dataset) -> Any:
@@ -161,15 +158,26 @@ def intervals(draws: xr.Dataset) -> Any:
     DataFrame
         A row for each scalar; columns ``median``, ``lower``, ``upper``.
     """
-    import arviz as az
-
-    tree = xr.DataTree.from_dict({"posterior": draws})
-    table = az.summary(tree, kind="stats_median", ci_kind="eti", ci_prob=INTERVAL, round_to="none")
+    table = _summary(draws, kind="stats_median", ci_kind="eti", ci_prob=INTERVAL)
     ends = {
         column: column.rpartition("_")[2] for column in table.columns if column.startswith("eti")
     }
     table = table.rename(columns={c: {"lb": "lower", "ub": "upper"}[e] for c, e in ends.items()})
     return table[["median", "lower", "upper"]]
+
+
+def _summary(draws: xr.Dataset, **choices: Any) -> Any:
+    """Return ArviZ's summary of scalars, a row for each by its name.
+
+    As one variable with a dimension they are summarised tens of times faster than one by one.
+    """
+    import arviz as az
+
+    together = draws.to_dataarray("scalar").transpose("chain", "draw", "scalar")
+    tree = xr.DataTree.from_dict({"posterior": together.to_dataset(name="scalars")})
+    table = az.summary(tree, round_to="none", **choices)
+    table.index = draws.data_vars
+    return table
 
 
 def energy_information(sample_stats: xr.Dataset) -> Any:
