@@ -236,6 +236,12 @@ class Campaign:
         """Return the summary."""
         return self.summary()
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from data.display import campaign_html
+
+        return campaign_html(self)
+
     def __repr__(self) -> str:
         """Return name, kind and tables on one line."""
         rows = ", ".join(f"{name}: {table.sizes[name]}" for name, table in self.tables.items())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.provenance import FOLDER, read_records, standing_in
 from data.references import recognise, reference
 from data.schema import ROW_UNIT, Table, show_number
 from data.tables import tables as all_tables
@@ -15,15 +16,27 @@ if TYPE_CHECKING:
 
     from data.campaign import Campaign
 
-__all__ = ["summarise"]
+__all__ = [
+    "KINDS",
+    "METALS",
+    "citations",
+    "excluded_phrases",
+    "range_phrases",
+    "summarise",
+    "tally_phrases",
+]
 
 _WIDTH = 96
-_KINDS = {
+KINDS = {
     "literature": "literature: numbers that publications state",
     "measured": "measured",
     "synthetic": "SYNTHETIC: drawn from a model with stated truth, measured by nobody",
 }
-_METALS = {"Na": "sodium", "Li": "lithium"}
+"""Kinds of campaigns in words."""
+
+METALS = {"Na": "sodium", "Li": "lithium"}
+"""Names of the metals."""
+
 
 
 def summarise(campaign: "Campaign") -> str:
@@ -42,6 +55,7 @@ def summarise(campaign: "Campaign") -> str:
     parts = [
         _head(campaign),
         _tables(campaign),
+        _provenance(campaign),
         _excluded(campaign),
         _assumed(campaign),
         _references(campaign),
@@ -67,8 +81,8 @@ def _head(campaign: "Campaign") -> list[str]:
     lines = [f"Campaign {metadata.name}"]
     if metadata.title:
         lines += _wrap(metadata.title, "  ")
-    lines.append(f"  kind         {_KINDS[metadata.kind]}")
-    lines.append(f"  metal        {metadata.metal} ({_METALS[metadata.metal]})")
+    lines.append(f"  kind         {KINDS[metadata.kind]}")
+    lines.append(f"  metal        {metadata.metal} ({METALS[metadata.metal]})")
     lines += _wrap(metadata.electrolyte, "  electrolyte  ")
     if metadata.salt_concentration is not None:
         lines.append(f"  salt         {metadata.salt_concentration:g} mol/L")
@@ -86,8 +100,8 @@ def _tables(campaign: "Campaign") -> list[str]:
         count = rows.sizes[name]
         head = f"  {name:<{width}}  {count:>3} row{'s' if count != 1 else ' '}  "
         indent = " " * len(head)
-        lines += _wrap(", ".join(_ranges(table, rows)), head)
-        for phrase in _tally(table, rows):
+        lines += _wrap(", ".join(range_phrases(table, rows)), head)
+        for phrase in tally_phrases(table, rows):
             lines += _wrap(phrase, indent)
     lines.extend(
         f"  {name:<{width}}    0 rows  (every row is left out)"
@@ -97,8 +111,36 @@ def _tables(campaign: "Campaign") -> list[str]:
     return lines
 
 
-def _ranges(table: Table, rows: "xr.Dataset") -> Iterable[str]:
-    """Yield each filled column of numbers with its range and unit."""
+def _provenance(campaign: "Campaign") -> list[str]:
+    """Say how many rows were read from instrument files."""
+    counts: dict[str, int] = {}
+    for record in read_records(campaign.path):
+        name = str(record["table"])
+        for rows in (campaign.tables.get(name), campaign.excluded.get(name)):
+            if rows is not None:
+                counts[name] = counts.get(name, 0) + standing_in(record, rows)
+    shown = [f"{name} {count}" for name, count in counts.items() if count]
+    if not shown:
+        return []
+    text = f"rows of {', '.join(shown)}; records and figures in {FOLDER}/"
+    return _wrap(text, "Read from instrument files: ", "  ")
+
+
+def range_phrases(table: Table, rows: "xr.Dataset") -> Iterable[str]:
+    """Say which columns of a table are filled, and with what.
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+    rows : Dataset
+        Its rows in use.
+
+    Yields
+    ------
+    str
+        Each column of numbers with its range and unit, each column of names with the names.
+    """
     shown = [part for column in table.columns for part in column.parts]
     for column in shown:
         if not column.is_number or column.unit == ROW_UNIT or column.name.endswith("_sd"):
@@ -121,8 +163,21 @@ def _ranges(table: Table, rows: "xr.Dataset") -> Iterable[str]:
             yield f"{column.name}s {', '.join(names)}"
 
 
-def _tally(table: Table, rows: "xr.Dataset") -> Sequence[str]:
-    """Say how many rows are exact, intervals, one-sided or censored."""
+def tally_phrases(table: Table, rows: "xr.Dataset") -> Sequence[str]:
+    """Say how many rows are exact, intervals, one-sided or censored.
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+    rows : Dataset
+        Its rows in use.
+
+    Returns
+    -------
+    sequence of str
+        A phrase for each measured column.
+    """
     if table.tally is not None:
         return table.tally(rows)
     phrases = []
@@ -139,11 +194,19 @@ def _tally(table: Table, rows: "xr.Dataset") -> Sequence[str]:
     return phrases
 
 
-def _excluded(campaign: "Campaign") -> list[str]:
-    count = sum(rows.sizes[name] for name, rows in campaign.excluded.items())
-    if not count:
-        return []
-    lines = [f"Left out ({count})"]
+def excluded_phrases(campaign: "Campaign") -> Iterable[str]:
+    """Say which rows of a campaign are left out, and why.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign.
+
+    Yields
+    ------
+    str
+        One row: table, line, name, and the reason.
+    """
     for name, rows in campaign.excluded.items():
         table = all_tables()[name]
         for position in range(rows.sizes[name]):
@@ -151,11 +214,16 @@ def _excluded(campaign: "Campaign") -> list[str]:
             shown = ""
             if name == "published" and not np.isnan(cells["value"]):
                 shown = f" = {cells['value']:g} {cells['unit']}".removesuffix(" 1")
-            text = (
-                f"{name}, line {cells['line']}, {table.row_label(cells)}{shown}: {cells['exclude']}"
-            )
-            lines += _wrap(text, "  ", "    ")
-    return lines
+            row = f"{name}, line {cells['line']}, {table.row_label(cells)}{shown}"
+            yield f"{row}: {cells['exclude']}"
+
+
+def _excluded(campaign: "Campaign") -> list[str]:
+    phrases = list(excluded_phrases(campaign))
+    if not phrases:
+        return []
+    wrapped = [line for phrase in phrases for line in _wrap(phrase, "  ", "    ")]
+    return [f"Left out ({len(phrases)})", *wrapped]
 
 
 def _assumed(campaign: "Campaign") -> list[str]:
@@ -176,23 +244,40 @@ def _assumed(campaign: "Campaign") -> list[str]:
     return lines
 
 
-def _references(campaign: "Campaign") -> list[str]:
+def citations(campaign: "Campaign") -> dict[str, str]:
+    """Return what a campaign rests on.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign.
+
+    Returns
+    -------
+    dict of str to str
+        Citations by source key: the campaign's own, and those of its rows that are known.
+    """
     used = {
         text: name
         for name, rows in (*campaign.tables.items(), *campaign.excluded.items())
         for text in rows["source"].values.tolist()
         if text
     }
-    citations = dict(campaign.metadata.references)
+    found = dict(campaign.metadata.references)
     for text in used:
         key = recognise(text)
-        if text not in citations and key is not None and key not in citations:
-            citations[key] = str(reference(key))
-    if not citations:
+        if text not in found and key is not None and key not in found:
+            found[key] = str(reference(key))
+    return found
+
+
+def _references(campaign: "Campaign") -> list[str]:
+    found = citations(campaign)
+    if not found:
         return []
     return [
         "Sources",
-        *(line for key in citations for line in _wrap(citations[key], f"  {key}: ", "    ")),
+        *(line for key in found for line in _wrap(found[key], f"  {key}: ", "    ")),
     ]
 
 

@@ -14,14 +14,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from inference.answers import required_pore_radius as required_pore_radius
+    from inference.answers import required_pressure as required_pressure
+    from inference.answers import safe_current as safe_current
     from inference.calibration import calibrate as calibrate
     from inference.checks import check as check
     from inference.checks import prefit_check as prefit_check
     from inference.comparison import compare as compare
     from inference.fitting import fit as fit
+    from inference.importing import import_records as import_records
     from inference.maps import safe_current_map as safe_current_map
     from inference.overlays import overlay as overlay
+    from inference.parameter_tables import parameter_table as parameter_table
+    from inference.raw_curves import write_raw_curves as write_raw_curves
     from inference.recovery import recover as recover
+    from inference.report_page import write_report as write_report
     from inference.result import Result as Result
     from inference.result import load_result as load_result
     from inference.simulation import simulate as simulate
@@ -32,12 +39,19 @@ _MODULE_OF = {
     "check": "inference.checks",
     "compare": "inference.comparison",
     "fit": "inference.fitting",
+    "import_records": "inference.importing",
     "load_result": "inference.result",
     "overlay": "inference.overlays",
+    "parameter_table": "inference.parameter_tables",
     "prefit_check": "inference.checks",
     "recover": "inference.recovery",
+    "required_pore_radius": "inference.answers",
+    "required_pressure": "inference.answers",
+    "safe_current": "inference.answers",
     "safe_current_map": "inference.maps",
     "simulate": "inference.simulation",
+    "write_raw_curves": "inference.raw_curves",
+    "write_report": "inference.report_page",
 }
 
 __all__ = list(_MODULE_OF)

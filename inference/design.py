@@ -21,6 +21,8 @@ from inference.thresholds import TOLERANCE_REACH
 __all__ = [
     "AXES",
     "CURRENT",
+    "OF_SEPARATOR",
+    "SEPARATOR_AXES",
     "Axis",
     "AxisKind",
     "Cell",
@@ -29,7 +31,9 @@ __all__ = [
     "Protocol",
     "Tolerance",
     "default_design",
+    "names_known_separators",
     "read_design",
+    "read_designs",
 ]
 
 Cell = Literal["liquid", "solid"]
@@ -457,6 +461,146 @@ def read_design(
             continue
         axes[name] = Axis.parse(kinds[name], entry)
     return Design(kind_of_cell, axes, tolerances, current, **choices)
+
+
+SEPARATOR_AXES: Final = (
+    "pore_radius",
+    "porosity",
+    "thickness",
+    "macmullin_number",
+    "pore_size_spread",
+)
+"""Axes of a liquid cell that belong to its separator."""
+
+OF_SEPARATOR: Final = (
+    *SEPARATOR_AXES,
+    *(f"{name}{_TOLERANCE}" for name in SEPARATOR_AXES),
+    "pore_type",
+)
+"""Keys of a liquid design that belong to its separator, tolerances among them."""
+
+_SEPARATORS: Final = "separators"
+_NEEDED: Final = ("pore_radius", "porosity", "thickness")
+_EVERY_SEPARATOR: Final = "campaign"
+
+
+def read_designs(
+    cell: str,
+    section: Mapping[str, Any],
+    *,
+    salt_concentration: float | None = None,
+    separators: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Design]:
+    """Read the designs of a section that may name separators.
+
+    Parameters
+    ----------
+    cell, section, salt_concentration
+        As in :func:`read_design`. With the key `separators` of a liquid cell there is a design for
+        each: ``"campaign"`` for all of the campaign's, or a list whose items are their names, or
+        tables with the key `separator` and keys of the section. A table that says pore radius,
+        porosity and thickness stands alone; another changes what is known of its name.
+    separators : mapping of str to mapping, optional
+        What is known of the campaign's separators, as such a section. Without it names are taken
+        on trust, to check the rest.
+
+    Returns
+    -------
+    dict of str to Design
+        By the name of the separator; by an empty text where none is named.
+
+    Raises
+    ------
+    MapError
+        If a key or a value is not legal, or a separator is not known.
+    """
+    if _SEPARATORS not in section or cell != "liquid":
+        return {"": read_design(cell, section, salt_concentration=salt_concentration)}
+    rest = {key: value for key, value in section.items() if key != _SEPARATORS}
+    for key in rest:
+        if key in OF_SEPARATOR:
+            raise MapError(
+                f"the liquid design gives {key!r} and names separators: each brings its own; "
+                f"leave out one of the two, or write it into a separator's table"
+            )
+    return {
+        name: read_design(cell, {**rest, **own}, salt_concentration=salt_concentration)
+        for name, own in _separators(section[_SEPARATORS], separators).items()
+    }
+
+
+def _separators(
+    entry: object, known: Mapping[str, Mapping[str, Any]] | None
+) -> dict[str, dict[str, Any]]:
+    """Return what is said of each separator, by its name."""
+    if entry == _EVERY_SEPARATOR:
+        if known is not None and not known:
+            raise MapError(
+                'separators = "campaign", but the campaign has none: give them as tables, such as '
+                '[{separator = "A", pore_radius = "30 nm", porosity = 0.4, thickness = "25 um"}]'
+            )
+        return {name: dict(own) for name, own in (known or {"": {}}).items()}
+    if isinstance(entry, str) or not isinstance(entry, Sequence) or not entry:
+        raise MapError(
+            f'separators is {entry!r}: legal are "campaign", or a list of names and tables, such '
+            'as ["trilayer", {separator = "A", pore_radius = "30 nm", porosity = 0.4, '
+            'thickness = "25 um"}]'
+        )
+    found: dict[str, dict[str, Any]] = {}
+    for item in entry:
+        name, own = _separator(item, known)
+        if name in found:
+            raise MapError(f"separators names {name!r} twice")
+        found[name] = own
+    return found
+
+
+def _separator(
+    item: object, known: Mapping[str, Mapping[str, Any]] | None
+) -> tuple[str, dict[str, Any]]:
+    own = dict(item) if isinstance(item, Mapping) else {"separator": item}
+    name = own.pop("separator", None)
+    if not isinstance(name, str) or not name.strip():
+        raise MapError(f'separators holds {item!r}: a separator needs its name, separator = "..."')
+    for key in own:
+        if key not in OF_SEPARATOR:
+            near = difflib.get_close_matches(str(key), OF_SEPARATOR, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise MapError(
+                f"separator {name!r} has no {key!r}; legal are {', '.join(OF_SEPARATOR)}{hint}"
+            )
+    missing = [key for key in _NEEDED if key not in own]
+    if known is None or not missing:
+        return name, own
+    if name in known:
+        return name, {**known[name], **own}
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    names = ", ".join(repr(each) for each in known) or "none"
+    raise MapError(
+        f"separator {name!r} is not one of the campaign's ({names}){hint}, and its table lacks "
+        f"{', '.join(missing)}"
+    )
+
+
+def names_known_separators(section: Mapping[str, Any]) -> bool:
+    """Say whether a section can be read only with the separators of its campaign.
+
+    Parameters
+    ----------
+    section : mapping
+        As for :func:`read_designs`.
+
+    Returns
+    -------
+    bool
+        Whether it names separators without saying all of them.
+    """
+    entry = section.get(_SEPARATORS, ())
+    if entry == _EVERY_SEPARATOR:
+        return True
+    items = entry if isinstance(entry, Sequence) and not isinstance(entry, str) else ()
+    return any(not isinstance(item, Mapping) or not {*_NEEDED} <= {*item} for item in items)
 
 
 def _check_choice(name: str, value: object, legal: Iterable[str]) -> None:

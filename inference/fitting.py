@@ -21,6 +21,7 @@ from inference.findings import findings
 from inference.gate import check_gate
 from inference.job import Job, ResolvedJob, SamplerSection, job_for_campaign, load_job, resolve
 from inference.maps import check_designs
+from inference.named_separators import separator_sections
 from inference.notes import dependent_rows
 from inference.prediction import Predictor
 from inference.result import Result, load_result
@@ -184,7 +185,10 @@ def _check_maps(job: Job, campaign: Campaign, model: Any = None) -> None:
     planned = _Planned(
         posterior=frozenset(model.named_vars),
         data_ranges=data_ranges(campaign.subset(blocks_to_fit(campaign, options))),
-        attrs={"options": json.dumps(chosen)},
+        attrs={
+            "options": json.dumps(chosen),
+            "separators": json.dumps(separator_sections(campaign.tables.get("separators"))),
+        },
         salt_concentration=campaign.metadata.salt_concentration,
     )
     check_designs(job.map.designs, planned)
@@ -302,6 +306,7 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
         "seed": sampler.seed,
         "versions": json.dumps(resolved.versions),
         "data_ranges": json.dumps(data_ranges(fitted)),
+        "separators": json.dumps(separator_sections(campaign.tables.get("separators"))),
         "fitted_sources": json.dumps(campaign.fitted_sources(blocks_to_fit(campaign, options))),
         "prior_sources": json.dumps(model.priors.sources),
         "references": json.dumps(dict(campaign.metadata.references)),

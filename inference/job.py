@@ -128,7 +128,7 @@ class MapSection(Section):
     Parameters
     ----------
     axes : dict
-        By kind of cell (`liquid`, `solid`), the axes of its map as `inference.design.read_design`
+        By kind of cell (`liquid`, `solid`), the axes of its map as `inference.design.read_designs`
         reads them. The cells that are named are mapped; when none is, those the campaign has
         data of.
     """
@@ -709,7 +709,7 @@ def _map_mistakes(document: Mapping[str, Any]) -> list[str]:
     axes = section.get("axes") if isinstance(section, Mapping) else None
     if not isinstance(axes, Mapping):
         return []
-    from inference.design import read_design
+    from inference.design import read_designs
 
     mistakes = []
     for cell in get_args(Cell):
@@ -720,12 +720,12 @@ def _map_mistakes(document: Mapping[str, Any]) -> list[str]:
         for key in entries:
             together = {k: entries[k] for k in (key.removesuffix("_sd"), key) if k in entries}
             try:
-                read_design(cell, together)
+                read_designs(cell, together)
             except MapError as error:
                 alone.append(f"map.axes.{cell}.{key}: {error}")
         if not alone:
             try:
-                read_design(cell, entries)
+                read_designs(cell, entries)
             except MapError as error:
                 alone.append(f"map.axes.{cell}: {error}")
         mistakes += alone

@@ -187,6 +187,12 @@ class Result:
         """
         return self._summary.copy()
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from inference.display import result_html
+
+        return result_html(self)
+
     def __repr__(self) -> str:
         """Return name, data and verdict on one line."""
         verdict = "gate passed" if self.gate.passed else "GATE FAILED"

@@ -31,7 +31,21 @@ LOG = "log.txt"
 LOCK = ".lock"
 TEMPORARY = ".part-"
 # Removed in this order when a run starts over: without its result a folder is not complete.
-PRODUCTS = (RESULT, "summary.csv", "map.nc", "check.json", "report.html", "figures", RESOLVED, JOB)
+PRODUCTS = (
+    RESULT,
+    "summary.csv",
+    "map.nc",
+    "map_liquid.csv",
+    "map_solid.csv",
+    "map_separators.nc",
+    "map_separators.csv",
+    "check.json",
+    "report.html",
+    "parameters.tex",
+    "figures",
+    RESOLVED,
+    JOB,
+)
 LOGGED = ("data", "models", "inference", "py.warnings")
 
 logger = logging.getLogger(__name__)

@@ -182,6 +182,9 @@ def build_model(
             parameters.reading_for(name)
             block(name).likelihood(campaign.tables[name], context)
         parameters.reading_for(None)
+        if getattr(validated.get("dc_polarization"), "creep_current", None) == "norton":
+            # Maps under pressure need it, also where no row of the campaign is under pressure.
+            _ = parameters["constraint_factor"]
     model.informed_by = {
         name: sorted(found) for name, found in sorted(parameters.informed_by.items())
     }

@@ -6,6 +6,7 @@ derivative that is asked for, differentiated once a process; just before code is
 with the same arguments become one operation that shares what they have in common.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import cache
@@ -22,6 +23,10 @@ from pytensor.tensor import as_tensor, dscalar
 from pytensor.tensor.elemwise import Elemwise
 
 __all__ = ["apply_kernel"]
+
+# Models are compiled by Numba, which brings its own linear algebra: what PyTensor's compiler of C
+# would link with is no news to a reader.
+warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
 
 _BUILDING: ContextVar[bool] = ContextVar("building", default=False)
 

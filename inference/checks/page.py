@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.campaign import Campaign, load_campaign
-from data.errors import AnodebayesError, RunFolderError
+from data.errors import RunFolderError
 from inference.checks.verdicts import Check, Section, plain
+from inference.fitted_campaign import fitted_campaign
 from inference.result import Result
 
 if TYPE_CHECKING:
@@ -97,16 +98,7 @@ def _campaign_of(result: Result, given: Campaign | None) -> Campaign | None:
                 f"what was fitted (content {due[:12]}); give the campaign of the run"
             )
         return given
-    from inference.job import load_job
-    from inference.run_folder import RESOLVED
-
-    if result.folder is None:
-        return None
-    try:
-        found = load_campaign(load_job(result.folder / RESOLVED).campaign_location())
-    except AnodebayesError:
-        return None
-    return found if found.content_hash == due else None
+    return fitted_campaign(result)
 
 
 def prefit_check(

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from inference.cli.ask_command import required_pore_radius, required_pressure, safe_current
 from inference.cli.calibrate_command import calibrate
 from inference.cli.check_command import check, check_run, show_check
 from inference.cli.compare_command import compare
+from inference.cli.figures_command import figures
 from inference.cli.guard import (
     DONE,
     GATE_FAILED,
@@ -16,8 +18,10 @@ from inference.cli.guard import (
     guarded,
     session,
 )
+from inference.cli.import_command import import_files
 from inference.cli.overlay_command import overlay
 from inference.cli.recover_command import recover
+from inference.cli.report_command import report
 
 if TYPE_CHECKING:
     from inference.result import Result
@@ -199,14 +203,24 @@ def draw_map(
             help="Draw the maps of this job, which differs from the run's in [map] only.",
         ),
     ] = None,
+    separator: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--separator",
+            metavar="NAME",
+            help="Map this separator of the campaign (repeat it for others; 'all' for all of them) "
+            "into map_separators.nc instead.",
+        ),
+    ] = None,
 ) -> int:
-    """Compute the safe-current maps of a run into its map.nc."""
+    """Compute the safe-current maps of a run into its map.nc, and tables of them."""
     from inference.cli.results import show_gate, show_maps
     from inference.cli.steps import (
         FIGURES,
         MAP,
         draw_figures,
         draw_maps,
+        draw_separators,
         stored_result,
         take_maps,
     )
@@ -216,6 +230,13 @@ def draw_map(
     result = stored_result(folder)
     if job is not None:
         take_maps(load_job(job), result, folder)
+    if separator:
+        maps, file = draw_separators(result, folder, separator)
+        if not result.gate.passed:
+            show_gate(result)
+        show_maps(result, maps)
+        typer.echo(f"\n{file}")
+        return DONE if result.gate.passed else GATE_FAILED
     drawn = (folder / FIGURES).is_dir()
     maps = draw_maps(result, folder, again=True)
     if drawn:
@@ -234,16 +255,17 @@ def run(
     out: Out = None,
     force: Force = False,
 ) -> int:
-    """Fit, map, draw figures, check, and print what came out.
+    """Fit, map, draw figures, check, print what came out, and write the report.
 
     Whether the tables agree with each other takes longer: anodebayes check RUN.
     """
-    from inference.cli.steps import draw_figures, draw_maps
+    from inference.cli.steps import draw_figures, draw_maps, make_report
 
     result, folder = _fit(job, out, force=force)
     maps = draw_maps(result, folder, again=False) if result.gate.passed else {}
-    draw_figures(result, maps, folder)
     found = check_run(result, folder, conflict=False)
+    draw_figures(result, maps, folder)
+    page = make_report(result, folder, again=False, maps=maps)
     show_check(found)
     code = _report(result, folder)
     if code == GATE_FAILED:
@@ -252,6 +274,7 @@ def run(
             "all the same.",
             err=True,
         )
+    typer.echo(page)
     return code
 
 
@@ -294,15 +317,42 @@ def simulate(
     ],
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Seed of the draw.", min=0)],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write.")],
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw",
+            help="Write curves like an instrument's too, and the campaign without their rows.",
+            show_default=False,
+        ),
+    ] = False,
 ) -> None:
     """Draw a synthetic campaign from a truth and a design."""
     from inference.simulation import simulate as draw
 
-    draw(truth, design, seed=seed, folder=out)
+    campaign = draw(truth, design, seed=seed, folder=out)
     typer.echo(f"wrote a synthetic campaign to {out}")
+    if raw:
+        from inference.raw_curves import CAMPAIGN, RAW, write_raw_curves
+
+        curves = write_raw_curves(campaign, out / RAW, seed=seed)
+        typer.echo(f"wrote {len(curves)} synthetic curves to {out / RAW}; to import them:")
+        for table in dict.fromkeys(curve.table for curve in curves):
+            pattern = out / RAW / f"{table}-*.csv"
+            target = out / RAW / CAMPAIGN
+            typer.echo(f'  anodebayes import "{pattern}" --as {table} --campaign {target}')
 
 
-for command in (check, compare, overlay, calibrate, recover):
+app.command(name="import")(import_files)
+ask = typer.Typer(
+    name="ask",
+    help="Answer a design question: what is safe, how small a pore, how much pressure.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(ask)
+for question in (safe_current, required_pore_radius, required_pressure):
+    ask.command()(question)
+for command in (report, figures, check, compare, overlay, calibrate, recover):
     app.command()(command)
 
 

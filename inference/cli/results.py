@@ -1,5 +1,6 @@
 """What a finished fit and its maps look like on a terminal."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -181,18 +182,27 @@ def _show_map(dataset: "xr.Dataset") -> None:
         if coord.ndim == 0 and coord.dtype.kind == "f"
     } | {name: dataset[name][0] for name in rest}
     if held:
-        fixed = [_quantity(name, float(c), c.attrs.get("units", "1")) for name, c in held.items()]
+        fixed = [
+            _quantity(name, float(c), c.attrs.get("units", "1"))
+            for name, c in held.items()
+            if c.dtype.kind == "f"
+        ]
         if "protocol" in dataset.attrs:
             fixed.append(f"supply factor of the {dataset.attrs['protocol']!r} protocol")
         paragraph(f"At {', '.join(fixed)}.")
-    headings = [f"{name} [{dataset[name].attrs['units']}]" for name in columns]
+    headings = [
+        f"{name} [{dataset[name].attrs['units']}]" if "units" in dataset[name].attrs else name
+        for name in columns
+    ]
     risk = f"safe at {float(safe.attrs['risk']) * 100:g} % risk"
     numbers = [*headings, risk, "median cell fails at"]
     mechanisms = dataset["mechanism"].values.tolist()
     several = ["limited by"] if len(mechanisms) > 1 else []
     filled = table([*numbers, *several], right=numbers)
     outside = False
-    for place in _places([dataset.sizes[name] for name in columns]):
+    sizes = [dataset.sizes[name] for name in columns]
+    named = columns[:1] == ["separator"]  # each of them is shown
+    for place in itertools.product(range(sizes[0]), *_ends(sizes[1:])) if named else _places(sizes):
         here = dataset.isel(dict(zip(columns, place, strict=True)) | dict.fromkeys(rest, 0))
         median = here["median_cell_critical_current_density"]
         lower, middle, upper = (float(median.sel(quantile=q)) for q in (0.05, 0.5, 0.95))
@@ -202,7 +212,7 @@ def _show_map(dataset: "xr.Dataset") -> None:
         outside |= extrapolated
         share = f"{mechanisms[first]} ({float(limiting[first]) * 100:.0f} %)"
         filled.add_row(
-            *(f"{float(here[name]):.3g}" for name in columns),
+            *(_place(here[name]) for name in columns),
             number(float(here["safe_current_density"])) + ("*" if extrapolated else " "),
             f"{number(middle, upper - lower)} ({interval(lower, upper)})",
             *([share] if several else []),
@@ -213,6 +223,16 @@ def _show_map(dataset: "xr.Dataset") -> None:
         + f"Currents in {safe.attrs['units']}; in brackets the 90 % interval."
         + (" * outside the range of the data: extrapolated." if outside else "")
     )
+
+
+def _ends(sizes: Sequence[int]) -> list[tuple[int, ...]]:
+    return [tuple(dict.fromkeys((0, size - 1))) for size in sizes]
+
+
+def _place(coordinate: "xr.DataArray") -> str:
+    """Return where a row of a map lies on one axis."""
+    value = coordinate.item()
+    return value if isinstance(value, str) else f"{value:.3g}"
 
 
 def _places(sizes: Sequence[int]) -> list[tuple[int, ...]]:

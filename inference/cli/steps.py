@@ -4,9 +4,10 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from inference.cli.guard import session
 from inference.cli.text import paragraph
@@ -22,13 +23,18 @@ __all__ = [
     "MAP",
     "draw_figures",
     "draw_maps",
+    "draw_separators",
     "fit_job",
+    "make_report",
     "stage",
     "stored_result",
     "take_maps",
 ]
 
+Cell = Literal["liquid", "solid"]
 MAP = "map.nc"
+MAP_TABLE = "map_{}.csv"
+SEPARATORS = "separators"
 FIGURES = "figures"
 
 
@@ -157,7 +163,9 @@ def draw_maps(result: "Result", folder: Path, *, again: bool) -> "Mapping[str, x
     """
     from data.errors import MapError
     from inference.job import load_job
-    from inference.maps import drawn_with, load_maps, maps_from_job, save_maps
+    from inference.map_files import load_maps, save_map_table, save_maps
+    from inference.maps import drawn_with, maps_from_job
+    from inference.noise import noise_table
     from inference.run_folder import RESOLVED, RunFolder
 
     run = RunFolder(folder)
@@ -180,8 +188,59 @@ def draw_maps(result: "Result", folder: Path, *, again: bool) -> "Mapping[str, x
                 )
             if stored and not same:
                 run.remove(FIGURES)
-            run.write(MAP, lambda path: save_maps(maps, path))
+            run.write(MAP, lambda path: save_maps(maps, path, noise_table(result)))
+            for cell in get_args(Cell):
+                run.remove(MAP_TABLE.format(cell))
+            for cell, dataset in maps.items():
+                run.write(MAP_TABLE.format(cell), partial(save_map_table, dataset))
     return maps
+
+
+def draw_separators(
+    result: "Result", folder: Path, names: Sequence[str]
+) -> "tuple[Mapping[str, xr.Dataset], Path]":
+    """Map separators of the campaign beside each other into files of their own.
+
+    Parameters
+    ----------
+    result : Result
+        The run's result.
+    folder : Path
+        The run folder.
+    names : sequence of str
+        Names of separators; "all" for all of the campaign's.
+
+    Returns
+    -------
+    maps : mapping of str to Dataset
+        The map of liquid cells, with the dimension `separator`. Conditions that are no separator's
+        are those of the run's job.
+    file : Path
+        ``map_separators.nc``; the table beside it ends in ``.csv``.
+
+    Raises
+    ------
+    MapError
+        A separator is not known, or its map is not legal.
+    """
+    from inference.design import OF_SEPARATOR
+    from inference.job import load_job
+    from inference.map_files import save_map_table, save_maps
+    from inference.maps import safe_current_map
+    from inference.noise import noise_table
+    from inference.run_folder import RESOLVED, RunFolder
+
+    asked = load_job(folder / RESOLVED).map.designs.get("liquid", {})
+    section = {key: value for key, value in asked.items() if key not in OF_SEPARATOR}
+    section |= {"cell": "liquid", "separators": "campaign" if "all" in names else list(names)}
+    run = RunFolder(folder)
+    with run.lock(), stage("map"):
+        maps = {"liquid": safe_current_map(result, section)}
+        file = run.write(
+            f"map_{SEPARATORS}.nc", lambda path: save_maps(maps, path, noise_table(result))
+        )
+        run.write(MAP_TABLE.format(SEPARATORS), partial(save_map_table, maps["liquid"]))
+    return maps, file
 
 
 def take_maps(job: "Job", result: "Result", folder: Path) -> None:
@@ -239,12 +298,55 @@ def draw_figures(result: "Result", maps: "Mapping[str, xr.Dataset]", folder: Pat
     """
     from inference.run_folder import RunFolder
 
-    if (folder / FIGURES).is_dir():
+    due = ("posterior", *(f"map_{cell}_*" for cell in maps))
+    if all(any((folder / FIGURES).glob(f"{name}.*")) for name in due):
         return
     with stage("figures"):
-        from inference.figures import write_figures
+        from inference.figures import run_contents, write_figures
 
         def draw(path: Path) -> None:
-            write_figures(result, maps, path)
+            # The report takes the vectors.
+            write_figures(run_contents(result, maps), path, ("pdf", "svg", "png"))
 
         RunFolder(folder).write_folder(FIGURES, draw)
+
+
+def make_report(
+    result: "Result",
+    folder: Path,
+    *,
+    again: bool,
+    out: Path | None = None,
+    maps: "Mapping[str, xr.Dataset] | None" = None,
+) -> Path:
+    """Write the report of a run, and the table of its parameters for LaTeX into the run folder.
+
+    Parameters
+    ----------
+    result : Result
+        The run's result.
+    folder : Path
+        The run folder.
+    again : bool
+        Whether to write a report that is already there and says the same.
+    out : Path, optional
+        The file of the report; in the run folder when left out.
+    maps : mapping of str to Dataset, optional
+        The run's maps; those of the folder when left out.
+
+    Returns
+    -------
+    Path
+        The report.
+    """
+    from inference.figures import run_contents
+    from inference.parameter_tables import parameter_table
+    from inference.report_page.writing import REPORT, TABLE, is_current, write_report
+    from inference.run_folder import RunFolder
+
+    contents = run_contents(result, maps)
+    RunFolder(folder).write_text(TABLE, parameter_table(result, "latex"))
+    if out is None and not again and is_current(folder / REPORT, contents):
+        return folder / REPORT
+    with stage("report"):
+        return write_report(result, out, contents=contents)

@@ -1,6 +1,5 @@
 """Safe-current maps as figures: critical currents with their bands, and contours of risk."""
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +9,7 @@ from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from data.errors import MapError
+from inference.figures.bands import BEYOND, runs
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -17,17 +17,20 @@ from inference.figures.style import (
     GREEN,
     HATCH,
     ORANGE,
+    SINGLE,
     VERMILION,
+    Width,
     finish,
     label,
     log_axis,
     new_figure,
     pretty_number,
     pretty_unit,
+    printed_width,
     styled,
 )
 
-__all__ = ["liquid_map", "solid_map"]
+__all__ = ["PROTOCOL_WORDS", "draw_risk", "hatch", "liquid_map", "solid_map"]
 
 _RISKS: Final = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 _RISK_LINES: Final = (0.05, 0.5, 0.95)
@@ -42,7 +45,9 @@ _OTHER_CURVES: Final = ((ORANGE, "--"), (GREEN, "-."))
 
 
 @styled
-def liquid_map(dataset: xr.Dataset, axis: str = "pore_radius") -> Figure:
+def liquid_map(
+    dataset: xr.Dataset, axis: str = "pore_radius", *, width: Width | None = None
+) -> Figure:
     """Draw the map of a liquid cell: critical and safe current, and the risk at every current.
 
     Parameters
@@ -51,6 +56,8 @@ def liquid_map(dataset: xr.Dataset, axis: str = "pore_radius") -> Figure:
         A map of a liquid cell from :func:`inference.maps.safe_current_map`.
     axis : str, optional
         The swept axis to draw over. Other swept axes are held at their middle value.
+    width : {"single", "double"}, optional
+        Columns of print: two panels side by side (default) or one above the other.
 
     Returns
     -------
@@ -63,11 +70,11 @@ def liquid_map(dataset: xr.Dataset, axis: str = "pore_radius") -> Figure:
     MapError
         If the map is of another kind of cell or does not sweep the axis.
     """
-    return _map_figure(dataset, "liquid", axis, over=())
+    return _map_figure(dataset, "liquid", axis, over=(), width=width)
 
 
 @styled
-def solid_map(dataset: xr.Dataset, axis: str = "charge") -> Figure:
+def solid_map(dataset: xr.Dataset, axis: str = "charge", *, width: Width | None = None) -> Figure:
     """Draw the map of a solid cell over one axis, with further curves along the other.
 
     Parameters
@@ -78,6 +85,8 @@ def solid_map(dataset: xr.Dataset, axis: str = "charge") -> Figure:
         The swept axis to draw over, `charge` or `pressure` by default of the job. When the other
         of the two is swept too, the safe current is drawn for its lowest, middle and highest
         value, and the bands and the risk for its lowest.
+    width : {"single", "double"}, optional
+        Columns of print: two panels side by side (default) or one above the other.
 
     Returns
     -------
@@ -90,10 +99,12 @@ def solid_map(dataset: xr.Dataset, axis: str = "charge") -> Figure:
     MapError
         If the map is of another kind of cell or does not sweep the axis.
     """
-    return _map_figure(dataset, "solid", axis, over=("pressure", "charge"))
+    return _map_figure(dataset, "solid", axis, over=("pressure", "charge"), width=width)
 
 
-def _map_figure(dataset: xr.Dataset, cell: str, axis: str, over: tuple[str, ...]) -> Figure:
+def _map_figure(
+    dataset: xr.Dataset, cell: str, axis: str, over: tuple[str, ...], width: Width | None
+) -> Figure:
     swept = [str(name) for name in dataset["safe_current_density"].dims]
     if dataset.attrs["cell"] != cell:
         raise MapError(f"the map is of a {dataset.attrs['cell']} cell, a {cell} one is due")
@@ -112,8 +123,10 @@ def _map_figure(dataset: xr.Dataset, cell: str, axis: str, over: tuple[str, ...]
         sheet = others.isel({family: base})
         curves = sorted({0, last // 2, last} - {base})
 
-    figure = new_figure(DOUBLE, 105.0)
-    left, right = figure.subplots(1, 2, sharey=True)
+    printed = printed_width(width, DOUBLE)
+    aside = printed > SINGLE
+    figure = new_figure(printed, 105.0 if aside else 205.0)
+    left, right = figure.subplots(*((1, 2) if aside else (2, 1)), sharey=True)
     x = sheet[axis].to_numpy()
     limits = _current_limits(sheet, others.isel({family: curves}) if family else sheet)
     for axes in (left, right):
@@ -124,7 +137,8 @@ def _map_figure(dataset: xr.Dataset, cell: str, axis: str, over: tuple[str, ...]
         log_axis(left, "x")
         log_axis(right, "x")
     log_axis(left, "y", most=9)
-    left.set_ylabel(label("current density", str(sheet["current_density"].attrs["units"])))
+    for axes in (left,) if aside else (left, right):
+        axes.set_ylabel(label("current density", str(sheet["current_density"].attrs["units"])))
     left.set_title("Critical and safe current")
     right.set_title("Probability that a new cell fails")
 
@@ -133,9 +147,9 @@ def _map_figure(dataset: xr.Dataset, cell: str, axis: str, over: tuple[str, ...]
         _name_domains(left, sheet, axis)
     else:
         _draw_family(left, sheet, others.isel({family: curves}), axis, family)
-    _draw_risk(figure, right, sheet, axis)
+    draw_risk(figure, right, sheet, axis)
     for axes in (left, right):
-        _hatch(axes, x, sheet["extrapolation"].to_numpy(), limits)
+        hatch(axes, x, sheet["extrapolation"].to_numpy(), limits)
     # Explained only where it shows: the whole range may be covered, or none of it.
     if bool(sheet["extrapolation"].any()):
         left.fill_between(
@@ -146,7 +160,7 @@ def _map_figure(dataset: xr.Dataset, cell: str, axis: str, over: tuple[str, ...]
             hatch="////",
             edgecolor=HATCH,
             linewidth=0,
-            label="outside the range of the data",
+            label=BEYOND,
         )
     return finish(
         figure,
@@ -271,7 +285,20 @@ def _quantity(sheet: xr.Dataset, name: str, value: float) -> str:
     return f"{pretty_number(float(value))} {pretty_unit(str(sheet[name].attrs['units']))}".rstrip()
 
 
-def _draw_risk(figure: Figure, axes: Axes, sheet: xr.Dataset, axis: str) -> None:
+def draw_risk(figure: Figure, axes: Axes, sheet: xr.Dataset, axis: str) -> None:
+    """Fill the axes with the probability that a new cell fails, with contours of 5, 50 and 95 %.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        Takes the colour bar.
+    axes : matplotlib.axes.Axes
+        With the limits of current density set.
+    sheet : xarray.Dataset
+        A map of which one axis is swept.
+    axis : str
+        That axis.
+    """
     x = sheet[axis].to_numpy()
     current = sheet["current_density"].to_numpy()
     if current.size < 2:
@@ -321,11 +348,23 @@ def _places(
     return places
 
 
-def _hatch(
+def hatch(
     axes: Axes, x: np.ndarray[Any, Any], outside: np.ndarray[Any, Any], limits: tuple[float, float]
 ) -> None:
-    """Hatch the stretches of the axis that no data cover."""
-    for first, last in _runs(outside):
+    """Hatch the stretches of the axis that no data cover.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to.
+    x : ndarray, shape (point,)
+        The axis.
+    outside : ndarray of bool, shape (point,)
+        Where no data are.
+    limits : tuple of float
+        Of the other axis.
+    """
+    for first, last in runs(outside):
         # A stretch reaches half way to the first point that the data do cover.
         start = x[0] if first == 0 else 0.5 * (x[first - 1] + x[first])
         stop = x[-1] if last == len(x) - 1 else 0.5 * (x[last] + x[last + 1])
@@ -340,17 +379,6 @@ def _hatch(
         )
 
 
-def _runs(flags: np.ndarray[Any, Any]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last position of each run of true flags."""
-    padded = np.concatenate([[False], flags, [False]]).astype(int)
-    change = np.diff(padded)
-    yield from zip(
-        np.flatnonzero(change == 1).tolist(),
-        (np.flatnonzero(change == -1) - 1).tolist(),
-        strict=True,
-    )
-
-
 PROTOCOL_WORDS = {"step": "tests in steps of current", "one_way": "tests at one current, one way"}
 """How a map names the protocol whose supply factor it uses."""
 
@@ -359,7 +387,10 @@ def _caption(sheet: xr.Dataset) -> str:
     """Return what was held fixed, what is uncertain by assumption and what the map covers."""
     fixed = []
     for name, coordinate in sheet.coords.items():
-        if coordinate.ndim or str(name) in _NOT_CONDITIONS:
+        if coordinate.ndim or str(name) in _NOT_CONDITIONS or str(name).endswith("_sd"):
+            continue
+        if coordinate.dtype.kind in "UO":
+            fixed.append(f"{str(name).replace('_', ' ')} {coordinate.item()}")
             continue
         words = str(coordinate.attrs["long_name"]).removesuffix(" of the separator")
         value = float(coordinate)

@@ -186,9 +186,9 @@ def ridge(result: "Result") -> Figure:
     axes = figure.subplots()
     handles: list[Line2D] = []
     shown = []
-    for draws, colour, name in (
-        (result.prior, GREY, "prior"),
-        (result.posterior, BLUE, "posterior"),
+    for draws, colour, name, marker, size in (
+        (result.prior, GREY, "prior", "x", 1.8),
+        (result.posterior, BLUE, "posterior", ".", 1.8),
     ):
         angle = draws["contact_angle"].to_numpy().ravel()
         energy = draws["surface_energy"].to_numpy().ravel()
@@ -196,16 +196,16 @@ def ridge(result: "Result") -> Figure:
         axes.plot(
             angle[::step],
             energy[::step],
-            ".",
+            marker,
             color=colour,
-            markersize=1.5,
-            alpha=0.5,
-            markeredgewidth=0,
+            markersize=size,
+            alpha=0.6,
+            markeredgewidth=0.4 if marker == "x" else 0.0,
             rasterized=True,
         )
         shown.append(np.quantile(energy, [0.005, 0.995]))
         handles.append(
-            Line2D([], [], color=colour, marker=".", linestyle="", label=f"{name} draws")
+            Line2D([], [], color=colour, marker=marker, linestyle="", label=f"{name} draws")
         )
     levels = (0.5 - INTERVAL / 2, 0.5, 0.5 + INTERVAL / 2)
     product = np.quantile(result.posterior["wetting_product"].to_numpy(), levels)

@@ -175,7 +175,7 @@ def _rows(result: "Result", name: str) -> _Rows:
     dim = str(observed.dims[0])
     values = drawn.transpose(dim, "chain", "draw").to_numpy()
     labels = (
-        [str(text) for text in observed[dim].to_numpy()]
+        [_row_label(str(text)) for text in observed[dim].to_numpy()]
         if dim in observed.coords
         else [str(1 + index) for index in range(observed.size)]
     )
@@ -404,15 +404,22 @@ def _published_label(text: str, value: float, sign: str) -> str:
     if name not in quantities():
         return text
     known = quantities()[name]
-    where = f" ({', '.join(_condition(word) for word in conditions)})" if conditions else ""
+    where = f" ({', '.join(conditions)})" if conditions else ""
     unit = pretty_unit(known.unit)
     return f"{known.math}{where} {sign} {pretty_number(value)} {unit}".rstrip()
 
 
+def _row_label(text: str) -> str:
+    """Return the label of a row with its conditions as print shows them."""
+    name, *conditions = text.split(", ")
+    return ", ".join([name, *map(_condition, conditions)])
+
+
 def _condition(text: str) -> str:
     number, _, unit = text.partition(" ")
-    if parse_number(number) is not None and unit:
-        return f"{number} {pretty_unit(unit)}"
+    value = parse_number(number)
+    if value is not None and unit:
+        return f"{pretty_number(value)} {pretty_unit(unit)}".replace("-", "−")
     return _PROTOCOLS.get(text, text)
 
 

@@ -1,5 +1,6 @@
 """What all figures share: print sizes, the style file, words for units, and how they are saved."""
 
+import io
 import math
 import re
 import textwrap
@@ -33,16 +34,23 @@ __all__ = [
     "SINGLE",
     "SKY",
     "VERMILION",
+    "NothingToDrawError",
+    "Width",
     "finish",
     "label",
     "log_axis",
     "new_figure",
     "pretty_number",
     "pretty_unit",
+    "printed_width",
     "save_figure",
     "styled",
     "width",
+    "words",
 ]
+
+type Width = Literal["single", "double"]
+"""The widths that a figure of one or two panels can be printed at: one or two columns."""
 
 SINGLE: Final = 89.0
 """Width of one column of print [mm]."""
@@ -64,6 +72,14 @@ BLACK: Final = "#000000"
 GREY: Final = "#999999"
 HATCH: Final = "#A0A0A0"
 
+_PROTOCOLS: Final = {"one_way": "one way", "step": "steps"}
+_WORDS: Final = {
+    "self diff": "self-diff",
+    " MPa": "\u00a0MPa",
+    "dc polarization": "DC polarisation",
+    "lsv": "LSV",
+    "sand ": "Sand's ",
+}
 _MM_PER_INCH = 25.4
 _POINTS_PER_INCH = 72.0
 _LINE = 9.0  # points, of 7 pt text
@@ -71,6 +87,10 @@ _WIDTH_OF_LETTER = 3.72  # points, mean of 7 pt DejaVu Sans
 _STYLE = Path(__file__).with_name("anodebayes.mplstyle")
 _UNITS = {"um": "µm", "degC": "°C", "ohm": "Ω", "degree": "°", "1": ""}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class NothingToDrawError(InputError):
+    """A run does not hold what a figure shows; the message says what is missing."""
 
 
 def _style() -> AbstractContextManager[None]:
@@ -100,6 +120,18 @@ def styled[**P](function: Callable[P, Figure]) -> Callable[P, Figure]:
     return in_style
 
 
+class _PrintFigure(Figure):
+    """A figure that a notebook shows by itself, in the project's style."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Return the figure at print resolution, and the size it is shown at [pixels]."""
+        buffer = io.BytesIO()
+        with _style():
+            self.savefig(buffer, format="png")
+        wide, high = (round(float(length)) for length in self.bbox.size)
+        return buffer.getvalue(), {"width": wide, "height": high}
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Return an empty figure that no global state holds.
 
@@ -114,9 +146,27 @@ def new_figure(width: float, height: float) -> Figure:
         With constrained layout and the Agg canvas.
     """
     size = (width / _MM_PER_INCH, height / _MM_PER_INCH)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = _PrintFigure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def printed_width(asked: Width | None, own: float) -> float:
+    """Return the width that a figure is printed at.
+
+    Parameters
+    ----------
+    asked : {"single", "double"}, optional
+        One or two columns.
+    own : float
+        Its own width, where nothing is asked [mm].
+
+    Returns
+    -------
+    float
+        Width [mm].
+    """
+    return own if asked is None else {"single": SINGLE, "double": DOUBLE}[asked]
 
 
 def width(figure: Figure) -> float:
@@ -148,7 +198,7 @@ def finish(
     legend : tuple, optional
         Handles and labels of a legend between title and axes.
     columns : int, optional
-        Columns of the legend.
+        Most columns of the legend: fewer where they would not fit.
 
     Returns
     -------
@@ -161,18 +211,13 @@ def finish(
     # The title is larger and bold, and leaves the mark its corner.
     mark = "SYNTHETIC DATA" if synthetic else ""
     head = textwrap.wrap(title, max(20, int(0.78 * letters) - (20 if synthetic else 0)))
-    foot = textwrap.wrap(caption, letters)
+    # A number and its percent sign stay together.
+    foot = textwrap.wrap(re.sub(r"(?<=\d) (?=[%°])", "\u00a0", caption), letters)
     top = margin + _LINE * 1.2 * len(head) + margin
     bottom = margin + _LINE * len(foot) if foot else 0.0
     if legend is not None:
         handles, labels = legend
-        figure.legend(
-            handles,
-            labels,
-            loc="upper center",
-            bbox_to_anchor=(0.5, 1 - top / high),
-            ncols=columns,
-        ).set_in_layout(False)
+        columns = _legend(figure, handles, labels, columns, 1 - top / high)
         top += _LINE * 1.35 * math.ceil(len(labels) / columns) + margin
     figure.text(
         margin / wide,
@@ -212,6 +257,21 @@ def finish(
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0.0, bottom / high, 1.0, 1.0 - (top + bottom) / high))
     return figure
+
+
+def _legend(
+    figure: Figure, artists: Sequence[Artist], labels: Sequence[str], most: int, top: float
+) -> int:
+    """Draw the legend below the title in as many columns as fit, and return how many."""
+    for columns in range(min(most, max(1, len(labels))), 0, -1):
+        drawn = figure.legend(
+            artists, labels, loc="upper center", bbox_to_anchor=(0.5, top), ncols=columns
+        )
+        drawn.set_in_layout(False)
+        if columns == 1 or drawn.get_window_extent().width < figure.bbox.width:
+            return columns
+        drawn.remove()
+    return 1
 
 
 def pretty_unit(unit: str) -> str:
@@ -263,6 +323,31 @@ def label(name: str, unit: str) -> str:
     text = name[:1].upper() + name[1:] if name[1:2].islower() or name[1:2] == " " else name
     shown = pretty_unit(unit)
     return f"{text} ({shown})" if shown else text
+
+
+def words(parameter: str) -> str:
+    """Return the label of a parameter or a table in words.
+
+    Parameters
+    ----------
+    parameter : str
+        Such as "supply_factor[one_way]".
+
+    Returns
+    -------
+    str
+        Such as "supply factor, one way".
+    """
+    base, _, member = parameter.partition("[")
+    if base == "sand":
+        return "Sand's time"
+    text = base.replace("_", " ")
+    for code, print_word in _WORDS.items():
+        text = text.replace(code, print_word)
+    if not member:
+        return text
+    member = member.removesuffix("]")
+    return f"{text}, {_PROTOCOLS.get(member, member)}"
 
 
 def pretty_number(value: float) -> str:

@@ -1,89 +1,296 @@
-"""The whole set of figures of a run, written into a folder."""
+"""The whole set of figures of a run: what there is, what cannot be drawn and why, and the files."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import xarray as xr
 from matplotlib.figure import Figure
 
 from data.errors import InputError
+from data.schema import nearest
 from data.tables import tables
+from inference.figures.capillarity import (
+    critical_current_against_radius,
+    overpotential_against_radius,
+)
+from inference.figures.kinetics import tafel_laws
 from inference.figures.maps import liquid_map, solid_map
+from inference.figures.morphology import deposits_under_pressure
 from inference.figures.posterior import posterior_forest, ridge
 from inference.figures.predictive import observed_variables, predictive_check
-from inference.figures.style import FORMATS, save_figure
+from inference.figures.ridges import ridge_pairs
+from inference.figures.sensitivity import table_sensitivity
+from inference.figures.style import FORMATS, NothingToDrawError, Width, save_figure
+from inference.figures.transport import limiting_currents, sand_times
+from inference.figures.voids import void_free_capacities, void_regimes
 
 if TYPE_CHECKING:
+    from data.campaign import Campaign
+    from inference.calibration import Calibration
     from inference.result import Result
 
-__all__ = ["write_figures"]
+__all__ = ["DrawnFigures", "RunContents", "figure_drawers", "run_contents", "write_figures"]
 
-_PREFERRED = {"liquid": ("pore_radius",), "solid": ("charge", "pressure")}
-_DRAWERS: Mapping[str, Callable[[xr.Dataset, str], Figure]] = {
-    "liquid": liquid_map,
-    "solid": solid_map,
-}
+CHECK: Final = "check.json"
+MAPS: Final = "map.nc"
+
+_PREFERRED: Final = {"liquid": ("pore_radius",), "solid": ("charge", "pressure")}
+_MAPS: Final[Mapping[str, Callable[..., Figure]]] = {"liquid": liquid_map, "solid": solid_map}
 
 
-def write_figures(
-    result: "Result",
-    maps: Mapping[str, xr.Dataset],
-    folder: Path | str,
-    formats: Sequence[str] = ("png", "pdf"),
-) -> list[Path]:
-    """Draw every figure of a run and save it.
+@dataclass(frozen=True)
+class RunContents:
+    """What the figures of a run are drawn from.
 
     Parameters
     ----------
     result : Result
         A finished fit.
-    maps : mapping of str to xarray.Dataset
-        Its maps by kind of cell; may be empty.
+    maps : mapping of str to Dataset, optional
+        Its maps by kind of cell.
+    campaign : Campaign, optional
+        What was fitted; without it single tests are not drawn.
+    check : mapping, optional
+        The content of ``check.json``.
+    calibration : Calibration, optional
+        Of the job.
+    """
+
+    result: "Result"
+    maps: Mapping[str, xr.Dataset] = field(default_factory=dict)
+    campaign: "Campaign | None" = None
+    check: Mapping[str, Any] | None = None
+    calibration: "Calibration | None" = None
+
+
+@dataclass(frozen=True)
+class DrawnFigures:
+    """What was drawn and what was not.
+
+    Parameters
+    ----------
+    paths : list of Path
+        The files.
+    skipped : dict of str to str
+        Why a figure was not drawn, by its name.
+    """
+
+    paths: list[Path]
+    skipped: dict[str, str]
+
+
+def run_contents(
+    result: "Result",
+    maps: Mapping[str, xr.Dataset] | None = None,
+    calibration: "Calibration | None" = None,
+) -> RunContents:
+    """Collect what a run folder holds for its figures.
+
+    Parameters
+    ----------
+    result : Result
+        A result that was read from a run folder, or not.
+    maps : mapping of str to Dataset, optional
+        Its maps; read from the folder when left out.
+    calibration : Calibration, optional
+        Of the job.
+
+    Returns
+    -------
+    RunContents
+        With a check only where it is of this result.
+    """
+    from inference.fitted_campaign import fitted_campaign
+
+    folder = result.folder
+    if maps is None:
+        maps = {}
+        if folder is not None and (folder / MAPS).is_file():
+            from inference.maps import load_maps
+
+            maps = load_maps(folder / MAPS)
+    check = None
+    if folder is not None and (folder / CHECK).is_file():
+        try:
+            found = json.loads((folder / CHECK).read_text(encoding="utf-8"))
+        except ValueError:  # a file that is broken
+            found = None
+        if isinstance(found, dict) and found.get("resolved_hash") == result.attrs["resolved_hash"]:
+            check = found
+    return RunContents(result, maps, fitted_campaign(result), check, calibration)
+
+
+def figure_drawers(contents: RunContents) -> dict[str, Callable[[Width | None], Figure]]:
+    """Return every figure that a run may have.
+
+    Parameters
+    ----------
+    contents : RunContents
+        What they are drawn from.
+
+    Returns
+    -------
+    dict of str to callable
+        By name, in the order in which they are read. Each takes the width to print at (None: its
+        own; figures of many panels have no other) and raises `NothingToDrawError` where the run
+        does not hold what it shows.
+    """
+    result, campaign = contents.result, contents.campaign
+    return {
+        **dict(_map_drawers(contents)),
+        "posterior": _of_one_width(partial(posterior_forest, result)),
+        "ridge": _of_one_width(partial(ridge, result)),
+        "ridge_pairs": _of_one_width(partial(ridge_pairs, result)),
+        "overpotential": lambda width: overpotential_against_radius(result, width=width),
+        "critical_current": lambda width: critical_current_against_radius(
+            result, campaign, width=width
+        ),
+        "tafel": lambda width: tafel_laws(result, width=width),
+        "limiting_current": lambda width: limiting_currents(result, width=width),
+        "sand_time": lambda width: sand_times(result, width=width),
+        "void_capacity": lambda width: void_free_capacities(result, campaign, width=width),
+        "void_regimes": lambda width: void_regimes(result, width=width),
+        "deposits": lambda width: deposits_under_pressure(result, campaign, width=width),
+        **{
+            f"predictive_{table}": _of_one_width(partial(_predictive, result, table))
+            for table in tables()
+            if table != "separators"
+        },
+        "sensitivity": _of_one_width(partial(_sensitivity, contents)),
+        "calibration": _of_one_width(partial(_calibration, contents)),
+    }
+
+
+def write_figures(
+    contents: RunContents,
+    folder: Path | str,
+    formats: Sequence[str] = ("png", "pdf"),
+    *,
+    only: Collection[str] = (),
+    width: Width | None = None,
+) -> DrawnFigures:
+    """Draw the figures of a run and save them.
+
+    Parameters
+    ----------
+    contents : RunContents
+        What they are drawn from.
     folder : Path or str
         Where to; made if it does not exist.
     formats : sequence of str, optional
         Of "png", "pdf" and "svg".
+    only : collection of str, optional
+        Names of the figures to draw; all of them by default.
+    width : {"single", "double"}, optional
+        Columns of print, for figures of one or two panels; their own by default.
 
     Returns
     -------
-    list of Path
-        The files: `posterior`, `ridge`, `predictive_<table>`, and `map_<cell>_<axis>`.
+    DrawnFigures
+        The files, and what was not drawn and why.
 
     Raises
     ------
     InputError
-        If a format is not legal.
+        If a format or a name is not legal, or nothing of what was asked for by name can be drawn.
     """
     for kind in formats:
         if kind not in FORMATS:
             raise InputError(f"figure format {kind!r} is not legal, legal are {', '.join(FORMATS)}")
+    drawers = figure_drawers(contents)
+    for name in only:
+        if name not in drawers:
+            raise InputError(
+                f"the run has no figure {name!r}{nearest(name, drawers)}: "
+                f"legal are {', '.join(drawers)}"
+            )
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for name, draw in _figures(result, maps):
-        figure = draw()
+    paths: list[Path] = []
+    skipped: dict[str, str] = {}
+    for name, draw in drawers.items():
+        if only and name not in only:
+            continue
+        try:
+            figure = draw(width)
+        except NothingToDrawError as error:
+            skipped[name] = str(error)
+            continue
         # One layout serves every format.
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
+        folder.mkdir(parents=True, exist_ok=True)
         for kind in formats:
             path = folder / f"{name}.{kind}"
             save_figure(figure, path)
             paths.append(path)
-    return paths
+    if only and not paths:
+        raise InputError("; ".join(f"{name} is not drawn: {why}" for name, why in skipped.items()))
+    return DrawnFigures(paths, skipped)
 
 
-def _figures(
-    result: "Result", maps: Mapping[str, xr.Dataset]
-) -> Iterator[tuple[str, Callable[[], Figure]]]:
-    yield "posterior", partial(posterior_forest, result)
-    yield "ridge", partial(ridge, result)
-    for table in tables():
-        if observed_variables(result, table):
-            yield f"predictive_{table}", partial(predictive_check, result, table)
-    for cell, dataset in maps.items():
-        swept = [str(name) for name in dataset["safe_current_density"].dims]
-        # A design that sweeps none of the usual axes is drawn over what it sweeps first.
-        for axis in [name for name in _PREFERRED[cell] if name in swept] or swept[:1]:
-            yield f"map_{cell}_{axis}", partial(_DRAWERS[cell], dataset, axis)
+def _of_one_width(draw: Callable[[], Figure]) -> Callable[[Width | None], Figure]:
+    """Return the drawer of a figure that has one width only."""
+    return lambda _: draw()
+
+
+def _map_drawers(
+    contents: RunContents,
+) -> Iterator[tuple[str, Callable[[Width | None], Figure]]]:
+    for cell, axes in _PREFERRED.items():
+        if cell not in contents.maps:
+            yield f"map_{cell}_{axes[0]}", partial(_no_map, cell)
+            continue
+        for part, sheet in _by_separator(contents.maps[cell]).items():
+            swept = [str(name) for name in sheet["safe_current_density"].dims]
+            # A design that sweeps none of the usual axes is drawn over what it sweeps first.
+            for axis in [name for name in axes if name in swept] or swept[:1]:
+                yield f"map_{cell}_{axis}{part}", partial(_draw_map, cell, sheet, axis)
+
+
+def _by_separator(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
+    """Return a map by what the names of its figures end in: each named separator has its own."""
+    if "separator" not in dataset.dims:
+        return {"": dataset}
+    names = [re.sub(r"[^\w.-]+", "-", str(name)) for name in dataset["separator"].values]
+    return {f"_{name}": dataset.isel(separator=at) for at, name in enumerate(names)}
+
+
+def _draw_map(cell: str, dataset: xr.Dataset, axis: str, width: Width | None) -> Figure:
+    return _MAPS[cell](dataset, axis, width=width)
+
+
+def _no_map(cell: str, _: Width | None) -> Figure:
+    raise NothingToDrawError(
+        f"the run has no map of a {cell} cell: `anodebayes map RUN` draws those that its job asks "
+        "for"
+    )
+
+
+def _predictive(result: "Result", table: str) -> Figure:
+    if not observed_variables(result, table):
+        raise NothingToDrawError(f"the run fitted no rows of {table}")
+    return predictive_check(result, table)
+
+
+def _sensitivity(contents: RunContents) -> Figure:
+    if contents.check is None:
+        raise NothingToDrawError(
+            f"the run has no {CHECK} of this result: `anodebayes check RUN` writes one"
+        )
+    return table_sensitivity(contents.check)
+
+
+def _calibration(contents: RunContents) -> Figure:
+    if contents.calibration is None:
+        raise NothingToDrawError(
+            "a calibration takes many fits and is not part of a run: `anodebayes calibrate JOB` "
+            "makes one, and --calibration DIR shows it"
+        )
+    from inference.figures.calibration import calibration_figure
+
+    return calibration_figure(contents.calibration)

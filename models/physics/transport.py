@@ -17,6 +17,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from data.errors import InputError
 from models.physics.backend import (
@@ -443,38 +444,52 @@ def depletion_time(
     return elementwise(reduced_time, current_density, half_limit) * diffusion_time
 
 
-_FIRST, _LAST, _STEP = -4.0, 2.5, 0.004  # ln(T/G): Sand's law before, the limit after
+_INTERVALS: Final = 4096
 
 
 @cache
-def _charge_table() -> tuple[Numeric, Numeric]:
-    """``ln G`` and its slope against ``ln(T/G)``, at equal distances of the latter.
+def _charge_table() -> Numeric:
+    """Cubic splines of ``1/G(T) - pi G_0/4``, ``G_0 = G/T``, in ``v = 1/(1 + G_0)``.
 
-    T/G grows with T, with a log-slope between 1/2 and 1: the root is unique, and Newton's method in
-    ln T from the lesser of the two limits finds it.
+    The coefficients by interval. T/G grows with T, with a log-slope between 1/2 and 1: the root is
+    unique, and Newton's method in ln T from the lesser of the two limits finds it. What Sand's law
+    leaves of 1/G is 0 at v = 0 and tends to 2 at v = 1, with every derivative smooth.
     """
-    log_charge = _FIRST + _STEP * np.arange(round((_LAST - _FIRST) / _STEP) + 1)
+    v = np.linspace(0.0, 1.0, _INTERVALS + 1)
+    charge = v[1:-1] / (1.0 - v[1:-1])
+    log_charge = np.log(charge)
     log_time = np.minimum(2.0 * log_charge + np.log(4.0 / np.pi), log_charge - np.log(2.0))
     for _ in range(8):
         time = np.exp(log_time)
         value = _depletion(time)
         slope = time * np.exp(_log_depletion_rate(time)) / value
         log_time = log_time - (log_time - np.log(value) - log_charge) / (1.0 - slope)
-    return log_time - log_charge, slope / (1.0 - slope)
+    rest = np.exp(log_charge - log_time) - np.pi / 4.0 / charge
+    coefficients = CubicSpline(v * _INTERVALS, np.concatenate([[0.0], rest, [2.0]])).c
+    return np.ascontiguousarray(coefficients[::-1])
 
 
-def _depletion_at_charge(reduced_charge: Numeric) -> Numeric:
-    """``G(T)`` where ``T/G(T)`` is the reduced charge: cubic Hermite interpolation to 1e-12."""
+def _inverse_depletion_at_charge(reduced_charge: Numeric) -> Numeric:
+    """``1/G(T)`` where ``T/G(T)`` is the reduced charge, to 1e-12 (NumPy)."""
+    charge = np.atleast_1d(reduced_charge)
+    place = charge + 1.0
+    with np.errstate(invalid="ignore"):  # of no number: it stays none
+        np.divide(charge, place, out=place)
+        place[charge == np.inf] = 1.0
+        place *= _INTERVALS
+        node = place.astype(np.intp)
+    place -= node
+    # Taken with "clip", the right end lies at the end of the last interval.
+    place[node == _INTERVALS] = 1.0
+    constant, linear, square, cube = _charge_table()
+    value = np.take(cube, node, mode="clip")
+    buffer = np.empty_like(value)
+    for coefficients in (square, linear, constant):
+        value *= place
+        value += np.take(coefficients, node, out=buffer, mode="clip")
     with np.errstate(divide="ignore"):
-        log_charge = np.log(reduced_charge)
-    place = (np.clip(log_charge, _FIRST, _LAST) - _FIRST) / _STEP
-    values, slopes = _charge_table()
-    node = np.minimum(np.nan_to_num(place), values.size - 2).astype(np.intp)
-    w = place - node
-    left, right = values[node], values[node + 1]
-    curved = slopes[node] * _STEP * (1.0 - w) - slopes[node + 1] * _STEP * w
-    smooth = left + w**2 * (3.0 - 2.0 * w) * (right - left) + w * (1.0 - w) * curved
-    return np.exp(smooth + np.minimum(log_charge - _FIRST, 0.0))
+        value += np.divide(np.pi / 4.0, charge, out=buffer)
+    return value.reshape(np.shape(reduced_charge))
 
 
 @in_si("A/m^2")
@@ -531,7 +546,6 @@ def depletion_current_density_at_charge(
     strength = cell_factor * half_limit
 
     def current(reduced_charge: Numeric, strength: Numeric) -> Numeric:
-        with np.errstate(divide="ignore"):
-            return strength / _depletion_at_charge(reduced_charge)
+        return strength * _inverse_depletion_at_charge(reduced_charge)
 
     return elementwise(current, charge / (diffusion_time * strength), strength)

@@ -16,9 +16,11 @@ increasing function of x.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from models.physics.backend import Numeric, elementwise, erf, in_si, kernel, minimum, where
 from models.physics.constants import FARADAY
@@ -235,6 +237,49 @@ def _charge_function(x: Numeric) -> tuple[Numeric, Numeric]:
     return value, derivative
 
 
+_INTERVALS: Final = 2048
+_SLOPE: Final = np.sqrt(np.pi) / 4.0  # of _charge_function at 0
+
+
+@cache
+def _charge_table() -> Numeric:
+    """Cubic splines of ``(x + x/(2 H)) x/H`` in ``v = y/(1 + y)``, coefficients by interval.
+
+    ``x`` is the root of _charge_function for a target, ``y`` that of ``y^2 + _SLOPE y``, which is
+    close to it at both ends: the function of v is smooth on all of [0, 1].
+    """
+    v = np.linspace(0.0, 1.0, _INTERVALS + 1)
+    y = v[:-1] / (1.0 - v[:-1])
+    x = _newton(y, y * (y + _SLOPE), _charge_function)
+    h_over_x = _h_over_x(x)
+    values = np.append((x + 0.5 / h_over_x) / h_over_x, 0.5)
+    coefficients = CubicSpline(v * _INTERVALS, values).c
+    return np.ascontiguousarray(coefficients[::-1])
+
+
+def _diffusion_at_charge(target: Numeric) -> Numeric:
+    """``(x + x/(2 H)) x/H`` where ``_charge_function(x)`` is the target, to 1e-12 (NumPy)."""
+    place = 2.0 * np.atleast_1d(target)
+    below = 2.0 * place
+    below += _SLOPE**2
+    np.sqrt(below, out=below)
+    below += _SLOPE
+    below += place
+    place /= below
+    place *= _INTERVALS
+    with np.errstate(invalid="ignore"):  # of no number: it stays none
+        node = place.astype(np.intp)
+    place -= node
+    constant, linear, square, cube = _charge_table()
+    # Taken with "clip", the right end lies at the end of the last interval.
+    place[node == _INTERVALS] = 1.0
+    value = np.take(cube, node, mode="clip")
+    for coefficients in (square, linear, constant):
+        value *= place
+        value += np.take(coefficients, node, out=below, mode="clip")
+    return value.reshape(np.shape(target))
+
+
 @in_si("A/m^2")
 def void_free_current_density_at_charge(
     charge: Numeric,
@@ -275,23 +320,24 @@ def void_free_current_density_at_charge(
     TypeError
         If an argument is a PyTensor variable.
     """
-
-    def diffusion(charge: Numeric, creep: Numeric, scale: Numeric) -> Numeric:
-        # With j = u f j_cr [1 + 1/(2 H)] and t = Q/j the root is that of _charge_function.
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            target = np.where(creep == 0.0, 0.0, charge * creep / (2.0 * scale))
-            target = np.minimum(target, 1e100)
-            slope = np.sqrt(np.pi) / 4.0
-            start = 2.0 * target / (slope + np.sqrt(slope**2 + 4.0 * target))
-            x = _newton(start, target, _charge_function)
-            h_over_x = _h_over_x(x)
-            return scale / charge * (x + 0.5 / h_over_x) / h_over_x
-
     strength = supply_factor * cell_factor
     scale = 2.0 * self_diffusivity * (FARADAY / molar_volume) ** 2 * strength
-    return strength * (
-        creep_current_density + elementwise(diffusion, charge, creep_current_density, scale)
-    )
+    # What does not depend on the charge is taken together first: its shape may be the smaller one.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratio = np.divide(creep_current_density, 2.0 * scale)
+
+    def diffusion(charge: Numeric, ratio: Numeric) -> Numeric:
+        # With j = u f j_cr [1 + 1/(2 H)] and t = Q/j the root is that of _charge_function.
+        with np.errstate(invalid="ignore", over="ignore"):
+            target = charge * ratio
+        if not np.all(np.isfinite(charge)):
+            target = np.where(ratio == 0.0, 0.0, target)
+        return _diffusion_at_charge(np.minimum(target, 1e100))
+
+    share = elementwise(diffusion, charge, ratio)
+    with np.errstate(divide="ignore"):
+        amplitude = np.divide(strength * scale, charge)  # a charge may be a plain 0
+    return strength * creep_current_density + amplitude * share
 
 
 @in_si("C/m^2")

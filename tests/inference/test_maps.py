@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy.special import ndtr, ndtri
@@ -18,14 +20,10 @@ from data.errors import MapError
 from data.quantities import quantity
 from inference.coverage import data_ranges
 from inference.design import read_design
-from inference.maps import (
-    MECHANISMS,
-    drawn_with,
-    load_maps,
-    maps_from_job,
-    safe_current_map,
-    save_maps,
-)
+from inference.map_files import load_maps, load_noise, save_map_table, save_maps
+from inference.maps import MECHANISMS, drawn_with, maps_from_job, safe_current_map
+from inference.named_separators import separator_sections
+from inference.noise import SOURCES, noise_table
 from models import physics
 from models.priors import resolve_priors
 
@@ -464,3 +462,231 @@ def test_where_the_largest_pore_decides_its_width_is_a_condition() -> None:
     result.attrs["options"] = json.dumps({"penetration": {"pores": "weakest_link"}})
     with pytest.raises(MapError, match="give that of the design"):
         mapped(result, LIQUID)
+
+
+def test_other_risks_stand_beside_the_one_asked_for() -> None:
+    result = Fabricated()  # 600 draws: 1 in 100 of them are too few to state
+    dataset = mapped(result, LIQUID, risk=0.1)
+    assert dataset["risk"].values.tolist() == [0.05, 0.1, 0.25, 0.5]
+    at = dataset["safe_current_density_at_risk"]
+    np.testing.assert_array_equal(at.sel(risk=0.1), dataset["safe_current_density"])
+    assert (at.diff("risk") > 0).all()
+    np.testing.assert_array_equal(
+        at.sel(risk=0.5), dataset["predictive_critical_current_density"].sel(quantile=0.5)
+    )
+    assert 0.2 in mapped(result, LIQUID, risk=0.2)["risk"]
+
+
+GRIDS = [
+    {
+        **LIQUID,
+        "pore_radius": ["10 nm", "40 nm", "90 nm"],
+        "thickness": ["10 um", "20 um"],
+        "area_ratio": [1.0, 50.0],
+        "pore_radius_sd": "10 %",
+    },
+    {
+        "cell": "liquid",
+        "pore_radius": "14 nm",
+        "porosity": [0.3, 0.5],
+        "porosity_sd": 0.03,
+        "charge": ["0.5 mAh/cm^2", "5 mAh/cm^2"],
+        "temperature": ["22 degC", "28 degC"],
+        "temperature_sd": "1 K",
+    },
+    {**SOLID, "temperature": ["0 degC", "40 degC"], "metal_thickness": ["20 um", "500 um"]},
+]
+
+
+@pytest.mark.parametrize("design", GRIDS, ids=["radius", "porosity", "solid"])
+def test_a_point_of_a_map_is_the_map_of_that_point(design: dict[str, Any]) -> None:
+    """Mechanisms are evaluated on their own axes and laid together: no point may get another's."""
+    result = Fabricated()
+    whole = mapped(result, design)
+    xr.testing.assert_identical(whole, mapped(result, design, block_size=1))
+    xr.testing.assert_identical(whole, mapped(result, design, block_size=10**9))
+    swept = {str(name): whole[name].values for name in whole["safe_current_density"].dims}
+    for place in range(2):
+        point = {name: values[place] for name, values in swept.items()}
+        texts = {
+            name: f"{value!r} {whole[name].attrs['units']}".removesuffix(" 1").replace("np.", "")
+            for name, value in ((name, float(value)) for name, value in point.items())
+        }
+        alone = mapped(result, {**design, **texts})
+        for name in alone.data_vars:
+            here = whole[name].sel(
+                {key: value for key, value in point.items() if key in whole[name].dims}
+            )
+            np.testing.assert_allclose(here, alone[name], rtol=1e-12, err_msg=str(name))
+
+
+@pytest.mark.parametrize("tolerance", [{}, {"pore_radius_sd": "20 %", "temperature_sd": "1 K"}])
+def test_over_many_points_the_interpolated_threshold_is_the_exact_one(
+    tolerance: dict[str, Any],
+) -> None:
+    result = Fabricated(100)
+    for name, value in (
+        ("exchange_current_density_activation_energy", 40.0),
+        ("ambipolar_diffusivity_activation_energy", 20.0),
+    ):
+        draws = np.full((2, 100), value)
+        result.posterior[name] = (("chain", "draw"), draws, {"units": "kJ/mol"})
+    radii = np.geomspace(2.0, 500.0, 160)
+    warmth = np.linspace(-10.0, 60.0, 40)
+    axes = {
+        "pore_radius": [f"{float(radius)!r} nm" for radius in radii],
+        "temperature": [f"{float(value)!r} degC" for value in warmth],
+    }
+    dense = mapped(result, {**LIQUID, **axes, **tolerance})
+    few = {
+        "pore_radius": axes["pore_radius"][::53],
+        "temperature": axes["temperature"][::13],
+    }
+    exact = mapped(result, {**LIQUID, **few, **tolerance})
+    places = {"pore_radius": slice(None, None, 53), "temperature": slice(None, None, 13)}
+    for name in ("predictive_threshold", "median_cell_threshold", "safe_current_density"):
+        # A temperature with a tolerance is rounded to a nanokelvin in each draw.
+        close = 1e-9 if tolerance else 3e-12
+        np.testing.assert_allclose(dense[name].isel(places), exact[name], rtol=close)
+
+
+NAMED = [
+    {"separator": "film", "pore_radius": "14 nm", "pore_radius_sd": "4 nm", "porosity": 0.39,
+     "thickness": "25 um"},
+    {"separator": "AAO", "pore_type": "straight", "pore_radius": "100 nm", "porosity": 0.35,
+     "porosity_sd": 0.1, "thickness": "60 um"},
+]  # fmt: skip
+
+
+def test_separators_lie_beside_each_other_each_with_its_own_properties() -> None:
+    result = Fabricated()
+    swept = {"cell": "liquid", "charge": ["1 mAh/cm^2", "4 mAh/cm^2"]}
+    dataset = mapped(result, {**swept, "separators": NAMED})
+    assert dataset["safe_current_density"].dims == ("separator", "charge")
+    assert dataset["pore_radius"].values.tolist() == [14.0, 100.0]
+    assert dataset["pore_radius_sd"].values.tolist() == [4.0, 0.0]
+    assert dataset["pore_type"].values.tolist() == ["polymer", "straight"]
+    for section in NAMED:
+        own = {key: value for key, value in section.items() if key != "separator"}
+        alone = mapped(result, {**swept, **own})
+        for name in alone.data_vars:
+            here = dataset[name]
+            here = here.sel(separator=section["separator"]) if "separator" in here.dims else here
+            assert here.dims == alone[name].dims
+            np.testing.assert_array_equal(here, alone[name])
+
+
+def test_separators_of_the_campaign_go_by_their_names() -> None:
+    result = Fabricated()
+    table = load_campaign("sodium-literature").tables["separators"]
+    result.attrs["separators"] = json.dumps(separator_sections(table))
+    every = mapped(result, {"cell": "liquid", "separators": "campaign"})
+    assert every["separator"].values.tolist() == ["trilayer", "AAO 200 nm", "AAO 20 nm"]
+    assert every["pore_radius_sd"].values.tolist() == [4.0, 15.0, 2.0]
+    assert every["porosity_sd"].values.tolist() == [0.03, 0.1, 0.05]
+    thin = {"separator": "trilayer", "thickness": "12 um"}
+    one = mapped(result, {"cell": "liquid", "separators": ["AAO 20 nm", thin]})
+    assert one["thickness"].values.tolist() == [50.0, 12.0]
+    xr.testing.assert_equal(
+        one["safe_current_density"].sel(separator="AAO 20 nm"),
+        every["safe_current_density"].sel(separator="AAO 20 nm"),
+    )
+    for section, message in (
+        ({"separators": ["trilayr"]}, "did you mean 'trilayer'"),
+        ({"separators": ["trilayer", "trilayer"]}, "twice"),
+        ({"separators": "trilayer"}, 'legal are "campaign", or a list'),
+        ({"separators": [{"separator": "B", "porosity": 0.4}]}, "lacks pore_radius, thickness"),
+        ({"separators": [{"separator": "B", "poresity": 0.4}]}, "did you mean 'porosity'"),
+        ({"separators": "campaign", "porosity": 0.4}, "each brings its own"),
+    ):
+        with pytest.raises(MapError, match=message):
+            mapped(result, {"cell": "liquid", **section})
+
+
+def test_a_file_follows_the_conventions_and_a_table_opens_in_a_spreadsheet(tmp_path: Path) -> None:
+    result = Fabricated(50)
+    maps = maps_from_job(result, {"solid": dict(list(SOLID.items())[1:])})  # type: ignore[arg-type]
+    noise = noise_table(result)  # type: ignore[arg-type]
+    save_maps(maps, tmp_path / "map.nc", noise)
+    xr.testing.assert_identical(load_maps(tmp_path / "map.nc")["solid"], maps["solid"])
+    xr.testing.assert_identical(load_noise(tmp_path / "map.nc"), noise)
+    with h5py.File(tmp_path / "map.nc") as file:
+        assert file.attrs["Conventions"] == "CF-1.11"
+        solid = file["solid"]
+        assert solid.attrs["Conventions"] == "CF-1.11"
+        assert solid["charge"].attrs["units"] == "mA h/cm^2"  # as UDUNITS reads it
+        assert "_FillValue" not in solid["charge"].attrs
+        assert solid["extrapolation"].attrs["flag_meanings"].split() == [
+            "within_range_of_data",
+            "outside_range_of_data",
+        ]
+        assert "temperature" in solid["safe_current_density"].attrs["coordinates"]
+    save_map_table(maps["solid"], tmp_path / "map_solid.csv")
+    table = pd.read_csv(tmp_path / "map_solid.csv")
+    assert len(table) == maps["solid"]["safe_current_density"].size
+    assert set(table["data_kind"]) == {"synthetic"}
+    last = maps["solid"].isel(charge=1, pressure=2)
+    row = table.iloc[-1]
+    assert row["charge [mAh/cm^2]"] == 5.0
+    assert row["metal_thickness [um]"] == 500.0
+    assert row["extrapolation"] == "yes"
+    for column, value in (
+        ("safe_current_density_at_25_percent_risk [mA/cm^2]",
+         last["safe_current_density_at_risk"].sel(risk=0.25)),
+        ("median_cell_critical_current_density_q05 [mA/cm^2]",
+         last["median_cell_critical_current_density"].sel(quantile=0.05)),
+        ("probability_limiting_voids [1]", 1.0),
+    ):  # fmt: skip
+        assert row[column] == pytest.approx(float(value), rel=1e-5)
+
+
+def test_the_table_of_noise_gives_the_new_cells_of_a_map() -> None:
+    """What a reader of the file is told suffices to draw the same cells."""
+    result = Fabricated()
+    noise = noise_table(result, draws=500)  # type: ignore[arg-type]
+    z = noise["noise"].to_pandas()
+    flat = result.posterior.transpose("chain", "draw", ...).stack(all=("chain", "draw"))
+    drawn = flat.isel(all=noise["posterior_draw"].values)
+    radius = 14e-9 * np.exp(np.sqrt(np.log1p(0.2**2)) * z["pore_radius of the design"])
+    porosity = 1 / (1 + np.exp(-(np.log(0.4 / 0.6) + 0.05 / 0.24 * z["porosity of the design"])))
+    factor = np.exp(
+        drawn["penetration_scatter"].values * z["penetration_scatter"]
+        + drawn["separator_scatter"].values * z["separator_scatter"]
+    )
+    current = factor * physics.critical_current_density(
+        drawn["wetting_product"].values,
+        radius.to_numpy(),
+        porosity,
+        10.0 * drawn["exchange_current_density"].values,
+        drawn["reorganization_energy"].values,
+        298.15,
+        23.68e-6,
+    )
+    design = {
+        "pore_radius": "14 nm",
+        "pore_radius_sd": "20 %",
+        "porosity": 0.4,
+        "porosity_sd": 0.05,
+    }
+    dataset = mapped(result, {"cell": "liquid", **design}, draws=500)
+    levels = dataset["quantile"].values
+    np.testing.assert_allclose(
+        dataset["predictive_threshold"].sel(mechanism="penetration"),
+        np.quantile(current / 10.0, levels),
+        rtol=1e-10,
+    )
+    assert noise["source"].values.tolist() == list(SOURCES)
+    assert np.abs(noise["cell_noise"].mean("cell")).max() < 0.02
+    np.testing.assert_allclose(noise["cell_noise"].std("cell"), 1.0, atol=0.02)
+
+
+def test_a_law_without_its_parameter_is_refused_in_words() -> None:
+    result = Fabricated(20)
+    result.posterior = result.posterior.drop_vars("constraint_factor")
+    assert mapped(result, SOLID)["safe_current_density"].notnull().all()
+    result.attrs["options"] = json.dumps({"dc_polarization": {"creep_current": "norton"}})
+    with pytest.raises(MapError, match="needs the constraint factor, and the fit holds none"):
+        mapped(result, SOLID)
+    result.attrs["options"] = json.dumps({"penetration": {"pores": "weakest_link"}})
+    with pytest.raises(MapError, match="no number of wetted pores"):
+        mapped(result, {**LIQUID, "pore_size_spread": 0.2})

@@ -1,0 +1,433 @@
+"""Appending rows to a table of a campaign: its text stays, and the file is whole at any time.
+
+What stands in the file is kept byte for byte: its units, the order of its columns, its line ends.
+New rows are converted into the units of its headers; a column that they need and the file has not
+is added behind the last one.
+"""
+
+import contextlib
+import csv
+import io
+import math
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data.csv_reader import read_csv
+from data.errors import CampaignError, InputError, Mistake, UnitError
+from data.metadata import FILE, read_metadata
+from data.schema import ROW_UNIT, Column, Table
+from data.tables import tables as all_tables
+from data.units import convert, parse_header
+from data.writer import table_text
+
+if TYPE_CHECKING:
+    from data.campaign import Campaign
+
+__all__ = [
+    "Addition",
+    "append_rows",
+    "appended",
+    "check_addition",
+    "check_target",
+    "current_text",
+    "locked",
+    "write_addition",
+]
+
+_DIGITS = 10
+_TEMPORARY = ".part-"
+_LOCK = ".lock"
+_PATIENCE = 60.0  # s, for another process that appends to the same campaign
+_BOM = "\ufeff"
+
+type Cells = Mapping[str, float | str]
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A table's file with rows added to it.
+
+    Parameters
+    ----------
+    table : Table
+        Its schema.
+    text : str
+        The whole file, as it would be written.
+    lines : tuple of int
+        Lines of the new rows, the header being line 1.
+    written : tuple of dict
+        The new rows as the file states them: text by header. Blank cells are left out.
+    """
+
+    table: Table
+    text: str
+    lines: tuple[int, ...]
+    written: tuple[dict[str, str], ...]
+
+
+def append_rows(folder: str | Path, table: str, rows: Sequence[Cells]) -> Addition:
+    """Append rows to a table of a campaign, or leave the campaign as it was.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The campaign's folder.
+    table : str
+        Name of the table; its file is begun where there is none.
+    rows : sequence of mapping
+        Cells by column in canonical units; what is missing is blank.
+
+    Returns
+    -------
+    Addition
+        What was written.
+
+    Raises
+    ------
+    InputError
+        The folder is no campaign that can be written to, or a row has a column that the table has
+        not.
+    CampaignError
+        The campaign has mistakes of its own, or would have them with these rows.
+    """
+    schema = all_tables()[table]
+    target = check_target(folder, schema)
+    with locked(target):
+        addition = appended(schema, current_text(target, schema), rows)
+        check_addition(target, addition)
+        write_addition(target, addition)
+    return addition
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep every other process that appends to a campaign waiting.
+
+    Parameters
+    ----------
+    folder : Path
+        The campaign's folder.
+
+    Raises
+    ------
+    InputError
+        Another process has written to the campaign for a minute.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / _LOCK, timeout=_PATIENCE)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f"another process writes to the campaign {str(folder)!r}: wait until it has ended"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def check_target(folder: str | Path, table: Table) -> Path:
+    """Check that rows of a table can be appended to a campaign as it stands.
+
+    A campaign without any table, and a file of the table that has a header only, are legal here.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The campaign's folder.
+    table : Table
+        The table to append to.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    InputError
+        There is no such folder, or it is a bundled campaign.
+    CampaignError
+        The campaign has mistakes.
+    """
+    from data.campaign import bundled_campaigns
+
+    path = Path(folder).expanduser()
+    path = path.parent if path.name == FILE and path.is_file() else path
+    bundled = bundled_campaigns()
+    if not path.is_dir():
+        if str(folder) in bundled:
+            raise InputError(
+                f"{str(folder)!r} is a campaign that comes with the program and is not written to: "
+                "name the folder of your own"
+            )
+        raise InputError(
+            f"there is no campaign folder {str(folder)!r}: 'anodebayes new {folder}' writes one; "
+            f"state metal and electrolyte in its {FILE}, then import again"
+        )
+    if any(path.resolve() == own.resolve() for own in bundled.values()):
+        raise InputError(
+            f"{str(path)!r} is a campaign that comes with the program and is not written to: name "
+            "the folder of your own"
+        )
+    files = [known.file for known in all_tables().values() if (path / known.file).is_file()]
+    if table.file in files and _has_no_rows(path / table.file):
+        files.remove(table.file)
+    if not files:
+        metadata, _, mistakes = read_metadata(path)
+        if metadata is None:
+            raise CampaignError(str(folder), mistakes)
+        return path.resolve()
+    with _draft(path, leave_out=table.file if table.file not in files else None) as draft:
+        _load(draft, str(folder))
+    return path.resolve()
+
+
+def current_text(folder: Path, table: Table) -> str | None:
+    """Return the text of a table's file.
+
+    Parameters
+    ----------
+    folder : Path
+        The campaign's folder.
+    table : Table
+        The table.
+
+    Returns
+    -------
+    str or None
+        With its line ends and its mark of UTF-8, if any; None where there is no file.
+
+    Raises
+    ------
+    CampaignError
+        It is not UTF-8.
+    """
+    try:
+        return (folder / table.file).read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        mistake = Mistake(table.file, "is not UTF-8: save it as 'CSV UTF-8'")
+        raise CampaignError(str(folder), [mistake]) from None
+
+
+def appended(table: Table, text: str | None, rows: Sequence[Cells]) -> Addition:
+    """Return the text of a table with rows added; nothing is written.
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+    text : str or None
+        Its file's text; None begins one in canonical units.
+    rows : sequence of mapping
+        Cells by column in canonical units; what is missing is blank.
+
+    Returns
+    -------
+    Addition
+        The whole text.
+
+    Raises
+    ------
+    InputError
+        A row has a column that the table has not, or a header cannot be read.
+    """
+    for row in rows:
+        for name in row:
+            if name not in table.fields or table.fields[name].unit == ROW_UNIT:
+                raise InputError(f"{name!r} is no column of {table.name} that rows can be added to")
+    rounded = [{name: _rounded(value) for name, value in row.items()} for row in rows]
+    if text is None or not text.strip(_BOM + " \r\n,"):
+        text = table_text(table, rounded).partition("\n")[0] + "\n"
+    mark = _BOM if text.startswith(_BOM) else ""
+    lines = list(io.StringIO(text.removeprefix(_BOM), newline=""))
+    end = "\r\n" if lines[0].endswith("\r\n") else "\n"
+    records = _records(lines)
+    at = next(i for i, (cells, _) in enumerate(records) if any(cell.strip() for cell in cells))
+    header = [cell.strip() for cell in records[at][0]]
+    places = [(name.strip(), *_parsed(name)) for name in header]
+    missing = [
+        column
+        for name, column in table.fields.items()
+        if name not in {place[1] for place in places}
+        and any(not _is_blank(column, row.get(name)) for row in rounded)
+    ]
+    places += [(column.header, *_parsed(column.header)) for column in missing]
+    kept = [
+        _widened(raw, [column.header for column in missing] if i == at else [""] * len(missing))
+        if missing and any(cell.strip() for cell in cells)
+        else raw
+        for i, (cells, raw) in enumerate(records)
+    ]
+    whole = "".join(kept)
+    if not whole.endswith(("\n", "\r")):
+        whole += end
+    first = len(list(io.StringIO(whole, newline=""))) + 1
+    written = [_written(table, places, row) for row in rounded]
+    added = io.StringIO()
+    csv.writer(added, lineterminator=end).writerows(
+        [row.get(header, "") for header, _, _ in places] for row in written
+    )
+    return Addition(
+        table,
+        mark + whole + added.getvalue(),
+        tuple(range(first, first + len(written))),
+        tuple(written),
+    )
+
+
+def check_addition(folder: Path, addition: Addition) -> "Campaign":
+    """Check a campaign as it would be with rows added.
+
+    Parameters
+    ----------
+    folder : Path
+        The campaign's folder.
+    addition : Addition
+        The rows.
+
+    Returns
+    -------
+    Campaign
+        As it would be.
+
+    Raises
+    ------
+    CampaignError
+        What the campaign would break, the mistakes of the new rows only where there are any.
+    """
+    with _draft(folder, leave_out=None) as draft:
+        (draft / addition.table.file).write_text(addition.text, encoding="utf-8", newline="")
+        try:
+            return _load(draft, str(folder))
+        except CampaignError as error:
+            own = [
+                mistake
+                for mistake in error.mistakes
+                if mistake.file == addition.table.file and mistake.line in addition.lines
+            ]
+            raise CampaignError(str(folder), own or error.mistakes) from None
+
+
+def write_addition(folder: Path, addition: Addition) -> None:
+    """Put the file of a table in place: beside first, on the disk, then renamed.
+
+    Parameters
+    ----------
+    folder : Path
+        The campaign's folder.
+    addition : Addition
+        Checked by `check_addition`.
+    """
+    target = folder / addition.table.file
+    for left in folder.glob(f".{target.name}{_TEMPORARY}*"):
+        left.unlink(missing_ok=True)  # of a process that was killed
+    beside = folder / f".{target.name}{_TEMPORARY}{uuid.uuid4().hex[:8]}"
+    try:
+        with beside.open("w", encoding="utf-8", newline="") as file:
+            file.write(addition.text)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, beside)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _has_no_rows(path: Path) -> bool:
+    raw, _ = read_csv(path)
+    if raw is not None:
+        return not raw.rows
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return not path.read_text(encoding="utf-8-sig").strip(" \r\n,")
+    return False
+
+
+@contextlib.contextmanager
+def _draft(folder: Path, *, leave_out: str | None) -> Iterator[Path]:
+    """Copy what a campaign is read from into a folder that goes away again."""
+    with tempfile.TemporaryDirectory(prefix="anodebayes-") as place:
+        draft = Path(place) / "campaign"
+        draft.mkdir()
+        for entry in sorted(folder.iterdir()):
+            wanted = entry.name == FILE or entry.suffix.lower() == ".csv"
+            if wanted and entry.name != leave_out and entry.is_file():
+                shutil.copyfile(entry, draft / entry.name)
+        yield draft
+
+
+def _load(draft: Path, name: str) -> "Campaign":
+    from data.campaign import load_campaign
+
+    try:
+        return load_campaign(draft)
+    except CampaignError as error:
+        raise CampaignError(name, error.mistakes) from None
+
+
+def _records(lines: list[str]) -> list[tuple[list[str], str]]:
+    """Cut the lines into records: cells, and the text they stand in."""
+    reader = csv.reader(lines, strict=True, skipinitialspace=True)
+    records, start = [], 0
+    try:
+        for cells in reader:
+            records.append((cells, "".join(lines[start : reader.line_num])))
+            start = reader.line_num
+    except csv.Error as error:
+        raise InputError(f"line {start + 1} has broken quotes or cells ({error})") from None
+    return records
+
+
+def _widened(raw: str, cells: list[str]) -> str:
+    """Return the text of a record with cells behind it."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(["", *cells])
+    body = raw.rstrip("\r\n")
+    return body + text.getvalue() + raw[len(body) :]
+
+
+def _parsed(header: str) -> tuple[str, str | None]:
+    try:
+        return parse_header(header)
+    except UnitError as error:
+        raise InputError(f"rows cannot be added: {error}") from None
+
+
+def _is_blank(column: Column, value: float | str | None) -> bool:
+    if value is None or value == column.blank_cell:
+        return True
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _rounded(value: float | str) -> float | str:
+    return value if isinstance(value, str) else float(f"{float(value):.{_DIGITS}g}")
+
+
+def _written(
+    table: Table, places: Sequence[tuple[str, str, str | None]], row: Cells
+) -> dict[str, str]:
+    """Return the cells of a row as the file states them."""
+    cells = {}
+    for header, name, unit in places:
+        column = table.fields.get(name)
+        value = row.get(name)
+        if column is None or value is None or value == "":
+            continue
+        if isinstance(value, str):
+            cells[header] = value
+        elif not math.isnan(value):
+            if unit is not None and column.unit is not None:
+                value = float(convert(value, column.unit, unit))
+            cells[header] = f"{value:.{_DIGITS}g}"
+    return cells

@@ -1,0 +1,244 @@
+"""Control steps of a record: where the instrument's programme or its current changes."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import FeatureError
+from data.features.noise import estimate_noise
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["ControlStep", "constant_current_steps", "control_steps", "read_columns"]
+
+type Array = NDArray[np.float64]
+
+_STEP_NAMES = ("step_count", "step_index", "step_id")
+_NOT_CONSTANT_CURRENT = {
+    "chronoamperometry": "a chronoamperometry (constant voltage)",
+    "linear_sweep": "a linear sweep of the voltage",
+    "cyclic_voltammetry": "a cyclic voltammetry",
+    "open_circuit": "at open circuit",
+}
+
+
+@dataclass(frozen=True)
+class ControlStep:
+    """Rows under one setting of the instrument.
+
+    Parameters
+    ----------
+    start, stop : int
+        First row and one past the last row.
+    current : float
+        Median of the measured current [A], with its sign.
+    spread : float
+        Robust standard deviation of the current in the step [A].
+    begin : float
+        Test time of the start [s]: by the record's ``step_time_second`` where it has one; else of
+        the last row before the step, where that is no further from its first row than two of its
+        rows are from each other, since instruments write the first row of a step after its start;
+        else of its first row.
+    first, end : float
+        Test time of the first and of the last row [s].
+    """
+
+    start: int
+    stop: int
+    current: float
+    spread: float
+    begin: float
+    first: float
+    end: float
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the start to the last row."""
+        return self.end - self.begin
+
+    @property
+    def uncertainty(self) -> float:
+        """By how much the start may be later than `begin` [s]."""
+        return self.first - self.begin
+
+    @property
+    def rows(self) -> slice:
+        """The rows as a slice."""
+        return slice(self.start, self.stop)
+
+
+def read_columns(record: "xr.Dataset", least: int = 10) -> tuple[Array, Array, Array]:
+    """Return time, voltage and current of a record as arrays.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        With ``test_time_second``, ``voltage_volt`` and ``current_ampere`` over ``record``.
+    least : int, default: 10
+        Fewest rows that a feature can be read from.
+
+    Returns
+    -------
+    time, voltage, current : array of float, shape (n,)
+        In s, V and A.
+
+    Raises
+    ------
+    FeatureError
+        A column is missing or not finite, time runs backwards, or there are too few rows.
+    """
+    name = _name(record)
+    columns = []
+    for column in ("test_time_second", "voltage_volt", "current_ampere"):
+        if column not in record:
+            raise FeatureError(
+                f"{name}: the record has no {column}; it has {', '.join(map(str, record))}"
+            )
+        values = np.asarray(record[column].values, dtype=float)
+        if not np.isfinite(values).all():
+            row = int(np.argmin(np.isfinite(values)))
+            raise FeatureError(
+                f"{name}: row {row} of {column} is {values[row]}: every value must be finite"
+            )
+        columns.append(values)
+    time, voltage, current = columns
+    if len(time) < least:
+        raise FeatureError(
+            f"{name}: the record has {len(time)} rows: a feature needs at least {least}"
+        )
+    if (back := np.diff(time) < 0).any():
+        row = int(np.argmax(back)) + 1
+        raise FeatureError(
+            f"{name}: time runs backwards at row {row}, from {time[row - 1]:g} s to {time[row]:g} s"
+        )
+    return time, voltage, current
+
+
+def _name(record: "xr.Dataset") -> str:
+    """Return what a message calls the record."""
+    return str(record.attrs.get("file_name", "record"))
+
+
+def control_steps(record: "xr.Dataset") -> tuple[ControlStep, ...]:
+    """Split a record where the instrument's step or its current changes.
+
+    A change of the current is one of more than eight standard deviations of its noise and 2 % of
+    its largest value, and lasts for at least two rows.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        The record.
+
+    Returns
+    -------
+    tuple of ControlStep
+        In order; together they hold every row.
+    """
+    time, _, current = read_columns(record)
+    noise = estimate_noise(time, current)
+    # Without quantisation: the steps of a staircase are no noise.
+    sigma = np.sqrt(max(noise.sigma**2 - noise.quantum**2 / 12, 0.0))
+    least = max(8 * float(sigma), 0.02 * float(np.max(np.abs(current))))
+    change = np.abs(np.diff(current)) > least
+    if change.any():
+        # A spike of one row changes there and back: the medians on its two sides agree.
+        at = np.flatnonzero(change) + 1
+        if at.size <= 100_000:
+            kept = np.zeros_like(change)
+            kept[at - 1] = [
+                abs(np.median(current[k : k + 3]) - np.median(current[max(k - 3, 0) : k])) > least
+                for k in at
+            ]
+            change = kept
+    programme = np.zeros_like(change)
+    for column in _STEP_NAMES:
+        if column in record:
+            programme = np.diff(np.nan_to_num(np.asarray(record[column].values, dtype=float))) != 0
+            break
+    cuts = np.flatnonzero(change | programme) + 1
+    # A row or two in which the current settles belong to the step that they lead to.
+    lengths = np.diff([*cuts.tolist(), len(time)])
+    before = np.diff([0, *cuts.tolist()])
+    settling = (before <= 2) & (lengths > 2) & ~programme[cuts - 1]
+    edges = [0, *cuts[~settling].tolist(), len(time)]
+    clock = None
+    if "step_time_second" in record:
+        clock = np.asarray(record["step_time_second"].values, dtype=float)
+    return tuple(
+        _step(time, current, first, last, clock) for first, last in pairwise(edges) if last > first
+    )
+
+
+def _step(time: Array, current: Array, first: int, last: int, clock: Array | None) -> ControlStep:
+    """Return the step of some rows."""
+    rows = current[first:last]
+    middle = float(np.median(rows))
+    spread = 1.4826 * float(np.median(np.abs(rows - middle)))
+    begin = float(time[first])
+    before = float(time[first - 1]) if first > 0 else -np.inf
+    # A clock that was not started anew with this step says nothing about its start.
+    if clock is not None and before - 1e-3 <= begin - clock[first] <= begin:
+        begin = max(begin - float(clock[first]), before)
+        return ControlStep(first, last, middle, spread, begin, begin, float(time[last - 1]))
+    if first > 0 and last - first > 1:
+        spacing = float(np.median(np.diff(time[first:last][:1000])))
+        if time[first] - time[first - 1] <= 2 * spacing:
+            begin = float(time[first - 1])
+    return ControlStep(
+        first, last, middle, spread, begin, float(time[first]), float(time[last - 1])
+    )
+
+
+def constant_current_steps(
+    record: "xr.Dataset", feature: str, least: int = 10
+) -> tuple[ControlStep, ...]:
+    """Return the steps of a record that hold a constant current.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        The record.
+    feature : str
+        What is looked for, as a message names it.
+    least : int, default: 10
+        Fewest rows of a step.
+
+    Returns
+    -------
+    tuple of ControlStep
+        Steps of at least `least` rows whose current spreads by at most 30 % and is more than a
+        thousandth of the largest of the record.
+
+    Raises
+    ------
+    FeatureError
+        The record is of another kind of test, or has no such step.
+    """
+    name = _name(record)
+    technique = str(record.attrs.get("technique", "unknown"))
+    if technique in _NOT_CONSTANT_CURRENT:
+        raise FeatureError(
+            f"{name}: the record is {_NOT_CONSTANT_CURRENT[technique]}: {feature} is read from a "
+            "test at constant current"
+        )
+    steps = control_steps(record)
+    largest = max(abs(step.current) for step in steps)
+    legal = tuple(
+        step
+        for step in steps
+        if step.stop - step.start >= least
+        and abs(step.current) > 1e-3 * largest
+        and step.spread <= 0.3 * abs(step.current)
+        and step.duration > 0
+    )
+    if not legal:
+        raise FeatureError(
+            f"{name}: the record has no step at constant current of at least {least} rows (steps: "
+            f"{len(steps)}, largest current {largest:g} A): {feature} is read from such a step"
+        )
+    return legal

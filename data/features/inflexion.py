@@ -1,0 +1,295 @@
+"""Inflexion of the voltage of a polarised cell: it stops levelling off and starts to run away.
+
+A penalised spline is fitted to the curve; the posterior of its second derivative says where it
+changes from negative to positive. Noise alone makes such changes in any curve, so both sides have
+to differ from zero by more than four standard deviations.
+
+References
+----------
+.. [1] P. H. C. Eilers, B. D. Marx, "Flexible smoothing with B-splines and penalties", Statistical
+   Science 11 (1996) 89-121, doi 10.1214/ss/1038425655.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.features.control import constant_current_steps, read_columns
+from data.features.drop import Gates, find_drop
+from data.features.feature import Feature, Flag, between
+from data.features.noise import despike, estimate_noise
+from data.features.penetration import find_compliance
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["find_inflexion"]
+
+type Array = NDArray[np.float64]
+
+ALGORITHM = "penalised_spline"
+VERSION = "1"
+_BINS = 400
+_KNOTS = 60
+_DRAWS = 1000
+_SMOOTHING = 1.3  # on the standard deviation, for what the penalty draws the curve aside
+_GRID = 600
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """Posterior of a penalised spline on a scaled time from 0 to 1."""
+
+    mean: Array  # of the coefficients
+    covariance: Array
+    knots: Array
+    scale: float
+
+    def derivative(self, at: Array, order: int) -> tuple[Array, Array]:
+        """Return the basis of a derivative and the derivative itself at some times."""
+        from scipy.interpolate import BSpline
+
+        basis = BSpline(self.knots, np.eye(len(self.mean)), 4).derivative(order)(at)
+        return basis, basis @ self.mean
+
+
+def _bins(time: Array, curve: Array, most: int) -> tuple[Array, Array, Array]:
+    """Return means of time and curve in bins of equal length, and the rows in each."""
+    edges = np.searchsorted(time, np.linspace(time[0], time[-1], most + 1)[:-1], side="left")
+    starts = np.unique(edges[edges < len(time)])
+    counts = np.diff([*starts.tolist(), len(time)]).astype(float)
+    return np.add.reduceat(time, starts) / counts, np.add.reduceat(curve, starts) / counts, counts
+
+
+def _fit(x: Array, y: Array, counts: Array, phi: float, local: Array | None) -> _Fit:
+    """Fit a penalised spline by restricted maximum likelihood.
+
+    The penalty is on third differences of the coefficients, so that the second derivative is not
+    drawn to zero; `local` is its weight along the curve. First-order correlation of the rows is
+    taken out before.
+    """
+    from scipy.interpolate import BSpline
+    from scipy.linalg import cho_factor, cho_solve, eigh
+
+    degree = 4
+    count = min(_KNOTS, max(8, len(x) // 4))
+    inner = np.linspace(0, 1, count + 1)
+    knots = np.concatenate([np.zeros(degree), inner, np.ones(degree)])
+    basis = BSpline.design_matrix(np.clip(x, 0, 1), knots, degree).toarray()
+    scale = max(float(np.ptp(y)), 1e-15)
+    target = y / scale
+    root = np.sqrt(counts / counts.mean())[:, None]
+    design, aim = basis * root, target * root[:, 0]
+    if phi > 0:
+        design = np.vstack([np.sqrt(1 - phi**2) * design[:1], design[1:] - phi * design[:-1]])
+        aim = np.concatenate([np.sqrt(1 - phi**2) * aim[:1], aim[1:] - phi * aim[:-1]])
+    third = np.diff(np.eye(basis.shape[1]), n=3, axis=0)
+    if local is not None:
+        third = third * np.sqrt(local)[:, None]
+    penalty = third.T @ third
+    gram = design.T @ design
+    gram += 1e-12 * np.trace(gram) / len(gram) * np.eye(len(gram))
+    # In the basis where both are diagonal every strength of the penalty costs a few sums.
+    strength, vectors = eigh(penalty, gram)
+    strength = np.maximum(strength, 0.0)
+    rotated = vectors.T @ (design.T @ aim)
+    total = float(aim @ aim)
+    n, free = len(aim), 3
+    best, chosen = np.inf, 1.0
+    penalised = np.sort(strength)[3:]
+    for power in np.linspace(-10, 8, 73):
+        weight = 10.0**power / max(float(np.median(penalised)), 1e-30)
+        shrunk = 1 / (1 + weight * strength)
+        squares = max(total - float(np.sum(rotated**2 * shrunk)), 1e-14 * total + 1e-300)
+        criterion = (
+            (n - free) * np.log(squares)
+            + float(np.sum(np.log1p(weight * penalised)))
+            - len(penalised) * np.log(weight)
+        )
+        if criterion < best:
+            best, chosen = criterion, weight
+    precision = gram + chosen * penalty
+    factor = cho_factor(precision)
+    mean = cho_solve(factor, design.T @ aim)
+    squares = max(total - float(mean @ (design.T @ aim)), 1e-14 * total)
+    covariance = cho_solve(factor, np.eye(len(mean))) * squares / (n - free)
+    return _Fit(mean * scale, covariance * scale**2, knots, scale)
+
+
+def _posterior(x: Array, y: Array, counts: Array, phi: float) -> _Fit:
+    """Fit twice: the second penalty is weaker where the first curve bends most."""
+    first = _fit(x, y, counts, phi, None)
+    third = np.diff(first.mean, n=3)
+    size = np.convolve(np.pad(np.abs(third), 2, mode="edge"), np.ones(5) / 5, mode="valid")
+    floor = 0.05 * float(np.max(size)) + 1e-30
+    local = 1 / (size + floor) ** 2
+    return _fit(x, y, counts, phi, local / local.mean())
+
+
+def find_inflexion(
+    record: "xr.Dataset", *, least_z: float = 4.0, skip: float = 0.01, seed: int = 0
+) -> Feature:
+    """Find the time at which the voltage of a polarised cell bends from levelling off to running.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        A record with at least one step at constant current; the longest is read, up to a sudden
+        drop or the instrument's limit if there is one.
+    least_z : float, default: 4
+        By how many standard deviations the second derivative has to be negative before the
+        inflexion and positive after it.
+    skip : float, default: 0.01
+        Part of the step at its start that is left out (the edge of the current).
+    seed : int, default: 0
+        Of the draws from the spline's posterior.
+
+    Returns
+    -------
+    Feature
+        ``transition_time`` [s since the step's start]: an interval that holds 98 % of the
+        posterior, or right-censored at the end of what was read. Flags: ``no_inflexion``,
+        ``drop_first`` (a sudden drop ends the curve), ``compliance``, ``several_steps``. Details:
+        ``step_start``, ``test_time_lower``, ``test_time_upper`` [s], ``current`` [A], ``z_before``,
+        ``z_after``, ``z_end`` (how much steeper the end is than the inflexion), ``duration`` and
+        ``read_until`` [s].
+
+    Raises
+    ------
+    FeatureError
+        The record holds no step at constant current of 30 rows.
+    """
+    options: dict[str, float | str | bool] = {"least_z": least_z, "skip": skip, "seed": seed}
+    steps = constant_current_steps(record, "an inflexion", least=30)
+    step = max(steps, key=lambda each: each.duration)
+    test_time, voltage, _ = (part[step.rows] for part in read_columns(record))
+    time, raw = test_time - step.begin, voltage * np.sign(step.current)
+    noise = estimate_noise(time, raw)
+    curve, _ = despike(raw, noise)
+    flags = []
+    if len(steps) > 1:
+        flags.append(
+            Flag(
+                "several_steps",
+                f"The record has {len(steps)} steps at constant current; the longest is read.",
+            )
+        )
+    until = len(curve)
+    drop = find_drop(time, curve, noise, Gates(10.0, 5.0, 0.1, 10.0, 20.0))
+    if drop is not None:
+        until = max(drop.before, 0)
+        flags.append(
+            Flag(
+                "drop_first",
+                f"The voltage drops at {time[until]:.6g} s: the curve is read up to there.",
+            )
+        )
+    limit = find_compliance(record, step)
+    if limit is not None and limit - step.start < until:
+        until = limit - step.start
+        flags.append(
+            Flag("compliance", f"The instrument is at its limit from {time[until - 1]:.6g} s on.")
+        )
+    first = int(np.searchsorted(time, skip * time[until - 1])) if until > 0 else 0
+    first = max(first, 1)
+    details = {"step_start": step.begin, "current": step.current, "duration": step.duration}
+    common = {
+        "quantity": "transition_time",
+        "unit": "s",
+        "algorithm": ALGORITHM,
+        "version": VERSION,
+        "options": options,
+        "window": (step.start, step.stop),
+    }
+    stop = float(time[max(until - 1, 0)])
+    details["read_until"] = stop
+    found = (
+        _inflexion(time[first:until], curve[first:until], least_z, seed, details)
+        if until - first >= 30
+        else None
+    )
+    if found is None:
+        flags.append(
+            Flag(
+                "no_inflexion",
+                f"No inflexion that the noise could not make, up to {stop:.6g} s: censored there.",
+            )
+        )
+        details["test_time_lower"] = stop + step.begin
+        return Feature(
+            **common,  # type: ignore[arg-type]
+            kind="right",
+            lower=stop,
+            flags=tuple(flags),
+            details=details,
+        )
+    lower, value, upper, sd = found
+    lower = max(lower - step.uncertainty, 0.0)
+    details |= {"test_time_lower": lower + step.first, "test_time_upper": upper + step.begin}
+    return Feature(
+        **common,  # type: ignore[arg-type]
+        **between(lower, upper),
+        value=value,
+        sd=sd,
+        flags=tuple(flags),
+        details=details,
+    )
+
+
+def _inflexion(
+    time: Array, curve: Array, least_z: float, seed: int, details: dict[str, float]
+) -> tuple[float, float, float, float] | None:
+    """Return lower end, median, upper end and sd of the inflexion, or None."""
+    # Bins of one row and of two would not be equally correlated.
+    middle, mean, counts = (
+        _bins(time, curve, _BINS) if len(time) > 2 * _BINS else (time, curve, np.ones(len(time)))
+    )
+    if len(middle) < 30 or np.ptp(mean) <= 0:
+        return None
+    span = float(middle[-1] - middle[0])
+    x = (middle - middle[0]) / span
+    phi = estimate_noise(middle, mean).phi
+    # Without its line, which has no second derivative, the curve is all bend.
+    fit = _posterior(x, mean - np.polyval(np.polyfit(x, mean, 1), x), counts, phi)
+    at = np.linspace(0, 1, _GRID)
+    basis, second = fit.derivative(at, 2)
+    sd = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", basis, fit.covariance, basis), 1e-300))
+    z = second / sd
+    # The latest change from negative to positive with both sides beyond doubt.
+    negative, positive = np.flatnonzero(z < -least_z), np.flatnonzero(z > least_z)
+    details["z_before"] = float(np.min(z))
+    details["z_after"] = float(np.max(z))
+    if not negative.size or not positive.size:
+        return None
+    after = positive[positive > negative[0]]
+    if not after.size:
+        return None
+    end = int(after[0])
+    begin = int(negative[negative < end][-1])
+    details["z_before"] = float(np.min(z[: begin + 1]))
+    details["z_after"] = float(np.max(z[end:]))
+    # A curve that runs away is steeper at its end than at the inflexion: one that bows once more is
+    # not.
+    slopes, _ = fit.derivative(at, 1)
+    turn = begin + int(np.argmin(slopes[begin : end + 1] @ fit.mean))
+    late = slopes[turn + int(0.85 * (_GRID - turn)) :].mean(axis=0) - slopes[turn]
+    steeper = float(late @ fit.mean) / float(np.sqrt(max(late @ fit.covariance @ late, 1e-300)))
+    details["z_end"] = steeper
+    if steeper < least_z:
+        return None
+    between = slice(begin, end + 1)
+    rng = np.random.default_rng(seed)
+    values, vectors = np.linalg.eigh(fit.covariance)
+    draws = fit.mean[:, None] + (
+        vectors * (_SMOOTHING * np.sqrt(np.maximum(values, 0)))
+    ) @ rng.standard_normal((len(fit.mean), _DRAWS))
+    part = basis[between] @ draws
+    # The time of a draw: where its slope is smallest between the two certain sides.
+    slope = np.cumsum(part, axis=0)
+    rows = np.argmin(slope, axis=0)
+    times = middle[0] + span * at[between][rows]
+    half = 0.5 * span * float(at[1] - at[0])
+    low, value, high = np.quantile(times, [0.01, 0.5, 0.99])
+    return float(low - half), float(value), float(high + half), float(np.std(times) + half)

@@ -1,0 +1,164 @@
+"""Noise of a sampled curve: its size, its correlation from row to row, its quantisation.
+
+The size comes from the median absolute deviation of second differences, which neither a slow curve
+nor a few outliers move; second differences at two spacings give the correlation. Sampling may be
+irregular: the difference is from the straight line between the neighbours.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Noise", "despike", "estimate_noise", "thin"]
+
+type Array = NDArray[np.float64]
+
+_MAD = 1.4826  # of a normal distribution
+_MOST_ROWS = 200_000
+_PHI = np.linspace(0.0, 0.95, 96)
+# Second differences over four rows and over one of a first-order autoregressive noise: the ratio of
+# their variances, which grows from 1 (white) to 4 (a random walk).
+_LAG = 4
+_RATIO = (1 - _PHI**_LAG) * (3 - _PHI**_LAG) / ((1 - _PHI) * (3 - _PHI))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise of one curve.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation of a row, quantisation included [unit of the curve].
+    phi : float
+        Correlation of neighbouring rows, 0 to 0.95.
+    quantum : float
+        Smallest step between two values of the curve; 0 where there is none.
+    """
+
+    sigma: float
+    phi: float
+    quantum: float
+
+    @property
+    def inflation(self) -> float:
+        """Factor on the standard error of a mean, because rows are correlated."""
+        return float(np.sqrt((1 + self.phi) / (1 - self.phi)))
+
+    @property
+    def effective(self) -> float:
+        """Standard deviation of a row times the factor of the correlation."""
+        return self.sigma * self.inflation
+
+    @property
+    def weight(self) -> float:
+        """What one row counts, in independent rows."""
+        return (1 - self.phi) / (1 + self.phi)
+
+
+def _second_differences(time: Array, value: Array, lag: int) -> Array:
+    """Return the distance of each row from the line between its neighbours, of unit variance."""
+    before, here, after = time[: -2 * lag], time[lag:-lag], time[2 * lag :]
+    span = after - before
+    weight = np.where(span > 0, (here - before) / np.where(span > 0, span, 1.0), 0.5)
+    line = (1 - weight) * value[: -2 * lag] + weight * value[2 * lag :]
+    distance: Array = (value[lag:-lag] - line) / np.sqrt(1 + weight**2 + (1 - weight) ** 2)
+    return distance
+
+
+def estimate_noise(time: Array, value: Array) -> Noise:
+    """Estimate the noise of a curve.
+
+    Parameters
+    ----------
+    time : array of float, shape (n,)
+        Non-decreasing [s].
+    value : array of float, shape (n,)
+        Voltage [V] or current [A].
+
+    Returns
+    -------
+    Noise
+        Zero where there are fewer than five rows.
+    """
+    if len(value) < 5:
+        return Noise(0.0, 0.0, 0.0)
+    if len(value) > _MOST_ROWS:  # blocks of neighbouring rows, spread over the curve
+        block = _MOST_ROWS // 20
+        starts = np.linspace(0, len(value) - block, 20).astype(int)
+        parts = [estimate_noise(time[s : s + block], value[s : s + block]) for s in starts]
+        sigma, phi = (float(np.median([getattr(p, k) for p in parts])) for k in ("sigma", "phi"))
+        return Noise(sigma, phi, min(part.quantum for part in parts))
+    scale = float(np.max(np.abs(value)))
+    gaps = np.diff(np.unique(value))
+    gaps = gaps[gaps > 1e-9 * scale]
+    # Of values that are not quantised the smallest gap is far below the noise: it adds nothing.
+    quantum = float(np.min(gaps)) if gaps.size else 0.0
+    near = _second_differences(time, value, 1)
+    white = _MAD * float(np.median(np.abs(near)))
+    phi = 0.0
+    if len(value) >= 50 and white > 0:
+        twice, far = (
+            _MAD * float(np.median(np.abs(_second_differences(time, value, lag))))
+            for lag in (2, _LAG)
+        )
+        # The ratio of two such estimates scatters by about 2.4/sqrt(n): below that it is white.
+        ratio = (far / white) ** 2
+        if (twice / white) ** 2 > 2.5:
+            # More than any noise makes: the curve itself bends from row to row. Differences of the
+            # second differences hold less of it; of white noise their variance is 10/3.
+            white = _MAD * float(np.median(np.abs(np.diff(near)))) / float(np.sqrt(10 / 3))
+        elif ratio > 1 + 5 / np.sqrt(len(value)):
+            phi = float(np.interp(ratio, _RATIO, _PHI))
+    # Correlated noise is smaller in second differences than in the curve.
+    shrink = (1 - phi) * (3 - phi) / 3
+    return Noise(float(np.sqrt(white**2 / shrink + quantum**2 / 12)), phi, quantum)
+
+
+def despike(value: Array, noise: Noise) -> tuple[Array, NDArray[np.bool_]]:
+    """Replace spikes of one or two rows by the running median of five rows.
+
+    Parameters
+    ----------
+    value : array of float, shape (n,)
+        The curve.
+    noise : Noise
+        Its noise; a spike is more than eight of its standard deviations from the median.
+
+    Returns
+    -------
+    value : array of float, shape (n,)
+        The curve without spikes; a step stays where it is.
+    spikes : array of bool, shape (n,)
+        Rows that were replaced.
+    """
+    if len(value) < 5:
+        return value, np.zeros(len(value), dtype=bool)
+    rows = np.lib.stride_tricks.sliding_window_view(np.pad(value, 2, mode="edge"), 5)
+    median = np.empty_like(value)
+    for start in range(0, len(value), _MOST_ROWS):  # bounded memory
+        part = slice(start, start + _MOST_ROWS)
+        median[part] = np.median(rows[part], axis=1)
+    spikes = np.abs(value - median) > 8 * noise.sigma + 1e-12 * np.abs(median)
+    spikes[:2] = spikes[-2:] = False  # the median there is of fewer rows
+    return np.where(spikes, median, value), spikes
+
+
+def thin(rows: int, most: int) -> NDArray[np.intp]:
+    """Return the starts of blocks of equal length that cover all rows.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of the curve.
+    most : int
+        Largest number of blocks.
+
+    Returns
+    -------
+    array of int
+        First row of each block, for ``np.add.reduceat``; each row its own block where they fit.
+    """
+    block = max(1, -(-rows // most))
+    return np.arange(0, rows, block)

@@ -1,0 +1,380 @@
+"""Plateaus of a voltage sweep: where the current no longer follows the voltage.
+
+The conductance is the slope of a local line. A plateau is the longest stretch where it stays below
+a tenth of the largest one, the ohmic conductance. How fast the sweep was is not judged here: a
+plateau of a sweep that outran diffusion is a number of the sweep, and a model of the cell corrects
+it.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import FeatureError
+from data.features.control import read_columns
+from data.features.feature import Feature, Flag
+from data.features.noise import Noise, despike, estimate_noise, thin
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["find_plateaus"]
+
+type Array = NDArray[np.float64]
+
+ALGORITHM = "local_conductance"
+VERSION = "1"
+_MOST_ROWS = 4000
+_SPANS = (0.010, 0.020, 0.035, 0.055, 0.080, 0.120)  # widths of the local lines [V]
+_NOT_A_SWEEP = {
+    "chronopotentiometry": "a chronopotentiometry (constant current)",
+    "chronoamperometry": "a chronoamperometry (constant voltage)",
+    "open_circuit": "at open circuit",
+    "galvanodynamic_sweep": "a sweep of the current",
+}
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    """A sweep in one direction: voltage from zero upwards, current positive."""
+
+    first: int
+    last: int
+    sign: float
+    volts: Array
+    amperes: Array
+    noise: Noise  # of the rows of `amperes`
+    raw_noise: Noise
+
+
+@dataclass(frozen=True)
+class _Local:
+    """Local lines of a sweep."""
+
+    value: Array
+    slope: Array
+    slope_sd: float
+    value_sd: float
+    span: float
+
+
+def _sweep(record: "xr.Dataset") -> _Sweep:
+    """Return the longest stretch of a record in which the voltage moves one way."""
+    name = str(record.attrs.get("file_name", "record"))
+    technique = str(record.attrs.get("technique", "unknown"))
+    if technique in _NOT_A_SWEEP:
+        raise FeatureError(
+            f"{name}: the record is {_NOT_A_SWEEP[technique]}: a plateau is read from a sweep of "
+            "the voltage"
+        )
+    time, voltage, current = read_columns(record, least=30)
+    # Turning points, of the voltage in blocks so that its noise makes none.
+    starts = thin(len(voltage), max(30, min(400, len(voltage) // 3)))
+    counts = np.diff([*starts.tolist(), len(voltage)])
+    coarse = np.add.reduceat(voltage, starts) / counts
+    way = np.sign(np.diff(coarse))
+    way[np.abs(np.diff(coarse)) < 1e-3 * max(float(np.ptp(coarse)), 1e-12) / len(coarse)] = 0
+    edges = np.flatnonzero(np.diff(way) != 0) + 1
+    best, longest = (0, 0), 0.0
+    for low, high in zip([0, *edges.tolist()], [*edges.tolist(), len(way)], strict=True):
+        length = abs(float(coarse[high] - coarse[low]))
+        if way[low] != 0 and length > longest:
+            best, longest = (low, high), length
+    stops = [*starts[1:].tolist(), len(voltage)]
+    first, last = int(starts[best[0]]), int(stops[best[1]])
+    rise = abs(float(voltage[last - 1] - voltage[first])) if last > first else 0.0
+    if last - first < 30 or rise < 0.05:
+        raise FeatureError(
+            f"{name}: the voltage of the record sweeps {rise:.3g} V in {last - first} rows at "
+            "most: a plateau needs a sweep of at least 0.05 V in 30 rows"
+        )
+    t, v, i = time[first:last], voltage[first:last], current[first:last]
+    ramp = (
+        np.polyval(np.polyfit(t - t[0], v, 1), t - t[0]) if t[-1] > t[0] else np.full(len(v), v[0])
+    )
+    if float(np.max(np.abs(v - ramp))) > 0.1 * rise:
+        raise FeatureError(
+            f"{name}: the voltage does not move in proportion to time (by up to "
+            f"{float(np.max(np.abs(v - ramp))):.3g} of {rise:.3g} V): a plateau is read from a "
+            "sweep of the voltage, this may be a test at constant current"
+        )
+    sign = float(np.sign(v[-1] - v[0]))
+    v, i = sign * v, sign * i
+    raw_noise = estimate_noise(v, i)
+    i, _ = despike(i, raw_noise)
+    blocks = thin(len(v), _MOST_ROWS)
+    counts = np.diff([*blocks.tolist(), len(v)])
+    volts, amperes = (np.add.reduceat(part, blocks) / counts for part in (v, i))
+    volts = np.maximum.accumulate(volts)
+    return _Sweep(first, last, sign, volts, amperes, estimate_noise(volts, amperes), raw_noise)
+
+
+def _local_lines(sweep: _Sweep, span: float) -> _Local:
+    """Return the line through the rows within half a span of each row."""
+    v, i = sweep.volts, sweep.amperes
+    low = np.searchsorted(v, v - span / 2, side="left")
+    high = np.searchsorted(v, v + span / 2, side="right")
+    # At least five rows.
+    low = np.minimum(low, np.maximum(np.arange(len(v)) - 2, 0))
+    high = np.maximum(high, np.minimum(np.arange(len(v)) + 3, len(v)))
+    low, high = np.minimum(low, len(v) - 5), np.maximum(high, 5)
+    x, y = v - v.mean(), i - i.mean()
+    sums = [np.concatenate([[0.0], np.cumsum(p)]) for p in (np.ones_like(x), x, y, x * x, x * y)]
+    n, sx, sy, sxx, sxy = (part[high] - part[low] for part in sums)
+    xx = np.maximum(sxx - sx * sx / n, 1e-30)
+    slope = (sxy - sx * sy / n) / xx
+    value = sy / n + slope * (x - sx / n) + i.mean()
+    error = sweep.noise.effective
+    return _Local(
+        value,
+        slope,
+        float(error / np.sqrt(np.median(xx))),
+        float(error / np.sqrt(np.median(n))),
+        span,
+    )
+
+
+def _runs(flat: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return first and one past the last row of each run."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flat, [False]]).astype(int)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def _merge(
+    runs: list[tuple[int, int]], volts: Array, local: _Local, steep: float
+) -> list[tuple[int, int]]:
+    """Join runs between which the current hardly rises: noise had parted them."""
+    joined: list[tuple[int, int]] = []
+    value, sd = local.value, local.value_sd
+    for low, high in runs:
+        if joined:
+            before = joined[-1]
+            end = float(np.median(value[before[0] : before[1]]))
+            start = float(np.median(value[low:high]))
+            gap = volts[low] - volts[before[1] - 1]
+            same = abs(start - end) < max(0.05 * abs(end), 3 * sd)
+            gentle = np.max(np.abs(local.slope[before[1] : low])) < steep
+            if (same or gentle) and gap < max(0.1, 0.3 * (volts[before[1] - 1] - volts[before[0]])):
+                joined[-1] = (before[0], high)
+                continue
+        joined.append((low, high))
+    return joined
+
+
+def find_plateaus(
+    record: "xr.Dataset",
+    *,
+    flatness: float = 0.1,
+    least_length: float = 0.2,
+    overshoot: float = 0.05,
+) -> tuple[Feature, ...]:
+    """Find the limiting currents that a voltage sweep levels off at.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        A sweep of the voltage; of several, the longest is read.
+    flatness : float, default: 0.1
+        Conductance below which the current is level, over the ohmic conductance.
+    least_length : float, default: 0.2
+        Shortest plateau [V]; in a short sweep 15 % of its length, if that is less.
+    overshoot : float, default: 0.05
+        Peak over the end of the plateau, relative to it, that is flagged.
+
+    Returns
+    -------
+    tuple of Feature
+        One or two of ``plateau_current`` [A, positive], in the order of the voltage. An interval:
+        the current's range on the plateau, the statistical error, and for a plateau that slopes
+        its line at zero voltage; the value is the middle of the range. Without a plateau: one,
+        right-censored at the largest current, or left-censored at the last one where the current
+        is still falling from a peak. Flags: ``overshoot`` (only the end of the plateau
+        is read), ``slope``, ``short``, ``overload``, ``no_plateau``. Details:
+        ``voltage_lower``, ``voltage_upper`` (where it was read [V]), ``length`` [V],
+        ``ohmic_conductance`` [S], ``slope`` [S], ``line_sd`` [A], ``peak`` [A],
+        ``scan_rate`` [V/s], ``sign`` of the current.
+
+    Raises
+    ------
+    FeatureError
+        The record holds no sweep of the voltage.
+    """
+    options: dict[str, float | str | bool] = {
+        "flatness": flatness,
+        "least_length": least_length,
+        "overshoot": overshoot,
+    }
+    sweep = _sweep(record)
+    volts = sweep.volts
+    reach = float(volts[-1] - volts[0])
+    due = min(least_length, 0.15 * reach)
+    # The narrowest lines whose slopes the noise does not decide.
+    for span in _SPANS:
+        local = _local_lines(sweep, span)
+        ohmic = float(np.max(local.slope))
+        if 5 * local.slope_sd < flatness * ohmic:
+            break
+    time = np.asarray(record["test_time_second"].values, dtype=float)
+    seconds = float(time[sweep.last - 1] - time[sweep.first])
+    smallest, largest = float(np.min(local.value)), float(np.max(local.value))
+    if largest <= 0 or largest - smallest < 0.3 * largest:
+        name = str(record.attrs.get("file_name", "record"))
+        raise FeatureError(
+            f"{name}: while the voltage goes through {reach:.3g} V the current stays between "
+            f"{smallest:.4g} and {largest:.4g} A: a plateau is read from a sweep of the voltage, "
+            "this is a test at constant current"
+        )
+    details = {
+        "ohmic_conductance": ohmic,
+        "sign": sweep.sign,
+        "scan_rate": reach / seconds if seconds > 0 else 0.0,
+    }
+    flags: list[Flag] = []
+    rows = slice(sweep.first, sweep.last)
+    if "overload" in record:
+        overloaded = np.asarray(record["overload"].values, dtype=bool)[rows]
+        if overloaded.any():
+            flags.append(
+                Flag("overload", f"The instrument flags an overload in {overloaded.sum()} rows.")
+            )
+    common: dict[str, object] = {
+        "quantity": "plateau_current",
+        "unit": "A",
+        "algorithm": ALGORITHM,
+        "version": VERSION,
+        "options": options,
+        "window": (sweep.first, sweep.last),
+    }
+    noisy = 5 * local.slope_sd >= flatness * ohmic
+    flat = np.abs(local.slope) < flatness * ohmic
+    # After a peak the current falls back, steeply at first: that is no rise of the current either.
+    # Nor is the foot of the first wave a plateau.
+    flat[: int(np.argmax(local.slope > 0.3 * ohmic)) + 1] = False
+    runs = _merge(_runs(flat), volts, local, 2 * flatness * ohmic)
+    long = [run for run in runs if volts[run[1] - 1] - volts[run[0]] >= due]
+    long = [
+        run for run in long if float(np.median(local.value[run[0] : run[1]])) > 5 * local.value_sd
+    ]
+    peak, last = float(np.max(local.value)), float(local.value[-1])
+    if not long and not noisy and peak > (1.0 + overshoot) * last + 5 * local.value_sd:
+        # What has fallen from a peak nears the limiting current from above.
+        flags += [
+            Flag(
+                "overshoot",
+                f"The current peaks {peak / last - 1.0:.0%} above where the sweep ends, and still "
+                "falls: the sweep outruns diffusion.",
+            ),
+            Flag("no_plateau", "No plateau: the limiting current is below the current at the end."),
+        ]
+        return (
+            Feature(
+                **common,  # type: ignore[arg-type]
+                kind="left",
+                upper=last + 2 * local.value_sd,
+                flags=tuple(flags),
+                details=details | {"peak": peak, "line_sd": local.value_sd},
+            ),
+        )
+    if not long or noisy:
+        why = (
+            "the noise of the current hides the conductance"
+            if noisy
+            else "the current follows the voltage to the end"
+        )
+        flags.append(
+            Flag("no_plateau", f"No plateau: {why}; the limiting current is above the largest one.")
+        )
+        bound = max(peak - 2 * local.value_sd, 0.0)
+        details |= {"peak": peak, "line_sd": local.value_sd}
+        return (
+            Feature(
+                **common,  # type: ignore[arg-type]
+                kind="right",
+                lower=bound,
+                flags=tuple(flags),
+                details=details,
+            ),
+        )
+    long.sort(key=lambda run: volts[run[1] - 1] - volts[run[0]], reverse=True)
+    chosen = [long[0]]
+    for run in long[1:]:
+        levels = sorted(float(np.median(local.value[a:b])) for a, b in (chosen[0], run))
+        if levels[1] > 1.1 * levels[0]:
+            chosen.append(run)
+            break
+    chosen.sort()
+    return tuple(
+        _feature(sweep, local, run, due, overshoot, flags, details, common) for run in chosen
+    )
+
+
+def _feature(
+    sweep: _Sweep,
+    local: _Local,
+    run: tuple[int, int],
+    due: float,
+    overshoot: float,
+    flags: list[Flag],
+    details: dict[str, float],
+    common: dict[str, object],
+) -> Feature:
+    """Return the feature of one plateau."""
+    volts = sweep.volts
+    low, high = run
+    flags = list(flags)
+    level = local.value[low:high]
+    end = float(np.median(level[-max(len(level) // 10, 3) :]))
+    # The peak may lie before the run, where the current turned too fast to be level.
+    near = int(np.searchsorted(volts, volts[low] - 0.2))
+    peak = float(np.max(local.value[near:high]))
+    if peak - end > overshoot * abs(end) + 3 * local.value_sd:
+        # Only the end of the run is near the steady state.
+        low = max(low, int(np.searchsorted(volts, volts[high - 1] - due)))
+        level = local.value[low:high]
+        flags.append(
+            Flag(
+                "overshoot",
+                f"The current peaks {100 * (peak / end - 1):.0f} % above the plateau's end: the "
+                f"sweep outruns diffusion; the last {volts[high - 1] - volts[low]:.2g} V are read.",
+            )
+        )
+    length = float(volts[high - 1] - volts[low])
+    v, i = volts[low:high], sweep.amperes[low:high]
+    slope, start = np.polyfit(v, i, 1) if len(v) > 2 else (0.0, float(np.mean(i)))
+    smallest, largest = float(np.min(level)), float(np.max(level))
+    value = 0.5 * (smallest + largest)
+    margin = 2 * local.value_sd
+    lower, upper = smallest - margin, largest + margin
+    if slope * length > 0.03 * value + margin:
+        # A leak beside the limiting current: its line meets the axis at the limiting current.
+        at_zero = float(start)
+        lower = min(lower, max(at_zero - margin, 0.0))
+        flags.append(
+            Flag(
+                "slope",
+                f"The plateau rises by {100 * slope * length / value:.0f} %: its line meets zero "
+                f"voltage at {at_zero:.4g} A, and the interval holds that too.",
+            )
+        )
+    if length < 0.2:
+        flags.append(Flag("short", f"The plateau is {length:.2g} V long: it may still rise."))
+    return Feature(
+        **common,  # type: ignore[arg-type]
+        kind="interval",
+        value=value,
+        sd=float(np.hypot(local.value_sd, (largest - smallest) / np.sqrt(12))),
+        lower=max(lower, 0.0),
+        upper=upper,
+        flags=tuple(flags),
+        details=details
+        | {
+            "voltage_lower": float(sweep.sign * volts[low]),
+            "voltage_upper": float(sweep.sign * volts[high - 1]),
+            "length": length,
+            "slope": float(slope),
+            "line_sd": local.value_sd,
+            "peak": peak,
+        },
+    )

@@ -1,0 +1,218 @@
+"""Sand's time: when the electrolyte at one electrode of a cell at constant current is depleted.
+
+The time is read from the runaway of the voltage by several estimators; they differ by more than the
+noise of any of them, so the answer is the interval that holds them all.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.features.control import ControlStep, constant_current_steps, read_columns
+from data.features.feature import Feature, Flag, between
+from data.features.noise import Noise, despike, estimate_noise
+from data.features.penetration import find_compliance
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["find_sand_time"]
+
+type Array = NDArray[np.float64]
+
+ALGORITHM = "voltage_runaway"
+VERSION = "1"
+
+
+def _crossing(curve: Array, level: float) -> int | None:
+    """Return the first row of five above a level, or of all to the end."""
+    above = curve > level
+    if not above.any():
+        return None
+    width = min(5, len(curve))
+    padded = np.concatenate([above, np.repeat(above[-1:], width - 1)])
+    runs = np.convolve(padded, np.ones(width), mode="valid") >= width - 0.5
+    return int(np.argmax(runs)) if runs.any() else None
+
+
+def _baseline(time: Array, curve: Array, until: int) -> float:
+    """Return the voltage without concentration polarisation, extrapolated on the root of time."""
+    middle = time[until]
+    early = np.flatnonzero((time > 0) & (time <= 0.25 * middle))
+    if early.size < 4:
+        return float(np.median(curve[1:4])) if len(curve) > 4 else float(curve[0])
+    root = np.sqrt(time[early])
+    slope, start = np.polyfit(root, curve[early], 1)
+    # The extrapolation is no further from the first rows than they are from each other.
+    first = float(np.median(curve[early[: max(3, early.size // 10)]]))
+    return float(min(start, first)) if slope > 0 else first
+
+
+def _local_lines(time: Array, curve: Array, width: int) -> tuple[Array, Array]:
+    """Return middle times and slopes of lines through `width` neighbouring rows."""
+    windows = np.lib.stride_tricks.sliding_window_view
+    x, y = windows(time, width), windows(curve, width)
+    middle = x.mean(axis=1)
+    x = x - middle[:, None]
+    spread = np.maximum((x * x).sum(axis=1), 1e-30)
+    return middle, (x * (y - y.mean(axis=1)[:, None])).sum(axis=1) / spread
+
+
+def _estimators(
+    time: Array, curve: Array, noise: Noise, onset: int, crossing: int, rise: float
+) -> dict[str, float]:
+    """Return the estimates of the depletion from the shape of the runaway."""
+    height = rise * 1.6
+    past = np.flatnonzero(curve[crossing:] > curve[crossing] + height)
+    last = crossing + (int(past[0]) if past.size else len(curve) - 1 - crossing)
+    last = min(max(last, crossing + 3), len(curve) - 1)
+    span = max(time[crossing] - time[onset], 0.02 * time[crossing])
+    first = max(int(np.searchsorted(time, time[onset] - 2 * span)), 0)
+    last = min(last, int(np.searchsorted(time, time[crossing] + 3 * span, side="right")))
+    rows = slice(min(first, max(last - 8, 0)), last + 1)
+    x, y = time[rows], curve[rows]
+    if len(x) > 4000:  # neighbouring rows say the same
+        keep = np.linspace(0, len(x) - 1, 4000).astype(int)
+        x, y = x[keep], y[keep]
+    if len(x) < 6:
+        return {}
+    found: dict[str, float] = {}
+    # Lines wide enough that the noise of their slope is small beside the runaway's.
+    steepest = np.max(np.abs(np.diff(y))) or 1.0
+    width = 3
+    while width < len(x) // 3 and noise.effective > 0.05 * steepest * width**1.5:
+        width += 2
+    middle, slope = _local_lines(x, y, width)
+    found["steepest"] = float(middle[int(np.argmax(slope))])
+    second = np.diff(slope) / np.maximum(np.diff(middle), 1e-30)
+    if second.size:
+        found["sharpest_bend"] = float(0.5 * (middle[:-1] + middle[1:])[int(np.argmax(second))])
+    # Where the tangent of the slow part meets that of the runaway.
+    before = (time >= 0.3 * time[onset]) & (time <= 0.8 * time[onset])
+    if before.sum() >= 3:
+        slow, start = np.polyfit(time[before], curve[before], 1)
+        k = int(np.argmax(slope))
+        level = float(np.interp(middle[k], x, y))
+        if slope[k] > 3 * abs(slow):
+            meet = (level - slope[k] * middle[k] - start) / (slow - slope[k])
+            if 0 < meet <= time[-1]:
+                found["tangents"] = float(meet)
+    return found
+
+
+def find_sand_time(record: "xr.Dataset", *, onset_rise: float = 0.15, rise: float = 0.5) -> Feature:
+    """Find the time at which the voltage of a cell at constant current runs away.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        A record with at least one step at constant current; the first that runs away counts,
+        else the longest.
+    onset_rise : float, default: 0.15
+        Rise over the voltage at the step's start (without concentration polarisation) at which
+        depletion is near [V].
+    rise : float, default: 0.5
+        Rise at which it is complete [V].
+
+    Returns
+    -------
+    Feature
+        ``sand_time`` [s since the step's start]: an interval from the earliest to the latest of
+        the estimators (crossing of `onset_rise` and of `rise`, steepest rise, sharpest bend,
+        intersection of tangents), one row wider on each side; its value is the crossing of `rise`.
+        Right-censored where the voltage does not rise that far. Flags: ``compliance``,
+        ``gradual`` (the interval is wider than a fifth of its value), ``several_steps``. Details:
+        ``step_start``, ``test_time_lower``, ``test_time_upper`` [s], ``current`` [A],
+        ``baseline`` [V], ``duration`` [s] and every estimator, as ``estimate_...`` [s].
+
+    Raises
+    ------
+    FeatureError
+        The record holds no step at constant current.
+    """
+    options: dict[str, float | str | bool] = {"onset_rise": onset_rise, "rise": rise}
+    steps = constant_current_steps(record, "Sand's time", least=10)
+    features = []
+    for step in steps:
+        features.append(_of_step(record, step, onset_rise, rise, len(steps), options))
+        if features[-1].kind != "right":
+            return features[-1]
+    return max(features, key=lambda feature: feature.details["duration"])
+
+
+def _of_step(
+    record: "xr.Dataset",
+    step: ControlStep,
+    onset_rise: float,
+    rise: float,
+    count: int,
+    options: dict[str, float | str | bool],
+) -> Feature:
+    """Return the feature of one step."""
+    test_time, voltage, _ = (part[step.rows] for part in read_columns(record))
+    time = test_time - step.begin
+    curve = voltage * np.sign(step.current)
+    noise = estimate_noise(time, curve)
+    curve, _ = despike(curve, noise)
+    details = {"step_start": step.begin, "current": step.current, "duration": step.duration}
+    flags = []
+    if count > 1:
+        flags.append(
+            Flag("several_steps", f"The record has {count} steps at constant current; this is one.")
+        )
+    if find_compliance(record, step) is not None:
+        flags.append(Flag("compliance", "The instrument reaches its limit in this step."))
+    common = {
+        "quantity": "sand_time",
+        "unit": "s",
+        "algorithm": ALGORITHM,
+        "version": VERSION,
+        "options": options,
+        "window": (step.start, step.stop),
+    }
+    base = float(np.median(curve[1 : max(4, len(curve) // 50)]))
+    crossing: int | None = None
+    for _ in range(2):  # the base line needs the crossing, and the crossing the base line
+        crossing = _crossing(curve, base + rise)
+        if crossing is None or crossing < 3:
+            break
+        base = _baseline(time, curve, crossing)
+    details["baseline"] = base
+    if crossing is None or crossing < 3:
+        details["test_time_lower"] = step.end
+        return Feature(
+            **common,  # type: ignore[arg-type]
+            kind="right",
+            lower=step.duration,
+            flags=tuple(flags),
+            details=details,
+        )
+    # The last time below the level: the runaway, not an early excursion of the noise.
+    below = np.flatnonzero(curve[: crossing + 1] < base + onset_rise)
+    onset = int(below[-1]) if below.size else 0
+    pair = slice(crossing - 1, crossing + 1)
+    threshold = float(np.interp(base + rise, curve[pair], time[pair]))
+    found = {"onset": float(time[onset]), "threshold": threshold}
+    found |= _estimators(time, curve, noise, onset, crossing, rise)
+    gap = float(time[min(crossing + 1, len(time) - 1)] - time[crossing - 1])
+    gap = max(gap / 2, float(time[crossing] - time[crossing - 1]))
+    lower = max(min(found.values()) - gap - step.uncertainty, 0.0)
+    upper = max(found.values()) + gap
+    details |= {f"estimate_{name}": value for name, value in found.items()}
+    details |= {"test_time_lower": lower + step.first, "test_time_upper": upper + step.begin}
+    if upper - lower > 0.2 * threshold:
+        flags.append(
+            Flag(
+                "gradual",
+                f"The estimators differ by {100 * (upper - lower) / threshold:.0f} %: the voltage "
+                "rises gradually.",
+            )
+        )
+    return Feature(
+        **common,  # type: ignore[arg-type]
+        **between(lower, upper),
+        value=threshold,
+        flags=tuple(flags),
+        details=details,
+    )

@@ -1,0 +1,706 @@
+"""Direct answers to design questions: what is safe, how small a pore, how much pressure.
+
+Each answer rests on the numbers of the map: its value is the current that a new cell fails at with
+the stated risk, or the condition at which that current is the one asked for, over all posterior
+draws with the noise of `inference.noise`.
+
+Its *interval* says how sure that is. Within one posterior draw the physics and the scatter are
+known, and the risk is a share of new cells (512 of them, evenly spread: ``cell_noise``): each draw
+has a current, or a condition, of its own. The interval holds nine tenths of these over at most 1000
+draws (``band_draw``), equal tails. More data narrow it; the scatter between cells does not enter
+it, that is in the value.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+from data.errors import AnodebayesError, MapError
+from data.units import parse_quantity
+from inference.design import AXES, CURRENT, Axis, AxisKind, Cell, Design, FloatArray
+from inference.map_evaluation import Cells, Conditions, order_statistics
+from inference.maps import (
+    check_risk,
+    drawn,
+    extrapolated,
+    highest_pressure,
+    one_design,
+    ranges_of_data,
+    refuse_uncovered,
+    refuse_unresolved,
+    scatter_prior_driven,
+)
+from inference.mechanisms import CURRENT_FACTOR, MECHANISMS, Mechanism, Setting, Values, cell_factor
+from inference.noise import CellNoise, band_draws
+from inference.thresholds import DEFAULT_RISK, INTERVAL
+
+if TYPE_CHECKING:
+    from inference.result import Result
+
+__all__ = ["Answer", "required_pore_radius", "required_pressure", "safe_current"]
+
+_TAILS: Final = ((1.0 - INTERVAL) / 2.0, (1.0 + INTERVAL) / 2.0)
+_PLACEHOLDER: Final = "300 nm"
+_WORDS: Final = {
+    "pore_radius": "pore radius",
+    "macmullin_number": "MacMullin number",
+    "pore_size_spread": "relative width of the pore radii",
+    "metal_thickness": "metal thickness",
+    "area_ratio": "area ratio",
+}
+_EXACT: Final = 1e-10
+_CLOSE: Final = 1e-5
+_NODES: Final = 24
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a design question.
+
+    Attributes
+    ----------
+    question : str
+        ``safe_current``, ``required_pore_radius`` or ``required_pressure``.
+    quantity : str
+        What the value is: ``current_density``, ``pore_radius`` or ``pressure``.
+    value : float or None
+        The answer [unit]; None where there is none within the legal range, and `reason` says why.
+    unit : str
+        Unit of value and interval.
+    interval : tuple of float
+        The 90 % interval over the posterior, as this module says; ``-inf`` or ``inf`` where an end
+        lies beyond the legal range.
+    risk : float
+        Probability that a new cell fails.
+    cell : {"liquid", "solid"}
+        The kind of cell.
+    conditions : dict of str to float
+        The design, by axis, in the axes' units.
+    mechanism : str
+        The mechanism that limits most new cells of the design, at the answer.
+    mechanism_probability : float
+        The share of new cells that it limits.
+    median_cell : tuple of float
+        Critical current density of the median cell at the answer and its 90 % interval: median,
+        lower, upper [mA/cm^2].
+    extrapolation : tuple of str
+        Conditions outside the range of the data, in words.
+    reason : str
+        Why there is no answer; empty where there is one.
+    notes : tuple of str
+        What must be known with it: synthetic data, a fit that has not converged, scatter that the
+        prior alone knows.
+    """
+
+    question: str
+    quantity: str
+    value: float | None
+    unit: str
+    interval: tuple[float, float]
+    risk: float
+    cell: Cell
+    conditions: Mapping[str, float]
+    mechanism: str
+    mechanism_probability: float
+    median_cell: tuple[float, float, float]
+    extrapolation: tuple[str, ...] = ()
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    current_density: float | None = None
+    _design: str = field(default="", repr=False)
+
+    def sentence(self) -> str:
+        """Return the answer as one or two plain sentences.
+
+        Returns
+        -------
+        str
+            With units, interval and mechanism.
+        """
+        doing = {item.name: item.long_name for item in MECHANISMS[self.cell]}[self.mechanism]
+        binds = (
+            f"What limits it is {self.mechanism}: {doing} "
+            f"({100 * self.mechanism_probability:.0f} % of new cells)."
+        )
+        if self.median_cell[0] == 0.0:  # the metal does not hold the charge
+            binds = ""
+        risk = f"{100 * self.risk:g} % risk"
+        span = _span(self.interval, self.unit)
+        sure = f"{100 * INTERVAL:.0f} % interval {span}"
+        at = f"{_shown(self.current_density)} {CURRENT.unit}"
+        if self.value is None:
+            return f"{self.reason} {binds}".rstrip()
+        value = f"{_shown(self.value)} {self.unit}"
+        if self.question == "safe_current":
+            text = f"At {risk} a new {self.cell} cell ({self._design}) bears {value} ({sure})."
+        elif self.question == "required_pore_radius":
+            text = (
+                f"For {at} at {risk} the pore radius of a new liquid cell ({self._design}) must be "
+                f"at most {value} ({sure})."
+            )
+        elif self.value == 0.0:
+            text = (
+                f"For {at} at {risk} a new solid cell ({self._design}) needs no pressure ({sure})."
+            )
+        else:
+            text = (
+                f"For {at} at {risk} a new solid cell ({self._design}) needs at least {value} "
+                f"({sure})."
+            )
+        return f"{text} {binds}".rstrip()
+
+    def sentences(self) -> list[str]:
+        """Return the answer and what must be known with it.
+
+        Returns
+        -------
+        list of str
+            The answer first.
+        """
+        middle, lower, upper = self.median_cell
+        words = [self.sentence()]
+        if self.value is not None:
+            words.append(
+                f"The median cell fails at {_shown(middle)} {CURRENT.unit} ({100 * INTERVAL:.0f} % "
+                f"interval {_span((lower, upper), CURRENT.unit)})."
+            )
+        if self.extrapolation:
+            words.append("Extrapolated, no data there: " + "; ".join(self.extrapolation) + ".")
+        return [*words, *self.notes]
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from inference.display import answer_html
+
+        return answer_html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as plain data, as `anodebayes ask --json` prints it.
+
+        Returns
+        -------
+        dict
+            Without numbers that JSON has not: an end beyond the legal range is None.
+        """
+        return {
+            "question": self.question,
+            "quantity": self.quantity,
+            "value": self.value,
+            "unit": self.unit,
+            "interval": [each if math.isfinite(each) else None for each in self.interval],
+            "interval_probability": INTERVAL,
+            "risk": self.risk,
+            "current_density [mA/cm^2]": self.current_density,
+            "cell": self.cell,
+            "conditions": {
+                f"{name} [{_kind(self.cell, name).unit}]": value
+                for name, value in self.conditions.items()
+            },
+            "mechanism": self.mechanism,
+            "mechanism_probability": self.mechanism_probability,
+            "median_cell [mA/cm^2]": self.median_cell[0],
+            "median_cell_interval [mA/cm^2]": list(self.median_cell[1:]),
+            "extrapolation": list(self.extrapolation),
+            "reason": self.reason,
+            "notes": list(self.notes),
+            "sentence": self.sentence(),
+        }
+
+
+def safe_current(
+    result: "Result",
+    design: Design | Mapping[str, Any],
+    risk: float = DEFAULT_RISK,
+    *,
+    draws: int = 4000,
+    seed: int | None = None,
+) -> Answer:
+    """Return the current that a new cell bears at a risk.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    design : Design or mapping
+        One cell; a mapping is one as in a job file, with the key `cell` ("liquid" or "solid"),
+        every condition a single quantity.
+    risk : float, optional
+        Probability of failure, in (0, 0.5].
+    draws, seed
+        As in `inference.maps.safe_current_map`.
+
+    Returns
+    -------
+    Answer
+        Value and interval in mA/cm^2.
+
+    Raises
+    ------
+    MapError
+        If the design is not legal, is not of one cell, or asks for what nothing in the fit speaks
+        of.
+    """
+    cell = _Asked(result, _single(result, design), risk, draws, seed)
+    value = cell.safe(cell.design)
+    lower, upper = (float(np.quantile(cell.by_draw(cell.design), tail)) for tail in _TAILS)
+    return cell.answer("safe_current", "current_density", value, (lower, upper), cell.design)
+
+
+def required_pore_radius(
+    result: "Result",
+    current: str | float,
+    risk: float = DEFAULT_RISK,
+    design: Mapping[str, Any] | None = None,
+    *,
+    draws: int = 4000,
+    seed: int | None = None,
+) -> Answer:
+    """Return the largest pore radius at which a new liquid cell bears a current at a risk.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    current : str or float
+        Such as "2 mA/cm^2"; a plain number is in mA/cm^2.
+    risk : float, optional
+        Probability of failure, in (0, 0.5].
+    design : mapping, optional
+        The liquid cell as in a job file, without its pore radius; `pore_radius_sd` is legal.
+    draws, seed
+        As in `inference.maps.safe_current_map`.
+
+    Returns
+    -------
+    Answer
+        Value and interval in nm.
+
+    Raises
+    ------
+    MapError
+        If the design is not legal, or asks for what nothing in the fit speaks of.
+    """
+    section = _without(design, "pore_radius", "required_pore_radius")
+    start = _single(result, {**section, "cell": "liquid", "pore_radius": _PLACEHOLDER})
+    cell = _Asked(result, start, risk, draws, seed)
+    target = _amount(CURRENT, current, "current")
+    low, high = cell.reach("pore_radius", np.geomspace)
+    # The safe current falls with the radius.
+    found = cell.solve("pore_radius", target, low, high, rising=False)
+    kind = start.axes["pore_radius"].kind
+    value: float | None = found.value
+    reason = ""
+    at = f"{_shown(target)} {CURRENT.unit} at {100 * risk:g} % risk"
+    if found.value == -math.inf:
+        value, best = None, cell.with_axis("pore_radius", low)
+        reason = (
+            f"No pore radius is small enough for {at}: even with {_shown(low)} {kind.unit} a new "
+            f"liquid cell ({_words(best, {'pore_radius'})}) bears only "
+            f"{_shown(cell.safe(best))} {CURRENT.unit}."
+        )
+    elif found.value == math.inf:
+        value, best = None, cell.with_axis("pore_radius", high)
+        reason = (
+            f"Any pore radius up to {_shown(high)} {kind.unit} will do for {at}: with it a new "
+            f"liquid cell ({_words(best, {'pore_radius'})}) bears "
+            f"{_shown(cell.safe(best))} {CURRENT.unit}."
+        )
+    else:
+        best = cell.with_axis("pore_radius", found.value)
+    return cell.answer(
+        "required_pore_radius", "pore_radius", value, found.interval, best, reason, target
+    )
+
+
+def required_pressure(
+    result: "Result",
+    current: str | float,
+    capacity: str | float,
+    risk: float = DEFAULT_RISK,
+    design: Mapping[str, Any] | None = None,
+    *,
+    draws: int = 4000,
+    seed: int | None = None,
+) -> Answer:
+    """Return the least stack pressure at which a new solid cell bears a current at a risk.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    current : str or float
+        Such as "2 mA/cm^2"; a plain number is in mA/cm^2.
+    capacity : str or float
+        Stripped in one half-cycle, such as "3 mAh/cm^2"; a plain number is in mAh/cm^2.
+    risk : float, optional
+        Probability of failure, in (0, 0.5].
+    design : mapping, optional
+        The solid cell as in a job file, without its pressure and charge.
+    draws, seed
+        As in `inference.maps.safe_current_map`.
+
+    Returns
+    -------
+    Answer
+        Value and interval in MPa.
+
+    Raises
+    ------
+    MapError
+        If the design is not legal, or asks for what nothing in the fit speaks of.
+    """
+    section = _without(design, "pressure", "required_pressure")
+    if "charge" in section:
+        raise MapError("required_pressure is given the capacity: leave 'charge' out of the design")
+    charge = _kind("solid", "charge")
+    stripped = _amount(charge, capacity, "capacity")
+    start = _single(
+        result,
+        {
+            **section,
+            "cell": "solid",
+            "charge": f"{stripped!r} {charge.unit}",
+            "pressure": "0 MPa",
+        },
+    )
+    cell = _Asked(result, start, risk, draws, seed)
+    target = _amount(CURRENT, current, "current")
+    low, high = cell.reach("pressure", np.linspace, most=highest_pressure(result))
+    found = cell.solve("pressure", target, low, high, rising=True)
+    lower, upper = (max(each, 0.0) for each in found.interval)
+    value: float | None = max(found.value, 0.0)
+    reason = ""
+    if found.value == math.inf:
+        value, best = None, cell.with_axis("pressure", high)
+        most = cell.safe(best)
+        why = (
+            "the metal does not hold that capacity."
+            if most == 0.0
+            else f"with {_shown(high)} MPa it bears {_shown(most)} {CURRENT.unit}, and nothing is "
+            "known above."
+        )
+        reason = (
+            f"No pressure that anything is known of is enough for {_shown(target)} {CURRENT.unit} "
+            f"at {100 * risk:g} % risk of a new solid cell ({_words(best, {'pressure'})}): {why}"
+        )
+    else:
+        best = cell.with_axis("pressure", max(found.value, 0.0))
+    return cell.answer("required_pressure", "pressure", value, (lower, upper), best, reason, target)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A condition that was solved for, and its interval; infinite beyond the range."""
+
+    value: float
+    interval: tuple[float, float]
+
+
+class _Asked:
+    """One question to a fit: the draws and the noise that answer it."""
+
+    def __init__(
+        self, result: "Result", design: Design, risk: float, draws: int, seed: int | None
+    ) -> None:
+        check_risk(risk)
+        refuse_uncovered(design, result)
+        seed = int(result.attrs["seed"]) if seed is None else seed
+        self.result, self.design, self.risk = result, design, risk
+        self.setting = Setting.of(result)
+        self.parameters, self.noise = drawn(result, design, draws, seed)
+        count = next(iter(self.parameters.values())).shape[-1]
+        refuse_unresolved(risk, count)
+        self._cell_noise = CellNoise(seed)
+        rows = band_draws(count)
+        self._band = {name: values[rows][:, None] for name, values in self.parameters.items()}
+
+    def thresholds(self, design: Design, *, median: bool = False) -> FloatArray:
+        """Return the threshold of each mechanism in each draw [mA/cm^2], (mechanism, draw)."""
+        noise = None if median else self.noise
+        cells = Cells(design, self.parameters, self.setting, noise)
+        found = [cells.threshold(mechanism, ()) for mechanism in cells.mechanisms]
+        return np.stack(found) / CURRENT_FACTOR
+
+    def safe(self, design: Design) -> float:
+        """Return the safe current density of a design [mA/cm^2]."""
+        ordered = np.sort(self.thresholds(design).min(axis=0))
+        return float(order_statistics(ordered, np.array([self.risk]))[0])
+
+    def by_draw(self, design: Design) -> FloatArray:
+        """Return the current that the risk stands for in each draw of the band [mA/cm^2]."""
+        noise = self._cell_noise
+        conditions = Conditions(design, noise, len(noise.table)).of(())
+        lowest: Any = np.inf
+        for mechanism in MECHANISMS[design.cell]:
+            factor = cell_factor(mechanism, self._band, conditions, noise)
+            core = self._core_over_cells(mechanism, conditions)
+            here = mechanism.threshold(self._band, conditions, factor, self.setting, core)
+            lowest = np.minimum(lowest, here)
+        ordered = np.sort(lowest, axis=-1)
+        # The points divide the unit interval evenly: each stands for the middle of its share.
+        count = ordered.shape[-1]
+        place = np.clip((self.risk * count - 0.5) / (count - 1), 0.0, 1.0)
+        return np.asarray(order_statistics(ordered, np.array([place]))[0] / CURRENT_FACTOR)
+
+    def _core_over_cells(self, mechanism: Mechanism, conditions: Values) -> FloatArray | None:
+        """Return a dear core that one condition changes from cell to cell, interpolated over it.
+
+        None where nothing changes it, or more than one condition does.
+        """
+        spread = [name for name in mechanism.core_axes if np.size(conditions.get(name, 0.0)) > 1]
+        if mechanism.core is None or not mechanism.smooth or len(spread) != 1:
+            return None
+        values = np.log(conditions[spread[0]])  # in SI and above 0, temperatures too
+        low, high = values.min(), values.max()
+        nodes = (low + high) / 2.0 + (high - low) / 2.0 * chebyshev.chebpts1(_NODES)
+        changed = {**conditions, spread[0]: np.exp(nodes)}
+        known = np.log(mechanism.core(self._band, changed, self.setting))
+        x = (2.0 * values - low - high) / (high - low)
+        at_nodes = chebyshev.chebvander(chebyshev.chebpts1(_NODES), _NODES - 1)
+        weights = np.linalg.solve(at_nodes.T, chebyshev.chebvander(x, _NODES - 1).T)
+        return np.asarray(np.exp(known @ weights))
+
+    def with_axis(self, name: str, value: float) -> Design:
+        """Return the design with another value of a condition."""
+        axis = Axis(self.design.axes[name].kind, np.array([value]), swept=False)
+        return replace(self.design, axes={**self.design.axes, name: axis})
+
+    def reach(
+        self, name: str, spaced: Callable[..., FloatArray], most: float = math.inf
+    ) -> tuple[float, float]:
+        """Return the ends between which a condition and its tolerance are legal."""
+        kind = self.design.axes[name].kind
+        values = spaced(kind.lower, min(kind.upper, most), 400)
+
+        def legal(value: float) -> bool:
+            try:
+                refuse_uncovered(self.with_axis(name, value), self.result)
+            except MapError:
+                return False
+            return True
+
+        low = next((value for value in values if legal(value)), None)
+        high = next((value for value in values[::-1] if legal(value)), None)
+        if low is None or high is None:
+            raise MapError(
+                f"{name}_sd leaves no legal {name} between {kind.range_text}: state a smaller one"
+            )
+        return float(low), float(high)
+
+    def solve(self, name: str, target: float, low: float, high: float, *, rising: bool) -> _Found:
+        """Solve for the condition at which the safe current is the one asked for."""
+
+        def root(safe: Callable[[Design], float], exact: float) -> float:
+            from scipy.optimize import brentq
+
+            # Between the ends the safe current may fall to 0 where the metal runs out.
+            def excess(place: float) -> float:
+                current = safe(self.with_axis(name, to_value(place)))
+                return math.log(max(current, 1e-300) / target)
+
+            to_value = (lambda place: min(max(math.exp(place), low), high)) if low > 0 else float
+            ends = (math.log(low), math.log(high)) if low > 0 else (low, high)
+            at_low, at_high = excess(ends[0]), excess(ends[1])
+            if rising:
+                if at_low >= 0.0:
+                    return -math.inf
+                if at_high < 0.0:
+                    return math.inf
+            else:
+                if at_low < 0.0:
+                    return -math.inf
+                if at_high >= 0.0:
+                    return math.inf
+            return float(to_value(brentq(excess, *ends, xtol=1e-14, rtol=exact)))
+
+        def share(tail: float) -> Callable[[Design], float]:
+            return lambda design: float(np.quantile(self.by_draw(design), tail))
+
+        tails = _TAILS[::-1] if rising else _TAILS
+        lower, upper = (root(share(tail), _CLOSE) for tail in tails)
+        return _Found(root(self.safe, _EXACT), (lower, upper))
+
+    def answer(
+        self,
+        question: str,
+        quantity: str,
+        value: float | None,
+        interval: tuple[float, float],
+        design: Design,
+        reason: str = "",
+        target: float | None = None,
+    ) -> Answer:
+        """Put an answer together at the design that it comes to."""
+        thresholds = self.thresholds(design)
+        shares = np.bincount(thresholds.argmin(axis=0), minlength=len(thresholds))
+        first = int(shares.argmax())
+        mechanism = MECHANISMS[design.cell][first]
+        median = self.thresholds(design, median=True).min(axis=0)
+        middle, lower, upper = (float(np.quantile(median, q)) for q in (0.5, *_TAILS))
+        kind = CURRENT if quantity == "current_density" else design.axes[quantity].kind
+        return Answer(
+            question=question,
+            quantity=quantity,
+            value=value,
+            unit=kind.unit,
+            interval=interval,
+            risk=self.risk,
+            cell=design.cell,
+            conditions={name: float(axis.values[0]) for name, axis in design.axes.items()},
+            mechanism=mechanism.name,
+            mechanism_probability=float(shares[first] / shares.sum()),
+            median_cell=(middle, lower, upper),
+            extrapolation=_outside(design, self.result),
+            reason=reason,
+            notes=_notes(self.result, design),
+            current_density=target if value is None or target is not None else value,
+            _design=_words(design, {quantity}),
+        )
+
+
+def _single(result: "Result", design: Design | Mapping[str, Any]) -> Design:
+    """Return the design of one cell, every condition a single one."""
+    read = design if isinstance(design, Design) else one_design(design, result)
+    if read.dims:
+        examples = ", ".join(
+            f'{name} = "{read.axes[name].values[0]:.3g} {read.axes[name].kind.unit}"'
+            for name in read.dims
+        )
+        raise MapError(
+            f"the question is about one {read.cell} cell, and its design has no single value of "
+            f"{' and '.join(read.dims)}: give one, such as {examples}"
+        )
+    return read
+
+
+def _without(design: Mapping[str, Any] | None, name: str, question: str) -> dict[str, Any]:
+    """Return a section, having refused what the question asks for."""
+    section = dict(design or {})
+    if name in section:
+        raise MapError(f"{question} looks for {name!r}: leave it out of the design")
+    cell = "liquid" if name == "pore_radius" else "solid"
+    if section.pop("cell", cell) != cell:
+        raise MapError(f"{question} is a question about {cell} cells: leave 'cell' out")
+    return section
+
+
+def _amount(kind: AxisKind, value: str | float, name: str) -> float:
+    """Read a quantity, a plain number in its own unit."""
+    try:
+        if isinstance(value, str):
+            found = float(parse_quantity(value, to=kind.unit))
+        else:
+            found = float(value)
+    except (AnodebayesError, TypeError, ValueError) as error:
+        raise MapError(f"{name}: {error}") from error
+    if not kind.lower <= found <= kind.upper:
+        raise MapError(f"{name} is {found:g} {kind.unit}, legal are {kind.range_text}")
+    return found
+
+
+def _kind(cell: Cell, name: str) -> AxisKind:
+    return AXES[cell][name]
+
+
+def _outside(design: Design, result: "Result") -> tuple[str, ...]:
+    """Say which conditions lie outside the range of the data."""
+    ranges = ranges_of_data(design, result)
+    found = []
+    for name, beyond in extrapolated(design, result).items():
+        if not beyond.any():
+            continue
+        axis = design.axes[name]
+        unit = "" if axis.kind.unit == "1" else f" {axis.kind.unit}"
+        here = f"{_WORDS.get(name, name)} {_shown(float(axis.values[0]))}{unit}"
+        if name not in ranges:
+            found.append(f"{here} (no data of it)")
+            continue
+        lower, upper = ranges[name]
+        span = _shown(lower) if lower == upper else f"{_shown(lower)} to {_shown(upper)}"
+        found.append(f"{here} (data: {span}{unit})")
+    return tuple(found)
+
+
+def _notes(result: "Result", design: Design) -> tuple[str, ...]:
+    """Say what must be known with an answer."""
+    notes = []
+    if result.synthetic:
+        notes.append("SYNTHETIC DATA: nobody measured what this rests on.")
+    gate = getattr(result, "gate", None)
+    if gate is not None and not gate.passed:
+        notes.append("NOT CONVERGED: do not use; the convergence gate failed.")
+    driven = scatter_prior_driven(result, design)
+    names = [
+        item.name for item, prior in zip(MECHANISMS[design.cell], driven, strict=True) if prior
+    ]
+    if names:
+        notes.append(
+            f"How new cells scatter comes from the prior, not from data, for {' and '.join(names)}."
+        )
+    return tuple(notes)
+
+
+def _words(design: Design, without: set[str]) -> str:
+    """Return the conditions of a design in words."""
+    parts = []
+    for name, axis in design.axes.items():
+        if name in without:
+            continue
+        unit = "" if axis.kind.unit == "1" else f" {axis.kind.unit}"
+        text = f"{_WORDS.get(name, name)} {_shown(float(axis.values[0]))}"
+        if name in design.tolerances:
+            tolerance = design.tolerances[name]
+            sd = (
+                f"{100 * tolerance.sd:g} %"
+                if tolerance.relative
+                else f"{tolerance.sd:g}{unit.replace('degC', 'K')}"
+            )
+            text += f"{unit} ± {sd}"
+        else:
+            text += unit
+        parts.append(text)
+    if design.cell == "liquid" and "charge" not in design.axes:
+        parts.append("steady state")
+    return ", ".join(parts)
+
+
+def _span(interval: tuple[float, float], unit: str) -> str:
+    lower, upper = interval
+    if not (math.isfinite(lower) or math.isfinite(upper)):
+        return "wider than the legal range"
+    if not math.isfinite(lower):
+        return f"up to {_shown(upper)} {unit}"
+    if not math.isfinite(upper):
+        return f"from {_shown(lower)} {unit}, without an end that anything is known of"
+    return f"{_shown(lower)} to {_shown(upper)} {unit}"
+
+
+def _shown(value: float | None) -> str:
+    """Return a number with three digits, plain where that is short."""
+    if value is None:
+        return "-"
+    if value != 0.0 and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e")
+    text = f"{value:.3g}"
+    return f"{float(text):.0f}" if "e" in text else text
+
+
+def as_json(answer: Answer) -> str:
+    """Return an answer as JSON text.
+
+    Parameters
+    ----------
+    answer : Answer
+        The answer.
+
+    Returns
+    -------
+    str
+        Indented.
+    """
+    return json.dumps(answer.to_dict(), indent=2, ensure_ascii=False)

@@ -1,0 +1,186 @@
+"""`anodebayes ask`: direct answers to design questions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inference.cli.guard import DONE, GATE_FAILED, guarded
+
+if TYPE_CHECKING:
+    from inference.answers import Answer
+    from inference.result import Result
+
+__all__ = ["required_pore_radius", "required_pressure", "safe_current"]
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+At = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--at",
+        metavar="NAME=VALUE",
+        help="A condition of the design as in a job file, or its tolerance: "
+        "--at 'pore_radius=30 nm' --at 'pore_radius_sd=4 nm'. Repeat it for others.",
+    ),
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        "--separator",
+        metavar="NAME",
+        help="A separator of the campaign, with its properties and their standard deviations.",
+    ),
+]
+Risk = Annotated[
+    str, typer.Option("--risk", metavar="P", help="Probability that a new cell fails.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.", show_default=False)]
+Current = Annotated[str, typer.Option("--current", metavar="QUANTITY", help="Such as '2 mA/cm^2'.")]
+
+
+@guarded
+def safe_current(
+    run: Run,
+    at: At = None,
+    separator: Separator = None,
+    cell: Annotated[
+        str | None,
+        typer.Option(
+            "--cell", metavar="KIND", help="liquid or solid; from the conditions if left out."
+        ),
+    ] = None,
+    risk: Risk = "5 %",
+    as_json: Json = False,
+) -> int:
+    """Say which current a new cell bears: --at 'pore_radius=30 nm'."""
+    from inference.answers import safe_current as ask
+    from inference.cli.steps import stored_result
+
+    result = stored_result(run)
+    section = _section(result, at, separator)
+    section["cell"] = cell or ("liquid" if separator else _cell(section, result))
+    return _show(ask(result, section, _risk(risk)), result, as_json=as_json)
+
+
+@guarded
+def required_pore_radius(
+    run: Run,
+    current: Current,
+    at: At = None,
+    separator: Separator = None,
+    risk: Risk = "5 %",
+    as_json: Json = False,
+) -> int:
+    """Say how small the pores of a separator must be for a current."""
+    from inference.answers import required_pore_radius as ask
+    from inference.cli.steps import stored_result
+
+    result = stored_result(run)
+    section = _section(result, at, separator, without_radius=True)
+    return _show(ask(result, current, _risk(risk), section), result, as_json=as_json)
+
+
+@guarded
+def required_pressure(
+    run: Run,
+    current: Current,
+    capacity: Annotated[
+        str,
+        typer.Option(
+            "--capacity", metavar="QUANTITY", help="Stripped in a half-cycle: '2 mAh/cm^2'."
+        ),
+    ],
+    at: At = None,
+    risk: Risk = "5 %",
+    as_json: Json = False,
+) -> int:
+    """Say how much stack pressure a solid cell needs for a current and a capacity."""
+    from inference.answers import required_pressure as ask
+    from inference.cli.steps import stored_result
+
+    result = stored_result(run)
+    section = _section(result, at, None)
+    return _show(ask(result, current, capacity, _risk(risk), section), result, as_json=as_json)
+
+
+def _section(
+    result: "Result",
+    at: list[str] | None,
+    separator: str | None,
+    *,
+    without_radius: bool = False,
+) -> dict[str, Any]:
+    """Return the design that the options write."""
+    from data.errors import MapError
+
+    section: dict[str, Any] = {}
+    if separator is not None:
+        section = _named(result, separator)
+        radius, sd = section.get("pore_radius"), section.get("pore_radius_sd")
+        if without_radius and radius is not None:
+            # The stated width of the pores is taken along in proportion.
+            del section["pore_radius"]
+            if sd is not None:
+                share = float(str(sd).split()[0]) / float(str(radius).split()[0])
+                section["pore_radius_sd"] = f"{100 * share!r} %"
+    for entry in at or ():
+        name, sign, value = entry.partition("=")
+        if not sign or not name.strip() or not value.strip():
+            raise MapError(f"--at {entry!r} cannot be read: write NAME=VALUE, 'pore_radius=30 nm'")
+        section[name.strip()] = value.strip()
+    return section
+
+
+def _named(result: "Result", name: str) -> dict[str, Any]:
+    """Return what is stated of a separator of the campaign."""
+    import difflib
+
+    from data.errors import MapError
+    from inference.named_separators import separators_of
+
+    known = separators_of(result)
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        names = ", ".join(repr(each) for each in known) or "none"
+        raise MapError(f"--separator {name!r} is not one of the campaign's: {names}{hint}")
+    return known[name]
+
+
+def _cell(section: dict[str, Any], result: "Result") -> str:
+    """Return the kind of cell that the conditions, or else the data, speak of."""
+    from data.errors import MapError
+    from inference.design import AXES
+
+    own = {"liquid": {"pore_type"}, "solid": {"protocol"}}
+    names = {key.removesuffix("_sd") for key in section}
+    kinds = [cell for cell, axes in AXES.items() if names <= {*axes, *own[cell]}]
+    if not kinds:  # refused by name where the design is read
+        kinds = [max(AXES, key=lambda cell: len(names & {*AXES[cell], *own[cell]}))]
+    if len(kinds) > 1:
+        kinds = [cell for cell in kinds if result.data_ranges.get(cell)]
+    if len(kinds) != 1:
+        raise MapError("which kind of cell is meant? Give --cell liquid or --cell solid")
+    return kinds[0]
+
+
+def _risk(text: str) -> float:
+    from data.errors import AnodebayesError, MapError
+    from data.units import parse_quantity
+
+    try:
+        return float(parse_quantity(text, to="1"))
+    except AnodebayesError as error:
+        raise MapError(f"--risk: {error}") from error
+
+
+def _show(answer: "Answer", result: "Result", *, as_json: bool) -> int:
+    from inference.answers import as_json as written
+    from inference.cli.text import paragraph
+
+    if as_json:
+        typer.echo(written(answer))
+    else:
+        for sentence in answer.sentences():
+            paragraph(sentence)
+    return DONE if result.gate.passed else GATE_FAILED

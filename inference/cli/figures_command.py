@@ -1,0 +1,73 @@
+"""`anodebayes figures`: the figures of a run, in the formats and widths of print."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from inference.cli.guard import DONE, GATE_FAILED, guarded
+
+__all__ = ["figures"]
+
+
+@guarded
+def figures(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    kinds: Annotated[
+        str, typer.Option("--format", metavar="F,F", help="Of pdf, svg and png.")
+    ] = "pdf,svg,png",
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="NAME", help="Draw this figure; may be given again."),
+    ] = None,
+    width: Annotated[
+        Literal["single", "double"] | None,
+        typer.Option(
+            "--width", help="Columns of print, for figures of one or two panels; their own."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="The folder; RUN/figures.")
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option("--calibration", metavar="DIR", help="Show this calibration of the job too."),
+    ] = None,
+) -> int:
+    """Draw the figures of a run; say which cannot be drawn and why."""
+    from inference.calibration import read_calibration
+    from inference.cli.steps import FIGURES, stage, stored_result
+    from inference.cli.text import heading, ticked
+    from inference.figures import DrawnFigures, run_contents, write_figures
+    from inference.run_folder import RunFolder
+
+    folder = run.expanduser().resolve()
+    result = stored_result(folder)
+    record = None if calibration is None else read_calibration(calibration.expanduser())
+    formats = list(dict.fromkeys(kind.strip() for kind in kinds.split(",") if kind.strip()))
+    names = tuple(only or ())
+    done: list[DrawnFigures] = []
+
+    def draw(path: Path) -> None:
+        done.append(write_figures(contents, path, formats, only=names, width=width))
+
+    with stage("figures"):
+        contents = run_contents(result, calibration=record)
+        if out is not None:
+            target = out.expanduser().resolve()
+            draw(target)
+        elif names:
+            # The others of the run stay as they are.
+            target = folder / FIGURES
+            with RunFolder(folder).lock():
+                draw(target)
+        else:
+            target = RunFolder(folder).write_folder(FIGURES, draw)
+    drawn = sorted({path.stem for path in done[0].paths})
+    heading(f"{len(drawn)} figures as {', '.join(formats)}")
+    ticked(drawn)
+    if done[0].skipped:
+        heading("Not drawn")
+        ticked(f"{name}: {why}" for name, why in done[0].skipped.items())
+    typer.echo(f"\n{target}")
+    return DONE if result.gate.passed else GATE_FAILED

@@ -1,0 +1,187 @@
+"""`anodebayes import`: instrument files become rows of a campaign."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from inference.cli.guard import DONE, REFUSED, SOME_FAILED, guarded
+
+if TYPE_CHECKING:
+    from inference.importing import Outcome
+
+__all__ = ["import_files"]
+
+LONGEST = 20  # letters of a name in a table
+
+
+@guarded
+def import_files(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE...", help="Files of an instrument, or patterns in quotes."),
+    ],
+    table: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="TABLE",
+            help="penetration, critical_current, lsv, sand or dc_polarization.",
+        ),
+    ],
+    campaign: Annotated[
+        Path, typer.Option("--campaign", metavar="DIR", help="The campaign's folder.")
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="COLUMN=VALUE",
+            help='What the file does not say, with its unit, such as "area=0.5 cm^2". Overrides '
+            "the sidecar FILE.toml, which overrides import.toml in the file's folder.",
+        ),
+    ] = None,
+    curve: Annotated[
+        int | None,
+        typer.Option("--curve", metavar="N", help="Which curve of a file with several."),
+    ] = None,
+    feature: Annotated[
+        Literal["drop", "inflexion"] | None,
+        typer.Option(
+            "--feature", help="The transition of a polarisation; the earlier one if left out."
+        ),
+    ] = None,
+    correct_sweep: Annotated[
+        bool,
+        typer.Option(
+            "--correct-sweep",
+            help="Divide plateaus by what the sweep adds to them, with its error; a warning only "
+            "if left out.",
+            show_default=False,
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Read and check everything, write nothing.", show_default=False
+        ),
+    ] = False,
+) -> int:
+    """Read instrument files, find the event in each curve, append rows to a campaign.
+
+    A figure and a record of provenance of each file go into the campaign's folder provenance/.
+    """
+    from data.errors import InputError
+    from data.provenance import FOLDER
+    from inference.cli.text import paragraph
+    from inference.importing import import_records
+    from inference.importing.metadata import parse_options
+    from inference.importing.records import expand_files
+
+    options = parse_options(settings or [])
+    if curve is not None:
+        options["curve"] = curve
+    paths = expand_files(files)
+    with _bar(len(paths)) as advance:
+        outcomes = import_records(
+            paths,
+            table=table,
+            campaign=campaign,
+            metadata=options,
+            dry_run=dry_run,
+            correct_sweep=correct_sweep,
+            feature=feature,
+            progress=advance,
+        )
+    accepted = [outcome for outcome in outcomes if outcome.accepted]
+    refused = [outcome for outcome in outcomes if not outcome.accepted]
+    if len(outcomes) == 1 and refused:
+        raise InputError(_reason(refused[0]))
+    if accepted:
+        _show_accepted(accepted)
+    if refused:
+        _show_refused(refused)
+    rows = sum(len(outcome.rows) for outcome in accepted)
+    count = f"{rows} row{'' if rows == 1 else 's'}"
+    paragraph()
+    if dry_run:
+        paragraph(f"{count} would be appended to {campaign / table}.csv; nothing was written")
+    elif accepted:
+        paragraph(
+            f"{count} appended to {campaign / table}.csv; records and figures in "
+            f"{campaign / FOLDER / table}"
+        )
+    else:
+        paragraph("nothing was written")
+    if not refused:
+        return DONE
+    return SOME_FAILED if accepted else REFUSED
+
+
+@contextlib.contextmanager
+def _bar(total: int) -> "Iterator[Callable[[Outcome], None]]":
+    """Show a bar on a terminal where there is more than one file."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = ("files", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    shown = total > 1 and sys.stderr.isatty()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not shown) as bars:
+        bar = bars.add_task("files", total=total)
+        yield lambda outcome: bars.update(bar, advance=1, description=outcome.file.name)
+
+
+def _show_accepted(outcomes: "Sequence[Outcome]") -> None:
+    from inference.cli.text import heading, show_table, table, ticked
+    from inference.importing.wording import KINDS, describe
+
+    heading("What the curves show")
+    view = table(("file", "cell", "kind", "read"))
+    said: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        for feature in outcome.features:
+            view.add_row(
+                _short(outcome.file.name),
+                _short(outcome.cell),
+                KINDS[feature.kind],
+                describe(feature),
+            )
+        messages = [flag.message for feature in outcome.features for flag in feature.flags]
+        for message in dict.fromkeys([*outcome.statements, *messages]):
+            said.setdefault(message, []).append(outcome.cell)
+    show_table(view)
+    if said:
+        heading("To know")
+        ticked(f"{_named(cells)}: {message}" for message, cells in said.items())
+
+
+def _show_refused(outcomes: "Sequence[Outcome]") -> None:
+    from inference.cli.text import heading, ticked
+
+    heading(f"Not imported ({len(outcomes)})")
+    ticked(map(_reason, outcomes))
+
+
+def _reason(outcome: "Outcome") -> str:
+    """Return the file and why it was refused, its name once."""
+    message = str(outcome.error)
+    for mark in (": ", ", "):
+        message = message.removeprefix(f"{outcome.file.name}{mark}")
+    return f"{outcome.file}: {message}"
+
+
+def _short(name: str) -> str:
+    """Return a name that leaves a table of 80 columns room for what matters."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 9]}…{name[-8:]}"
+
+
+def _named(cells: list[str]) -> str:
+    """Return the cells a message is about; many are counted."""
+    cells = list(dict.fromkeys(cells))
+    return (
+        ", ".join(cells) if len(cells) <= 4 else f"{', '.join(cells[:3])} and {len(cells) - 3} more"
+    )

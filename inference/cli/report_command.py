@@ -1,0 +1,32 @@
+"""`anodebayes report`: a run as one page to read and to explore."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inference.cli.guard import DONE, GATE_FAILED, guarded
+
+__all__ = ["report"]
+
+
+@guarded
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="The file; RUN/report.html when left out."),
+    ] = None,
+) -> int:
+    """Write the report of a run: one HTML file that opens from disk and asks no network.
+
+    It holds verdicts, parameters, data, fit and a map that answers for any design. The table of
+    parameters for LaTeX is written to RUN/parameters.tex.
+    """
+    from inference.cli.steps import make_report, stored_result
+
+    folder = run.expanduser().resolve()
+    result = stored_result(folder)
+    target = None if out is None else out.expanduser().resolve()
+    typer.echo(make_report(result, folder, again=True, out=target))
+    return DONE if result.gate.passed else GATE_FAILED

@@ -1,0 +1,1 @@
+"""One module a table that raw curves make rows of, each defining ``RECIPE``: nothing lists them."""

@@ -1,0 +1,232 @@
+"""Limiting currents: plateaus of a linear sweep of the voltage, one row a plateau.
+
+A plateau of a sweep that outruns diffusion is too high. The row then states the plateau as it was
+read, with a warning; the command's option to correct divides it by the factor that the transient
+cell finds, and widens its interval by twice that factor's standard deviation at either end.
+"""
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from data.schema import show_number
+from data.tables import tables
+from data.units import to_si
+from inference.importing.recipe import Cells, Choices, Reading, Recipe, measured_cells
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from data.features.feature import Feature
+    from inference.importing.metadata import Metadata
+
+_AREA = next(column for column in tables()["lsv"].columns if column.name == "area")
+_SECOND = replace(
+    _AREA,
+    name="second_area",
+    long_name="electrode area of the second plateau",
+    blank="a second plateau is not imported",
+)
+_RATES_AGREE = 0.1
+_TRANSFERENCE = 0.5  # where the salt's is not known; it hardly changes the factor
+_SD_OF_MACMULLIN = {"polymer": 0.35, "straight": 0.2}  # of its logarithm, where estimated
+
+
+def _scan_rate(
+    record: "xr.Dataset", feature: "Feature", metadata: "Metadata"
+) -> tuple[float | None, list[str]]:
+    """Return the scan rate [mV/s]: stated, or the file's, or the slope of the voltage."""
+    measured = 1e3 * feature.details.get("scan_rate", 0.0)
+    written = 1e3 * abs(float(record.attrs.get("scan_rate_volt_per_second", 0.0)))
+    stated = metadata.number("scan_rate")
+    written = float(f"{written:.4g}")
+    rate = stated or written or measured
+    said = []
+    if stated is None and written:
+        said.append(f"scan_rate is not stated: {show_number(written)} mV/s as the file says")
+    elif stated is None and measured:
+        rate = float(f"{measured:.3g}")
+        said.append(
+            f"scan_rate is not stated: {show_number(rate)} mV/s, the slope of the measured voltage"
+        )
+    if measured and rate and abs(measured / rate - 1.0) > _RATES_AGREE:
+        said.append(
+            f"the measured voltage rises at {measured:.3g} mV/s, not at the {rate:.3g} mV/s stated"
+        )
+    return rate or None, said
+
+
+def _separator(metadata: "Metadata", choices: Choices) -> Cells | None:
+    """Return the properties of the stack's separator, None where the campaign has no such row."""
+    from data.table_reader import read_table
+
+    table = tables()["separators"]
+    if choices.folder is None or not (choices.folder / table.file).is_file():
+        return None
+    for row in read_table(choices.folder / table.file, table).rows:
+        if row.cells["separator"] == metadata.values["separator"] and not row.unsound:
+            return row.cells
+    return None
+
+
+def _cell(metadata: "Metadata", separator: Cells, density: float) -> Any:
+    """Return the transient cell whose limiting current density is the plateau's [A/m^2]."""
+    import numpy as np
+
+    from models.physics import (
+        Layer,
+        limiting_current_density,
+        macmullin_number_from_porosity,
+    )
+    from models.transient_cell import TransientCell
+
+    porosity = float(separator["porosity"])
+    macmullin = float(separator["macmullin_number"])
+    if math.isnan(macmullin):
+        kind = str(separator["pore_type"])
+        macmullin = float(np.asarray(macmullin_number_from_porosity(porosity, kind)))
+    thickness = float(metadata.values["layers"]) * float(separator["thickness"]) * 1e-6
+    layers = [Layer(thickness, porosity, macmullin)]
+    reservoir = metadata.number("reservoir_thickness") or 0.0
+    if reservoir > 0:
+        open_ = Layer(reservoir * 1e-6, 1.0, 1.0)
+        before = metadata.text("reservoir_side") == "depleting"
+        layers = [open_, *layers] if before else [*layers, open_]
+    concentration = float(to_si(float(metadata.values["concentration"]), "mol/L"))
+    unit = limiting_current_density(1.0, _TRANSFERENCE, concentration, layers)
+    return TransientCell(
+        layers=layers,
+        diffusivity=density / float(unit),
+        transference_number=_TRANSFERENCE,
+        concentration=concentration,
+        temperature=float(to_si(float(metadata.values["temperature"]), "degC")),
+    )
+
+
+def _corrected(feature: "Feature", cell: Any, rate: float, area: float, separator: Cells) -> Any:
+    """Return how the plateau relates to the limiting current."""
+    from models.transient_cell import plateau_correction
+
+    porosity_sd, macmullin, macmullin_sd = (
+        float(separator[name])
+        for name in ("porosity_sd", "macmullin_number", "macmullin_number_sd")
+    )
+    if math.isnan(macmullin):
+        relative = _SD_OF_MACMULLIN[str(separator["pore_type"])]
+    else:
+        relative = 0.0 if math.isnan(macmullin_sd) else macmullin_sd / macmullin
+    ends = sorted(abs(feature.details[f"voltage_{end}"]) for end in ("lower", "upper"))
+    return plateau_correction(
+        cell,
+        scan_rate=rate * 1e-3,
+        read_at=(ends[0], ends[1]),
+        plateau_current_density=_middle(feature) / area * 1e4,
+        plateau_sd=(feature.sd or 0.0) / area * 1e4,
+        porosity_sd=0.0 if math.isnan(porosity_sd) else porosity_sd,
+        macmullin_number_sd=relative,
+    )
+
+
+def _middle(feature: "Feature") -> float:
+    if feature.value is not None:
+        return feature.value
+    ends = [end for end in (feature.lower, feature.upper) if end is not None]
+    return sum(ends) / len(ends)
+
+
+def _divided(feature: "Feature", factor: float, sd: float) -> "Feature":
+    """Return a plateau divided by a factor that has a lognormal error."""
+    relative = math.sqrt(math.log1p((sd / factor) ** 2))
+
+    def over(value: float | None, deviations: float = 0.0) -> float | None:
+        return None if value is None else value / (factor * math.exp(deviations * relative))
+
+    value, spread = over(feature.value), feature.sd
+    if value is not None and spread is not None:
+        spread = math.hypot(spread / factor, value * relative)
+    return replace(
+        feature,
+        value=value,
+        sd=spread,
+        lower=over(feature.lower, 2.0),
+        upper=over(feature.upper, -2.0),
+    )
+
+
+def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Reading:
+    from data.features import find_plateaus
+    from models.transient_cell import sweep_warning
+
+    features = list(find_plateaus(record))
+    rate, said = _scan_rate(record, features[0], metadata)
+    areas = _areas(metadata, features, said)
+    separator = _separator(metadata, choices)
+    details: dict[str, Any] = {"scan_rate_mV_s": rate}
+    rows = []
+    for at, (plateau, area) in areas.items():
+        feature = features[at]
+        note: Cells = {}
+        if separator is not None and rate is not None and feature.kind != "right":
+            cell = _cell(metadata, separator, _middle(feature) / area["area"] * 1e4)
+            warning = sweep_warning(cell.layers, cell.diffusivity, rate * 1e-3)
+            if choices.correct_sweep:
+                found = _corrected(feature, cell, rate, area["area"], separator)
+                bare, feature = feature, _divided(feature, found.factor, found.factor_sd)
+                features[at] = feature
+                text = (
+                    f"plateau divided by {found.factor:.4g} ± {found.factor_sd:.2g}, which the "
+                    f"sweep at {show_number(rate)} mV/s adds"
+                )
+                said.append(text)
+                details[f"plateau_{plateau}"] = {
+                    "bare_mA": _middle(bare) * 1e3,
+                    "sweep_factor": found.factor,
+                    "sweep_factor_sd": found.factor_sd,
+                    "swept_potential_V": found.swept_potential,
+                }
+                stated = metadata.text("note")
+                note = {"note": f"{stated}; {text}" if stated else text}
+            elif warning is not None:
+                said.append(f"{warning} (--correct-sweep)")
+        row: Cells = {**metadata.values, "cell": metadata.cell, "plateau": float(plateau)}
+        row |= {**measured_cells("plateau_current", feature, 1e3), **area, **note}
+        if rate is not None:
+            row["scan_rate"] = rate
+        rows.append(row)
+    return Reading(tuple(features), tuple(areas), tuple(rows), tuple(said), details)
+
+
+def _areas(
+    metadata: "Metadata", features: "list[Feature]", said: list[str]
+) -> dict[int, tuple[int, dict[str, float]]]:
+    """Return number and area of each plateau that becomes a row, by its place."""
+
+    def area_of(name: str) -> dict[str, float]:
+        found = {"area": float(metadata.values[name])}
+        if f"{name}_sd" in metadata.values:
+            found["area_sd"] = float(metadata.values[f"{name}_sd"])
+        return found
+
+    stated = metadata.number("plateau")
+    if stated is not None:
+        at = min(int(stated), len(features)) - 1
+        return {at: (int(stated), area_of("area"))}
+    areas = {0: (1, area_of("area"))}
+    if len(features) > 1 and "second_area" in metadata.values:
+        areas[1] = (2, area_of("second_area"))
+    elif len(features) > 1:
+        said.append(
+            f"a second plateau at {_middle(features[1]) * 1e3:.4g} mA is not imported: it is the "
+            "same limiting current density on another, larger area; state it as second_area"
+        )
+    elif "second_area" in metadata.values:
+        said.append("second_area is stated, but the sweep shows one plateau only")
+    return areas
+
+
+RECIPE = Recipe(
+    table="lsv",
+    read=tuple(f"plateau_current{suffix}" for suffix in ("", "_sd", "_lower", "_upper")),
+    extra=_SECOND.parts,
+    rows=_rows,
+)

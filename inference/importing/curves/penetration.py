@@ -1,0 +1,75 @@
+"""Penetration tests: a sudden drop of the voltage under constant current, or none."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data.errors import InputError
+from inference.importing.recipe import Cells, Choices, Reading, Recipe, current_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from data.features.feature import Feature
+    from inference.importing.metadata import Metadata
+
+_SECONDS = 3600.0
+
+
+def _charge(record: "xr.Dataset", feature: "Feature") -> float:
+    """Return the charge passed until the event, or until the end of the test [C]."""
+    if "charge" in feature.details:
+        return abs(feature.details["charge"])
+    times = record["test_time_second"].values
+    begin = feature.details.get("step_start", float(times[feature.window[0]]))
+    known = [end for end in (feature.value, feature.lower, feature.upper) if end is not None]
+    until = begin + (float(np.mean(known)) if feature.kind == "interval" else float(known[0]))
+    inside = (times >= begin) & (times <= until)
+    current = np.abs(record["current_ampere"].values[inside])
+    return float(np.trapezoid(current, times[inside]))
+
+
+def _outcome(feature: "Feature", metadata: "Metadata") -> tuple[str, list[str]]:
+    """Return the outcome that the curve shows; a soft short is the user's to judge."""
+    seen = "survived" if feature.kind == "right" else "penetrated"
+    stated = metadata.text("outcome")
+    if feature.has_flag("soft_short"):
+        if not stated:
+            raise InputError(
+                "the voltage drops and comes back (a soft short), which is neither survival nor "
+                "penetration for certain: say which it is to you, with --set outcome=penetrated or "
+                "--set outcome=survived"
+            )
+        return stated, [f"a soft short, counted as {stated} because outcome was stated so"]
+    if stated and stated != seen:
+        raise InputError(
+            f"outcome {stated!r} is stated, but the curve shows that the cell {seen}: leave "
+            "outcome out, or enter the row by hand"
+        )
+    return seen, []
+
+
+def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Reading:  # noqa: ARG001
+    from data.features import find_penetration
+
+    feature = find_penetration(record)
+    outcome, statements = _outcome(feature, metadata)
+    area = float(metadata.values["area"])
+    row: Cells = {
+        **metadata.values,
+        "cell": metadata.cell,
+        "outcome": outcome,
+        "current_density": current_of(record, feature) * 1e3 / area,
+    }
+    capacity = _charge(record, feature) * 1e3 / _SECONDS / area
+    if capacity > 0:
+        row["capacity"] = capacity
+    return Reading((feature,), (0,), (row,), tuple(statements))
+
+
+RECIPE = Recipe(
+    table="penetration",
+    read=("current_density", "capacity"),
+    optional=("outcome",),
+    rows=_rows,
+)

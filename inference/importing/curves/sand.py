@@ -1,0 +1,39 @@
+"""Sand's times: the voltage runs away under constant current as the electrolyte is depleted."""
+
+from typing import TYPE_CHECKING
+
+from inference.importing.recipe import Choices, Reading, Recipe, clock_cells, current_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from inference.importing.metadata import Metadata
+
+
+def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Reading:  # noqa: ARG001
+    from data.features import find_sand_time
+
+    feature = find_sand_time(record)
+    cells, statements = clock_cells("sand_time", feature, metadata)
+    values = {name: value for name, value in metadata.values.items() if name != "area"}
+    row = {
+        **values,
+        "cell": metadata.cell,
+        "current_density": current_of(record, feature) * 1e3 / float(metadata.values["area"]),
+        **cells,
+    }
+    return Reading((feature,), (0,), (row,), tuple(statements))
+
+
+RECIPE = Recipe(
+    table="sand",
+    read=(
+        "current_density",
+        "sand_time",
+        "sand_time_sd",
+        "sand_time_lower",
+        "sand_time_upper",
+    ),
+    optional=("stop_time",),
+    rows=_rows,
+)

@@ -1,0 +1,289 @@
+"""What an instrument's file does not say about its cell: from options and sidecars, with units.
+
+The sidecar of ``x.mpr`` is ``x.mpr.toml``; ``import.toml`` in the same folder says what its files
+share. Options override the sidecar, and the sidecar overrides what is shared.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from data.columns import AREA, CELL
+from data.csv_reader import clean_text
+from data.errors import InputError, UnitError
+from data.schema import Column, Table, nearest
+from data.units import parse_number, parse_quantity
+from inference.importing.recipe import Recipe
+
+__all__ = ["SHARED", "Metadata", "check_values", "legal_columns", "parse_options", "read_metadata"]
+
+SHARED = "import.toml"
+_MAX_BYTES = 100_000
+
+CURVE = Column(
+    name="curve", long_name="which curve of a file with several", unit="1", support="nonnegative"
+)
+_NEEDED = replace(AREA, blank=None)
+
+type Value = str | float
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What is known of a cell besides its curve.
+
+    Parameters
+    ----------
+    cell : str
+        Name of the cell.
+    values : dict
+        Numbers in canonical units and texts, by column.
+    origins : dict of str to str
+        Where each was stated.
+    stated : dict
+        Each as it was stated.
+    """
+
+    cell: str
+    values: dict[str, float | str]
+    origins: dict[str, str] = field(default_factory=dict)
+    stated: dict[str, Value] = field(default_factory=dict)
+
+    def number(self, name: str) -> float | None:
+        """Return a number in its canonical unit, None where it is not given."""
+        value = self.values.get(name)
+        return None if value is None or isinstance(value, str) else float(value)
+
+    def text(self, name: str) -> str:
+        """Return a text, empty where it is not given."""
+        return str(self.values.get(name, ""))
+
+
+def legal_columns(table: Table, recipe: Recipe) -> dict[str, Column]:
+    """Return the columns that metadata may state.
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+    recipe : Recipe
+        What its curves give.
+
+    Returns
+    -------
+    dict of str to Column
+        The cell, the area, the table's columns that no curve gives, and what the recipe needs.
+    """
+    own = {name: column for name, column in table.fields.items() if name not in recipe.read}
+    extra = {column.name: column for column in recipe.extra}
+    return {"cell": CELL, **own, **extra, "area": table.fields.get("area", _NEEDED), "curve": CURVE}
+
+
+def parse_options(pairs: Iterable[str]) -> dict[str, Value]:
+    """Split options of the form ``column=value``.
+
+    Parameters
+    ----------
+    pairs : iterable of str
+        Such as ``"temperature=25 degC"``.
+
+    Returns
+    -------
+    dict of str to str
+        Values by column.
+
+    Raises
+    ------
+    InputError
+        There is no ``=``, or a column stands twice.
+    """
+    values: dict[str, Value] = {}
+    for pair in pairs:
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals or not name or not value:
+            raise InputError(
+                f"--set {pair!r} cannot be read: write column=value with its unit, such as "
+                '--set "temperature=25 degC"'
+            )
+        if name in values:
+            raise InputError(f"--set {name}: stands twice ({values[name]!r}, {value!r}); keep one")
+        values[name] = value
+    return values
+
+
+def check_values(
+    table: Table, recipe: Recipe, values: Mapping[str, Value], where: str
+) -> dict[str, float | str]:
+    """Check metadata and bring it to canonical units.
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+    recipe : Recipe
+        What its curves give.
+    values : mapping
+        As stated, by column.
+    where : str
+        Where they were stated, for the message.
+
+    Returns
+    -------
+    dict
+        Numbers in canonical units, and texts.
+
+    Raises
+    ------
+    InputError
+        What is wrong, all of it.
+    """
+    legal = legal_columns(table, recipe)
+    checked: dict[str, float | str] = {}
+    mistakes = []
+    for name, value in values.items():
+        if name not in legal:
+            if name in recipe.read:
+                mistakes.append(f"{name}: is read from the curve and not stated; leave it out")
+            else:
+                mistakes.append(
+                    f"{name!r} is no column of {table.name}{nearest(name, legal)}: legal are "
+                    f"{', '.join(legal)}"
+                )
+            continue
+        try:
+            checked[name] = _value(legal[name], value)
+        except InputError as error:
+            mistakes.append(f"{name}: {error}")
+    if mistakes:
+        raise InputError("\n".join(f"{where}: {mistake}" for mistake in mistakes))
+    return checked
+
+
+def _value(column: Column, value: Any) -> float | str:
+    """Return one value in canonical units, or say what is wrong with it."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise InputError(f"{value!r} is not legal: {column.legal} is due")
+    if not column.is_number:
+        text = clean_text(str(value))
+        if not text:
+            raise InputError("is blank: leave it out, or say what it is")
+        if column.choices and text not in column.choices:
+            hint = nearest(text, column.choices)
+            raise InputError(f"{text!r} is not legal{hint}: {column.legal} is due")
+        return text
+    unit = column.unit or "1"
+    text = repr(value) if not isinstance(value, str) else value.strip()
+    if not isinstance(value, str) and unit != "1":
+        raise UnitError(f"{text} has no unit: write '{text} {unit}' if that is meant")
+    if column.support == "integer":
+        parsed = parse_number(text.removesuffix(".0"))
+        number = float("nan") if parsed is None else parsed
+    else:
+        number = parse_quantity(text, to=unit)
+    message = column.complaint(number)
+    if column.name == "curve" and number % 1:
+        message = f"{text} is not legal: a whole number from 0 is due"
+    if message:
+        raise InputError(message if column.support != "integer" else f"{text!r}: {message}")
+    return number
+
+
+def read_metadata(
+    table: Table,
+    recipe: Recipe,
+    file: Path,
+    options: Mapping[str, Value],
+) -> Metadata:
+    """Gather what is known of the cell of a file.
+
+    Parameters
+    ----------
+    table : Table
+        The table.
+    recipe : Recipe
+        What its curves give.
+    file : Path
+        The instrument's file.
+    options : mapping
+        What the command states, by column.
+
+    Returns
+    -------
+    Metadata
+        Options before the sidecar before what the folder's files share.
+
+    Raises
+    ------
+    InputError
+        A sidecar cannot be read, or a value is not legal; every mistake is named.
+    """
+    values: dict[str, float | str] = {}
+    origins: dict[str, str] = {}
+    stated: dict[str, Value] = {}
+    sidecar = file.with_name(f"{file.name}.toml")
+    shared = _toml(file.with_name(SHARED))
+    if "cell" in shared:
+        raise InputError(
+            f"{file.with_name(SHARED)}: cell: is shared by no two files; write it into "
+            f"{sidecar.name}, or leave it out: it is then the file's name"
+        )
+    for entries, where in (
+        (shared, SHARED),
+        (_toml(sidecar), sidecar.name),
+        (options, "option"),
+    ):
+        values |= check_values(table, recipe, entries, where)
+        origins |= dict.fromkeys(entries, where)
+        stated |= entries
+    cell = str(values.pop("cell", "")) or _stem(file)
+    metadata = Metadata(cell, values, origins, stated)
+    _check_complete(table, recipe, metadata, file)
+    return metadata
+
+
+def _stem(file: Path) -> str:
+    """Return the name of a file as a cell's name."""
+    name = file.with_suffix("") if file.suffix.lower() == ".gz" else file
+    return clean_text(name.stem) or file.name
+
+
+def _check_complete(table: Table, recipe: Recipe, metadata: Metadata, file: Path) -> None:
+    """Refuse metadata that leaves out what every row of the table needs."""
+    due = {"area", *table.required} - {"cell", *recipe.optional}
+    missing = [
+        legal
+        for name, legal in legal_columns(table, recipe).items()
+        if name in due and name not in metadata.values
+    ]
+    if missing:
+        listed = "\n".join(
+            f"  {column.name}: {column.long_name} ({column.legal}"
+            f"{'' if column.unit in (None, '1') else f' {column.unit}'})"
+            for column in missing
+        )
+        example = f"{missing[0].name}=… {missing[0].unit or ''}".rstrip()
+        raise InputError(
+            f"{table.file} needs what the file of a curve does not say; an area in a file is often "
+            f"the program's default and is never taken:\n{listed}\n  state it with --set "
+            f'"{example}", or in {file.name}.toml'
+        )
+
+
+def _toml(path: Path) -> dict[str, Value]:
+    """Return the entries of a sidecar; empty where there is none."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(f"{path}: is too large for a sidecar")
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return {}
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not UTF-8: save it as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: is not TOML: {error}") from None

@@ -1,0 +1,399 @@
+"""Importing instrument files: each becomes rows of a campaign, a record of provenance, a figure.
+
+A file's figure and record are written first and the table last, in one renaming: an import that is
+killed leaves the campaign as it was or with whole rows. A record without its row does not count.
+"""
+
+import glob
+import hashlib
+import logging
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from data.appending import (
+    appended,
+    check_addition,
+    check_target,
+    current_text,
+    locked,
+    write_addition,
+)
+from data.errors import AnodebayesError, CampaignError, InputError
+from data.metadata import read_metadata as read_campaign_metadata
+from data.provenance import read_records, record_path, row_key, standing
+from data.schema import Table, nearest, show_number
+from data.tables import tables
+from inference.importing.metadata import SHARED, Metadata, check_values, read_metadata
+from inference.importing.provenance import provenance_record, write_record
+from inference.importing.recipe import FEATURES, Choices, Reading, Recipe, recipe_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from data.campaign import Campaign
+    from data.features.feature import Feature
+
+__all__ = ["Outcome", "expand_files", "import_records"]
+
+type Status = Literal["imported", "checked", "refused"]
+
+_AREAS_AGREE = 0.01
+_TEMPERATURES_AGREE = 5.0  # K
+_MADE = "SYNTHETIC: drawn by the simulator of anodebayes"  # first line of raw_curves' files
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one file.
+
+    Parameters
+    ----------
+    file : Path
+        The file.
+    status : {"imported", "checked", "refused"}
+        ``checked`` in a dry run: it would have been imported.
+    cell : str
+        Name of the cell; empty where it was refused before it had one.
+    features : tuple of Feature
+        Those that the rows state.
+    rows : tuple of dict
+        The rows in canonical units.
+    statements : tuple of str
+        What was decided while reading the curve; the features have their own flags.
+    error : AnodebayesError, optional
+        Why it was refused.
+    record : Path, optional
+        The record of provenance.
+    figures : tuple of Path
+        The curve with the feature drawn on it.
+    """
+
+    file: Path
+    status: Status
+    cell: str = ""
+    features: "tuple[Feature, ...]" = ()
+    rows: tuple[dict[str, float | str], ...] = ()
+    statements: tuple[str, ...] = ()
+    error: AnodebayesError | None = None
+    record: Path | None = None
+    figures: tuple[Path, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the file is in the campaign, or would be."""
+        return self.status != "refused"
+
+
+def expand_files(files: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """Return the files that paths and patterns name.
+
+    Parameters
+    ----------
+    files : iterable of str or path
+        Files, or patterns with ``*``, ``?`` or ``[]``. Sidecars among them are passed over.
+
+    Returns
+    -------
+    list of Path
+        Each once, in the order they are named; what a pattern finds is sorted.
+
+    Raises
+    ------
+    InputError
+        There is no file at all, or a pattern finds none.
+    """
+    found: list[Path] = []
+    for entry in files:
+        path = Path(entry).expanduser()
+        if path.exists() or not glob.has_magic(str(path)):
+            found.append(path)
+            continue
+        pattern = str(path.relative_to(path.anchor)) if path.anchor else str(path)
+        matches = [m for m in sorted(Path(path.anchor).glob(pattern)) if m.is_file()]
+        if not matches:
+            raise InputError(f"no file matches {str(entry)!r}")
+        found += matches
+    kept = [path for path in dict.fromkeys(found) if not _is_sidecar(path)]
+    if not kept:
+        raise InputError("no file to import is named: name the instrument's files")
+    return kept
+
+
+def _is_sidecar(path: Path) -> bool:
+    return path.name == SHARED or (path.suffix == ".toml" and path.with_suffix("").is_file())
+
+
+def import_records(
+    files: Iterable[str | os.PathLike[str]] | str | os.PathLike[str],
+    *,
+    table: str,
+    campaign: str | os.PathLike[str],
+    metadata: Mapping[str, str | float] | None = None,
+    dry_run: bool = False,
+    correct_sweep: bool = False,
+    feature: str | None = None,
+    progress: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:
+    """Import instrument files as rows of a table of a campaign.
+
+    Parameters
+    ----------
+    files : path or iterable of paths
+        The instrument's files, or patterns.
+    table : {"critical_current", "dc_polarization", "lsv", "penetration", "sand"}
+        What the curves show.
+    campaign : str or path
+        The campaign's folder, which must exist.
+    metadata : mapping, optional
+        What the files do not say, by column, with units: ``{"area": "0.5 cm^2"}``. A file's sidecar
+        ``<file>.toml`` and the folder's ``import.toml`` state the same keys; `metadata` overrides
+        them. The area is always due; a cell is called after its file where nothing else is stated.
+    dry_run : bool, optional
+        Check everything and write nothing.
+    correct_sweep : bool, optional
+        Divide plateaus of `lsv` by what the sweep adds to them, with the error of that.
+    feature : {"drop", "inflexion"}, optional
+        Which event of a one-way `dc_polarization` is its transition; the earlier one when left
+        out.
+    progress : callable, optional
+        Called with each outcome.
+
+    Returns
+    -------
+    list of Outcome
+        One a file, in order. A file that is refused does not stop the others.
+
+    Raises
+    ------
+    InputError
+        The table, the campaign's folder or an option is not legal, or no file is named.
+    CampaignError
+        The campaign has mistakes already.
+    """
+    recipe = recipe_of(table)
+    schema = tables()[table]
+    if feature is not None and feature not in FEATURES:
+        raise InputError(
+            f"feature {feature!r} is not legal{nearest(feature, FEATURES)}: legal are "
+            f"{', '.join(FEATURES)}"
+        )
+    if feature is not None and table != "dc_polarization":
+        raise InputError(f"a feature is chosen for dc_polarization only, not for {table}")
+    if correct_sweep and table != "lsv":
+        raise InputError(f"only plateaus of lsv are corrected for the sweep, not {table}")
+    options = dict(metadata or {})
+    paths = expand_files([files] if isinstance(files, str | os.PathLike) else files)
+    check_values(schema, recipe, options, "option")
+    if "cell" in options and len(paths) > 1:
+        raise InputError(
+            f"cell: {options['cell']!r} is one name for {len(paths)} files: leave it out (a cell "
+            "is called after its file), or write it into each sidecar"
+        )
+    folder = check_target(Path(campaign), schema)
+    choices = Choices(correct_sweep=correct_sweep, feature=feature, folder=folder)
+    job = _Import(schema, recipe, folder, options, choices, dry_run=dry_run)
+    outcomes = []
+    for path in paths:
+        outcome = job.take(path)
+        outcomes.append(outcome)
+        logger.info("%s: %s %s", path, outcome.status, outcome.error or "")
+        if progress is not None:
+            progress(outcome)
+    return outcomes
+
+
+class _Import:
+    """The import of some files into one table."""
+
+    def __init__(
+        self,
+        table: Table,
+        recipe: Recipe,
+        folder: Path,
+        options: Mapping[str, str | float],
+        choices: Choices,
+        *,
+        dry_run: bool,
+    ) -> None:
+        self.table = table
+        self.recipe = recipe
+        self.folder = folder
+        self.options = options
+        self.choices = choices
+        self.dry_run = dry_run
+        self._planned: str | None = None  # the table's text, of a dry run
+        self._seen: dict[tuple[str, str], Path] = {}  # files of this import by content
+
+    def take(self, path: Path) -> Outcome:
+        """Import one file, or say why not."""
+        cell = ""
+        try:
+            metadata = read_metadata(self.table, self.recipe, path, self.options)
+            cell = metadata.cell
+            record = _read(path, metadata)
+            curve = str(record.attrs.get("curve", ""))
+            digest = str(record.attrs.get("sha256") or _digest(path))
+            self._refuse_repeated(path, digest, curve)
+            self._refuse_synthetic(record)
+            reading = self.recipe.rows(record, metadata, self.choices)
+            said = (*reading.statements, *_about_the_record(record, metadata))
+            reading = replace(reading, statements=said)
+            outcome = self._add(path, digest, record, metadata, reading)
+            self._seen[digest, curve] = path
+        except CampaignError as error:
+            reason = "; ".join(str(mistake) for mistake in error.mistakes)
+            refusal = InputError(f"{self.table.file} does not take the row: {reason}")
+            return Outcome(file=path, status="refused", cell=cell, error=refusal)
+        except AnodebayesError as error:
+            return Outcome(file=path, status="refused", cell=cell, error=error)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            refusal = InputError(f"{error.filename or path}: {reason}")
+            return Outcome(file=path, status="refused", cell=cell, error=refusal)
+        return outcome
+
+    def _refuse_repeated(self, path: Path, digest: str, curve: str) -> None:
+        """Refuse a file whose content a row of the campaign was read from."""
+        if (digest, curve) in self._seen:
+            raise InputError(
+                f"{path.name} has the same content as {self._seen[digest, curve].name}, which is "
+                "imported already: one measurement makes one row"
+            )
+        for record in read_records(self.folder):
+            file = record.get("file", {})
+            same = file.get("sha256") == digest and str(file.get("curve", "")) == curve
+            if same and standing(self.folder, record):
+                raise InputError(
+                    f"{path.name} is imported already: {record['table']}.csv, cell "
+                    f"{record.get('cell')!r}, from {file.get('name')!r} of the same content; "
+                    "delete that row to import it again"
+                )
+
+    def _refuse_synthetic(self, record: "xr.Dataset") -> None:
+        """Keep what a simulator drew out of campaigns of measurements."""
+        metadata, _, _ = read_campaign_metadata(self.folder)
+        made = _MADE in str(record.attrs.get("header", ""))
+        if made and metadata is not None and metadata.kind != "synthetic":
+            raise InputError(
+                f"{record.attrs.get('file_name')} says that it is synthetic, and the campaign "
+                f"{metadata.name!r} is {metadata.kind}: nobody measured this curve"
+            )
+
+    def _add(
+        self, path: Path, digest: str, record: "xr.Dataset", metadata: Metadata, reading: Reading
+    ) -> Outcome:
+        rows = tuple(
+            {name: value for name, value in row.items() if name in self.table.fields}
+            for row in reading.rows
+        )
+        chosen = tuple(reading.features[at] for at in reading.chosen)
+        accepted: dict[str, Any] = {
+            "file": path,
+            "cell": metadata.cell,
+            "features": chosen,
+            "rows": rows,
+            "statements": reading.statements,
+        }
+        if self.dry_run:
+            text = self._planned or current_text(self.folder, self.table)
+            addition = appended(self.table, text, rows)
+            check_addition(self.folder, addition)
+            self._planned = addition.text
+            return Outcome(status="checked", **accepted)
+        with locked(self.folder):
+            addition = appended(self.table, current_text(self.folder, self.table), rows)
+            campaign = check_addition(self.folder, addition)
+            place = record_path(self.folder, self.table.name, metadata.cell)
+            self._refuse_taken(place)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            figures = self._draw(place, record, metadata, reading, campaign)
+            content = provenance_record(
+                record,
+                metadata,
+                reading,
+                table=self.table,
+                sha256=digest,
+                written=addition.written,
+                keys=[row_key(self.table, row) for row in rows],
+                figures=figures,
+                choices=self.choices,
+            )
+            write_record(place, content)
+            write_addition(self.folder, addition)
+        return Outcome(status="imported", record=place, figures=figures, **accepted)
+
+    def _refuse_taken(self, place: Path) -> None:
+        """Refuse to overwrite the record of a row that stands."""
+        for record in read_records(self.folder):
+            here = record_path(self.folder, str(record["table"]), str(record.get("cell", "")))
+            if here == place and standing(self.folder, record):
+                raise InputError(
+                    f"cell {record.get('cell')!r} has a record of provenance already "
+                    f"({place.name}, from {record.get('file', {}).get('name')!r}): give this one "
+                    'another name, with --set "cell=…" or in its sidecar'
+                )
+
+    def _draw(
+        self,
+        place: Path,
+        record: "xr.Dataset",
+        metadata: Metadata,
+        reading: Reading,
+        campaign: "Campaign",
+    ) -> tuple[Path, ...]:
+        from inference.figures.curve import curve_figure, write_curve_figure
+
+        figure = curve_figure(
+            record,
+            [reading.features[at] for at in reading.chosen],
+            title=f"{metadata.cell}: {self.table.name.replace('_', ' ')}",
+            synthetic=campaign.metadata.kind == "synthetic",
+            notes=reading.statements,
+        )
+        return write_curve_figure(figure, place)
+
+
+def _read(path: Path, metadata: Metadata) -> "xr.Dataset":
+    from data import read_record
+
+    if not path.exists():
+        raise InputError(f"there is no file {str(path)!r}")
+    if path.is_dir():
+        raise InputError(f"{str(path)!r} is a folder: name its files, such as {path / '*'}")
+    curve = metadata.number("curve")
+    return read_record(path, curve=None if curve is None else int(curve))
+
+
+def _about_the_record(record: "xr.Dataset", metadata: Metadata) -> Iterator[str]:
+    """Yield what the file says against what is stated, and of its own end."""
+    import numpy as np
+
+    for name in ("aborted", "truncated"):
+        if name in record.attrs:
+            yield str(record.attrs[name])
+    written = float(record.attrs.get("area_as_written_cm2", math.nan))
+    area = float(metadata.values["area"])
+    if math.isfinite(written) and abs(written / area - 1.0) > _AREAS_AGREE:
+        yield (
+            f"the file states an area of {show_number(written)} cm^2, which is not used: "
+            f"{show_number(area)} cm^2 is stated for the cell"
+        )
+    temperature = metadata.number("temperature")
+    if "temperature_celsius" in record and temperature is not None:
+        shown = float(np.nanmedian(record["temperature_celsius"].values))
+        if abs(shown - temperature) > _TEMPERATURES_AGREE:
+            yield (
+                f"the file's probe shows {show_number(shown)} degC, and "
+                f"{show_number(temperature)} degC is stated for the cell"
+            )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

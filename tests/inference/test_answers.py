@@ -1,0 +1,234 @@
+"""Design questions: answers are numbers of the map, and their intervals shrink with knowledge."""
+
+import importlib.util
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import ndtri
+from typer.testing import CliRunner
+
+from data.errors import MapError
+from inference import required_pore_radius, required_pressure, safe_current, safe_current_map
+from inference.cli.commands import app
+from inference.maps import new_cell_currents
+from inference.noise import band_draws
+from inference.result import Result
+
+_spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
+assert _spec is not None
+assert _spec.loader is not None
+toys = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(toys)
+
+LIQUID = {"cell": "liquid", "pore_radius": "30 nm"}
+SOLID = {"cell": "solid", "charge": "1 mAh/cm^2", "pressure": "3 MPa"}
+DESIGNS = [
+    LIQUID,
+    {**LIQUID, "pore_radius_sd": "4 nm", "porosity_sd": 0.03, "charge": "2 mAh/cm^2"},
+    {**LIQUID, "area_ratio": 100, "macmullin_number": "4"},
+    SOLID,
+    {**SOLID, "pressure_sd": "5 %", "protocol": "one_way"},
+]
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize("risk", [0.05, 0.2])
+def test_the_safe_current_is_that_of_the_map_and_so_is_what_binds(
+    design: dict[str, Any], risk: float
+) -> None:
+    result = toys.Fabricated()
+    answer = safe_current(result, design, risk)
+    chart = safe_current_map(result, design, risk=risk)
+    assert answer.value == pytest.approx(float(chart["safe_current_density"]), rel=1e-12)
+    shares = chart["probability_limiting"]
+    assert answer.mechanism == shares["mechanism"].values[int(np.argmax(shares.values))]
+    assert answer.mechanism_probability == pytest.approx(float(shares.max()), rel=1e-12)
+    median = chart["median_cell_critical_current_density"]
+    due = [float(median.sel(quantile=q)) for q in (0.5, 0.05, 0.95)]
+    assert answer.median_cell == pytest.approx(due, rel=1e-9)
+    lower, upper = answer.interval
+    assert lower < upper
+    assert "SYNTHETIC DATA" in " ".join(answer.sentences())
+    assert f"{100 * risk:g} % risk" in answer.sentence()
+
+
+def test_where_physics_and_scatter_are_known_the_interval_is_the_value() -> None:
+    """All that is left is the scatter of cells, and the risk is its quantile."""
+    result = toys.one_cell()
+    answer = safe_current(result, LIQUID, 0.05)
+    median = answer.median_cell[0]
+    exact = median * math.exp(0.3 * math.sqrt(2.0) * ndtri(0.05))
+    assert answer.interval == pytest.approx((exact, exact), rel=5e-3)
+    assert answer.value == pytest.approx(exact, rel=0.06)  # of 2000 random cells
+
+
+def test_the_interval_is_that_of_the_risk_within_each_draw() -> None:
+    result = toys.Fabricated(2000)
+    cells = {"penetration_scatter": 0.2, "separator_scatter": 0.1, "sand_scatter": 0.2}
+    for name, value in cells.items():
+        result.posterior[name][:] = value
+    wide = {**LIQUID, "thickness": "1 um"}  # no depletion
+    lower, upper = safe_current(result, wide, 0.1).interval
+    for name in cells:
+        result.posterior[name][:] = 0.0
+    median = new_cell_currents(result, {**wide, "macmullin_number": 4})[band_draws(4000)]
+    due = np.quantile(median, [0.05, 0.95]) * math.exp(math.hypot(0.2, 0.1) * ndtri(0.1))
+    np.testing.assert_allclose([lower, upper], due, rtol=0.01)
+
+
+RADII = [{}, {"pore_radius_sd": "20 %"}, {"charge": "2 mAh/cm^2", "porosity": "0.5"}]
+
+
+@pytest.mark.parametrize("design", RADII)
+def test_the_required_pore_radius_bears_the_current_asked_for(design: dict[str, Any]) -> None:
+    result = toys.Fabricated()
+    answer = required_pore_radius(result, "0.8 mA/cm^2", 0.1, design)
+    assert answer.unit == "nm"
+    assert answer.value is not None
+    at = {**design, "cell": "liquid", "pore_radius": f"{answer.value!r} nm"}
+    assert safe_current(result, at, 0.1).value == pytest.approx(0.8, rel=1e-7)
+    lower, upper = answer.interval
+    assert lower < answer.value < upper
+    # At an end of the interval the current asked for is an end of that of the safe current.
+    for end, which in ((lower, 0), (upper, 1)):
+        if math.isfinite(end):
+            there = safe_current(result, {**at, "pore_radius": f"{end!r} nm"}, 0.1)
+            assert there.interval[which] == pytest.approx(0.8, rel=1e-3)
+
+
+def test_the_required_pressure_bears_the_current_asked_for() -> None:
+    result = toys.one_cell(creep_current_at_9_MPa=4.0)
+    design = {"metal_thickness": "300 um", "temperature": "30 degC"}
+    answer = required_pressure(result, "6 mA/cm^2", "3 mAh/cm^2", 0.2, design)
+    assert answer.value is not None
+    assert 0.0 < answer.value < 9.0
+    at = {**design, "cell": "solid", "charge": "3 mAh/cm^2", "pressure": f"{answer.value!r} MPa"}
+    assert safe_current(result, at, 0.2).value == pytest.approx(6.0, rel=1e-7)
+    assert answer.mechanism == "voids"
+    plain = required_pressure(result, 6.0, 3.0, 0.2, design)
+    assert plain == answer
+
+
+def test_why_there_is_no_answer_is_said() -> None:
+    result = toys.one_cell()
+    none = required_pore_radius(result, "5 mA/cm^2", design={"thickness": "2 mm"})
+    assert none.value is None
+    assert none.sentence().startswith("No pore radius is small enough for 5 mA/cm^2")
+    assert none.mechanism == "depletion"
+    assert none.to_dict()["interval"] == [None, None]
+    every = required_pore_radius(result, "1e-5 mA/cm^2")
+    assert every.value is None
+    assert "Any pore radius up to" in every.sentence()
+    much = required_pressure(result, "100 mA/cm^2", "3 mAh/cm^2")
+    assert much.value is None
+    assert "with 9 MPa it bears" in much.sentence()
+    more = required_pressure(result, "1 mA/cm^2", "500 mAh/cm^2")
+    assert "the metal does not hold that capacity" in more.sentence()
+    easy = required_pressure(result, "0.1 mA/cm^2", "1 mAh/cm^2")
+    assert easy.value == 0.0
+    assert "needs no pressure" in easy.sentence()
+
+
+def test_what_is_extrapolated_is_named_with_the_range_of_the_data() -> None:
+    result = toys.Fabricated()
+    every = {"porosity": [0.3, 0.5], "thickness": [25.0, 25.0], "concentration": [1.0, 1.0]}
+    result.data_ranges = {"liquid": {"pore_radius": [10.0, 20.0], **every}}
+    answer = safe_current(result, {**LIQUID, "macmullin_number": "4"})
+    assert answer.extrapolation == (
+        "pore radius 30 nm (data: 10 to 20 nm)",
+        "MacMullin number 4 (no data of it)",
+        "temperature 25 degC (no data of it)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("ask", "arguments", "message"),
+    [
+        (safe_current, ({"cell": "liquid"},), "no single value of pore_radius: give one"),
+        (safe_current, ({"cell": "solid"},), "charge and pressure: give one"),
+        (safe_current, (LIQUID, 0.9), "risk is 0.9"),
+        (safe_current, ({**SOLID, "pressure": "12 MPa"},), "nothing is known above 9 MPa"),
+        (required_pore_radius, ("2 mA",), "current: .*dimension"),
+        (required_pore_radius, ("-1 mA/cm^2",), "current is -1 mA/cm.2, legal are"),
+        (required_pore_radius, (1.0, 0.05, {"pore_radius": "5 nm"}), "looks for 'pore_radius'"),
+        (required_pressure, (1.0, 1.0, 0.05, {"charge": "1 mAh/cm^2"}), "leave 'charge' out"),
+        (required_pressure, (1.0, 1.0, 0.05, {"cell": "liquid"}), "a question about solid cells"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(
+    ask: Any, arguments: tuple[Any, ...], message: str
+) -> None:
+    with pytest.raises(MapError, match=message):
+        ask(toys.Fabricated(20), *arguments)
+
+
+def anodebayes(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.output
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("literature")
+def test_the_command_line_gives_the_answers_of_python(literature_result: Result) -> None:
+    run = literature_result.folder
+    trilayer = {"pore_radius": "14 nm", "pore_radius_sd": "4 nm", "thickness": "25 um"}
+    trilayer |= {"porosity": "0.39", "porosity_sd": "0.03"}
+    code, printed = anodebayes("ask", "safe-current", run, "--separator", "trilayer", "--json")
+    assert code == 0, printed
+    told = json.loads(printed)
+    due = safe_current(literature_result, {"cell": "liquid", **trilayer})
+    assert told["value"] == due.value
+    assert told["interval"] == list(due.interval)
+    assert told["sentence"] == due.sentence()
+    code, printed = anodebayes(
+        "ask", "required-pressure", run, "--current", "1 mA/cm^2", "--capacity", "2.5 mAh/cm^2"
+    )
+    assert code == 0, printed
+    due = required_pressure(literature_result, 1.0, 2.5)
+    assert due.sentence() in " ".join(printed.split())
+    code, printed = anodebayes(
+        "ask", "required-pore-radius", run, "--current", "2 mA/cm^2", "--separator", "trilayer",
+        "--risk", "10 %",
+    )  # fmt: skip
+    assert code == 0, printed
+    sd = f"{100 * 4.0 / 14.0!r} %"
+    rest = {key: value for key, value in trilayer.items() if "radius" not in key}
+    due = required_pore_radius(literature_result, 2.0, 0.1, {**rest, "pore_radius_sd": sd})
+    assert due.sentence() in " ".join(printed.split())
+    for arguments, message in (
+        (("--at", "pore_radius 30 nm"), "write NAME=VALUE"),
+        (("--at", "pore_radios=30 nm"), "did you mean 'pore_radius'"),
+        (("--separator", "trilayr"), "did you mean 'trilayer'"),
+        ((), "Give --cell liquid or --cell solid"),
+        (("--at", "pore_radius=30 nm", "--risk", "much"), "--risk: 'much'"),
+    ):
+        code, printed = anodebayes("ask", "safe-current", run, *arguments)
+        assert code == 2
+        assert message in " ".join(printed.split())
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("literature")
+def test_map_writes_tables_and_the_separators_on_request(
+    literature_result: Result, tmp_path: Path
+) -> None:
+    import shutil
+
+    assert literature_result.folder is not None
+    run = Path(shutil.copytree(literature_result.folder, tmp_path / "run"))
+    assert anodebayes("map", run)[0] == 0
+    for cell in ("liquid", "solid"):
+        head = (run / f"map_{cell}.csv").read_text().partition("\n")[0]
+        assert "safe_current_density_at_5_percent_risk [mA/cm^2]" in head.split(",")
+    code, printed = anodebayes("map", run, "--separator", "all")
+    assert code == 0, printed
+    assert "AAO 200 nm" in printed
+    assert {"map_separators.nc", "map_separators.csv"} <= {path.name for path in run.iterdir()}
+    code, printed = anodebayes("map", run, "--separator", "trilayr")
+    assert code == 2
+    assert "did you mean 'trilayer'" in " ".join(printed.split())
