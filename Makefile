@@ -16,7 +16,7 @@ COMPILE := pip compile pyproject.toml --universal --generate-hashes --all-extras
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-long test-fast lint format types lock lock-check bench clean
+.PHONY: help setup run test test-long test-fast notebooks pair lint format types lock lock-check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -42,13 +42,19 @@ run: setup ## fit the literature campaign, check it, map and draw it
 	$(BIN)/anodebayes run
 
 test: setup ## run the tests, without those that take minutes
-	$(BIN)/pytest -n 2 --dist loadfile -m "not long"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not long and not notebooks"
 
 test-long: setup ## run the tests that take minutes: ten seeds, hard campaigns, recovery of variants
-	$(BIN)/pytest -m long
+	$(BIN)/pytest -n 2 --dist load -m long
 
 test-fast: setup ## run the tests that take seconds
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not long"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not long and not notebooks"
+
+notebooks: setup ## execute the notebooks
+	$(BIN)/pytest -m notebooks tests/notebooks
+
+pair: setup ## write the notebooks from their texts
+	$(BIN)/jupytext --quiet --update --to ipynb notebooks/[0-9]*.py
 
 lint: setup ## check style and format
 	$(BIN)/ruff check .

@@ -27,7 +27,9 @@ CONCENTRATION = Column(
     slip=" (is the header's unit right, mol/L or mol/m^3?)",
 )
 
-LAB = Column(name="lab", long_name="laboratory that made the test", blank="not stated")
+LAB = Column(
+    name="lab", long_name="laboratory that made the test", blank="not stated; one more laboratory"
+)
 
 AREA = Column(
     name="area",

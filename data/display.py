@@ -22,7 +22,8 @@ _SHARED = """
 {% endif %}
 {%- endmacro %}
 {%- macro cell(text, side="left") -%}
-<td style="text-align:{{ side }};vertical-align:top;white-space:normal">{{ text }}</td>
+<td style="text-align:{{ side }};vertical-align:top;white-space:normal;padding-right:1em">
+{{- text }}</td>
 {%- endmacro %}
 """
 _CAMPAIGN = """

@@ -8,7 +8,7 @@ import numpy as np
 
 from data.provenance import FOLDER, read_records, standing_in
 from data.references import recognise, reference
-from data.schema import ROW_UNIT, Table, show_number
+from data.schema import ROW_UNIT, Column, Table, show_number
 from data.tables import tables as all_tables
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ KINDS = {
 
 METALS = {"Na": "sodium", "Li": "lithium"}
 """Names of the metals."""
-
 
 
 def summarise(campaign: "Campaign") -> str:
@@ -160,7 +159,18 @@ def range_phrases(table: Table, rows: "xr.Dataset") -> Iterable[str]:
             continue
         names = sorted({text for text in rows[column.name].values.tolist() if text})
         if names:
-            yield f"{column.name}s {', '.join(names)}"
+            yield f"{column.name}s {_listed(names, without=_without(column, rows))}"
+
+
+def _without(column: Column, rows: "xr.Dataset") -> int:
+    """Count the rows that name no laboratory: they count as one more. 0 for other columns."""
+    return int((rows["lab"].values == "").sum()) if column.name == "lab" else 0
+
+
+def _listed(names: Sequence[str], *, without: int) -> str:
+    if not without:
+        return ", ".join(names)
+    return f"{', '.join(names)} and {without} row{'s' if without != 1 else ''} without"
 
 
 def tally_phrases(table: Table, rows: "xr.Dataset") -> Sequence[str]:

@@ -87,7 +87,22 @@ def _readme(name: str) -> str:
         "* A blank cell means what the tables below say; an optional column may be deleted. "
         "Never write NaN, `n/a`, `<5` or `5±1`.\n"
         "* `x_sd` is the standard deviation of an exact `x`. Where `x_lower` and `x_upper` exist, "
-        "they replace `x` by an interval; one of them blank makes it one-sided.\n",
+        "they replace `x` by an interval; one of them blank makes it one-sided.\n"
+        "* `lab` matters: as soon as the rows of a table name two laboratories, each has an offset "
+        "of its own, and rows that leave it blank count as one more. Fill it in every row or in "
+        "none.\n",
+        "## Then\n\n"
+        "`anodebayes run` with the path of this folder fits it with every default. A job file "
+        "chooses more: the tables, the kinetics, priors, variants of the model. `anodebayes "
+        "options` lists every variant with its values, and `anodebayes priors` the priors. For "
+        "example:\n\n"
+        "```toml\n"
+        "schema_version = 1\n"
+        f'name = "{name}-weakest-link"\n'
+        f'campaign = "{name}"  # this folder, beside the job file\n\n'
+        "[model.options.penetration]\n"
+        'pores = "weakest_link"\n'
+        "```\n",
         "## Columns of every table\n\n" + _columns(TEXT_COLUMNS),
     ]
     parts.extend(_section(table) for table in tables().values())

@@ -2,14 +2,17 @@
 
 Truths are drawn from the prior, campaigns from the truths under the job's own design, and each is
 fitted. Where model, sampler and summaries are right, the rank of a truth among the draws of its
-posterior is uniform: Talts et al. 2018, arXiv:1804.06788.
+posterior is uniform: Talts et al. 2018, arXiv:1804.06788. So are those of what depends on the data
+besides, see `inference.replicates`.
 """
 
 import hashlib
 import json
 import logging
 import os
+import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
@@ -19,15 +22,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.errors import RunFolderError
+from inference.fingerprint import fingerprint, fingerprint_differences
 from inference.job import Job, load_job, resolve
-from inference.replicates import RANKS, Replicate, Replicator, Settings, replicator_of
+from inference.replicates import (
+    LIKELIHOOD,
+    NEW_CELL,
+    RANKS,
+    Replicate,
+    Replicator,
+    Settings,
+    replicator_of,
+)
 from inference.run_folder import RunFolder
 from inference.thresholds import (
     CALIBRATION_FAILED,
+    CALIBRATION_LEAST,
     CALIBRATION_LEVELS,
+    CALIBRATION_PRIMARY,
     CALIBRATION_SIGNIFICANCE,
+    CALIBRATION_VACUOUS,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +55,10 @@ logger = logging.getLogger(__name__)
 
 RECORD: Final = "calibration.json"
 REPLICATES: Final = "replicates.jsonl"
+CODE: Final = ("anodebayes", "pymc", "nutpie")
+"""Software whose replicates are not mixed with those of its other versions."""
+
+_TESTS: Final = 1 + len(CALIBRATION_LEVELS)  # of each quantity
 
 
 @dataclass(frozen=True)
@@ -48,7 +68,7 @@ class Calibration:
     Parameters
     ----------
     header : mapping
-        Job, hashes, seed and settings.
+        Job, hashes, seed, settings, versions, and the fingerprint of the model.
     replicates : tuple of Replicate
         In the order of their numbers.
     """
@@ -74,44 +94,114 @@ class Calibration:
             [each.pit for each in self.finished], index=[each.index for each in self.finished]
         )
 
+    def contraction(self) -> "pd.Series":
+        """Return the share of each quantity's prior variance that data remove, in the mean.
+
+        Returns
+        -------
+        Series
+            By quantity: the variance of posterior means over that of truths, which in a right fit
+            is the square of their correlation. Taken between the ranks of truths and of posterior
+            medians, so that no scale and no tail matters; not a number for log-likelihoods.
+        """
+        import pandas as pd
+        from scipy import stats
+
+        truths, medians = (
+            pd.DataFrame([getattr(each, part) for each in self.finished])
+            for part in ("truth", "median")
+        )
+        found = {}
+        for name in self.pit():
+            found[name] = float("nan")
+            if name in truths:
+                pair = truths[name].to_numpy(), medians[name].to_numpy()
+                varies = min(np.ptp(each) for each in pair) > 0
+                agreement = stats.spearmanr(*pair).statistic if varies else 0.0
+                found[name] = max(float(agreement), 0.0) ** 2
+        return pd.Series(found, dtype=float)
+
+    def limits(self) -> "pd.Series":
+        """Return the p-value below which a test of each quantity speaks against it.
+
+        Returns
+        -------
+        Series
+            By quantity: `thresholds.CALIBRATION_SIGNIFICANCE` over the number of tests. Critical
+            currents of new cells share a part of it among themselves,
+            `thresholds.CALIBRATION_PRIMARY`, and everything else shares the rest.
+        """
+        import pandas as pd
+
+        names = [str(name) for name in self.pit()]
+        first = [name for name in names if name.startswith(NEW_CELL)]
+        part = {True: CALIBRATION_PRIMARY, False: 1.0 - CALIBRATION_PRIMARY}
+        if len(first) in {0, len(names)}:
+            part = dict.fromkeys(part, 1.0)
+        found = {}
+        for name in names:
+            count = len(first) if name in first else len(names) - len(first)
+            found[name] = CALIBRATION_SIGNIFICANCE * part[name in first] / (count * _TESTS)
+        return pd.Series(found, dtype=float)
+
+    def accepted(self, name: str, level: float = 0.9) -> tuple[float, float]:
+        """Return the shares of truths inside a central interval that are let pass.
+
+        Parameters
+        ----------
+        name : str
+            A quantity.
+        level : float
+            Probability of the interval.
+
+        Returns
+        -------
+        least, most : float
+            Where an interval's true coverage lies just beyond, about half of the calibrations of
+            this many replicates would notice by its coverage.
+        """
+        count = len(self.finished)
+        passing = np.flatnonzero(_p_values(count, level) >= self.limits()[name])
+        return float(passing[0] / count), float(passing[-1] / count)
+
     def table(self) -> "pd.DataFrame":
         """Return the verdict on each quantity.
 
         Returns
         -------
         DataFrame
-            A row for each quantity: ``p_uniform``, the p-value of the hypothesis that ranks are
-            uniform (ArviZ's test of cumulative ranks); ``coverage_50`` and so on, the share of
-            truths inside each central interval; ``band_50_lower`` and ``band_50_upper`` and so on,
-            where that share lies with 95 % if the intervals are right; ``p_coverage``, the least
-            p-value of the coverages; ``calibrated``, whether no p-value is below the significance
-            divided by the number of tests.
+            A row for each quantity: ``contraction``, see `contraction`; ``p_uniform``, the p-value
+            of the hypothesis that ranks are uniform (ArviZ's test of cumulative ranks);
+            ``coverage_50`` and so on, the share of truths inside each central interval;
+            ``p_coverage``, the least p-value of the coverages; ``calibrated``, whether no p-value
+            is below the quantity's limit, see `limits`; ``vacuous``, whether a fit that returns
+            the prior would pass as well.
         """
         import pandas as pd
-        from scipy import stats
 
         from inference.arviz_statistics import uniformity
 
         pit = self.pit()
         count = len(pit)
         rows = {}
+        contraction = self.contraction()
         for name in pit:
             away = np.abs(2.0 * pit[name].to_numpy() - 1.0)
-            row: dict[str, Any] = {"p_uniform": uniformity(pit[name].to_numpy(), RANKS)}
+            row: dict[str, Any] = {
+                "contraction": contraction[name],
+                "p_uniform": uniformity(pit[name].to_numpy(), RANKS),
+            }
             found = []
             for level in CALIBRATION_LEVELS:
                 inside = int(np.sum(away <= level))
-                key = f"{100 * level:.0f}"
-                row[f"coverage_{key}"] = inside / count
-                band = stats.binom.interval(0.95, count, level)
-                row[f"band_{key}_lower"], row[f"band_{key}_upper"] = (x / count for x in band)
-                found.append(stats.binomtest(inside, count, level).pvalue)
+                row[f"coverage_{100 * level:.0f}"] = inside / count
+                found.append(float(_p_values(count, level)[inside]))
             row["p_coverage"] = min(found)
             rows[str(name)] = row
         table = pd.DataFrame.from_dict(rows, orient="index")
-        tests = len(table) * (1 + len(CALIBRATION_LEVELS))
         least = table[["p_uniform", "p_coverage"]].min(axis=1)
-        table["calibrated"] = least >= CALIBRATION_SIGNIFICANCE / tests
+        table["calibrated"] = least >= self.limits()
+        table["vacuous"] = table["calibrated"] & (table["contraction"] < CALIBRATION_VACUOUS)
         return table
 
     @property
@@ -120,10 +210,16 @@ class Calibration:
         return len(self.failed) / len(self.replicates) if self.replicates else 0.0
 
     @property
-    def passed(self) -> bool:
-        """Whether every quantity is calibrated and few enough replicates failed."""
-        enough = self.share_failed <= CALIBRATION_FAILED and len(self.finished) > 1
-        return enough and bool(self.table()["calibrated"].all())
+    def passed(self) -> bool | None:
+        """Whether every quantity is calibrated and few enough replicates failed.
+
+        None where no departure is found among too few replicates to say so.
+        """
+        if self.share_failed > CALIBRATION_FAILED:
+            return False
+        if len(self.finished) > 1 and not self.table()["calibrated"].all():
+            return False
+        return True if len(self.finished) >= CALIBRATION_LEAST else None
 
     def verdict(self) -> list[str]:
         """Return the verdict in sentences."""
@@ -132,39 +228,68 @@ class Calibration:
             f"{len(self.failed)} failed, {sum(each.again for each in self.replicates)} were "
             "sampled a second time, longer and in smaller steps."
         ]
-        if len(self.finished) < 2:
-            return [*lines, "That is too few for a verdict."]
-        table = self.table()
-        tests = len(table) * (1 + len(CALIBRATION_LEVELS))
-        bad = table[~table["calibrated"]]
-        if bad.empty:
-            held = table["coverage_90"]
-            band = table.iloc[0]
-            lines.append(
-                f"Calibrated: none of {len(table)} quantities departs from uniform ranks or from "
-                f"the stated coverage ({tests} tests at a joint significance of "
-                f"{CALIBRATION_SIGNIFICANCE:g}). The 90 % intervals hold the truth in "
-                f"{100 * held.min():.0f} to {100 * held.max():.0f} % of the replicates; "
-                f"for one quantity {100 * band['band_90_lower']:.0f} to "
-                f"{100 * band['band_90_upper']:.0f} % would be chance, so that an error smaller "
-                "than that goes unseen."
-            )
-        for name, row in bad.iterrows():
-            lines.append(
-                f"NOT calibrated: {name}, whose 90 % interval holds the truth in "
-                f"{100 * row['coverage_90']:.0f} % of the replicates (p = "
-                f"{min(row['p_uniform'], row['p_coverage']):.1g})."
-            )
+        table = self.table() if len(self.finished) > 1 else None
+        if table is not None:
+            for name, row in table[~table["calibrated"]].iterrows():
+                lines.append(
+                    f"NOT calibrated: {name}, whose 90 % interval holds the truth in "
+                    f"{100 * row['coverage_90']:.0f} % of the replicates (p = "
+                    f"{min(row['p_uniform'], row['p_coverage']):.1g})."
+                )
         if self.share_failed > CALIBRATION_FAILED:
             lines.append(
                 f"NOT accepted: {100 * self.share_failed:.0f} % of the replicates failed, at most "
                 f"{100 * CALIBRATION_FAILED:.0f} % may; the first: {self.failed[0].failure}."
             )
+        if len(self.finished) < CALIBRATION_LEAST:
+            due = int(np.ceil(CALIBRATION_LEAST / max(1.0 - self.share_failed, 0.5)))
+            lines.append(
+                f"Too few to say that anything is calibrated: {len(self.finished)} replicates gave "
+                f"ranks and {CALIBRATION_LEAST} are due, since with fewer, intervals 1.5 times too "
+                f"narrow often pass. Go on with --replicates {due} or more; 300 say more."
+            )
+        elif table is not None and table["calibrated"].all():
+            lines += [self._calibrated(table), self._let_pass(table), *_vacuous(table)]
         return lines
+
+    def _calibrated(self, table: "pd.DataFrame") -> str:
+        held = table["coverage_90"]
+        own = ""
+        if any(name.startswith(NEW_CELL) for name in table.index):
+            own = (
+                f", {100 * CALIBRATION_PRIMARY:.0f} % of it for the critical currents of new cells"
+            )
+        return (
+            f"Calibrated: none of {len(table)} quantities departs from uniform ranks or from the "
+            f"stated coverage ({len(table) * _TESTS} tests at a joint significance of "
+            f"{CALIBRATION_SIGNIFICANCE:g}{own}). The 90 % intervals hold the truth in "
+            f"{100 * held.min():.0f} to {100 * held.max():.0f} % of the replicates."
+        )
+
+    def _let_pass(self, table: "pd.DataFrame") -> str:
+        """Say what the rule itself does not notice."""
+        from scipy import stats
+
+        cells = [name for name in table.index if name.startswith(NEW_CELL)]
+        others = [name for name in table.index if name not in cells]
+        least, most = self.accepted((others or cells)[0])
+        text = (
+            f"With {len(self.finished)} replicates the rule lets a 90 % interval pass that holds "
+            f"the truth in {100 * least:.1f} to {100 * most:.1f} % of them"
+        )
+        if cells and others:
+            first, last = self.accepted(cells[0])
+            text += f" ({100 * first:.1f} to {100 * last:.1f} % for new cells)"
+        due, narrow, wide = stats.norm.isf((1.0 - np.array([0.9, least, most])) / 2.0)
+        widest = f"{wide / due:.1f} times" if np.isfinite(wide) else "any number of times"
+        return (
+            f"{text}: intervals up to {due / narrow:.1f} times too narrow or {widest} too wide can "
+            "go unseen, and those just beyond are seen in about half of such calibrations."
+        )
 
     def record(self) -> dict[str, Any]:
         """Return what is worth keeping: header, verdict, and the numbers of each quantity."""
-        table = self.table().round(4) if len(self.finished) > 1 else None
+        table = self.table() if len(self.finished) > 1 else None
         return {
             **self.header,
             "command": (
@@ -179,8 +304,59 @@ class Calibration:
             ),
             "passed": self.passed,
             "verdict": self.verdict(),
-            "quantities": {} if table is None else table.to_dict(orient="index"),
+            "quantities": {}
+            if table is None
+            else {
+                name: {key: _plain(value) for key, value in row.items()}
+                for name, row in table.to_dict(orient="index").items()
+            },
         }
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of three digits, or None for what is none."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    return float(f"{value:.3g}") if np.isfinite(value) else None
+
+
+@cache
+def _p_values(count: int, level: float) -> NDArray[np.float64]:
+    """Return the p-value of each number of truths inside an interval: the exact two-sided test.
+
+    Returns
+    -------
+    ndarray, shape (count + 1,)
+        The probability of all numbers that are no more probable.
+    """
+    from scipy import stats
+
+    probable = stats.binom.pmf(np.arange(count + 1), count, level)
+    order = np.sort(probable)
+    last = np.searchsorted(order, probable * (1.0 + 1e-7), side="right") - 1
+    found: NDArray[np.float64] = np.minimum(np.cumsum(order)[last], 1.0)
+    return found
+
+
+def _vacuous(table: "pd.DataFrame") -> list[str]:
+    """Say which quantities would pass without any data."""
+    names = [str(name) for name in table.index[table["vacuous"]]]
+    if not names:
+        return []
+    families = Counter(name.partition("[")[0] for name in names)
+    single = {name.partition("[")[0]: name for name in names}
+    listed = [
+        f"{family} ({count} of them)" if count > 1 else single[family]
+        for family, count in families.items()
+    ]
+    text = (
+        f"Of these, {len(names)} pass vacuously: their posterior hardly differs from their prior "
+        f"(mean contraction below {CALIBRATION_VACUOUS:g}), and a fit without data would pass as "
+        f"well: {', '.join(listed)}."
+    )
+    if any(str(name).startswith(LIKELIHOOD) for name in table.index):
+        text += " Whether data are used at all, the log-likelihoods tell."
+    return [text]
 
 
 def calibrate(
@@ -192,6 +368,7 @@ def calibrate(
     processes: int = 2,
     settings: Settings | None = None,
     progress: Callable[[int, int], None] | None = None,
+    force: bool = False,
 ) -> Calibration:
     """Calibrate a job, or go on with a calibration that was stopped.
 
@@ -202,7 +379,8 @@ def calibrate(
     replicates : int, optional
         How many there are to be in the end.
     folder : str or path
-        Where the replicates are kept; what is there of the same job and seed is not done again.
+        Where the replicates are kept; what is there of the same job, seed and code is not done
+        again.
     seed : int, optional
         Of every random number; the job's when left out.
     processes : int, optional
@@ -211,6 +389,8 @@ def calibrate(
         How each replicate is sampled.
     progress : callable, optional
         Told how many replicates are done and due.
+    force : bool, optional
+        Start anew where the folder holds another calibration.
 
     Returns
     -------
@@ -222,10 +402,11 @@ def calibrate(
     JobError, CampaignError, PriorError, ModelError
         If the job cannot be fitted.
     RunFolderError
-        If the folder holds another calibration.
+        If the folder holds another calibration, or replicates of other code: another likelihood,
+        prior or version of this project, PyMC or nutpie.
     """
     from data.campaign import load_campaign
-    from models.joint import priors_of
+    from models.joint import build_model, priors_of
 
     tell = progress or (lambda *_: None)
     job = job if isinstance(job, Job) else load_job(os.fspath(job))
@@ -245,10 +426,11 @@ def calibrate(
         "prior_hash": resolved.prior_hash,
         "hash": hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
         "versions": dict(resolved.versions),
+        "fingerprint": fingerprint(build_model(campaign, job.model_options())),
     }
     run = RunFolder(folder)
     with run.lock():
-        known = _continued(run, header)
+        known = _continued(run, header, force=force)
         due = [index for index in range(replicates) if index not in known]
         tell(replicates - len(due), replicates)
         with (run.path / REPLICATES).open("a", encoding="utf-8") as file:
@@ -296,27 +478,56 @@ _HEADER: Final = (
     "prior_hash",
     "hash",
     "versions",
+    "fingerprint",
 )
 
 
-def _continued(run: RunFolder, header: Mapping[str, Any]) -> dict[int, Replicate]:
+def _continued(
+    run: RunFolder, header: Mapping[str, Any], *, force: bool = False
+) -> dict[int, Replicate]:
     """Return the replicates that the folder holds; make it this calibration's where it is empty."""
     record = run.path / RECORD
     if record.is_file():
         other = json.loads(record.read_text(encoding="utf-8"))
-        if other["hash"] != header["hash"]:
-            differing = [key for key in _HEADER if other.get(key) != header[key] and key != "hash"]
+        same = other["hash"] == header["hash"]
+        code = _other_code(other, header)
+        if same and not code:
+            return _read_replicates(run.path / REPLICATES)
+        if not force:
+            alike = ("hash", "versions", "fingerprint")
+            differing = [key for key in _HEADER if other.get(key) != header[key]]
+            differing = [key for key in differing if key not in alike]
+            where = "choose another folder with --out, or start anew with --force"
             raise RunFolderError(
-                f"{str(run.path)!r} holds the calibration of another job (it differs in "
-                f"{', '.join(differing) or 'the model'}): choose another folder with --out"
+                f"{str(run.path)!r} holds replicates of other code ({'; '.join(code)}), and they "
+                f"are not to be mixed with new ones: {where}"
+                if same
+                else f"{str(run.path)!r} holds the calibration of another job (it differs in "
+                f"{', '.join(differing) or 'the model'}): {where}"
             )
-        return _read_replicates(run.path / REPLICATES)
+        record.unlink()
+        (run.path / REPLICATES).unlink(missing_ok=True)
     run.write_text(RECORD, _text(Calibration(header, ())))
     return {}
 
 
+def _other_code(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Say in what the code that made two headers differs."""
+    versions = [then.get("versions", {}), now["versions"]]
+    found = [
+        f"{name} {versions[0].get(name, 'not stated')} then, {versions[1].get(name)} now"
+        for name in CODE
+        if versions[0].get(name) != versions[1].get(name)
+    ]
+    if "fingerprint" not in then:
+        return [*found, "it does not say of which model"]
+    return [*found, *fingerprint_differences(then["fingerprint"], now["fingerprint"])]
+
+
 def _text(calibration: Calibration) -> str:
-    return json.dumps(calibration.record(), indent=1, default=float) + "\n"
+    text = json.dumps(calibration.record(), indent=1, default=float) + "\n"
+    # Numbers of one list stay on one line.
+    return re.sub(r"\[[-+\d\s.,einfINFaty]+\]", lambda found: " ".join(found[0].split()), text)
 
 
 def _read_replicates(path: Path) -> dict[int, Replicate]:

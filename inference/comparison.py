@@ -67,7 +67,8 @@ class Comparison:
         Indexed by ``scope`` (`ALL_POINTS`, `CELLS`, and each table, its points left out one by one)
         and ``job``, the best first; columns ``units`` (what was left out, one at a time), ``elpd``
         (expected log predictive density, a sum over units), ``se``, ``difference`` to the best,
-        ``difference_se`` and ``weight`` (of stacking).
+        ``difference_se`` (errors of sums over cells, table by table: points of one cell are not
+        independent) and ``weight`` (of stacking).
     units : DataFrame
         A row each unit and job: ``job``, ``level`` ("point" or "cell"), ``table``, ``unit``,
         ``points``, ``elpd``, ``pareto_k``, ``method``, ``note``.
@@ -489,6 +490,10 @@ def _assemble(
     import pandas as pd
 
     rows = []
+    cell_of = {row: (cell.table, cell.name) for cell in cells for row in cell.rows}
+    # A cell that holds all of the data is not in the list.
+    of_points = [cell_of.get(point.rows[0], (point.table, "")) for point in points]
+    groups = {ALL_POINTS: of_points, CELLS: [(cell.table, cell.name) for cell in cells]}
     elpds: dict[str, dict[str, np.ndarray[Any, Any]]] = {ALL_POINTS: {}}
     for member in members:
         table = left[member.name].table
@@ -504,12 +509,13 @@ def _assemble(
             of_table = by_point[by_point["table"] == block]["elpd"].to_numpy()
             if of_table.size and len(member.blocks) > 1:
                 elpds.setdefault(block, {})[member.name] = of_table
+                groups[block] = [group for group in of_points if group[0] == block]
         for level, part, units in (("point", by_point, points), ("cell", by_cell, cells)):
             named = part.assign(job=member.name, level=level, unit=[unit.name for unit in units])
             rows.append(named[["job", "level", *table.columns]])
     scores = pd.concat(
         {
-            scope: rank(values).assign(units=len(next(iter(values.values()))))
+            scope: rank(values, groups[scope]).assign(units=len(next(iter(values.values()))))
             for scope, values in elpds.items()
         },
         names=["scope"],
@@ -591,18 +597,31 @@ def _findings(scores: "pd.DataFrame", law: Mapping[str, str], synthetic: bool) -
             )
         elif ahead > PREFERRED * error:
             found.append(f"{pair}, {ahead / error:.1f} standard errors: it is preferred.")
-        else:
+        elif np.isfinite(error):
             found.append(
-                f"{pair}, only {ahead / error:.1f} standard errors: the lead hangs on few points."
+                f"{pair}, only {ahead / error:.1f} standard errors: the lead hangs on few cells."
             )
+        else:
+            found.append(f"{pair}: one point alone has no standard error, and decides nothing.")
     if int(table["units"].iloc[0]) < 100:
         found.append(
             f"With {int(table['units'].iloc[0])} points, fewer than a hundred, the standard error "
             "of a difference is itself rough (arXiv:2008.10296)."
         )
-    if CELLS in scores.index.get_level_values("scope"):
+    if CELLS not in scores.index.get_level_values("scope"):
+        found.append(
+            "All points are of one cell: how well a model predicts another cell is not tried, and "
+            "the standard errors take its points as independent."
+        )
+    else:
         by_cell = scores.loc[CELLS]
-        if str(by_cell.index[0]) != best:
+        if str(by_cell.index[0]) == best:
+            found += [
+                f"Cell by cell, {_called(best, law)} leads {_called(str(name), law)} by "
+                f"{-float(row['difference']):.1f} ± {float(row['difference_se']):.1f}."
+                for name, row in by_cell.iloc[1:].iterrows()
+            ]
+        else:
             second = by_cell.loc[best]
             found.append(
                 f"Cell by cell it is {_called(str(by_cell.index[0]), law)} that predicts best, by "

@@ -1,14 +1,18 @@
 """What a fit found, in sentences that a bench scientist can act on."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
-from inference.notes import dependent_rows
+from inference.checks.remedies import why_open
+from inference.coverage import data_ranges
+from inference.mechanisms import LAB_SCATTER, MECHANISMS
+from inference.notes import dependent_rows, laboratories
 from inference.thresholds import (
     BOUND_AT_EDGE,
+    EFFECTIVE_ENERGY,
     PRIOR_DRIVEN_NARROWING,
     PROTOCOLS_DIFFER,
     PULL,
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["findings"]
 
-_SCATTERS = ("penetration_scatter", "separator_scatter", "sand_scatter", "dc_polarization_scatter")
+_SOLID_SODIUM = (0.2, 0.3)  # J/m^2, as the note on the prior of surface_energy says
 _SEPARATE_ANGLE = (
     "Penetration identifies the product surface_energy * |cos(contact_angle)| only; the angle of "
     "a sessile drop of the metal would separate them."
@@ -74,8 +78,11 @@ def findings(
         found.append("The data are SYNTHETIC: drawn by a simulator, measured by nobody.")
     found += dependent_rows(campaign)
     found += _identifiability(campaign, summary, informed_by)
-    found += _scatters(summary)
-    found += _uninformed(summary)
+    driven = _driven_scatters(campaign, posterior, summary)
+    found += _scatters(driven, campaign)
+    found += _laboratories(campaign, posterior)
+    found += _uninformed(summary, {name for names, _ in driven.values() for name in names})
+    found += _effective_energy(campaign, posterior, summary)
     found += _pulls(campaign, predictive)
     found += _protocols(campaign, posterior)
     found += _slow_sweeps(campaign, posterior)
@@ -127,19 +134,96 @@ def _published_quantities(campaign: "Campaign") -> set[str]:
     return {str(name) for name in campaign.tables["published"]["quantity"].values}
 
 
-def _scatters(summary: "pd.DataFrame") -> list[str]:
-    driven = [name for name in _SCATTERS if _prior_driven(summary, name)]
-    if not driven:
+def _driven_scatters(
+    campaign: "Campaign", posterior: xr.Dataset, summary: "pd.DataFrame"
+) -> dict[tuple[str, str], tuple[list[str], list[str]]]:
+    """Return the prior-driven scatters of each limit that the campaign's maps show, and the others.
+
+    A map is drawn of the kinds of cell that the data speak of; each of its limits, by kind of cell
+    and name, has scatters of its own.
+    """
+    ranges = data_ranges(campaign)
+    found = {}
+    for cell, mechanisms in MECHANISMS.items():
+        for mechanism in mechanisms if ranges[cell] else ():
+            names = [name for name in mechanism.scatters if name in summary.index]
+            block = mechanism.scatters[0].removesuffix("_scatter")
+            if f"{block}_lab_offset" in posterior:
+                names.append(LAB_SCATTER)
+            driven = [name for name in names if _prior_driven(summary, name)]
+            if driven:
+                rest = [name for name in names if name not in driven]
+                found[cell, mechanism.name] = (driven, rest)
+    return found
+
+
+def _scatters(
+    driven: Mapping[tuple[str, str], tuple[list[str], list[str]]], campaign: "Campaign"
+) -> list[str]:
+    found = []
+    for (cell, limit), (open_, known) in driven.items():
+        share = f"partly assumed ({', '.join(known)} the data show)" if known else "largely assumed"
+        remedies = [f"{name}: {_begun(why_open(name, campaign.tables))}." for name in open_]
+        found.append(
+            f"How cells differ in the {limit} limit of {cell} cells is prior-driven "
+            f"({', '.join(open_)}): where that limit decides, the width of the safe-current band "
+            f"is {share}. {' '.join(remedies)}"
+        )
+    return found
+
+
+def _begun(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def _laboratories(campaign: "Campaign", posterior: xr.Dataset) -> list[str]:
+    found = []
+    for block, labs in laboratories(campaign).items():
+        if f"{block}_lab_offset" not in posterior:
+            continue
+        names = [
+            lab or f"'not stated' (the {rows} rows that name none)" for lab, rows in labs.items()
+        ]
+        text = (
+            f"Offsets between {len(labs)} laboratories are fitted to the thresholds of {block}: "
+            f"{', '.join(names[:-1])} and {names[-1]}. They share {LAB_SCATTER}, which two or "
+            "three laboratories hardly show."
+        )
+        if "" in labs:
+            text += (
+                " Fill in the column lab in every row or in none, or fit without offsets: "
+                f'[model.options.{block}] labs = "pooled".'
+            )
+        found.append(text)
+    return found
+
+
+def _effective_energy(
+    campaign: "Campaign", posterior: xr.Dataset, summary: "pd.DataFrame"
+) -> list[str]:
+    """Say that a surface energy far above the metal's is an effective value."""
+    known = campaign.metadata.metal == "Na" and "surface_energy" in summary.index
+    if not known or summary.loc["surface_energy", "informed_by"] == "prior":
         return []
-    return [
-        f"The scatter between cells is prior-driven ({', '.join(driven)}): the data hardly show "
-        "how cells of one make differ, so the width of the safe-current bands is largely assumed. "
-        "Several cells of one separator, some penetrated and some not, would tell."
-    ]
+    low, middle, high = np.quantile(posterior["surface_energy"].values, [0.05, 0.5, 0.95])
+    if low < EFFECTIVE_ENERGY * _SOLID_SODIUM[1]:
+        return []
+    least, most = (middle / metal for metal in reversed(_SOLID_SODIUM))
+    text = (
+        f"surface_energy is {middle:.2g} J/m^2 (90 % interval {low:.2g} to {high:.2g}), "
+        f"{least:.0f} to {most:.0f} times that of solid sodium, {_SOLID_SODIUM[0]:g} to "
+        f"{_SOLID_SODIUM[1]:g} J/m^2: an effective value, not the metal's."
+    )
+    if "wetted_pores" not in posterior:
+        text += (
+            " It belongs to the pore radii as separators.csv states them, mostly mean ones, "
+            "although the widest pores decide; maps of radii stated in the same way use it rightly."
+        )
+    return [text]
 
 
-def _uninformed(summary: "pd.DataFrame") -> list[str]:
-    told = {"contact_angle", *_SCATTERS}
+def _uninformed(summary: "pd.DataFrame", named: Collection[str]) -> list[str]:
+    told = {"contact_angle", *named}
     names = [
         str(name)
         for name, row in summary.iterrows()

@@ -22,7 +22,7 @@ from inference.gate import check_gate
 from inference.job import Job, ResolvedJob, SamplerSection, job_for_campaign, load_job, resolve
 from inference.maps import check_designs
 from inference.named_separators import separator_sections
-from inference.notes import dependent_rows
+from inference.notes import dependent_rows, unused_options
 from inference.prediction import Predictor
 from inference.result import Result, load_result
 from inference.run_folder import RunFolder
@@ -111,13 +111,26 @@ def fit(
         _check_maps(job, campaign)
         run.start(resolved, job.source_text)
         with run.log():
+            logger.info("%s data of campaign %s", _kind(campaign), campaign.metadata.name)
             tree = _compute(job, campaign, resolved, progress)
             result = Result(tree, run.path)
             begin = time.perf_counter()
-            run.write("summary.csv", lambda path: result.summary().to_csv(path))
+            run.write("summary.csv", lambda path: _summary_to_write(result).to_csv(path))
             run.write("result.nc", lambda path: tree.to_netcdf(path, engine="h5netcdf"))
             logger.info("write %.2f s", time.perf_counter() - begin)
     return result
+
+
+def _kind(campaign: Campaign) -> str:
+    kind = campaign.metadata.kind
+    return kind.upper() if kind == "synthetic" else kind
+
+
+def _summary_to_write(result: Result) -> Any:
+    """Return the table of parameters, the kind of the data its first column."""
+    table = result.summary()
+    table.insert(0, "data_kind", str(result.attrs["campaign_kind"]))
+    return table
 
 
 def dry_run(source: Source) -> str:
@@ -144,8 +157,10 @@ def dry_run(source: Source) -> str:
 
     job, campaign = _job_and_campaign(source)
     resolved = resolve(job, campaign, priors_of(campaign, job.model_options()))
-    fitted = campaign.subset(blocks_to_fit(campaign, job.model_options()))
-    model = build_model(campaign, job.model_options())
+    chosen = job.model_options()
+    fitted_blocks = blocks_to_fit(campaign, chosen)
+    fitted = campaign.subset(fitted_blocks)
+    model = build_model(campaign, chosen)
     terms = model.point_logps(model.initial_point())
     broken = [name for name, value in terms.items() if not np.isfinite(value)]
     if broken:
@@ -159,6 +174,7 @@ def dry_run(source: Source) -> str:
         [
             f"job {job.name}: {free} unknowns, kinetics {job.model.kinetics}",
             *rows,
+            *(f"note: {note}" for note in unused_options(campaign, fitted_blocks, chosen)),
             *(f"note: {note}" for note in dependent_rows(fitted)),
             f"resolved hash {resolved.hash[:12]}; nothing was sampled",
         ]
@@ -238,7 +254,8 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
     prior_seed, prior_noise, noise = (
         int(s.generate_state(1)[0]) for s in np.random.SeedSequence(sampler.seed).spawn(3)
     )
-    fitted = campaign.subset(blocks_to_fit(campaign, options))
+    model_blocks = blocks_to_fit(campaign, options)
+    fitted = campaign.subset(model_blocks)
     with timings.stage("build"):
         model = build_model(campaign, options)
     with timings.stage("compile"):
@@ -269,6 +286,7 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
             model.informed_by,
             options.kinetics,
         )
+        found += unused_options(campaign, model_blocks, options)
     observed = xr.Dataset(
         {name: (f"{name}_row", values) for name, values in predictor.observed.items()},
         coords={f"{name}_row": list(model.coords[f"{name}_row"]) for name in model.observations},

@@ -56,7 +56,10 @@ __all__ = [
 SCHEMA_VERSION: Literal[1] = 1
 BUNDLED = Path(__file__).parent / "jobs"
 VERSIONED_PACKAGES = ("anodebayes", "pymc", "arviz", "nutpie", "numpy", "scipy", "xarray")
-MINIMAL_JOB = '{version}\nname = "my-run"\ncampaign = "{campaign}"'
+MINIMAL_JOB = (
+    '{version}\nname = "my-run"\ncampaign = "{campaign}"\n'
+    "# [model.options.<table>]  what a table lets you choose: anodebayes options"
+)
 
 Cell = Literal["liquid", "solid"]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -437,6 +440,7 @@ def parse_job(text: str, *, path: Path | None = None) -> Job:
     except ValidationError as error:
         mistakes += [_sentence(detail) for detail in error.errors(include_url=False)]
     mistakes += _unknown_blocks(document)
+    mistakes += _option_mistakes(document)
     mistakes += _map_mistakes(document)
     if mistakes or job is None:
         count = f"{len(mistakes)} mistake{'s' if len(mistakes) != 1 else ''}"
@@ -701,6 +705,26 @@ def _unknown_blocks(document: Mapping[str, Any]) -> list[str]:
         for place, name in named
         if isinstance(name, str) and name not in legal
     ]
+
+
+def _option_mistakes(document: Mapping[str, Any]) -> list[str]:
+    """Say what is wrong with the options of a job's blocks."""
+    from models.blocks import block_names
+
+    model = document.get("model")
+    options = model.get("options") if isinstance(model, Mapping) else None
+    if not isinstance(options, Mapping):
+        return []
+    known = {
+        name: given
+        for name, given in options.items()
+        if name in block_names() and isinstance(given, Mapping)
+    }
+    if not known:
+        return []
+    from models.block_options import option_mistakes
+
+    return option_mistakes(known)
 
 
 def _map_mistakes(document: Mapping[str, Any]) -> list[str]:

@@ -233,13 +233,19 @@ def leave_out(
     return LeftOut(table, good_k, tuple(done))
 
 
-def rank(elpds: Mapping[str, Array]) -> "pd.DataFrame":
+def rank(
+    elpds: Mapping[str, Array], groups: Sequence[tuple[str, str]] | None = None
+) -> "pd.DataFrame":
     """Compare models by their log predictive densities of the same units.
 
     Parameters
     ----------
     elpds : mapping of str to ndarray, each of shape (units,)
         Log predictive densities by model.
+    groups : sequence of (str, str), optional
+        Table and cell of each unit. Units of one cell are not independent, and tables are
+        experiments of a fixed size: with it, errors are those of a sum over cells, table by table
+        (`_error_of_sum`); without it units are taken as independent draws of one kind.
 
     Returns
     -------
@@ -289,7 +295,29 @@ def rank(elpds: Mapping[str, Array]) -> "pd.DataFrame":
     error = compared["dse"].astype(float)
     table["difference_se"] = error.where(table["difference"] != 0) if count > 1 else np.nan
     table["weight"] = compared["weight"].astype(float).clip(0.0, 1.0)
+    if groups is not None and count > 1:
+        best = elpds[table.index[0]]
+        table["se"] = [_error_of_sum(elpds[name], groups) for name in table.index]
+        errors = [_error_of_sum(elpds[name] - best, groups) for name in table.index]
+        table["difference_se"] = table["difference_se"].where(table["difference_se"].isna(), errors)
     return table
+
+
+def _error_of_sum(values: Array, groups: Sequence[tuple[str, str]]) -> float:
+    """Return the standard error of a sum over units of known table and cell.
+
+    The variance is summed over tables. Within one it is that of the sum of its cells, or of its
+    units where they are all of one cell; where a table has one unit only, its square.
+    """
+    variance = 0.0
+    for table in dict.fromkeys(table for table, _ in groups):
+        own = [i for i, group in enumerate(groups) if group[0] == table]
+        cells = dict.fromkeys(groups[i][1] for i in own)
+        parts = np.array([sum(values[i] for i in own if groups[i][1] == cell) for cell in cells])
+        if parts.size == 1:
+            parts = values[own]
+        variance += parts.size * parts.var(ddof=1) if parts.size > 1 else parts[0] ** 2
+    return float(np.sqrt(variance))
 
 
 def _importance_data(fitted: Fitted, units: Sequence[Unit]) -> xr.DataTree:

@@ -1,15 +1,17 @@
 """What a campaign should be told before it is fitted, though nothing in it is a mistake."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from models.blocks import block_names
+from models.options import SHARED_THRESHOLD
 from models.temperature import TEMPERATURE_WINDOW, activation_energy, far_rows
 
 if TYPE_CHECKING:
     from data.campaign import Campaign
+    from models.options import ModelOptions
 
-__all__ = ["campaign_notes", "dependent_rows"]
+__all__ = ["campaign_notes", "dependent_rows", "laboratories", "unused_options"]
 
 # Quantities of which any two determine the others, at one value of the condition if there is one.
 _FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -42,7 +44,8 @@ def campaign_notes(campaign: "Campaign") -> list[str]:
     Returns
     -------
     list of str
-        Rows that need an activation energy, and published rows that repeat each other.
+        Rows that need an activation energy, published rows that repeat each other, and rows that
+        name no laboratory where others do.
     """
     observed = {name: table for name, table in campaign.tables.items() if name in block_names()}
     notes = [
@@ -53,7 +56,99 @@ def campaign_notes(campaign: "Campaign") -> list[str]:
         for parameter, places in far_rows(observed).items()
         for name, text in places.items()
     ]
+    for block, labs in laboratories(campaign).items():
+        if blank := labs.get("", 0):
+            others = ", ".join(lab for lab in labs if lab)
+            rows = f"{blank} rows name" if blank > 1 else "1 row names"
+            notes.append(
+                f"{' and '.join(_files(campaign, block))}: {rows} no laboratory and others name "
+                f"{others}. A fit takes those without a name for one laboratory more, and gives "
+                "each laboratory an offset of its own on the logarithm of its thresholds. Fill in "
+                "the column lab in every row or in none, or fit without offsets: "
+                f'[model.options.{block}] labs = "pooled".'
+            )
     return notes + dependent_rows(campaign)
+
+
+def laboratories(campaign: "Campaign") -> dict[str, dict[str, int]]:
+    """Return the laboratories behind each threshold that has two or more.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign, or what of it is fitted.
+
+    Returns
+    -------
+    dict of str to dict of str to int
+        By the block that holds the options of the threshold, its laboratories and how many rows
+        each has; the rows that name none under the empty name, last.
+    """
+    found: dict[str, dict[str, int]] = {}
+    shared = {table for tables in SHARED_THRESHOLD.values() for table in tables}
+    for block in block_names():
+        if block in shared and block not in SHARED_THRESHOLD:
+            continue
+        counts: dict[str, int] = {}
+        for name in SHARED_THRESHOLD.get(block, (block,)):
+            if name in campaign.tables and "lab" in campaign.tables[name]:
+                for lab in campaign.tables[name]["lab"].values:
+                    counts[str(lab)] = counts.get(str(lab), 0) + 1
+        if len(counts) > 1:
+            order = sorted(counts, key=lambda lab: (lab == "", lab))
+            found[block] = {lab: counts[lab] for lab in order}
+    return found
+
+
+def _files(campaign: "Campaign", block: str) -> list[str]:
+    names = SHARED_THRESHOLD.get(block, (block,))
+    return [f"{name}.csv" for name in names if name in campaign.tables]
+
+
+# Options that published rows obey too, by block: what they choose, and the rows.
+_REACH: dict[str, dict[str, frozenset[str]]] = {
+    "dc_polarization": {"creep_current": frozenset({"creep_fed_current_density"})},
+    "penetration": {"pores": frozenset({"critical_current_density", "critical_to_limiting_ratio"})},
+}
+
+
+def unused_options(
+    campaign: "Campaign", blocks: Sequence[str], options: "ModelOptions"
+) -> list[str]:
+    """Say which options of a job speak to no row that is fitted.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign.
+    blocks : sequence of str
+        The tables that are fitted.
+    options : ModelOptions
+        The job's choices.
+
+    Returns
+    -------
+    list of str
+        One note a block whose table is not fitted, with the options that change nothing.
+    """
+    published: set[str] = set()
+    if "published" in blocks:
+        published = {str(name) for name in campaign.tables["published"]["quantity"].values}
+    notes = []
+    for block, given in options.options.items():
+        tables = SHARED_THRESHOLD.get(block, (block,))
+        if set(tables) & set(blocks):
+            continue
+        reach = _REACH.get(block, {})
+        idle = [name for name in given if not reach.get(name, frozenset()) & published]
+        if idle:
+            files = " and no ".join(f"{name}.csv" for name in tables)
+            verb = "changes" if len(idle) == 1 else "change"
+            notes.append(
+                f"[model.options.{block}] {', '.join(idle)} {verb} nothing in this fit: no "
+                f"{files} is fitted."
+            )
+    return notes
 
 
 def dependent_rows(campaign: "Campaign") -> list[str]:

@@ -74,10 +74,22 @@ class Overlay:
         """Whether any run is of synthetic data."""
         return any(run["synthetic"] for run in self.attrs["runs"].values())
 
-    def physical(self) -> list[str]:
-        """Return the labels of physical quantities: no scatter, no property of one separator."""
+    def shared(self) -> list[str]:
+        """Return the labels of what all cells share: no property of one separator or laboratory.
+
+        Scatters are among them where a table of any run informs them.
+        """
         labels = dict.fromkeys(self.parameters.index.get_level_values("parameter"))
-        return [str(label) for label in labels if _is_physical(str(label))]
+        heard = {
+            str(label)
+            for label, informed in self.parameters["informed_by"].groupby(level="parameter")
+            if (informed != "prior").any()
+        }
+        return [
+            str(label)
+            for label in labels
+            if _is_shared(str(label)) and (label in heard or not _is_scatter(str(label)))
+        ]
 
     def document(self) -> dict[str, Any]:
         """Return everything as plain data."""
@@ -163,7 +175,8 @@ def overlay(runs: Sequence[Result | str | os.PathLike[str]]) -> Overlay:
     Raises
     ------
     InputError
-        If there are fewer than two runs or more than six, or their physics differ.
+        If there are fewer than two runs or more than six, two of them are the same, one is no run
+        folder but a file, or their physics differ.
     RunFolderError
         If a folder holds no whole result.
     """
@@ -171,7 +184,8 @@ def overlay(runs: Sequence[Result | str | os.PathLike[str]]) -> Overlay:
         raise InputError("an overlay needs at least two finished runs, in a list")
     if len(runs) > _MOST_RUNS:
         raise InputError(f"{len(runs)} runs do not fit over each other; {_MOST_RUNS} do at most")
-    results = [run if isinstance(run, Result) else load_result(run) for run in runs]
+    results = [run if isinstance(run, Result) else _load(run) for run in runs]
+    _refuse_the_same(results)
     named = dict(zip(_names(results), results, strict=True))
     _refuse_other_physics(named)
     parameters = _parameters(named)
@@ -201,6 +215,30 @@ def overlay(runs: Sequence[Result | str | os.PathLike[str]]) -> Overlay:
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     )
+
+
+def _load(run: str | os.PathLike[str]) -> Result:
+    """Read a run folder; a file is refused with what it may have been meant for."""
+    path = Path(run).expanduser()
+    if path.is_file():
+        raise InputError(
+            f"{str(run)!r} is a file, and an overlay is of finished runs: fit it "
+            f"(anodebayes run {run}) and give the folder of that run"
+        )
+    return load_result(path)
+
+
+def _refuse_the_same(results: Sequence[Result]) -> None:
+    """Refuse one run given twice, or a copy of it."""
+    seen: set[object] = set()
+    for result in results:
+        identity = (result.attrs["resolved_hash"], result.attrs.get("created"))
+        if identity in seen:
+            raise InputError(
+                f"the run {str(result.attrs['name'])!r} is given twice: nothing differs between it "
+                "and itself. Give the run before new cells, and the one after"
+            )
+        seen.add(identity)
 
 
 def _names(results: Sequence[Result]) -> list[str]:
@@ -345,9 +383,13 @@ def _axes_differ(first: xr.Dataset, second: xr.Dataset) -> str:
     return ""
 
 
-def _is_physical(label: str) -> bool:
+def _is_scatter(label: str) -> bool:
+    return label.endswith("_scatter")
+
+
+def _is_shared(label: str) -> bool:
     base, _, member = label.partition("[")
-    if base.endswith("_scatter") or base not in quantities():
+    if base not in quantities():
         return False
     return not member or member.removesuffix("]") in {"one_way", "step"}
 
@@ -358,7 +400,7 @@ def _findings(parameters: "pd.DataFrame") -> list[str]:
     found = []
     for name in runs[1:]:
         table = parameters.xs(name, level="run")
-        table = table[[_is_physical(str(label)) for label in table.index]]
+        table = table[[_is_shared(str(label)) for label in table.index]]
         narrower = table[table["narrower"] > NARROWED].sort_values("narrower", ascending=False)
         wider = table[table["narrower"] < 1.0 / NARROWED].sort_values("narrower")
         moved = table[table["shift"].abs() > MOVED].sort_values(
@@ -370,9 +412,7 @@ def _findings(parameters: "pd.DataFrame") -> list[str]:
             )
             found.append(f"Against {before}, {name} narrows {listed}.")
         else:
-            found.append(
-                f"Against {before}, {name} narrows no physical parameter more than {NARROWED:g}×."
-            )
+            found.append(f"Against {before}, {name} narrows no parameter more than {NARROWED:g}×.")
         if len(wider):
             listed = _listed(
                 (label, f"{1 / row['narrower']:.1f}× wider") for label, row in wider.iterrows()
@@ -460,7 +500,7 @@ def _changed_priors(first: Result, second: Result) -> list[str]:
         for label in one.index.intersection(two.index)
         # Derived quantities have prior intervals of draws, which follow the seed.
         if one.loc[label, "source"] != "derived"
-        and _is_physical(str(label))
+        and _is_shared(str(label))
         and not np.allclose(
             one.loc[label, columns].to_numpy(dtype=float),
             two.loc[label, columns].to_numpy(dtype=float),

@@ -1,6 +1,15 @@
-"""Recovery of a known truth: draw one campaign, fit it, lay truth and posterior side by side."""
+"""Recovery of a known truth: draw one campaign, fit it, lay truth and posterior side by side.
 
+The drawn campaign carries a record of what it was drawn from. By it a later recovery knows whether
+it may be fitted again, and that it may be replaced: nothing else is ever taken for it or deleted.
+"""
+
+import contextlib
+import json
 import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data.campaign import load_campaign
+from data.errors import AnodebayesError, RunFolderError
 from data.quantities import quantities
 from inference.job import Job, load_job
 from inference.thresholds import INTERVAL
@@ -16,6 +26,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from inference.result import Result
+    from inference.simulation import Truth
+
+RECORD = "recovery.json"
+_TEMPORARY = ".part-"
 
 __all__ = ["Recovery", "recover", "truth_from_prior"]
 
@@ -65,7 +79,8 @@ def recover(
         The run folder of the fit; the synthetic campaign is written beside it, into a folder of
         the same name with ``-campaign`` behind it.
     force : bool, optional
-        Whether a run of something else in the folder is replaced.
+        Whether a run of something else in the folder is replaced, and the campaign that an earlier
+        recovery drew beside it from another seed, truth or design.
     progress : bool, optional
         Whether to show bars.
 
@@ -77,10 +92,9 @@ def recover(
     Raises
     ------
     InputError, JobError, CampaignError, PriorError, ModelError, RunFolderError
-        If the input is not legal or the folder holds another run.
+        If the input is not legal, the folder holds another run, or the folder beside it holds a
+        campaign that is another recovery's or no recovery's. Nothing is changed then.
     """
-    import shutil
-
     from inference.fitting import fit
     from inference.simulation import read_truth, simulate
 
@@ -90,17 +104,122 @@ def recover(
     target = run.with_name(f"{run.name}-campaign")
     design = load_campaign(job.campaign_location())
     stated = truth_from_prior(job, seed) if truth is None else read_truth(truth)
-    if force and target.is_dir():
-        shutil.rmtree(target)
-    if not target.is_dir():
-        simulate(stated, design, seed=seed, folder=target, name=f"{job.name}-recovery")
-    result = fit(
-        job.model_copy(update={"campaign": str(target)}),
-        folder=run,
-        force=force,
-        progress=progress,
-    )
+    due = _record(stated, seed, design.content_hash)
+    differences = _differences(target, due)
+    if differences and not force:
+        raise RunFolderError(
+            f"{str(target)!r} holds a campaign that was drawn from something else. What differs:\n"
+            + "\n".join(f"  - {difference}" for difference in differences)
+            + "\nGive another folder (--out), or draw and fit anew (--force)."
+        )
+
+    def draw(folder: Path) -> None:
+        drawn = simulate(stated, design, seed=seed, folder=folder, name=f"{job.name}-recovery")
+        text = json.dumps({**due, "content": drawn.content_hash}, indent=1) + "\n"
+        (folder / RECORD).write_text(text, encoding="utf-8", newline="\n")
+
+    anew = bool(differences) or not (target / RECORD).is_file()
+    with _placed(target, draw) if anew else contextlib.nullcontext():
+        result = fit(
+            job.model_copy(update={"campaign": str(target)}),
+            folder=run,
+            force=force,
+            progress=progress,
+        )
     return Recovery(result, _table(result, read_truth(target / "truth.toml")))
+
+
+def _record(truth: "Truth", seed: int, design: str) -> dict[str, Any]:
+    """Return what a campaign is drawn from: seed, truth, and the content of the design."""
+    return {
+        "seed": seed,
+        "truth": truth.model_dump(mode="json", exclude={"seed", "drawn"}),
+        "design": design,
+    }
+
+
+def _differences(target: Path, due: dict[str, Any]) -> list[str]:
+    """Say in what a drawn campaign differs from what is due; nothing where there is none.
+
+    Raises
+    ------
+    RunFolderError
+        If what is there was not drawn by a recovery, or was changed since.
+    """
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return []
+    stored = _stored(target)
+    told = []
+    if stored["seed"] != due["seed"]:
+        told.append(f"seed: {stored['seed']} then, {due['seed']} now")
+    if stored["design"] != due["design"]:
+        told.append("the data of the job's campaign, whose design is drawn")
+    then, now = ({**record["truth"], **record["truth"]["parameters"]} for record in (stored, due))
+    told += [
+        f"truth, {name}: {then.get(name, 'not stated')} then, {now.get(name, 'not stated')} now"
+        for name in sorted(then.keys() | now.keys())
+        if name != "parameters" and then.get(name) != now.get(name)
+    ]
+    return told
+
+
+def _stored(target: Path) -> dict[str, Any]:
+    """Return the record of a campaign that a recovery drew and nobody has changed."""
+    advice = f"It is not deleted: give another folder (--out), or move {str(target)!r} away."
+    try:
+        record = dict(json.loads((target / RECORD).read_text(encoding="utf-8")))
+        seed, truth, design, content = (
+            record[key] for key in ("seed", "truth", "design", "content")
+        )
+        truth["parameters"].keys()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise RunFolderError(
+            f"{str(target)!r}, where the synthetic campaign is drawn, holds something that no "
+            f"recovery wrote (no {RECORD}). {advice}"
+        ) from None
+    try:
+        found = load_campaign(target)
+    except AnodebayesError as error:
+        raise RunFolderError(
+            f"the campaign in {str(target)!r} was changed since it was drawn: it is no legal "
+            f"campaign any more. {advice}"
+        ) from error
+    own = {"campaign.toml", "truth.toml", RECORD, *(f"{name}.csv" for name in found.tables)}
+    own |= {f"{name}.csv" for name in found.excluded}
+    strange = sorted(path.name for path in target.iterdir() if path.name not in own)
+    if found.metadata.kind != "synthetic" or found.content_hash != content or strange:
+        what = f"it also holds {', '.join(strange)}" if strange else "its content is another"
+        if found.metadata.kind != "synthetic":
+            what = f"its kind is {found.metadata.kind}"
+        raise RunFolderError(
+            f"the campaign in {str(target)!r} was changed since it was drawn: {what}. {advice}"
+        )
+    return {"seed": seed, "truth": truth, "design": design}
+
+
+@contextlib.contextmanager
+def _placed(target: Path, draw: Callable[[Path], None]) -> Iterator[None]:
+    """Draw a campaign into a folder; where what follows is refused, leave what was there."""
+    token = uuid.uuid4().hex[:8]
+    fresh, before = (
+        target.with_name(f"{_TEMPORARY}{token}-{name}-{target.name}") for name in ("new", "old")
+    )
+    try:
+        draw(fresh)
+        if target.exists():
+            target.rename(before)
+        try:
+            fresh.rename(target)
+            yield
+        except (AnodebayesError, OSError):
+            if target.exists():
+                target.rename(fresh)
+            if before.exists():
+                before.rename(target)
+            raise
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)
 
 
 def truth_from_prior(job: Job, seed: int) -> Any:

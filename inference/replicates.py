@@ -1,6 +1,10 @@
 """Replicates of a calibration: a truth from the prior, a campaign drawn from it, a fit of that.
 
 One compilation a process serves every replicate: the design stays, the observed values change.
+
+Ranked are parameters, critical currents of new cells, and the log-likelihoods of the drawn data:
+ranks of parameters alone are uniform for a fit that ignores its data, too. Modrák et al. 2025,
+Bayesian Analysis 20(2), 461-488, doi:10.1214/23-BA1404.
 """
 
 import json
@@ -14,6 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from data.quantities import quantities
+from inference.checks.identifiability import table_of
 from inference.prediction import Predictor
 from inference.sampling import Sampler, convergence, scalars
 from inference.thresholds import (
@@ -22,17 +27,28 @@ from inference.thresholds import (
     CALIBRATION_R_HAT,
     STEADY_TARGET_ACCEPT,
 )
+from models.observations import TOLERANCE
 
 if TYPE_CHECKING:
     from inference.job import Job
 
-__all__ = ["RANKS", "REFERENCE_DESIGNS", "Replicate", "Replicator", "Settings", "replicator_of"]
+__all__ = [
+    "LIKELIHOOD",
+    "NEW_CELL",
+    "RANKS",
+    "REFERENCE_DESIGNS",
+    "Replicate",
+    "Replicator",
+    "Settings",
+    "replicator_of",
+]
 
 Array = NDArray[np.float64]
 
 RANKS: Final = 200
 """Posterior draws that each truth is ranked among."""
 
+_BEYOND: Final = 1e3  # stands for infinity in a design
 _BLOCK: Final = 50  # truths drawn from the prior at once: compiling their drawing takes a second
 
 REFERENCE_DESIGNS: Final[Mapping[str, dict[str, Any]]] = {
@@ -40,6 +56,15 @@ REFERENCE_DESIGNS: Final[Mapping[str, dict[str, Any]]] = {
     "solid": {"cell": "solid", "charge": "3 mAh/cm^2", "pressure": "1 MPa"},
 }
 """Cells whose critical current is ranked besides the parameters: one of each kind."""
+
+NEW_CELL: Final = "new cell, "
+"""Head of the names of these critical currents."""
+
+LIKELIHOOD: Final = "log-likelihood, "
+"""Head of the names of the log-likelihoods: of a table, or of all."""
+
+_STEPPED: Final = ("critical_current_one_cell", "dc_polarization_step")
+"""Observed variables that are read off a staircase of currents."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +77,8 @@ class Replicate:
         Its number; with the calibration's seed it fixes every random number.
     pit : dict of str to float
         Share of posterior draws below the truth, by quantity; empty where it failed.
+    truth, median : dict of str to float
+        The truth and the posterior's median of what the prior speaks of.
     failure : str
         Why it failed; empty where it did not.
     seconds : float
@@ -64,6 +91,8 @@ class Replicate:
 
     index: int
     pit: dict[str, float] = field(default_factory=dict)
+    truth: dict[str, float] = field(default_factory=dict)
+    median: dict[str, float] = field(default_factory=dict)
     failure: str = ""
     seconds: float = 0.0
     divergences: int = 0
@@ -129,6 +158,7 @@ class Replicator:
         self._cells = cells
         self._predictor = Predictor(model)
         self._truths = self._predictor if truths is None else Predictor(truths)
+        self._model = model
         self._sampler = Sampler(model, frozen=False)
         self._block: tuple[int, xr.Dataset] = -1, xr.Dataset()
 
@@ -158,10 +188,9 @@ class Replicator:
         seeds = [int(state) for state in sequence.generate_state(4)]
         free = self._truth(index)
         drawn = self._truths.evaluate(free, seeds[1])
-        data = {
-            f"{name}_data": values.values[0, 0]
-            for name, values in drawn["predictive"].data_vars.items()
-        }
+        data = self._as_recorded(
+            {str(name): values.values[0, 0] for name, values in drawn["predictive"].items()}
+        )
         if not all(np.isfinite(values).all() for values in data.values()):
             return Replicate(index, failure="the campaign drawn from this truth is not finite")
         again = False
@@ -178,14 +207,76 @@ class Replicator:
             sampled, divergences, doubt = self._sample(data, seeds[2] + 1, steadier)
         if doubt:
             return Replicate(index, failure=doubt, divergences=divergences, again=again)
-        truth = _public(self._truths.derive(free), free)
         thinned = _thinned(sampled)
-        posterior = _public(self._predictor.derive(thinned), thinned)
+        found, likelihoods = self._compared(free, thinned, data)
+        truth = _public(drawn["derived"], free)
+        posterior = _public(found, thinned)
         rng = np.random.default_rng(seeds[3])
-        pit = _ranks(truth, posterior, rng)
+        pairs = _parameters(truth, posterior)
         if self._cells is not None:
-            pit |= _cell_ranks(truth, posterior, self._cells, rng)
-        return Replicate(index, pit, divergences=divergences, again=again)
+            pairs |= _cell_currents(truth, posterior, self._cells, rng)
+        return Replicate(
+            index,
+            {name: _share(*pair, rng) for name, pair in (pairs | likelihoods).items()},
+            {name: _short(one) for name, (one, _) in pairs.items()},
+            {name: _short(float(np.median(draws))) for name, (_, draws) in pairs.items()},
+            divergences=divergences,
+            again=again,
+        )
+
+    def _as_recorded(self, drawn: Mapping[str, Array]) -> dict[str, Array]:
+        """Return drawn values as the ``pm.Data`` that a fit of their record would have.
+
+        A cell that the design left unbounded on one side, and that is drawn inside, is known to lie
+        between two steps, as `models.observations.recorded_currents` writes it. Where no row of its
+        table is an interval, so that nothing says how wide the steps are, it stays exact, and the
+        replicate is more informative than the design.
+        """
+        data = {f"{name}_data": values for name, values in drawn.items()}
+        for name in [name for name in _STEPPED if name in drawn]:
+            columns = self._model.design_columns[name]
+            design = np.array(self._model[f"{name}_design"].get_value())
+            halfwidth, floor, ceiling = (
+                design[:, columns.index(key)] for key in ("halfwidth", "floor", "ceiling")
+            )
+            data[f"{name}_data"], design[:, columns.index("halfwidth")] = _on_steps(
+                drawn[name], halfwidth, floor, ceiling
+            )
+            data[f"{name}_design"] = design
+        return data
+
+    def _compared(
+        self, free: xr.Dataset, thinned: xr.Dataset, data: Mapping[str, Array]
+    ) -> tuple[xr.Dataset, dict[str, tuple[float, Array]]]:
+        """Return derived quantities of the draws, and log-likelihoods of the truth and the draws.
+
+        Of the fitted model, its rows' weights apart. A current known to lie between two steps
+        counts with the density in their middle: any function of data and parameters has a
+        uniform rank.
+        """
+        before = self._predictor.observed
+        try:
+            for name in before:
+                self._model[f"{name}_data"].set_value(data[f"{name}_data"])
+            at_truth, at_draws = (self._predictor.evaluate(each, 0) for each in (free, thinned))
+        finally:
+            for name, values in before.items():
+                self._model[f"{name}_data"].set_value(values)
+        sums: dict[str, tuple[float, Array]] = {}
+        for name in before:
+            one, many = (
+                each["log_likelihood"][name].sum(f"{name}_row", skipna=False).values
+                for each in (at_truth, at_draws)
+            )
+            for key in ("all tables", table_of(name)):
+                already = sums.get(f"{LIKELIHOOD}{key}", (0.0, np.zeros(many.shape)))
+                sums[f"{LIKELIHOOD}{key}"] = already[0] + float(one[0, 0]), already[1] + many
+        if len(sums) == 2:  # one table is all
+            del sums[f"{LIKELIHOOD}all tables"]
+        for name, (one_sum, many_sums) in sums.items():
+            if np.isnan(one_sum) or np.isnan(many_sums).any():
+                raise ValueError(f"{name}: not a number at the truth or at a draw")
+        return at_draws["derived"], sums
 
     def _truth(self, index: int) -> xr.Dataset:
         """Draw the free variables of one replicate from the prior."""
@@ -268,10 +359,39 @@ def _share(truth: float, draws: Array, rng: np.random.Generator) -> float:
     return round(float((below + rng.uniform() * (1 + ties)) / (draws.size + 1)), 6)
 
 
-def _ranks(truth: xr.Dataset, posterior: xr.Dataset, rng: np.random.Generator) -> dict[str, float]:
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _on_steps(drawn: Array, halfwidth: Array, floor: Array, ceiling: Array) -> tuple[Array, Array]:
+    """Return currents and half-widths with every one-sided row between its two steps.
+
+    Parameters
+    ----------
+    drawn : ndarray, shape (rows,)
+        In the table's unit.
+    halfwidth, floor, ceiling : ndarray, shape (rows,)
+        Of the design, logarithmic.
+    """
+    widths = halfwidth[halfwidth > 0]
+    x = np.log(drawn)
+    inside = (halfwidth == 0) & (x > floor + TOLERANCE) & (x < ceiling - TOLERANCE)
+    if not widths.size or not inside.any():
+        return drawn, halfwidth
+    step = 2.0 * float(np.median(widths))
+    stated = np.where(ceiling < _BEYOND, ceiling, floor)
+    one_sided = inside & (np.abs(stated) < _BEYOND)
+    middle = stated + step * (np.floor((x - stated) / step) + 0.5)
+    return np.where(one_sided, np.exp(np.where(one_sided, middle, 0.0)), drawn), np.where(
+        one_sided, 0.5 * step, halfwidth
+    )
+
+
+def _parameters(truth: xr.Dataset, posterior: xr.Dataset) -> dict[str, tuple[float, Array]]:
+    """Return the truth and the draws of every parameter."""
     flat = _scalar_values(truth)
     return {
-        str(name): _share(flat[str(name)], draws.values, rng)
+        str(name): (flat[str(name)], draws.values)
         for name, draws in scalars(posterior).data_vars.items()
     }
 
@@ -282,13 +402,13 @@ def _scalar_values(truth: xr.Dataset) -> dict[str, float]:
     return {str(k): float(v.values[0, 0]) for k, v in scalars(twice).data_vars.items()}
 
 
-def _cell_ranks(
+def _cell_currents(
     truth: xr.Dataset,
     posterior: xr.Dataset,
     cells: Mapping[str, Any],
     rng: np.random.Generator,
-) -> dict[str, float]:
-    """Rank the critical current of a new cell of the truth among those that the fit expects.
+) -> dict[str, tuple[float, Array]]:
+    """Return the critical current of a new cell of the truth, and those that the fit expects.
 
     The safe current at a risk is a quantile of the latter: where the rank is uniform, a new cell
     fails at the safe current with the stated probability.
@@ -305,7 +425,7 @@ def _cell_ranks(
             tree.attrs = dict(cells)
             seed = int(rng.integers(2**32))
             currents.append(new_cell_currents(Result(tree), REFERENCE_DESIGNS[kind], seed=seed))
-        found[f"new cell, {kind}"] = _share(float(currents[0].ravel()[0]), currents[1], rng)
+        found[f"{NEW_CELL}{kind}"] = float(currents[0].ravel()[0]), currents[1]
     return found
 
 

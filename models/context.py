@@ -12,6 +12,7 @@ from data.errors import ModelError
 from data.units import si_factor
 from models.latents import Parameters
 from models.observations import si
+from models.options import SHARED_THRESHOLD
 from models.physics import (
     KINETICS,
     MOLAR_VOLUME,
@@ -28,9 +29,6 @@ from models.temperature import TEMPERATURE_WINDOW, activation_energy, refuse_far
 __all__ = ["TEMPERATURE_WINDOW", "Context"]
 
 Array = NDArray[np.float64]
-
-_SHARED_THRESHOLD = {"penetration": ("penetration", "critical_current")}
-"""Tables that observe one threshold, by the block that holds its options."""
 
 
 class Context:
@@ -212,7 +210,7 @@ class Context:
         """
         if self.options[block].labs == "pooled" or "lab" not in table:  # type: ignore[attr-defined]
             return None
-        names = _SHARED_THRESHOLD.get(block, (block,))
+        names = SHARED_THRESHOLD.get(block, (block,))
         labs = sorted(
             {str(lab) for name in names if name in self._tables for lab in self._labs(name)}
         )

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
 
 from data.errors import ModelError, PriorError
 from data.schema import nearest
+from models.block_options import block_options
 from models.blocks import block, block_names
 from models.observations import labels, si
 from models.options import ModelOptions
@@ -66,36 +66,6 @@ def blocks_to_fit(campaign: "Campaign", options: ModelOptions) -> tuple[str, ...
             f"one of these is needed: {', '.join(f'{name}.csv' for name in block_names())}"
         )
     return tuple(chosen)
-
-
-def block_options(options: ModelOptions) -> dict[str, BaseModel]:
-    """Return the validated options of every block that has any.
-
-    Raises
-    ------
-    ModelError
-        If a block takes no options, an option does not exist or its value is not legal.
-    """
-    found: dict[str, BaseModel] = {}
-    for name in block_names():
-        if hasattr(block(name), "Options"):
-            try:
-                found[name] = block(name).Options(**options.options.get(name, {}))
-            except ValidationError as error:
-                first = error.errors()[0]
-                key = ".".join(str(part) for part in first["loc"])
-                fields = block(name).Options.model_fields
-                raise ModelError(
-                    f"model.options.{name}.{key} = {first['input']!r}: {first['msg'].lower()}; "
-                    f"legal options are {', '.join(fields)}{nearest(key, fields)}"
-                ) from error
-    for name in options.options:
-        if name not in found:
-            raise ModelError(
-                f"model.options.{name}: this block takes no options; those that do are "
-                f"{', '.join(found)}{nearest(name, found)}"
-            )
-    return found
 
 
 def priors_of(campaign: "Campaign", options: ModelOptions) -> PriorSet:

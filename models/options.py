@@ -4,12 +4,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["KineticsLaw", "Labs", "ModelOptions", "StatedPressure"]
+__all__ = ["SHARED_THRESHOLD", "KineticsLaw", "Labs", "ModelOptions", "StatedPressure"]
 
 KineticsLaw = Literal["marcus_hush_chidsey", "butler_volmer", "marcus_hush"]
 
 Labs = Literal["offsets", "pooled"]
 """Whether rows of several laboratories share one threshold, or each has an offset of its own."""
+
+SHARED_THRESHOLD = {"penetration": ("penetration", "critical_current")}
+"""Tables that observe one threshold, by the block that holds its options."""
 
 StatedPressure = Literal["as_stated", "calibrated"]
 """Whether stated pressures act on the metal as they stand, or times an unknown factor."""

@@ -17,8 +17,8 @@ import models
 
 PACKAGES = (data, models, inference)
 ROOT = Path(__file__).parents[1]
-HEAVY = ("arviz", "h5py", "matplotlib", "numpy", "nutpie", "pandas", "pint", "pydantic", "pymc",
-         "pytensor", "scipy", "xarray")  # fmt: skip
+HEAVY = ("arviz", "bokeh", "h5py", "jinja2", "matplotlib", "numpy", "nutpie", "pandas", "pint",
+         "pydantic", "pymc", "pytensor", "scipy", "xarray")  # fmt: skip
 EXPORTS = {
     "data": ("load_campaign", "list_campaigns", "Campaign", "AnodebayesError"),
     "models": ("build_model", "ModelOptions"),

@@ -13,11 +13,16 @@ from numpy.typing import NDArray
 
 from inference.arviz_statistics import power_scaling
 from inference.checks.remedies import ridge_remedy, why_open
-from inference.checks.scales import natural, prior_spread
+from inference.checks.scales import log_jacobian, natural, natural_values, prior_spread, robust_sd
 from inference.checks.verdicts import Finding, Section, Verdict, plain
 from inference.result import Result
 from inference.sampling import scalars
-from inference.thresholds import POWER_SCALING, PRIOR_DRIVEN_CONTRACTION, RIDGE
+from inference.thresholds import (
+    POWER_SCALING,
+    PRIOR_DRIVEN_CONTRACTION,
+    PRIOR_ITSELF_CONTRACTION,
+    RIDGE,
+)
 from models.blocks import block_names
 from models.priors import PriorSet, resolve_priors
 
@@ -128,13 +133,22 @@ def contractions(draws: xr.Dataset, prior: xr.Dataset, priors: PriorSet) -> dict
     -------
     dict of str to float
         1 where the data say everything, 0 where they say nothing; below 0 where the posterior is
-        wider than the prior.
+        wider than the prior. Without a prior of its own, a parameter is compared by the widths of
+        its central 68 %, and the finite number of prior draws leaves an error of some 0.07 where
+        the data say nothing.
     """
     found = {}
-    for name, values in draws.data_vars.items():
-        _, sd = prior_spread(str(name), priors, prior)
-        if np.isfinite(sd) and sd > 0:
-            found[str(name)] = 1.0 - float(values.var()) / sd**2
+    for key, values in draws.data_vars.items():
+        name = str(key)
+        if name in priors or name.partition("[")[0] in priors:
+            before, after = prior_spread(name, priors, prior)[1], float(values.std())
+        elif name in prior:
+            before = robust_sd(natural_values(name, prior[name].values))
+            after = robust_sd(values.values)
+        else:
+            continue
+        if np.isfinite(before) and before > 0:
+            found[name] = 1.0 - (after / before) ** 2
     return found
 
 
@@ -143,9 +157,9 @@ def contraction_findings(
     informed_by: Mapping[str, Collection[str]],
     tables: Collection[str],
     *,
-    ahead: bool = False,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
 ) -> list[Finding]:
-    """Return what is prior-driven, with what would measure it, and what is identified.
+    """Return what is the prior's, with what would measure it, and what is identified.
 
     Parameters
     ----------
@@ -155,37 +169,64 @@ def contraction_findings(
         Tables that each parameter enters.
     tables : collection of str
         Tables that are fitted.
-    ahead : bool
-        Whether the numbers are a forecast.
+    ranges : mapping of str to tuple of float, optional
+        Of a forecast: the 10 and 90 % points of the contraction over what the prior holds possible.
     """
+    ahead = ranges is not None
     main = [label for label in main_parameters(contraction) if label in contraction]
-    open_ones = [name for name in main if contraction[name] < PRIOR_DRIVEN_CONTRACTION]
+    depends = [name for name in main if ranges is not None and _depends(*ranges[name])]
+    open_ones = [
+        name
+        for name in main
+        if contraction[name] < PRIOR_DRIVEN_CONTRACTION and name not in depends
+    ]
     found: list[Finding] = []
     silent = [
         name for name in open_ones if not _reached(name, informed_by) and name not in PRODUCTS
     ]
-    told: dict[str, list[str]] = {}
+    told: dict[tuple[str, bool], list[str]] = {}
     for name in open_ones:
-        reason = why_open(name, tables)
         if name in PRODUCTS or (name in silent and name != "contact_angle"):
             continue
-        told.setdefault(reason, []).append(name)
-    is_driven = "will be" if ahead else "is"
-    are_driven = "will be" if ahead else "are"
-    for reason, names in told.items():
+        partly = contraction[name] >= PRIOR_ITSELF_CONTRACTION
+        told.setdefault((why_open(name, tables), partly), []).append(name)
+    for (reason, partly), names in told.items():
         shown = [f"{name} (contraction {_two(contraction[name])})" for name in names]
-        if len(names) == 1:
-            head = f"{names[0]} {is_driven} prior-driven (contraction "
-            head += f"{_two(contraction[names[0]])})"
-        else:
-            head = f"{_and(shown)} {are_driven} prior-driven"
+        is_driven = "will be" if ahead else "is" if len(names) == 1 else "are"
+        what = "partly the prior's" if partly else "prior-driven"
+        head = (
+            f"{names[0]} {is_driven} {what} (contraction {_two(contraction[names[0]])})"
+            if len(names) == 1
+            else f"{_and(shown)} {is_driven} {what}"
+        )
         found.append(
             Finding.of(
-                f"prior-driven {names[0]}",
+                f"{'partly the prior' if partly else 'prior-driven'} {names[0]}",
                 "warn",
                 f"{head}{_because(reason)}.",
                 contraction={name: contraction[name] for name in names},
-                limit=PRIOR_DRIVEN_CONTRACTION,
+                limit=PRIOR_DRIVEN_CONTRACTION if partly else PRIOR_ITSELF_CONTRACTION,
+            )
+        )
+    if ranges is not None and depends:
+        several = [
+            f"{name} ({_two(ranges[name][0])} to {_two(ranges[name][1])})" for name in depends
+        ]
+        head = (
+            f"of {depends[0]} the data may remove anything from {_two(ranges[depends[0]][0])} to "
+            f"{_two(ranges[depends[0]][1])} of the prior's variance"
+            if len(depends) == 1
+            else f"the data may remove very different shares of the prior's variance of "
+            f"{_and(several)}"
+        )
+        found.append(
+            Finding.of(
+                "depends",
+                "warn",
+                f"{head[0].upper()}{head[1:]}, depending on the true values (8 of 10 that the "
+                "prior holds possible lie in this range).",
+                contraction={name: contraction[name] for name in depends},
+                range={name: list(ranges[name]) for name in depends},
             )
         )
     silent = [name for name in silent if name != "contact_angle"]
@@ -200,7 +241,8 @@ def contraction_findings(
             )
         )
     good = sorted(
-        (name for name in main if name not in open_ones), key=lambda name: -contraction[name]
+        (name for name in main if name not in open_ones and name not in depends),
+        key=lambda name: -contraction[name],
     )
     if good:
         told_good = ", ".join(f"{name} ({_two(contraction[name])})" for name in good)
@@ -228,6 +270,11 @@ def contraction_findings(
             )
         )
     return found
+
+
+def _depends(low: float, high: float) -> bool:
+    """Whether a forecast says both that the prior stays and that the data identify."""
+    return low < PRIOR_ITSELF_CONTRACTION and high >= PRIOR_DRIVEN_CONTRACTION
 
 
 def _reached(label: str, informed_by: Mapping[str, Collection[str]]) -> bool:
@@ -267,9 +314,13 @@ def _log_densities(result: Result, priors: PriorSet) -> dict[str, Array]:
 
     What a table states about a separator, a pressure or an area with an error is a prior density of
     a latent in the model, and data of that table to its reader. Densities of latents that link
-    rows (offsets of separators and laboratories) are of neither.
+    rows (offsets of separators and laboratories) are of neither. Priors are densities on the
+    natural scales, as draws are: on other scales what they favour would hang on units.
     """
     found: dict[str, Array] = {}
+    sampled = result.posterior
+    if "sampled" in result.tree:
+        sampled = sampled.merge(result.tree["sampled"].to_dataset())
 
     def add(name: str, values: xr.DataArray) -> None:
         extra = [dim for dim in values.dims if dim not in {"chain", "draw"}]
@@ -277,15 +328,18 @@ def _log_densities(result: Result, priors: PriorSet) -> dict[str, Array]:
         found[name] = found[name] + total if name in found else total
 
     tables = sorted(result.blocks, key=len, reverse=True)
-    names = {name.replace("[", "_").rstrip("]") for name in priors} | {
-        "contact_angle_abs_cosine", "wetting_product", "diffusivity_over_anion_transference",
-        "threshold_scale",
-    }  # fmt: skip
+    labels = {name.replace("[", "_").rstrip("]"): name for name in priors} | {
+        "contact_angle_abs_cosine": "contact_angle_abs_cosine",
+        "wetting_product": "wetting_product",
+        "diffusivity_over_anion_transference": "diffusivity_over_anion_transference",
+        "threshold_scale": "critical_current_density",  # positive, as that is
+    }
     for key, values in result.tree["log_prior"].to_dataset().data_vars.items():
         name = str(key)
         latent = name.removesuffix("_z")
-        if name in names:
-            add("prior", values)
+        if name in labels:
+            own = sampled[name].transpose(*values.dims).values
+            add("prior", values + log_jacobian(labels[name], own))
         elif latent.endswith(_OFFSET):
             continue
         elif latent in _OF_SEPARATORS:

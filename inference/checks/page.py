@@ -7,7 +7,7 @@ import numpy as np
 
 from data.campaign import Campaign, load_campaign
 from data.errors import RunFolderError
-from inference.checks.verdicts import Check, Section, plain
+from inference.checks.verdicts import Check, Finding, Section, plain
 from inference.fitted_campaign import fitted_campaign
 from inference.result import Result
 
@@ -34,7 +34,7 @@ def check(
         The fit.
     conflict : bool
         Whether each table is fitted by itself and compared with the others; some ten seconds a
-        table, two at a time.
+        table, two at a time. Without it the section's verdict is ``not checked``.
     campaign : Campaign, optional
         The data that were fitted; those of the job in the run folder when left out.
     seed : int, optional
@@ -56,6 +56,8 @@ def check(
 
     root = int(result.attrs["seed"]) if seed is None else seed
     ties, noise, refits = (int(each) for each in np.random.SeedSequence(root).generate_state(3))
+    # One table has no other to disagree with: that needs no fit.
+    wanted = conflict or len(result.blocks) < 2
     data = _campaign_of(result, campaign) if conflict and len(result.blocks) > 1 else None
     return Check(
         kind="run",
@@ -69,9 +71,23 @@ def check(
             sampling_section(result),
             _fit_section(result, ties),
             identifiability_section(result, noise),
-            conflict_section(result, data, refits, refit=conflict),
+            _told_unchecked(conflict_section(result, data, refits, refit=wanted), asked=wanted),
         ),
     )
+
+
+def _told_unchecked(section: Section, *, asked: bool) -> Section:
+    """Return the section on conflict; where no table was fitted alone, with that as its verdict."""
+    if asked:
+        return section
+    unchecked = Finding.of(
+        "tables",
+        "not checked",
+        "Whether the tables agree is not known: they were not fitted one by one. `anodebayes check "
+        "RUN` does that and compares them (some ten seconds a table).",
+    )
+    kept = [each for each in section.findings if each.key != unchecked.key]
+    return section.model_copy(update={"findings": (*kept, unchecked)})
 
 
 def _fit_section(result: Result, seed: int) -> Section:

@@ -29,7 +29,14 @@ _KINETICS = (
     "at overpotentials well below the reorganization energy only the exchange current shows. Tafel "
     "points up to several hundred mV would show both"
 )
-_CELLS = "Several cells of one make, some failed and some not, would show how they differ"
+_CELLS = (
+    "Several cells of one separator at currents about its critical one, some penetrated and some "
+    "not, would show how they differ"
+)
+_POLARISED = (
+    "Several solid cells of one make under one condition, each polarised until voids form, would "
+    "show how they differ"
+)
 
 _SENSOR = (
     "it enters as a product with how the metal answers to pressure. A pressure sensor in the cell "
@@ -63,8 +70,8 @@ _WHY = {
     ),
     "overpotential_scatter": "Repeated overpotentials of one separator would show it",
     "penetration_scatter": _CELLS,
-    "sand_scatter": "Repeated transients under one condition would show it",
-    "dc_polarization_scatter": _CELLS,
+    "sand_scatter": "Repeated Sand's times under one condition would show it",
+    "dc_polarization_scatter": _POLARISED,
     "separator_scatter": "More separators with several cells each would show how separators differ",
     "coverage_scatter": "Repeated images under one condition would show it",
     "thickness_scatter": "Repeated images under one condition would show it",

@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 from data.quantities import quantities
 from models.priors import PriorSet
 
-__all__ = ["natural", "natural_values", "prior_spread"]
+__all__ = ["log_jacobian", "natural", "natural_values", "prior_spread", "robust_sd"]
 
 Array = NDArray[np.float64]
 
 _TINY = 1e-12
 _QUANTILES = (np.arange(4000) + 0.5) / 4000
+_CENTRAL = (0.16, 0.84)
+_DEVIATE = 0.9944578832097532  # of a standard normal at the upper of them
 
 
 def _logit(fraction: Array) -> Array:
@@ -44,6 +46,48 @@ def natural_values(label: str, values: Array) -> Array:
     if known.support == "obtuse":
         return _logit((values - 90.0) / 90.0)
     return np.log(np.maximum(values, np.finfo(float).tiny))
+
+
+def log_jacobian(label: str, values: Array) -> Array:
+    """Return ``ln |dx/du|``: what takes a log-density of x to one of u, x on its natural scale.
+
+    Parameters
+    ----------
+    label : str
+        A parameter, or ``contact_angle_abs_cosine``, which is sampled in its stead.
+    values : ndarray
+        In the unit of the quantity.
+
+    Returns
+    -------
+    ndarray
+        Zero where the natural scale is the value itself.
+    """
+    if label == "contact_angle_abs_cosine":
+        # The cosine is sin(pi f/2) with f = (angle - 90)/90, whose logit is the natural scale.
+        cosine = np.clip(values, _TINY, 1.0 - _TINY)
+        fraction = np.arcsin(cosine) * (2.0 / np.pi)
+        slope = 0.5 * np.pi * np.sqrt(1.0 - cosine**2)
+        return np.asarray(np.log(slope) + np.log(fraction) + np.log1p(-fraction))
+    known = quantities().get(label.partition("[")[0])
+    if known is None:
+        return np.zeros_like(values)
+    if known.support == "positive":
+        return natural_values(label, values)
+    whole = 90.0 if known.support == "obtuse" else 1.0
+    fraction = values / whole - (1.0 if known.support == "obtuse" else 0.0)
+    inside = np.clip(fraction, _TINY, 1.0 - _TINY)
+    return np.asarray(np.log(whole) + np.log(inside) + np.log1p(-inside))
+
+
+def robust_sd(values: Array) -> float:
+    """Return half the width of the central 68 %: the standard deviation of what is normal.
+
+    Few draws show it well also where the tails are long, as those of what has a scatter of unknown
+    size: there the variance of draws hangs on the largest of them.
+    """
+    low, high = np.quantile(values, _CENTRAL)
+    return float((high - low) / (2.0 * _DEVIATE))
 
 
 def natural(draws: xr.Dataset) -> xr.Dataset:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 __all__ = ["Check", "Finding", "Section", "Verdict", "plain", "worst"]
 
-Verdict = Literal["ok", "warn", "fail"]
-_ORDER: dict[Verdict, int] = {"ok": 0, "warn": 1, "fail": 2}
+Verdict = Literal["ok", "not checked", "warn", "fail"]
+_ORDER: dict[Verdict, int] = {"ok": 0, "not checked": 1, "warn": 2, "fail": 3}
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
@@ -44,8 +44,8 @@ class Finding(_Strict):
     ----------
     key : str
         What it is about, for machines; unique in its section.
-    verdict : {"ok", "warn", "fail"}
-        As it is; look before you rely on it; do not rely on it.
+    verdict : {"ok", "not checked", "warn", "fail"}
+        As it is; nobody has looked; look before you rely on it; do not rely on it.
     sentence : str
         For readers.
     numbers : dict
@@ -137,8 +137,8 @@ class Check(_Strict):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def verdict(self) -> Verdict:
-        """The gravest of its sections."""
-        return worst(section.verdict for section in self.sections)
+        """The gravest of its sections, of those that were checked."""
+        return worst(s.verdict for s in self.sections if s.verdict != "not checked")
 
     def section(self, name: str) -> Section:
         """Return a section by name.

@@ -13,8 +13,19 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "check_run", "show_check"]
 
-_MARKS = {"ok": "ok", "warn": "look", "fail": "FAIL"}
-_WORDS = {"ok": "ok", "warn": "worth a look", "fail": "FAILED"}
+_MARKS = {"ok": "ok", "not checked": "not checked", "warn": "look", "fail": "FAIL"}
+_WORDS = {"ok": "ok", "not checked": "not checked", "warn": "worth a look", "fail": "FAILED"}
+_LEGENDS = {
+    "fit": (
+        "p: probability of data at least as far from the model's prediction, if the model holds; "
+        "small is bad."
+    ),
+    "identifiability": (
+        "contraction: share of the prior's variance that the data remove, 1 is all. moves X (s, "
+        "up): were that table's weight raised a little, X would rise; s is its power-scaling "
+        "sensitivity, worth naming above {power:g}."
+    ),
+}
 
 
 @guarded
@@ -94,6 +105,7 @@ def show_check(found: "Check", *, everything: bool = False) -> None:
         Whether findings that are in order are printed where they would fill the page.
     """
     from inference.cli.text import heading, paragraph, ticked
+    from inference.thresholds import POWER_SCALING
 
     data = "SYNTHETIC data" if found.synthetic else "data"
     what = "Check of run" if found.kind == "run" else "Before the fit: job"
@@ -104,6 +116,9 @@ def show_check(found: "Check", *, everything: bool = False) -> None:
         shown = [each for each in section.findings if each.verdict != "ok" or not quiet]
         in_order = len(section.findings) - len(shown)
         ticked(f"[{_MARKS[each.verdict]}] {each.sentence}" for each in shown)
+        legend = _LEGENDS.get(section.name)
+        if legend and found.kind == "run" and shown:
+            paragraph(legend.format(power=POWER_SCALING), indent="  ")
         if in_order:
             others = " others" if shown else ""
             paragraph(f"{in_order}{others} in order (--all lists them).", indent="  ")

@@ -19,6 +19,7 @@ from inference.cli.guard import (
     session,
 )
 from inference.cli.import_command import import_files
+from inference.cli.options_command import options
 from inference.cli.overlay_command import overlay
 from inference.cli.recover_command import recover
 from inference.cli.report_command import report
@@ -164,6 +165,9 @@ def priors(
         paragraph(f"{prior.long_name}: {prior}; source: {prior.source}", indent="  ")
         if prior.note:
             paragraph(prior.note, indent="  ")
+
+
+app.command()(options)
 
 
 @app.command()

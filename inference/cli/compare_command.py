@@ -29,7 +29,9 @@ def compare(
         list[str],
         typer.Argument(
             metavar="JOB JOB...",
-            help="Job files, names of bundled jobs, or run folders, all of the same data.",
+            help="Job files, names of bundled jobs, or run folders, all of the same data. A job "
+            "is fitted into its own run folder, runs/<name> unless it names another, or read "
+            "there.",
         ),
     ],
     out: Annotated[
@@ -37,7 +39,7 @@ def compare(
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Where comparison.json goes; runs/comparison when left out.",
+            help="Where comparison.json goes, not the fits; runs/comparison when left out.",
         ),
     ] = None,
     most_refits: Annotated[

@@ -76,7 +76,7 @@ def _show(laid: "Overlay") -> None:
     percent = f"{100 * INTERVAL:g} % interval"
     numbers = ["median", percent, "narrower", "shift"]
     filled = table(["parameter", "", *numbers], right=numbers)
-    for label in laid.physical():
+    for label in laid.shared():
         rows = laid.parameters.loc[label]
         unit = str(rows["unit"].iloc[0])
         for position, (run, row) in enumerate(rows.iterrows()):
@@ -92,8 +92,8 @@ def _show(laid: "Overlay") -> None:
     show_table(filled)
     paragraph(
         "narrower: width of the interval of A over that of the run; shift: of the median, in "
-        "standard deviations of A; both of the logarithm where a parameter is positive. Scatters "
-        "and properties of single separators are in overlay.json."
+        "standard deviations of A; both of the logarithm where a parameter is positive. "
+        "Properties of single separators are in overlay.json."
     )
     for cell, dataset in laid.maps.items():
         risk = float(dataset["safe_current_density"].attrs["risk"]) * 100

@@ -21,13 +21,23 @@ def recover(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="The run folder; runs/<name>-recovery."),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="The run folder, runs/<name>-recovery when left out; the synthetic campaign is "
+            "drawn into DIR-campaign beside it.",
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="The job's if left out.", min=0)
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace another run.", show_default=False)
+        bool,
+        typer.Option(
+            "--force",
+            help="Replace another run, and the campaign that an earlier recovery drew for it.",
+            show_default=False,
+        ),
     ] = False,
 ) -> int:
     """Draw a synthetic campaign from a truth, fit it, show truth against posterior."""

@@ -280,10 +280,12 @@ def show_job(job: "Job", campaign: "Campaign", folder: Path) -> None:
     folder : Path
         Where the result goes.
     """
+    from inference.notes import unused_options
     from models.joint import blocks_to_fit
 
     metadata = campaign.metadata
-    fitted = {*blocks_to_fit(campaign, job.model_options()), "separators"} & {*campaign.tables}
+    chosen = job.model_options()
+    fitted = {*blocks_to_fit(campaign, chosen), "separators"} & {*campaign.tables}
     rows = ", ".join(f"{name} ({campaign.tables[name].sizes[name]})" for name in sorted(fitted))
     assumed = sum(assumption.table in fitted for assumption in campaign.assumptions)
     sampler = job.sampler
@@ -299,6 +301,8 @@ def show_job(job: "Job", campaign: "Campaign", folder: Path) -> None:
         f"{sampler.chains} chains of {sampler.tune} + {sampler.draws} draws, seed {sampler.seed}",
     )
     field("folder", str(folder))
+    for note in unused_options(campaign, blocks_to_fit(campaign, chosen), chosen):
+        field("note", note)
     paragraph()
 
 

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from inference.figures.style import DOUBLE, NothingToDrawError, finish, styled, words
+from inference.thresholds import CALIBRATION_VACUOUS
 
 if TYPE_CHECKING:
     from inference.calibration import Calibration
@@ -17,6 +18,7 @@ _COLUMNS: Final = 5
 _PANEL: Final = 31.0  # mm
 _LEAST: Final = 2  # replicates
 _MM_PER_INCH: Final = 25.4
+_FAINT: Final = "0.5"
 _LATENT: Final = ("pore_radius", "porosity", "thickness", "macmullin_number", "separator_offset")
 
 
@@ -51,6 +53,7 @@ def calibration_figure(calibration: "Calibration") -> Figure:
         )
     pit = calibration.pit()
     shown = [name for name in pit if not str(name).startswith((*_LATENT, "lsv_area"))]
+    vacuous = calibration.contraction() < CALIBRATION_VACUOUS
     figure: Figure = draw_rank_ecdf(pit[shown], _COLUMNS)
     rows = -(-len(shown) // _COLUMNS)
     figure.set_size_inches(DOUBLE / _MM_PER_INCH, (rows * _PANEL + 26.0) / _MM_PER_INCH)
@@ -60,6 +63,8 @@ def calibration_figure(calibration: "Calibration") -> Figure:
         text.remove()
     for index, (axes, name) in enumerate(zip(figure.axes, shown, strict=False)):
         axes.set_title(_title(str(name)), fontsize=7, fontweight="normal", loc="left", pad=3)
+        if vacuous[name]:
+            axes.set_title(_title(str(name)), fontsize=7, loc="left", pad=3, color=_FAINT)
         axes.tick_params(labelsize=7)
         axes.xaxis.set_major_locator(FixedLocator([0.0, 0.5, 1.0]))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -76,8 +81,8 @@ def calibration_figure(calibration: "Calibration") -> Figure:
         f"Calibration of {calibration.header['job']}",
         f"Ranks of {len(pit)} truths among posterior draws: the share of ranks below a value, less "
         "that value; zero where intervals hold what they promise. Orange: the ranks that speak "
-        "most against it. Campaigns are drawn from the prior. Properties of single separators and "
-        "cells are in the record.",
+        "most against it. Grey titles: the posterior hardly differs from the prior. Campaigns are "
+        "drawn from the prior. Properties of single separators and cells are in the record.",
         synthetic=True,
     )
 

@@ -59,7 +59,7 @@ def _legend(overlay: "Overlay") -> tuple[list[Line2D], list[str]]:
 
 @styled
 def overlay_forest(overlay: "Overlay") -> Figure:
-    """Draw every physical quantity as each run knows it.
+    """Draw every quantity that all cells share as each run knows it.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def overlay_forest(overlay: "Overlay") -> Figure:
     matplotlib.figure.Figure
         One small axis a quantity, one interval with its median a run.
     """
-    names = overlay.physical()
+    names = overlay.shared()
     rows = max(1, math.ceil(len(names) / _COLUMNS))
     figure = new_figure(DOUBLE, (_ROW_HEIGHT + _RUN_HEIGHT * len(overlay.runs)) * rows + 27.0)
     grid = np.atleast_1d(figure.subplots(rows, _COLUMNS)).ravel()

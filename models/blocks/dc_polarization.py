@@ -45,7 +45,7 @@ class Options(BaseModel):
         speaks of what acts on the metal, not of what a gauge states.
     labs : {"offsets", "pooled"}
         Where the rows name two laboratories or more in the column ``lab``: each has an offset on
-        the logarithm of its void-free currents, normal with ``lab_scatter``, or all are one. Rows
+        the logarithm of its void-free currents, normal with ``lab_scatter``, or all are one; rows
         that name none count as one laboratory.
     """
 

@@ -19,8 +19,8 @@ ISOTHERMAL = "exchange_current_density"
 def likelihood(table: xr.Dataset, context: Context) -> None:
     """Register ``kinetics``: the magnitude of each current density [mA/cm^2].
 
-    An error of the overpotential is carried to the logarithm of the current through the slope of
-    the law over one standard deviation, and added in quadrature.
+    An error of the overpotential is carried to the logarithm of the current through the rise of
+    its logarithm over one standard deviation, and added in quadrature.
     """
     observed = np.abs(np.asarray(table["current_density"].values, dtype=float))
     potential_sd = np.nan_to_num(si(table, "overpotential_sd"))
@@ -54,7 +54,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     expected = current(distinct["overpotential"])
     if potential_sd.any():
         shifted = current(distinct["overpotential"] + distinct["overpotential_sd"])
-        rows["sd"] = (shifted / expected - 1.0)[position]
+        rows["sd"] = np.log(shifted / expected)[position]
     observed_value(
         "kinetics",
         observed=data,

@@ -46,8 +46,8 @@ class Options(BaseModel):
         Area that thresholds and ``penetration_scatter`` refer to.
     labs : {"offsets", "pooled"}
         Where the rows of both tables name two laboratories or more in the column ``lab``: each has
-        an offset on the logarithm of its thresholds, normal with ``lab_scatter``, or all are one.
-        Rows that name none count as one laboratory. Two or three laboratories hardly identify
+        an offset on the logarithm of its thresholds, normal with ``lab_scatter``, or all are one;
+        rows that name none count as one laboratory. Two or three laboratories hardly identify
         ``lab_scatter``.
     """
 

@@ -29,7 +29,7 @@ class Options(BaseModel):
     ----------
     labs : {"offsets", "pooled"}
         Where the rows name two laboratories or more in the column ``lab``: each has an offset on
-        the logarithm of its depletion currents, normal with ``lab_scatter``, or all are one. Rows
+        the logarithm of its depletion currents, normal with ``lab_scatter``, or all are one; rows
         that name none count as one laboratory.
     """
 

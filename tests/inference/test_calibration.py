@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from data.campaign import Campaign
 from data.errors import RunFolderError
-from inference.calibration import REPLICATES, Calibration, calibrate, read_calibration
+from inference.calibration import RECORD, REPLICATES, Calibration, calibrate, read_calibration
+from inference.fingerprint import fingerprint, fingerprint_differences
 from inference.job import Job, job_for_campaign, load_job
-from inference.replicates import Replicate, Replicator, Settings
-from models.joint import build_model
+from inference.replicates import Replicate, Replicator, Settings, _on_steps
+from models.joint import build_model, priors_of
+from models.observations import measured, recorded_currents
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "tests" / "calibration"
@@ -58,8 +61,72 @@ def test_uniform_ranks_pass_and_each_kind_of_departure_is_named() -> None:
     said = " ".join(found.verdict())
     assert all(f"NOT calibrated: {name}" in said for name in wrong)
     table = found.table()
-    assert table.loc["too narrow", "coverage_90"] < table.loc["too narrow", "band_90_lower"]
-    assert table.loc["too wide", "coverage_90"] > table.loc["too wide", "band_90_upper"]
+    least, most = found.accepted("right")
+    assert table.loc["too narrow", "coverage_90"] < least < 0.9
+    assert table.loc["too wide", "coverage_90"] > most > 0.9
+
+
+@pytest.mark.parametrize("count", [100, 300])
+def test_what_the_verdict_says_is_let_pass_is_what_the_rule_lets_pass(count: int) -> None:
+    cell = np.random.default_rng(8).uniform(size=count)
+    found = uniform_calibration(count, **{"new cell, liquid": cell, "other": 1.0 - cell})
+    limits = found.limits()
+    # Half of the significance is the cells', whatever else is tested.
+    assert limits["new cell, liquid"] == pytest.approx(0.005 / 5)
+    assert limits["right"] == limits["other"] == pytest.approx(0.005 / 10)
+    for name in ("new cell, liquid", "right"):
+        passing = [
+            k
+            for k in range(count + 1)
+            if stats.binomtest(k, count, 0.9).pvalue >= limits[name] * (1 - 1e-9)
+        ]
+        assert found.accepted(name) == (passing[0] / count, passing[-1] / count)
+    least, most = found.accepted("right")
+    said = " ".join(found.verdict())
+    assert f"{100 * least:.1f} to {100 * most:.1f} %" in said
+    assert found.passed
+
+
+@pytest.mark.parametrize(("count", "scale"), [(20, 1.5), (50, 1.3), (99, 1.0)])
+def test_too_few_replicates_neither_pass_nor_fail(count: int, scale: float) -> None:
+    quantiles = stats.norm.ppf((np.arange(count) + 0.5) / count)
+    found = uniform_calibration(count, narrow=stats.norm.cdf(scale * quantiles))
+    said = " ".join(found.verdict())
+    assert found.passed is None
+    assert found.record()["passed"] is None
+    assert "Too few to say" in said
+    assert "--replicates 100" in said
+    assert "Calibrated" not in said
+    # What cannot be chance is wrong at any number.
+    assert uniform_calibration(count, narrow=np.full(count, 0.999)).passed is False
+
+
+def test_quantities_that_data_do_not_touch_are_said_to_pass_vacuously() -> None:
+    rng = np.random.default_rng(2)
+    replicates = []
+    for i in range(200):
+        truth = dict(zip(("learnt", "half", "untouched[a]"), rng.standard_normal(3), strict=True))
+        median = {
+            "learnt": truth["learnt"] + 0.1 * rng.standard_normal(),
+            "half": 0.5 * truth["half"] + 0.5 * rng.standard_normal(),  # contraction 1/2
+            "untouched[a]": 0.02 * rng.standard_normal(),
+        }
+        pit = {name: float(rng.uniform()) for name in (*truth, "log-likelihood, creep")}
+        heavy = {name: float(np.exp(5.0 * value)) for name, value in truth.items()}
+        replicates.append(
+            Replicate(i, pit, heavy, {k: float(np.exp(5.0 * v)) for k, v in median.items()})
+        )
+    found = Calibration({"job": "toy", "seed": 1}, tuple(replicates))
+    contraction = found.contraction()
+    assert contraction["learnt"] > 0.95
+    assert contraction["half"] == pytest.approx(0.5, abs=0.12)
+    assert contraction["untouched[a]"] < 0.05
+    assert np.isnan(contraction["log-likelihood, creep"])
+    assert list(found.table().index[found.table()["vacuous"]]) == ["untouched[a]"]
+    assert "1 pass vacuously" in " ".join(found.verdict())
+    assert "untouched[a]" in found.verdict()[-1]
+    record = json.loads(json.dumps(found.record()))
+    assert record["quantities"]["log-likelihood, creep"]["contraction"] is None
 
 
 def test_replicates_that_failed_are_counted_shown_and_spoil_the_verdict() -> None:
@@ -88,6 +155,66 @@ def test_a_right_likelihood_passes_and_a_wrong_one_is_caught(creep: Campaign) ->
     found = calibration_of(Replicator(model, SHORT, 11, truths=careless), 120)
     assert not found.passed
     assert not found.table().loc["creep_scatter", "calibrated"]
+
+
+@pytest.mark.slow
+def test_a_fit_that_ignores_its_data_is_caught_by_their_likelihood_alone(creep: Campaign) -> None:
+    blind = build_model(creep, weighted=True)
+    blind["creep_weight"].set_value(np.zeros(12))
+    found = calibration_of(Replicator(blind, SHORT, 11, truths=build_model(creep)), 100)
+    table = found.table()
+    assert found.passed is False
+    assert list(table.index[~table["calibrated"]]) == ["log-likelihood, creep"]
+    assert found.pit()["log-likelihood, creep"].mean() > 0.9  # the truth fits best
+    assert (table["contraction"].dropna() < 0.1).all()
+
+
+def test_drawn_currents_are_as_informative_as_their_record(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    """What a replicate is fitted to is what a fit of its written table would be."""
+    header = (
+        "cell,protocol,temperature [degC],pressure [MPa],current_density_lower [mA/cm^2],"
+        "current_density_upper [mA/cm^2],step_time [s]\n"
+    )
+    campaign = campaign_of(
+        dc_polarization=header + "a,step,25,0,4,5,900\nb,step,25,0,6,,900\nc,step,25,0,,3,900\n"
+        "d,step,25,0,6,,900"
+    )
+    drawn = np.array([4.2, 5.1, 3.6, 6.0])
+    table = campaign.tables["dc_polarization"]
+    _, before = measured(table, "current_density")
+    columns = before.columns
+    observed, halfwidth = _on_steps(
+        drawn, columns["halfwidth"], columns["floor"], columns["ceiling"]
+    )
+    due, after = measured(recorded_currents(table, drawn), "current_density")
+    np.testing.assert_allclose(observed, due)
+    np.testing.assert_allclose(halfwidth, after.halfwidth, atol=1e-12)
+    # The fit is given both, under names that it knows.
+    model = build_model(campaign)
+    replicator = Replicator.__new__(Replicator)
+    replicator._model = model
+    data = replicator._as_recorded({"dc_polarization_step": drawn})
+    at = model.design_columns["dc_polarization_step"].index("halfwidth")
+    np.testing.assert_allclose(data["dc_polarization_step_design"][:, at], halfwidth)
+    assert {*data} <= {*model.named_vars}
+
+
+def test_a_fingerprint_tells_models_apart_and_not_machines(creep: Campaign) -> None:
+    model = build_model(creep)
+    found = fingerprint(model)
+    assert not fingerprint_differences(found, fingerprint(build_model(creep)))
+    rounded = {**found, "prior": [value * (1 + 1e-9) for value in found["prior"]]}
+    assert not fingerprint_differences(found, rounded)
+    honest = model.observations["creep"]
+    wrong = {
+        "the likelihood of creep": lambda *values: 1.001 * honest.logp(*values),
+        "the drawing of creep": lambda m, s, *more, **how: honest.draw(m, 1.01 * s, *more, **how),
+    }
+    for (said, changed), part in zip(wrong.items(), ("logp", "draw"), strict=True):
+        model.observations["creep"] = dataclasses.replace(honest, **{part: changed})
+        assert said in fingerprint_differences(found, fingerprint(model))
 
 
 @pytest.mark.slow
@@ -138,6 +265,23 @@ def test_a_calibration_goes_on_where_it_stopped(job: Job, tmp_path: Path) -> Non
     assert (folder / "calibration.png").stat().st_size > 10_000
     with pytest.raises(RunFolderError, match=r"another job \(it differs in seed\)"):
         calibrate(job, replicates=6, folder=folder, seed=99, processes=1, settings=SHORT)
+    # Replicates of other code are not mixed with these.
+    kept = json.loads((folder / RECORD).read_text())
+    older = {**kept, "versions": kept["versions"] | {"nutpie": "0.1"}}
+    other = json.loads(json.dumps(kept))
+    other["fingerprint"]["observed"]["creep"][0] *= 1.001
+    nothing = {key: value for key, value in kept.items() if key != "fingerprint"}
+    for record, said in (
+        (older, r"other code \(nutpie 0.1 then, .*--force"),
+        (other, r"other code \(the likelihood of creep\)"),
+        (nothing, "does not say of which model"),
+    ):
+        (folder / RECORD).write_text(json.dumps(record))
+        with pytest.raises(RunFolderError, match=said):
+            calibrate(job, replicates=7, folder=folder, processes=1, settings=SHORT)
+        assert len((folder / REPLICATES).read_text().splitlines()) == 6
+    calibrate(job, replicates=0, folder=folder, processes=1, settings=SHORT, force=True)
+    assert (folder / REPLICATES).read_text() == ""
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECORDS.glob("*.json")))
@@ -145,7 +289,6 @@ def test_the_recorded_calibrations_are_of_these_priors_and_passed(name: str) -> 
     record: Mapping[str, Any] = json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
     from data.campaign import load_campaign
     from inference.job import resolve
-    from models.joint import priors_of
 
     job = load_job(name)
     campaign = load_campaign(job.campaign_location())
@@ -154,9 +297,14 @@ def test_the_recorded_calibrations_are_of_these_priors_and_passed(name: str) -> 
         resolved.data_hash,
         resolved.prior_hash,
     ), f"the job has changed: {record['command']}"
+    changed = fingerprint_differences(
+        record.get("fingerprint", {}), fingerprint(build_model(campaign, job.model_options()))
+    )
+    assert not changed, f"{', '.join(changed)}: the model has changed: {record['command']}"
     assert record["replicates"] >= 300
-    assert record["passed"]
+    assert record["passed"] is True
     assert not any("NOT" in line for line in record["verdict"])
     held = [row["coverage_90"] for row in record["quantities"].values()]
     assert min(held) > 0.8
-    assert {"new cell, liquid", "new cell, solid"} <= record["quantities"].keys()
+    named = {"new cell, liquid", "new cell, solid", "log-likelihood, all tables"}
+    assert named <= record["quantities"].keys()

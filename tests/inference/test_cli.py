@@ -268,7 +268,8 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "Convergence gate: FAILED" in done.stdout
     assert "Parameters (NOT CONVERGED: do not use)" in done.stdout
     assert "No map was drawn" in done.stderr
-    assert done.stdout.splitlines()[-1] == str(home / "run")
+    assert done.stdout.splitlines()[-1] == str(home / "run" / "report.html")
+    assert "NOT CONVERGED: do not use" in (home / "run" / "report.html").read_text()
     return home / "run"
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
@@ -36,6 +35,7 @@ from inference.figures.calibration import calibration_figure
 from inference.figures.capillarity import critical_current_against_radius
 from inference.figures.style import DOUBLE, SINGLE, label, pretty_number, pretty_unit, width, words
 from inference.maps import maps_from_job
+from inference.replicates import Replicate
 
 SECTIONS: dict[str, dict[str, Any]] = {
     "liquid": {"pore_radius": {"from": "5 nm", "to": "200 nm", "points": 9, "scale": "log"}},
@@ -361,21 +361,26 @@ def test_what_lies_outside_the_data_is_dashed_hatched_and_explained(
     assert dashed
 
 
-def test_a_calibration_is_drawn_with_the_p_value_of_each_quantity(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    ranks = np.random.default_rng(4).uniform(size=(40, 7))
+def test_a_calibration_is_drawn_with_the_p_value_of_each_quantity() -> None:
+    rng = np.random.default_rng(4)
+    ranks = rng.uniform(size=(40, 7))
     names = [
         "contact_angle", "wetting_product", "effective_self_diffusivity[one_way]",
         "creep_current_at_9_MPa", "sand_scatter", "pore_radius[PP]", "dc_polarization_scatter",
     ]  # fmt: skip
-    monkeypatch.setattr(Calibration, "pit", lambda _: pd.DataFrame(ranks, columns=names))
-    monkeypatch.setattr(Calibration, "finished", property(lambda _: tuple(range(40))))
-    figure = calibration_figure(Calibration({"job": "sodium"}, ()))
+    replicates = []
+    for i, row in enumerate(ranks):
+        truth = dict(zip(names, rng.uniform(size=7).tolist(), strict=True))
+        median = truth | {"contact_angle": 110.0}  # whatever the data
+        pit = dict(zip(names, row.tolist(), strict=True))
+        replicates.append(Replicate(i, pit, truth, median))
+    figure = calibration_figure(Calibration({"job": "sodium"}, tuple(replicates)))
     figure.draw_without_rendering()
     titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]
     assert len(titles) == 6
     assert titles[-1] == "DC polarisation scatter"
+    left = [axes._left_title.get_color() for axes in figure.axes[:6]]  # type: ignore[attr-defined]
+    assert left.count(left[0]) == 1  # grey: it passes vacuously
     assert sum("p = " in text.get_text() for text in texts(figure)) == 6
     assert_no_text_is_cut_off_small_or_raw(figure)
     assert_no_texts_overlap(figure)

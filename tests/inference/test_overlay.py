@@ -133,8 +133,42 @@ def test_what_a_reader_must_know_is_said() -> None:
     assert "old and new fit the same data" in notes
     assert "differ in the priors of exchange_current_density" in notes
     assert laid.synthetic
-    same = overlay([run("old", **BEFORE), run("old", **BEFORE)])
+    same = overlay([run("old", **BEFORE), run("old", **BEFORE, resolved_hash="other")])
     assert same.runs == ("1 old", "2 old")
+
+
+def test_one_run_laid_over_itself_and_what_is_no_run_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'old' is given twice: nothing differs"):
+        overlay([run("old", **BEFORE), run("new", **BEFORE), run("old", **BEFORE)])
+    job = tmp_path / "mine.toml"
+    job.write_text("schema_version = 1")
+    with pytest.raises(InputError, match=r"mine\.toml' is a file, .* fit it \(anodebayes run"):
+        overlay([run("old", **BEFORE), job])
+
+
+def test_what_new_cells_teach_of_scatter_is_found_and_a_scatter_no_table_knows_is_not_shown() -> (
+    None
+):
+    old, new = run("old", **BEFORE), run("new", **BEFORE)
+    for result, width in ((old, 1.2), (new, 0.6)):
+        summary = result.tree["summary"].to_dataset()
+        extra = summary.isel(parameter=[0, 0]).assign_coords(
+            parameter=["penetration_scatter", "sand_scatter"]
+        )
+        lower, upper = 0.25 * np.exp(-width / 2), 0.25 * np.exp(width / 2)
+        extra = extra.assign(
+            median=("parameter", [0.25, 0.25]),
+            lower=("parameter", [lower, 0.1]),
+            upper=("parameter", [upper, 0.6]),
+            informed_by=("parameter", ["penetration", "prior"]),
+            unit=("parameter", ["1", "1"]),
+        )
+        result.tree["summary"] = xr.DataTree(xr.concat([summary, extra], "parameter"))
+        result.__dict__.pop("_summary", None)
+    laid = overlay([old, new])
+    assert "new narrows penetration_scatter (2.0×)" in " ".join(laid.findings)
+    assert "penetration_scatter" in laid.shared()
+    assert "sand_scatter" not in laid.shared()
 
 
 def mapped(folder: Path, factor: float, last: float = 200.0) -> Path:

@@ -1,15 +1,18 @@
 """A truth drawn from the prior is laid beside the posterior of the campaign drawn from it."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from data.campaign import Campaign
-from data.errors import InputError
-from inference.job import job_for_campaign
+from data.errors import AnodebayesError, InputError, RunFolderError
+from inference.job import Job, job_for_campaign
 from inference.recovery import recover
+
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +42,110 @@ def test_a_missing_truth_is_refused_before_anything_is_written(
     with pytest.raises(InputError, match="there is no file"):
         recover(creep_job, tmp_path / "nowhere.toml", folder=tmp_path / "run")
     assert not list(tmp_path.glob("run*"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+TRUTH = """seed = 1
+[parameters]
+creep_exponent = 5.0
+creep_reference_stress = "0.3 MPa"
+creep_activation_energy = "44 kJ/mol"
+creep_scatter = 0.1
+"""
+
+
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stand in for the fit: it tells what it was given, and its truth is not laid beside it."""
+    seen: list[str] = []
+
+    def fit(job: Job, *, folder: Path, **_: object) -> None:
+        if (folder / "occupied").exists():
+            raise RunFolderError("the run folder is another's")
+        seen.append((Path(job.campaign) / "truth.toml").read_text())
+
+    monkeypatch.setattr("inference.fitting.fit", fit)
+    monkeypatch.setattr("inference.recovery._table", lambda *_: pd.DataFrame())
+    return seen
+
+
+def test_another_seed_or_truth_is_refused_in_words_and_drawn_only_by_force(
+    creep_job: Path, tmp_path: Path, fits: list[str]
+) -> None:
+    run, truth = tmp_path / "run", tmp_path / "mine.toml"
+    truth.write_text(TRUTH)
+    recover(creep_job, seed=1, folder=run)
+    recover(creep_job, seed=1, folder=run)
+    assert fits[0] == fits[1]
+    before = contents(tmp_path)
+    with pytest.raises(RunFolderError, match="seed: 1 then, 2 now"):
+        recover(creep_job, seed=2, folder=run)
+    with pytest.raises(RunFolderError, match=r"truth, creep_exponent: .* then, 5\.0 now"):
+        recover(creep_job, truth, seed=1, folder=run)
+    assert contents(tmp_path) == before
+    recover(creep_job, truth, seed=2, folder=run, force=True)
+    assert "creep_exponent = 5.0" in fits[-1]
+    assert "seed = 2" in fits[-1]
+    assert len(fits) == 3
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("spoil", ["measured", "of simulate", "stranger", "edited", "a file"])
+def test_a_campaign_that_recovery_did_not_draw_is_never_deleted(
+    creep_job: Path, tmp_path: Path, fits: list[str], spoil: str, force: bool
+) -> None:
+    run, target = tmp_path / "run", tmp_path / "run-campaign"
+    if spoil == "measured":
+        shutil.copytree(creep_job, target)
+    elif spoil == "a file":
+        target.write_text("notes")
+    else:
+        recover(creep_job, seed=1, folder=run)
+    if spoil == "of simulate":
+        (target / "recovery.json").unlink()
+    elif spoil == "stranger":
+        (target / "notes.txt").write_text("mine")
+    elif spoil == "edited":
+        table = target / "creep.csv"
+        table.write_text(table.read_text().replace("c1", "my own"))
+    before = contents(tmp_path)
+    count = len(fits)
+    with pytest.raises(RunFolderError, match="It is not deleted"):
+        recover(creep_job, seed=2, folder=run, force=force)
+    assert contents(tmp_path) == before
+    assert len(fits) == count
+
+
+def test_a_refused_fit_leaves_no_campaign_behind_and_the_old_one_where_it_was(
+    creep_job: Path, tmp_path: Path, fits: list[str]
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "occupied").touch()
+    with pytest.raises(RunFolderError, match="another's"):
+        recover(creep_job, seed=1, folder=run)
+    incomplete = tmp_path / "mine.toml"
+    incomplete.write_text("[parameters]\ncreep_exponent = 5.0\n")
+    with pytest.raises(AnodebayesError, match="leaves out parameters"):
+        recover(creep_job, incomplete, folder=run)
+    assert sorted(path.name for path in tmp_path.glob("*run*")) == ["run"]
+    (run / "occupied").unlink()
+    recover(creep_job, seed=1, folder=run)
+    (run / "occupied").touch()
+    before = contents(tmp_path)
+    for truth, message in ((None, "another's"), (incomplete, "leaves out parameters")):
+        with pytest.raises(AnodebayesError, match=message):
+            recover(creep_job, truth, seed=2, folder=run, force=True)
+    assert contents(tmp_path) == before
+    assert len(fits) == 1
 
 
 @pytest.fixture

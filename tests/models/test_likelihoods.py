@@ -592,7 +592,7 @@ def of_kinetics(truth: Truth) -> dict[str, list[float]]:
             )
             for value in (eta, eta + row["overpotential_sd"] * 1e-3)
         ]
-        spread = np.hypot(truth["kinetics_scatter"], laws[1] / laws[0] - 1)
+        spread = np.hypot(truth["kinetics_scatter"], np.log(laws[1] / laws[0]))
         observed = np.log(abs(row["current_density"]) * 10)
         found.append(stats.norm.logpdf(observed, np.log(laws[0]), spread))
     return {"kinetics": found}

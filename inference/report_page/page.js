@@ -1,0 +1,726 @@
+/* The explorable map of the report: controls, answers in words, the plot and its table. */
+"use strict";
+
+const AnodePage = (() => {
+  const payload = JSON.parse(document.getElementById("payload").textContent);
+  const model = { ...payload, draws: {}, noise: {}, cells: {} };
+  const byId = (id) => document.getElementById(id);
+  const POINTS = 61;
+  const CURRENT = "mA/cm²";
+  const LABELS = {
+    pore_radius: "Pore radius", porosity: "Porosity", thickness: "Thickness of the separator",
+    macmullin_number: "MacMullin number", concentration: "Salt concentration",
+    charge: "Capacity of a half-cycle", temperature: "Temperature",
+    pore_size_spread: "Relative width of pore radii", area_ratio: "Area over the cells measured",
+    pressure: "Stack pressure", metal_thickness: "Thickness of the metal",
+  };
+  const UNITS = { um: "µm", degC: "°C", 1: "" };
+  const PROTOCOLS = { step: "in steps", one_way: "one way" };
+  const PORES = { polymer: "polymer", straight: "straight" };
+  const state = { cell: payload.cells_order[0], designs: {}, risk: 5, current: null, axis: {} };
+  let job = 0;
+  let curve = null;
+  let plot = null;
+
+  function unpack({ type, data }) {
+    const text = atob(data);
+    const bytes = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+    const view = new DataView(bytes.buffer);
+    const size = type === "float32" ? 4 : 8;
+    const values = new Float64Array(bytes.length / size);
+    for (let i = 0; i < values.length; i++) {
+      values[i] = size === 4 ? view.getFloat32(4 * i, true) : view.getFloat64(8 * i, true);
+    }
+    return values;
+  }
+
+  for (const group of ["draws", "noise", "cells"]) {
+    for (const [name, packed] of Object.entries(payload.packed[group])) {
+      model[group][name] = unpack(packed);
+    }
+  }
+  model.bands = unpack(payload.packed.bands);
+  const copy = (value) => JSON.parse(JSON.stringify(value));
+  for (const [cell, design] of Object.entries(payload.designs)) state.designs[cell] = copy(design);
+
+  function unitOf(unit) {
+    return unit in UNITS ? UNITS[unit] : unit.replace("^2", "²");
+  }
+
+  /** A number with three digits, plain where that is short. */
+  function shown(value) {
+    if (!Number.isFinite(value)) return "–";
+    const size = Math.abs(value);
+    if (size !== 0 && (size < 1e-3 || size >= 1e5)) {
+      return value.toExponential(2).replace("e+", "e").replace("-", "−");
+    }
+    return String(Number(value.toPrecision(3))).replace("-", "−");
+  }
+
+  /** An end of what is legal, in full. */
+  const bound = (value) => String(Number(value.toPrecision(6)));
+
+  function quantity(value, unit) {
+    const text = unitOf(unit);
+    return text ? `${shown(value)} ${text}` : shown(value);
+  }
+
+  const percent = (share) => `${Math.round(100 * share)} %`;
+
+  function element(tag, attributes = {}, ...children) {
+    const made = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (value === true) made.setAttribute(name, "");
+      else if (value !== false && value !== null && value !== undefined) {
+        made.setAttribute(name, value);
+      }
+    }
+    made.append(...children);
+    return made;
+  }
+
+  // Controls -----------------------------------------------------------------------------------
+
+  function field(id, text, unit, value, hint = null) {
+    const input = element("input", {
+      id, type: "number", step: "any", inputmode: "decimal", value: value ?? "",
+      "aria-describedby": hint ? `${id}-hint` : null,
+    });
+    const row = element("div", { class: "field" },
+      element("label", { for: id }, text), input, element("span", { class: "of" }, unit));
+    if (hint) row.append(element("p", { class: "hint", id: `${id}-hint` }, hint));
+    return row;
+  }
+
+  function choice(id, text, options, chosen) {
+    const select = element("select", { id });
+    for (const [value, label] of options) {
+      select.append(element("option", { value, selected: value === chosen }, label));
+    }
+    return element("div", { class: "field wide" }, element("label", { for: id }, text), select);
+  }
+
+  function radios(name, text, options, chosen) {
+    const set = element("fieldset", {}, element("legend", {}, text));
+    const row = element("div", { class: "choices" });
+    for (const [value, label] of options) {
+      row.append(element("label", {},
+        element("input", { type: "radio", name, value, id: `${name}-${value}`,
+          checked: value === chosen }), label));
+    }
+    set.append(row);
+    return set;
+  }
+
+  const HINTS = {
+    macmullin_number: "Blank: estimated from the porosity.",
+    area_ratio: "Blank: a cell as large as those measured. Larger: the weakest patch decides.",
+    pore_size_spread: "Blank: that of the fitted separators.",
+  };
+
+  function build() {
+    const { cell } = state;
+    const design = state.designs[cell];
+    const axes = payload.axes[cell];
+    const parts = [];
+    if (payload.cells_order.length > 1) {
+      parts.push(radios("cell", "Kind of cell", payload.cells_order.map((each) =>
+        [each, each === "liquid" ? "liquid, charging" : "solid, stripping"]), cell));
+    }
+    parts.push(element("fieldset", {}, element("legend", {}, "Question"),
+      field("risk", "Risk that a new cell fails", "%", state.risk),
+      field("current", "Is this current safe?", CURRENT, state.current, "Blank: no such question.")));
+    const conditions = element("fieldset", {}, element("legend", {}, "Design"));
+    if (cell === "liquid" && payload.separators.length) {
+      conditions.append(choice("separator", "Separator of the campaign",
+        [["", "my own"], ...payload.separators.map((each, i) => [String(i), each.name])], ""));
+    }
+    if (cell === "liquid") {
+      conditions.append(choice("pore_type", "Pores", design.pore_types.map((each) =>
+        [each, PORES[each]]), design.pore_type));
+    } else {
+      conditions.append(choice("protocol", "Current is applied", design.protocols.map((each) =>
+        [each, PROTOCOLS[each]]), design.protocol));
+    }
+    for (const [name, kind] of Object.entries(axes)) {
+      if (cell === "liquid" && name === "charge") {
+        const steady = design.conditions.charge === undefined;
+        conditions.append(radios("until", "Salt must last", [
+          ["steady", "for ever (steady state)"], ["charge", "for one half-cycle of"]],
+        steady ? "steady" : "charge"));
+      }
+      conditions.append(field(name, LABELS[name], unitOf(kind.unit), design.conditions[name],
+        kind.optional ? HINTS[name] : null));
+    }
+    parts.push(conditions);
+    const spread = element("details", { open: Object.keys(design.tolerances).length > 0 },
+      element("summary", {}, "Tolerances of built cells"),
+      element("p", { class: "hint quiet" },
+        "Standard deviation from one built cell to the next; blank: none."));
+    for (const [name, kind] of Object.entries(axes)) {
+      if (name === "area_ratio") continue;
+      const tolerance = design.tolerances[name];
+      const row = field(`${name}_sd`, LABELS[name], "",
+        tolerance ? (tolerance.relative ? 100 * tolerance.sd : tolerance.sd) : "");
+      const own = kind.spread === "normal" ? "K" : unitOf(kind.unit) || "abs.";
+      if (kind.spread === "lognormal") {
+        const units = element("select", { id: `${name}_sd_unit`,
+          "aria-label": `Unit of the tolerance of ${LABELS[name]}` },
+        element("option", { value: "own" }, own),
+        element("option", { value: "%", selected: !tolerance || tolerance.relative }, "%"));
+        row.lastChild.replaceWith(units);
+      } else {
+        row.lastChild.textContent = own;
+      }
+      spread.append(row);
+    }
+    parts.push(spread);
+    byId("controls").replaceChildren(...parts);
+    enable();
+    buildAxis();
+    const words = payload.words;
+    byId("covers").textContent =
+      `The map speaks of ${words.covers[cell]} It does not speak of ${words.does_not_cover[cell]}`;
+  }
+
+  function enable() {
+    const until = document.querySelector("input[name=until]:checked");
+    if (until) byId("charge").disabled = until.value === "steady";
+  }
+
+  function buildAxis() {
+    const { cell } = state;
+    const axes = payload.axes[cell];
+    const { design } = read();
+    const names = Object.keys(axes).filter((name) => name in design.conditions);
+    const ends = payload.designs[cell].ends;
+    let axis = state.axis[cell];
+    if (!names.includes(axis)) axis = Object.keys(ends).find((name) => names.includes(name)) ?? names[0];
+    state.axis[cell] = axis;
+    const [from, to] = span(cell, axis, design.conditions[axis]);
+    const pick = element("select", { id: "over" });
+    for (const name of names) {
+      pick.append(element("option", { value: name, selected: name === axis }, LABELS[name]));
+    }
+    const unit = unitOf(axes[axis].unit);
+    const end = (id, text, value) => element("div", {},
+      element("label", { for: id }, unit ? `${text} [${unit}]` : text),
+      element("input", { id, type: "number", step: "any", inputmode: "decimal", value }));
+    byId("axis").replaceChildren(
+      element("div", {}, element("label", { for: "over" }, "Draw the map over"), pick),
+      end("from", "from", from), end("to", "to", to));
+  }
+
+  /** Ends of an axis to draw, round numbers about the chosen value. */
+  function span(cell, name, value) {
+    const kind = payload.axes[cell][name];
+    const own = payload.designs[cell].ends[name];
+    if (own) return own;
+    if (name === "pressure") return [0, kind.upper];
+    if (name === "porosity") return [0.05, 0.9];
+    if (name === "temperature") return [Math.max(kind.lower, -20), Math.min(kind.upper, 60)];
+    const round = (x) => Number(x.toPrecision(2));
+    return [Math.max(kind.lower, round(value / 10)), Math.min(kind.upper, round(value * 10))];
+  }
+
+  function numberIn(id) {
+    const input = byId(id);
+    if (!input || input.value.trim() === "") return input && input.validity.badInput ? NaN : null;
+    return Number(input.value);
+  }
+
+  /** Read the controls: the design, the question, and every mistake in them. */
+  function read() {
+    const { cell } = state;
+    const axes = payload.axes[cell];
+    const mistakes = [];
+    const wrong = (id, text) => {
+      mistakes.push(text);
+      byId(id).setAttribute("aria-invalid", "true");
+    };
+    for (const input of document.querySelectorAll("#explorer [aria-invalid]")) {
+      input.removeAttribute("aria-invalid");
+    }
+    const design = { cell, conditions: {}, tolerances: {} };
+    design.pore_type = cell === "liquid" ? byId("pore_type").value : "polymer";
+    design.protocol = cell === "solid" ? byId("protocol").value : "step";
+    for (const [name, kind] of Object.entries(axes)) {
+      if (byId(name).disabled) continue;
+      const value = numberIn(name);
+      if (value === null && kind.optional && !(cell === "liquid" && name === "charge")) continue;
+      const legal = `legal are ${bound(kind.lower)} to ${bound(kind.upper)} ${unitOf(kind.unit)}`
+        .trimEnd();
+      if (value === null || !(value >= kind.lower && value <= kind.upper)) {
+        wrong(name, `${LABELS[name]}: ${legal}.`);
+        continue;
+      }
+      design.conditions[name] = value;
+      const sd = numberIn(`${name}_sd`);
+      if (sd === null || sd === 0) continue;
+      const unit = byId(`${name}_sd_unit`);
+      const relative = Boolean(unit) && unit.value === "%";
+      const tolerance = { sd: relative ? sd / 100 : sd, relative };
+      if (!(sd > 0)) {
+        wrong(`${name}_sd`, `Tolerance of ${LABELS[name]}: a number above 0 is due.`);
+        continue;
+      }
+      design.tolerances[name] = tolerance;
+      const reach = [-1, 1].map((sign) =>
+        AnodePhysics.spreadValue(kind, tolerance, value, sign * payload.tolerance_reach));
+      if (!(reach[0] >= kind.lower && reach[1] <= kind.upper)) {
+        wrong(`${name}_sd`, `Tolerance of ${LABELS[name]} reaches ${shown(reach[0])} to `
+          + `${shown(reach[1])} (${payload.tolerance_reach} standard deviations): ${legal}.`);
+      }
+    }
+    const risk = numberIn("risk") / 100;
+    const least = payload.least_risk;
+    if (!(risk >= least && risk <= 0.5)) {
+      wrong("risk", `Risk: legal are ${shown(100 * least)} to 50 %.`);
+    }
+    const current = numberIn("current");
+    if (current !== null && !(current > 0)) wrong("current", "Current: a number above 0 is due.");
+    return { design, risk, current, mistakes };
+  }
+
+  // Answers ------------------------------------------------------------------------------------
+
+  /** Conditions outside the range of the data, in words. */
+  function outside(design) {
+    const key = design.cell === "solid" ? `solid ${design.protocol}` : design.cell;
+    const ranges = payload.ranges[key] || {};
+    const found = [];
+    for (const [name, value] of Object.entries(design.conditions)) {
+      if (name === "pore_size_spread") continue;
+      const range = ranges[name];
+      if (!range && name === "metal_thickness") continue;
+      const { unit } = payload.axes[design.cell][name];
+      const here = `${LABELS[name].toLowerCase()} ${quantity(value, unit)}`;
+      if (!range) {
+        if (name !== "area_ratio" || Math.abs(value - 1) > 1e-9) found.push(`${here} (no data of it)`);
+        continue;
+      }
+      const margin = name === "temperature" ? payload.temperature_window : 1e-9 * Math.abs(range[1]);
+      if (value < range[0] - margin || value > range[1] + margin) {
+        const ends = range[0] === range[1] ? shown(range[0]) : `${shown(range[0])} to ${shown(range[1])}`;
+        found.push(`${here} (data: ${ends}${unitOf(unit) ? ` ${unitOf(unit)}` : ""})`);
+      }
+    }
+    return found;
+  }
+
+  function inWords(design) {
+    const parts = Object.entries(design.conditions).map(([name, value]) => {
+      const { unit } = payload.axes[design.cell][name];
+      const tolerance = design.tolerances[name];
+      const own = payload.axes[design.cell][name].spread === "normal" ? "K" : unit;
+      const sd = tolerance
+        ? ` ± ${tolerance.relative ? `${shown(100 * tolerance.sd)} %` : quantity(tolerance.sd, own)}`
+        : "";
+      return `${LABELS[name].toLowerCase()} ${quantity(value, unit)}${sd}`;
+    });
+    if (design.cell === "liquid" && design.conditions.charge === undefined) parts.push("steady state");
+    return parts.join(", ");
+  }
+
+  function put(list, rows) {
+    byId(list).replaceChildren(...rows.map(([term, text, id]) => element("div", {},
+      element("dt", {}, term), element("dd", { id }, text))));
+  }
+
+  function show(asked, found, sure) {
+    const { design, risk, current } = asked;
+    const [safe] = found.safe;
+    const first = Object.keys(found.limiting).reduce((a, b) =>
+      (found.limiting[b] > found.limiting[a] ? b : a));
+    byId("safe").textContent = shown(safe);
+    byId("safe").dataset.value = safe;
+    byId("at").textContent = `safe at ${shown(100 * risk)} % risk`
+      + (payload.synthetic ? ", SYNTHETIC DATA" : "") + (payload.not_converged ? ", NOT CONVERGED" : "");
+    byId("sentence").textContent = `At ${shown(100 * risk)} % risk a new ${design.cell} cell `
+      + `(${inWords(design)}) bears ${shown(safe)} ${CURRENT}. What limits it is ${first}: `
+      + `${payload.words.mechanisms[first]} (${percent(found.limiting[first])} of new cells).`;
+    byId("sentence").dataset.mechanism = first;
+    byId("sure").textContent = sure
+      ? `How sure: the 90 % interval of this current is ${shown(sure.lower)} to `
+        + `${shown(sure.upper)} ${CURRENT}. More data would narrow it.`
+      : "How sure: computing …";
+    if (sure) {
+      byId("sure").dataset.lower = sure.lower;
+      byId("sure").dataset.upper = sure.upper;
+    } else {
+      delete byId("sure").dataset.lower;
+      delete byId("sure").dataset.upper;
+    }
+    const range = (values) => `${shown(values[0])} to ${shown(values[4])} ${CURRENT}`;
+    const rows = [
+      ["New cells fail between", `${range(found.fresh)} (nine of ten)`, "new"],
+      ["The median cell fails at",
+        `${shown(found.median[2])} ${CURRENT} (90 % interval ${range(found.median)})`, "median"],
+      ["What limits new cells", Object.entries(found.limiting).map(([name, share]) =>
+        `${name} ${percent(share)}`).join(", "), "limiting"],
+    ];
+    if (current !== null) {
+      rows.push([`A new cell bears ${shown(current)} ${CURRENT}`,
+        `with probability ${shown(found.bears)}`, "bears"]);
+    }
+    put("numbers", rows);
+    byId("new").dataset.values = JSON.stringify(found.fresh);
+    byId("median").dataset.values = JSON.stringify(found.median);
+    byId("limiting").dataset.values = JSON.stringify(found.limiting);
+    const cautions = [];
+    if (payload.synthetic) cautions.push("SYNTHETIC DATA: nobody measured what this rests on.");
+    if (payload.not_converged) cautions.push("NOT CONVERGED: do not use.");
+    if (safe === 0) cautions.push("The metal does not hold this capacity.");
+    const beyond = outside(design);
+    if (beyond.length) cautions.push(`Extrapolated, no data there: ${beyond.join("; ")}.`);
+    const driven = payload.prior_driven[design.cell];
+    if (driven.length) {
+      cautions.push("How new cells scatter comes from the prior, not from data, for "
+        + `${driven.join(" and ")}.`);
+    }
+    byId("cautions").replaceChildren(...cautions.map((text) => element("li", {}, text)));
+    byId("cautions").dataset.extrapolated = String(beyond.length > 0);
+  }
+
+  function working(text) {
+    byId("working").textContent = text;
+    byId("explorer").dataset.state = text ? "working" : "ready";
+  }
+
+  function update() {
+    const mine = ++job;
+    const asked = read();
+    const refused = byId("refused");
+    refused.hidden = asked.mistakes.length === 0;
+    refused.textContent = asked.mistakes.join(" ");
+    if (asked.mistakes.length) {
+      for (const id of ["safe", "sentence", "sure"]) {
+        byId(id).textContent = id === "safe" ? "–" : "";
+        for (const key of Object.keys(byId(id).dataset)) delete byId(id).dataset[key];
+      }
+      byId("at").textContent = "";
+      byId("numbers").replaceChildren();
+      byId("cautions").replaceChildren();
+      working("");
+      return;
+    }
+    const found = AnodePhysics.evaluate(model, asked.design,
+      { risks: [asked.risk], current: asked.current });
+    show(asked, found, null);
+    working("computing …");
+    AnodePhysics.interval(model, asked.design, asked.risk, (sure) => {
+      show(asked, found, sure);
+      drawCurve(asked, () => job !== mine);
+    }, () => job !== mine);
+  }
+
+  // The curve ----------------------------------------------------------------------------------
+
+  function drawCurve(asked, stopped) {
+    const { cell } = asked.design;
+    const axis = state.axis[cell];
+    const kind = payload.axes[cell][axis];
+    const from = numberIn("from");
+    const to = numberIn("to");
+    if (!(from >= kind.lower && to <= kind.upper && from < to)) {
+      byId("from").setAttribute("aria-invalid", "true");
+      byId("to").setAttribute("aria-invalid", "true");
+      working(`The map can be drawn from ${bound(kind.lower)} to ${bound(kind.upper)} `
+        + `${unitOf(kind.unit)}.`);
+      byId("explorer").dataset.state = "ready";
+      return;
+    }
+    const log = kind.log && from > 0;
+    const rows = [];
+    const slice = () => {
+      if (stopped()) return;
+      const until = performance.now() + 15;
+      while (rows.length < POINTS && performance.now() < until) {
+        const w = rows.length / (POINTS - 1);
+        const x = w === 1 ? to : log ? from * Math.pow(to / from, w) : from + w * (to - from);
+        const design = { ...asked.design, conditions: { ...asked.design.conditions, [axis]: x } };
+        const found = AnodePhysics.evaluate(model, design, { risks: [asked.risk] });
+        rows.push({ x, ...found, outside: outside(design).length > 0 });
+      }
+      if (rows.length < POINTS) {
+        setTimeout(slice, 0);
+        return;
+      }
+      curve = { asked, axis, kind, log, rows };
+      paintCurve();
+      fillTable();
+      working("");
+    };
+    slice();
+  }
+
+  /** Round numbers between the ends of a logarithmic axis: the densest steps that fit. */
+  function logTicks(from, to, most) {
+    let ticks = [];
+    for (const steps of [[1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]]) {
+      ticks = [];
+      for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to); power++) {
+        ticks.push(...steps.map((step) => Number(`${step}e${power}`)));
+      }
+      ticks = ticks.filter((tick) => tick >= from * 0.999 && tick <= to * 1.001);
+      if (ticks.length <= most) break;
+    }
+    const stride = Math.ceil(ticks.length / most);
+    return ticks.filter((_, i) => i % stride === 0);
+  }
+
+  function paintCurve() {
+    if (!plot || !curve) return;
+    const { rows, log, kind, axis, asked } = curve;
+    const positive = (value) => (value > 0 ? value : NaN);
+    const column = (pick) => rows.map((row) => positive(pick(row)));
+    const near = (i) => rows[i].outside
+      || (i > 0 && rows[i - 1].outside) || (i + 1 < rows.length && rows[i + 1].outside);
+    const scale = log ? "log" : "linear";
+    const shownFigure = plot[scale].figure;
+    plot[log ? "linear" : "log"].figure.visible = false;
+    shownFigure.visible = true;
+    const unit = unitOf(kind.unit);
+    shownFigure.below[0].axis_label = LABELS[axis] + (unit ? ` [${unit}]` : "");
+    const every = rows.flatMap((row) => [row.median[0], row.median[4], row.fresh[0], row.fresh[4],
+      row.safe[0]]).filter((value) => value > 0);
+    const low = every.length ? Math.min(...every) : 0.1;
+    const high = every.length ? Math.max(...every) : 10;
+    shownFigure.x_range.setv({ start: rows[0].x, end: rows[rows.length - 1].x });
+    shownFigure.y_range.setv({ start: low / 1.25, end: high * 1.25 });
+    shownFigure.left[0].ticker.ticks = logTicks(low / 1.25, high * 1.25, 9);
+    if (log) {
+      const most = byId("plot").clientWidth > 600 ? 12 : 6;
+      shownFigure.below[0].ticker.ticks = logTicks(rows[0].x, rows[rows.length - 1].x, most);
+    }
+    plot[scale].curve.data = {
+      x: rows.map((row) => row.x),
+      median_low: column((row) => row.median[0]),
+      median: column((row) => row.median[2]),
+      median_high: column((row) => row.median[4]),
+      new_low: column((row) => row.fresh[0]),
+      new_high: column((row) => row.fresh[4]),
+      safe: column((row) => row.safe[0]),
+      safe_inside: rows.map((row) => (row.outside ? NaN : positive(row.safe[0]))),
+      // The dashes reach to the next point inside, so that the line has no gap.
+      safe_outside: rows.map((row, i) => (near(i) ? positive(row.safe[0]) : NaN)),
+    };
+    const here = asked.design.conditions[axis];
+    const [first, last] = [rows[0].x, rows[rows.length - 1].x];
+    const inside = here >= first && here <= last;
+    const safe = Number(byId("safe").dataset.value);
+    plot[scale].point.data = inside && safe > 0 ? { x: [here], safe: [safe] } : { x: [], safe: [] };
+  }
+
+  function fillTable() {
+    const { rows, kind, axis } = curve;
+    const unit = unitOf(kind.unit);
+    const names = Object.keys(rows[0].limiting);
+    const head = [LABELS[axis] + (unit ? ` [${unit}]` : ""), "safe", "median cell fails at",
+      "its 90 % interval", "new cells, 5 to 95 %", "limited by", "outside the data"];
+    const body = rows.filter((_, i) => i % 5 === 0).map((row) => {
+      const first = names.reduce((a, b) => (row.limiting[b] > row.limiting[a] ? b : a));
+      return [shown(row.x), shown(row.safe[0]), shown(row.median[2]),
+        `${shown(row.median[0])} to ${shown(row.median[4])}`,
+        `${shown(row.fresh[0])} to ${shown(row.fresh[4])}`,
+        `${first} (${percent(row.limiting[first])})`, row.outside ? "yes" : "no"];
+    });
+    byId("points").replaceChildren(
+      element("caption", { class: "quiet" }, `Current densities in ${CURRENT}`),
+      element("thead", {}, element("tr", {},
+        ...head.map((text) => element("th", { scope: "col" }, text)))),
+      element("tbody", {}, ...body.map((cells) => element("tr", {},
+        ...cells.map((text) => element("td", {}, text))))));
+  }
+
+  /** The map as a table for a spreadsheet, headed as the program's own. */
+  function csv() {
+    const { rows, axis, asked } = curve;
+    const { design, risk } = asked;
+    const axes = payload.axes[design.cell];
+    const others = Object.keys(design.conditions).filter((name) => name !== axis);
+    const levels = AnodePhysics.LEVELS.map((level) => `q${String(100 * level).padStart(2, "0")}`);
+    const names = Object.keys(rows[0].limiting);
+    const per = "[mA/cm^2]";
+    const head = ["data_kind", "cell", `${axis} [${axes[axis].unit}]`,
+      ...others.map((name) => `${name} [${axes[name].unit}]`),
+      design.cell === "liquid" ? "pore_type" : "protocol", "risk [1]",
+      `safe_current_density ${per}`,
+      ...levels.map((level) => `median_cell_critical_current_density_${level} ${per}`),
+      ...levels.map((level) => `predictive_critical_current_density_${level} ${per}`),
+      ...names.map((name) => `probability_limiting_${name} [1]`), "extrapolation"];
+    const digits = (value) => String(Number(value.toPrecision(6)));
+    const lines = rows.map((row) => [payload.data_kind, design.cell, digits(row.x),
+      ...others.map((name) => digits(design.conditions[name])),
+      design.cell === "liquid" ? design.pore_type : design.protocol, digits(risk),
+      digits(row.safe[0]), ...row.median.map(digits), ...row.fresh.map(digits),
+      ...names.map((name) => digits(row.limiting[name])), row.outside ? "yes" : "no"]);
+    return [head, ...lines].map((cells) => cells.join(",")).join("\n") + "\n";
+  }
+
+  function download() {
+    if (!curve) return;
+    const address = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
+    const name = payload.synthetic ? "synthetic_map" : "map";
+    const link = element("a", { href: address, download: `${name}_${state.cell}.csv` });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(address), 1000);
+  }
+
+  // The plot -----------------------------------------------------------------------------------
+
+  const LIGHT = { ink: "#000000", soft: "#3d444c", line: "#c3c9d0", ground: "#ffffff",
+    safe: "#b34700", median: "#00588c", new: "#0072b2" };
+  const DARK = { ink: "#e9ecef", soft: "#b3bcc6", line: "#48525c", ground: "#14171a",
+    safe: "#ffa45c", median: "#7cc4ff", new: "#56b4e9" };
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+
+  function paint(colours) {
+    if (!plot) return;
+    for (const scale of ["log", "linear"]) {
+      const { figure } = plot[scale];
+      figure.setv({ background_fill_color: null, border_fill_color: null,
+        outline_line_color: colours.line });
+      if (figure.title) figure.title.text_color = colours.safe;
+      for (const axis of [...figure.below, ...figure.left]) {
+        axis.setv({ axis_line_color: colours.soft, major_tick_line_color: colours.soft,
+          minor_tick_line_color: colours.line, major_label_text_color: colours.ink,
+          axis_label_text_color: colours.ink, major_label_text_font_size: "13px",
+          axis_label_text_font_size: "14px", axis_label_text_font_style: "normal" });
+      }
+      for (const grid of figure.center) {
+        if ("grid_line_color" in grid) grid.grid_line_color = colours.line;
+      }
+      for (const renderer of figure.renderers) {
+        const { glyph, name } = renderer;
+        if (name === "new" || name === "median_band") glyph.fill_color = colours.new;
+        if (name === "median") glyph.line_color = colours.median;
+        if (name === "inside" || name === "outside") glyph.line_color = colours.safe;
+        if (name === "chosen") glyph.setv({ line_color: colours.safe, fill_color: colours.ground });
+      }
+    }
+  }
+
+  const palette = () => (dark.matches ? DARK : LIGHT);
+
+  async function embed() {
+    Bokeh.set_log_level("warn");
+    await Bokeh.embed.embed_item(payload.plot, "plot");
+    const [sheet] = Bokeh.documents.slice(-1);
+    const named = (name) => sheet.get_model_by_name(name);
+    plot = Object.fromEntries(["log", "linear"].map((scale) => [scale, {
+      figure: named(`map_${scale}`), curve: named(`curve_${scale}`), point: named(`point_${scale}`),
+    }]));
+    paint(palette());
+    paintCurve();
+  }
+
+  // What happens when --------------------------------------------------------------------------
+
+  let timer = null;
+  function later() {
+    byId("explorer").dataset.state = "working";
+    clearTimeout(timer);
+    timer = setTimeout(update, 80);
+  }
+
+  function takeSeparator(index) {
+    const separator = payload.separators[Number(index)];
+    byId("pore_type").value = separator.pore_type;
+    for (const name of ["pore_radius", "porosity", "thickness", "macmullin_number",
+      "pore_size_spread"]) {
+      if (!byId(name)) continue;
+      if (name in separator.conditions || name === "macmullin_number") {
+        byId(name).value = separator.conditions[name] ?? "";
+      }
+      const tolerance = separator.tolerances[name];
+      byId(`${name}_sd`).value = tolerance
+        ? (tolerance.relative ? 100 * tolerance.sd : tolerance.sd) : "";
+      if (tolerance && byId(`${name}_sd_unit`)) {
+        byId(`${name}_sd_unit`).value = tolerance.relative ? "%" : "own";
+      }
+    }
+  }
+
+  /** Keep what the controls say, for when this kind of cell is chosen again. */
+  function keep() {
+    const { design, risk, current } = read();
+    const kept = state.designs[state.cell];
+    kept.conditions = design.conditions;
+    kept.tolerances = design.tolerances;
+    kept.pore_type = design.pore_type;
+    kept.protocol = design.protocol;
+    if (risk > 0) state.risk = Number((100 * risk).toPrecision(12));
+    state.current = current;
+  }
+
+  const BELONGS = new Set(["pore_radius", "porosity", "thickness", "macmullin_number",
+    "pore_type", "pore_size_spread"]);
+
+  /** Call back once for whatever a reader changes: texts as they are typed, choices when made. */
+  function onChoice(id, act) {
+    const chosen = ({ target }) => target.tagName === "SELECT" || target.type === "radio";
+    byId(id).addEventListener("change", (event) => chosen(event) && act(event.target));
+    byId(id).addEventListener("input", (event) => !chosen(event) && act(event.target));
+  }
+
+  onChoice("design", (target) => {
+    if (target.name === "cell") {
+      keep();
+      state.cell = target.value;
+      build();
+      byId(`cell-${state.cell}`).focus();
+    } else if (target.id === "separator") {
+      if (target.value !== "") takeSeparator(target.value);
+      else for (const name of BELONGS) if (byId(`${name}_sd`)) byId(`${name}_sd`).value = "";
+    } else if (target.name === "until") {
+      enable();
+      if (target.value === "charge" && byId("charge").value === "") byId("charge").value = "1";
+      buildAxis();
+    } else {
+      if (BELONGS.has(target.id.replace(/_sd(_unit)?$/, "")) && byId("separator")) {
+        byId("separator").value = "";
+      }
+      const { optional } = payload.axes[state.cell][target.id] || {};
+      if (optional) buildAxis();
+    }
+    later();
+  });
+  byId("design").addEventListener("submit", (event) => event.preventDefault());
+  onChoice("axis", (target) => {
+    if (target.id === "over") {
+      state.axis[state.cell] = target.value;
+      buildAxis();
+      byId("over").focus();
+    }
+    later();
+  });
+  byId("csv").addEventListener("click", download);
+  byId("reset").addEventListener("click", () => {
+    for (const [cell, design] of Object.entries(payload.designs)) state.designs[cell] = copy(design);
+    Object.assign(state, { cell: payload.cells_order[0], risk: 5, current: null, axis: {} });
+    build();
+    later();
+  });
+  dark.addEventListener("change", () => paint(palette()));
+  window.addEventListener("beforeprint", () => {
+    paint(LIGHT);
+    // Bokeh draws in the next frame, which comes after the page was printed.
+    for (const scale of plot ? ["log", "linear"] : []) {
+      const view = Bokeh.index.find_one(plot[scale].figure);
+      if (view && plot[scale].figure.visible) view.paint();
+    }
+  });
+  window.addEventListener("afterprint", () => paint(palette()));
+
+  byId("count").textContent = String(payload.count);
+  byId("explorer").hidden = false;
+  build();
+  embed();
+  update();
+
+  return { csv, model, payload, read };
+})();

@@ -1,0 +1,354 @@
+"""What the report's page computes with: posterior draws, noise, constants and legal conditions.
+
+The page evaluates safe currents by itself (``physics.js``), on the draws and with the noise of the
+run's maps. Numbers travel as base64 text of little-endian arrays: draws in double precision, noise
+in single, which moves a current by less than one part in a million.
+"""
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from data.errors import MapError
+from data.units import to_si
+from inference.design import AXES, Cell, Design, PoreType, Protocol
+from inference.maps import (
+    COVERS,
+    DOES_NOT_COVER,
+    LEAST_DRAWS_BEYOND,
+    MECHANISMS,
+    highest_pressure,
+    one_design,
+    ranges_of_data,
+    refuse_uncovered,
+    scatter_prior_driven,
+)
+from inference.mechanisms import (
+    ACTIVATION,
+    CURRENT_FACTOR,
+    LAB_SCATTER,
+    Setting,
+    has_lab_offsets,
+    option,
+    parameter_draws,
+)
+from inference.named_separators import separators_of
+from inference.noise import noise_table
+from inference.thresholds import DEFAULT_RISK, TOLERANCE_REACH
+from models.physics import constants
+from models.separators import MACMULLIN_SCATTER
+from models.temperature import TEMPERATURE_WINDOW
+
+if TYPE_CHECKING:
+    from inference.result import Result
+
+__all__ = ["explorable_cells", "page_payload", "physics_document", "start_design"]
+
+_LINEAR: Final = frozenset({"porosity", "temperature", "pressure"})
+"""Axes that the page draws on a linear scale."""
+
+Packed = dict[str, str]
+
+
+def physics_document(setting: Setting) -> dict[str, Any]:
+    """Return what the page's physics needs beside draws and noise.
+
+    Parameters
+    ----------
+    setting : Setting
+        Metal and laws of the fit.
+
+    Returns
+    -------
+    dict
+        ``constants``, ``setting``, ``axes`` and ``scatters``, as plain data.
+    """
+    return {
+        "constants": {
+            "gas_constant": constants.GAS_CONSTANT,
+            "faraday": constants.FARADAY,
+            "reference_temperature": constants.REFERENCE_TEMPERATURE,
+            "reference_strain_rate": constants.REFERENCE_STRAIN_RATE,
+            "macmullin_scatter": dict(MACMULLIN_SCATTER),
+            "current_factor": CURRENT_FACTOR,
+        },
+        "setting": {
+            "molar_volume": setting.molar_volume,
+            "kinetics": setting.kinetics,
+            "creep_current": setting.creep_current,
+            "pores": setting.pores,
+        },
+        "axes": {cell: _axes(cell) for cell in AXES},
+        "scatters": {
+            cell: [[item.name, list(item.scatters)] for item in mechanisms]
+            for cell, mechanisms in MECHANISMS.items()
+        },
+    }
+
+
+def _axes(cell: Cell) -> dict[str, dict[str, Any]]:
+    found = {}
+    for name, kind in AXES[cell].items():
+        zero, one = (float(value) for value in to_si(np.array([0.0, 1.0]), kind.unit))
+        found[name] = {
+            "name": name,
+            "unit": kind.unit,
+            "long_name": kind.long_name,
+            "lower": kind.lower,
+            "upper": kind.upper,
+            "spread": kind.spread,
+            "optional": kind.optional,
+            "scale": one - zero,
+            "offset": zero,
+            "log": name not in _LINEAR,
+        }
+    return found
+
+
+def explorable_cells(result: "Result", cells: Iterable[str]) -> dict[Cell, str]:
+    """Say which kinds of cell the page can speak of.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    cells : iterable of str
+        Kinds of cell that the run maps.
+
+    Returns
+    -------
+    dict of str to str
+        By kind of cell: empty where it can, otherwise why not.
+    """
+    found: dict[Cell, str] = {}
+    for cell in get_args(Cell):
+        if cell not in {*cells} and not result.data_ranges.get(cell):
+            continue
+        try:
+            refuse_uncovered(_default(result, cell), result)
+        except MapError as error:
+            found[cell] = str(error)
+        else:
+            found[cell] = ""
+    return found
+
+
+def _default(result: "Result", cell: Cell) -> Design:
+    section: dict[str, Any] = {"cell": cell}
+    weakest = option(result.attrs, "penetration", "pores") == "weakest_link"
+    if cell == "liquid" and weakest and "pore_size_spread" not in result.posterior:
+        section["pore_size_spread"] = 0.1
+    return one_design(section, result)
+
+
+def page_payload(
+    result: "Result",
+    sections: Mapping[Cell, Mapping[str, Any]],
+    *,
+    draws: int = 4000,
+    seed: int | None = None,
+) -> dict[str, Any]:
+    """Return everything that the explorable map of the page holds.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    sections : mapping
+        By kind of cell the design that the page starts from, as a job writes it; empty for the
+        default design.
+    draws : int, optional
+        Posterior draws, as for `inference.maps.safe_current_map`.
+    seed : int, optional
+        The seed of the result by default.
+
+    Returns
+    -------
+    dict
+        Plain data for JSON.
+    """
+    table = noise_table(result, draws, seed)
+    chosen = table["posterior_draw"].to_numpy()
+    cells = list(sections)
+    parameters: dict[str, npt.NDArray[np.float64]] = {}
+    for cell in cells:
+        for protocol in get_args(Protocol) if cell == "solid" else (get_args(Protocol)[0],):
+            values = parameter_draws(result, cell, protocol, chosen)
+            if "supply_factor" in values:
+                values[f"supply_factor[{protocol}]"] = values.pop("supply_factor")
+            parameters |= values
+    sources = [str(name) for name in table["source"].to_numpy() if _used(str(name), cells, result)]
+    document = physics_document(Setting.of(result))
+    document["axes"] = {cell: _legal(document["axes"][cell], cell, result) for cell in cells}
+    document["scatters"] = {cell: document["scatters"][cell] for cell in cells}
+    return document | {
+        "packed": {
+            "draws": {name: _pack(values, "float64") for name, values in parameters.items()},
+            "noise": _pack_sources(table["noise"], sources),
+            "cells": _pack_sources(table["cell_noise"], sources),
+            "bands": _pack(table["band_draw"].to_numpy(), "float64"),
+        },
+        "count": int(chosen.size),
+        "seed": int(table.attrs["seed"]),
+        "least_risk": min(DEFAULT_RISK, LEAST_DRAWS_BEYOND / chosen.size),
+        "tolerance_reach": TOLERANCE_REACH,
+        "synthetic": result.synthetic,
+        "name": str(result.attrs["name"]),
+        "designs": {cell: _start(result, cell, sections[cell]) for cell in cells},
+        "separators": _separators(result) if "liquid" in cells else [],
+        "ranges": _ranges(result, cells),
+        "temperature_window": TEMPERATURE_WINDOW,
+        "words": {
+            "mechanisms": {
+                item.name: item.long_name for cell in cells for item in MECHANISMS[cell]
+            },
+            "covers": {cell: COVERS[cell] for cell in cells},
+            "does_not_cover": {cell: DOES_NOT_COVER[cell] for cell in cells},
+        },
+        "prior_driven": {cell: _prior_driven(_default(result, cell), result) for cell in cells},
+        "cells_order": cells,
+        "data_kind": str(result.attrs["campaign_kind"]),
+        "not_converged": not result.gate.passed,
+    }
+
+
+def _used(source: str, cells: Iterable[Cell], result: "Result") -> bool:
+    """Say whether any cell of the page needs a source of noise."""
+    for cell in cells:
+        for item in MECHANISMS[cell]:
+            if source in item.scatters:
+                return True
+            if source == f"{LAB_SCATTER} of {item.name}":
+                return has_lab_offsets(item, result)
+        if source.removesuffix(" of the design") in AXES[cell]:
+            return True
+    return False
+
+
+def _pack(values: npt.NDArray[Any], kind: str) -> Packed:
+    little = np.ascontiguousarray(values, dtype=np.dtype(kind).newbyteorder("<"))
+    return {"type": kind, "data": base64.b64encode(little.tobytes()).decode("ascii")}
+
+
+def _pack_sources(table: Any, sources: Iterable[str]) -> dict[str, Packed]:
+    return {name: _pack(table.sel(source=name).to_numpy(), "float32") for name in sources}
+
+
+def _legal(axes: dict[str, Any], cell: Cell, result: "Result") -> dict[str, Any]:
+    """Narrow the legal ranges of axes to what the fit speaks of, and leave out what it cannot."""
+    if cell == "solid":
+        axes["pressure"]["upper"] = highest_pressure(result)
+        return axes
+    if any(name not in result.posterior for name in ACTIVATION.values()):
+        axes["temperature"]["lower"] = 25.0 - TEMPERATURE_WINDOW
+        axes["temperature"]["upper"] = 25.0 + TEMPERATURE_WINDOW
+    if option(result.attrs, "penetration", "pores") != "weakest_link":
+        del axes["pore_size_spread"]
+    elif "pore_size_spread" not in result.posterior:
+        axes["pore_size_spread"]["optional"] = False
+    return axes
+
+
+def start_design(
+    result: "Result", cell: Cell, section: Mapping[str, Any]
+) -> tuple[Design, dict[str, list[float]]]:
+    """Return the design of one cell that the page starts from.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    cell : {"liquid", "solid"}
+        The kind of cell.
+    section : mapping
+        The design of its map as a job writes it; empty for the default.
+
+    Returns
+    -------
+    design : Design
+        Of a swept axis the middle, to two digits.
+    ends : dict of str to list
+        Ends of the swept axes.
+    """
+    design = _default(result, cell)
+    if section and "separators" not in section:
+        design = one_design({**section, "cell": cell}, result)
+    axes, ends = {}, {}
+    for name, axis in design.axes.items():
+        middle = float(axis.values[(axis.values.size - 1) // 2])
+        if axis.swept:
+            ends[name] = [float(axis.values[0]), float(axis.values[-1])]
+            middle = min(max(float(f"{middle:.2g}"), ends[name][0]), ends[name][1])
+        axes[name] = replace(axis, values=np.array([middle]), swept=False)
+    return replace(design, axes=axes), ends
+
+
+def _start(result: "Result", cell: Cell, section: Mapping[str, Any]) -> dict[str, Any]:
+    design, ends = start_design(result, cell, section)
+    return {
+        "cell": cell,
+        "conditions": {name: float(axis.values[0]) for name, axis in design.axes.items()},
+        "tolerances": _tolerances(design),
+        "ends": ends,
+        "pore_type": design.pore_type,
+        "protocol": design.protocol,
+        "pore_types": list(get_args(PoreType)),
+        "protocols": list(get_args(Protocol)),
+    }
+
+
+def _tolerances(design: Design) -> dict[str, dict[str, Any]]:
+    return {
+        name: {"sd": tolerance.sd, "relative": tolerance.relative}
+        for name, tolerance in design.tolerances.items()
+    }
+
+
+def _separators(result: "Result") -> list[dict[str, Any]]:
+    """Return the campaign's separators as conditions of designs."""
+    try:
+        known = separators_of(result)
+    except MapError:
+        return []
+    found = []
+    for name, section in known.items():
+        try:
+            design = one_design({"cell": "liquid", **section}, result)
+        except MapError:  # of which not enough is stated
+            continue
+        found.append(
+            {
+                "name": name,
+                "pore_type": design.pore_type,
+                "conditions": {
+                    axis: float(design.axes[axis].values[0])
+                    for axis in section
+                    if axis in AXES["liquid"]
+                },
+                "tolerances": _tolerances(design),
+            }
+        )
+    return found
+
+
+def _ranges(result: "Result", cells: Iterable[Cell]) -> dict[str, dict[str, list[float]]]:
+    found: dict[str, dict[str, list[float]]] = {}
+    for cell in cells:
+        if cell == "liquid":
+            found[cell] = dict(ranges_of_data(_default(result, "liquid"), result))
+            continue
+        for protocol in get_args(Protocol):
+            design = one_design({"cell": "solid", "protocol": protocol}, result)
+            found[f"solid {protocol}"] = dict(ranges_of_data(design, result))
+    return found
+
+
+def _prior_driven(design: Design, result: "Result") -> list[str]:
+    """Return the mechanisms of which the data hardly narrow a scatter."""
+    driven = scatter_prior_driven(result, design)
+    names = [item.name for item in MECHANISMS[design.cell]]
+    return [name for name, prior in zip(names, driven, strict=True) if prior]

@@ -1,0 +1,311 @@
+"""The report in headless Chromium: what a reader sees, types and takes away."""
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inference import Result, safe_current
+from inference.figures import RunContents
+from inference.maps import safe_current_map
+from inference.named_separators import separators_of
+from inference.report_page import write_report
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("literature")]
+
+EVIL = (
+    "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>{{ 7 * 7 }}"
+)
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, literature_result: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The report of the literature job, open from disk in a browser without a network."""
+    path = write_report(literature_result, tmp_path_factory.mktemp("page") / "report.html")
+    assert path.stat().st_size <= 5_000_000
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)  # what came before
+    browser.execute_cdp_cmd("Network.enable", {})
+    browser.get(path.as_uri())
+    settle(browser)
+    return browser
+
+
+def settle(page: Any) -> None:
+    """Wait until the page has computed everything."""
+    time.sleep(0.15)  # it waits for the end of typing itself
+    for _ in range(600):
+        if (
+            page.execute_script("return document.getElementById('explorer').dataset.state")
+            == "ready"
+        ):
+            return
+        time.sleep(0.1)
+    pytest.fail("the page did not finish computing")
+
+
+def enter(page: Any, values: dict[str, str]) -> None:
+    """Type values into the controls of the page, as a reader does."""
+    for name, value in values.items():
+        control = page.find_element("id", name)
+        if control.tag_name == "select":
+            from selenium.webdriver.support.ui import Select
+
+            Select(control).select_by_value(value)
+        elif control.get_attribute("type") == "radio":
+            control.click()
+        else:
+            page.execute_script(
+                "arguments[0].closest('details')?.setAttribute('open', '')", control
+            )
+            control.clear()
+            control.send_keys(value)
+    settle(page)
+
+
+def read(page: Any) -> dict[str, Any]:
+    data = "return document.getElementById('{}').dataset.{}".format
+    return {
+        "safe": float(page.execute_script(data("safe", "value"))),
+        "interval": [float(page.execute_script(data("sure", end))) for end in ("lower", "upper")],
+        "median": json.loads(page.execute_script(data("median", "values"))),
+        "new": json.loads(page.execute_script(data("new", "values"))),
+        "limiting": json.loads(page.execute_script(data("limiting", "values"))),
+        "mechanism": page.execute_script(data("sentence", "mechanism")),
+        "extrapolated": page.execute_script(data("cautions", "extrapolated")) == "true",
+        "sentence": page.find_element("id", "sentence").text,
+    }
+
+
+QUESTIONS = {
+    "my 30 nm separator at 5 % risk": (
+        {"cell-liquid": "", "pore_radius": "30", "risk": "5"},
+        {"cell": "liquid", "pore_radius": "30 nm"},
+        0.05,
+    ),
+    "at a charge, straight pores, tolerances": (
+        {
+            "pore_radius": "250", "pore_radius_sd": "8", "porosity": "0.3", "porosity_sd": "0.02",
+            "pore_type": "straight", "thickness": "400", "until-charge": "", "charge": "3.5",
+            "temperature": "27", "area_ratio": "40", "risk": "10", "concentration": "0.4",
+        },
+        {
+            "cell": "liquid", "pore_radius": "250 nm", "pore_radius_sd": "8 %", "porosity": 0.3,
+            "porosity_sd": 0.02, "pore_type": "straight", "thickness": "400 um",
+            "charge": "3.5 mAh/cm^2", "temperature": "27 degC", "area_ratio": 40.0,
+            "concentration": "0.4 mol/L",
+        },
+        0.1,
+    ),
+    "a solid cell under pressure, one way": (
+        {
+            "cell-solid": "", "charge": "2", "pressure": "3", "temperature": "40",
+            "metal_thickness": "200", "protocol": "one_way", "risk": "5", "temperature_sd": "2",
+        },
+        {
+            "cell": "solid", "charge": "2 mAh/cm^2", "pressure": "3 MPa", "temperature": "40 degC",
+            "metal_thickness": "200 um", "protocol": "one_way", "temperature_sd": "2 K",
+        },
+        0.05,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_page_answers_as_python_does(page: Any, literature_result: Any, question: str) -> None:
+    typed, design, risk = QUESTIONS[question]
+    enter(page, typed)
+    found = read(page)
+    answer = safe_current(literature_result, design, risk)
+    due = safe_current_map(literature_result, design, risk=risk)
+    assert found["safe"] == pytest.approx(answer.value, rel=1e-5)
+    assert found["interval"] == pytest.approx(list(answer.interval), rel=1e-5)
+    assert found["mechanism"] == answer.mechanism
+    for mine, name in (
+        ("median", "median_cell_critical_current_density"),
+        ("new", "predictive_critical_current_density"),
+    ):
+        assert found[mine] == pytest.approx(due[name].values.tolist(), rel=1e-5)
+    shares = dict(zip(due["mechanism"].values, due["probability_limiting"].values, strict=True))
+    assert found["limiting"] == pytest.approx(shares, abs=1e-3)
+    assert found["extrapolated"] == bool(due["extrapolation"]) == bool(answer.extrapolation)
+    assert f"{answer.value:.3g} mA/cm²" in found["sentence"]
+
+
+def test_the_curve_is_the_map_and_leaves_as_csv(page: Any, literature_result: Any) -> None:
+    page.find_element("id", "reset").click()
+    settle(page)
+    text = page.execute_script("return AnodePage.csv()")
+    head, *lines = [line.split(",") for line in text.strip().splitlines()]
+    design = page.execute_script("return AnodePage.payload.designs.liquid")
+    x = [float(line[head.index("pore_radius [nm]")]) for line in lines]
+    due = safe_current_map(
+        literature_result,
+        {"cell": "liquid", "pore_radius": [f"{value!r} nm" for value in x]},
+    )
+    assert [x[0], x[-1]] == design["ends"]["pore_radius"]
+    safe = [float(line[head.index("safe_current_density [mA/cm^2]")]) for line in lines]
+    assert safe == pytest.approx(due["safe_current_density"].values.tolist(), rel=2e-5)
+    outside = [line[head.index("extrapolation")] == "yes" for line in lines]
+    assert outside == due["extrapolation"].values.tolist()
+    assert {line[head.index("data_kind")] for line in lines} == {"literature"}
+    drawn = page.execute_script(
+        """
+        const sheet = Bokeh.documents[Bokeh.documents.length - 1];
+        return [...sheet.get_model_by_name("curve_log").data.safe];
+        """
+    )
+    assert drawn == pytest.approx(safe, rel=2e-5)
+    page.find_element("id", "csv").click()
+
+
+def test_what_is_not_legal_is_refused_in_words(page: Any) -> None:
+    enter(page, {"pore_radius": "-3", "risk": "80"})
+    refused = page.find_element("id", "refused").text
+    assert "Pore radius: legal are 1 to 100000 nm" in refused
+    assert "Risk: legal are" in refused
+    assert page.find_element("id", "pore_radius").get_attribute("aria-invalid") == "true"
+    assert page.find_element("id", "safe").text == "–"
+    page.find_element("id", "reset").click()
+    settle(page)
+    assert page.find_element("id", "refused").text == ""
+
+
+def test_a_separator_of_the_campaign_fills_the_design(page: Any, literature_result: Any) -> None:
+    enter(page, {"separator": "0"})
+    name = page.execute_script("return AnodePage.payload.separators[0].name")
+    found = read(page)
+    own = page.execute_script("return AnodePage.read().design")
+    due = safe_current_map(
+        literature_result, {"cell": "liquid", "separators": [name]}, risk=0.05
+    ).isel(separator=0)
+    assert own["tolerances"]
+    assert found["safe"] == pytest.approx(float(due["safe_current_density"]), rel=1e-5)
+    page.find_element("id", "reset").click()
+    settle(page)
+
+
+def test_every_control_has_a_name_and_can_be_reached_by_key(page: Any) -> None:
+    nameless = page.execute_script(
+        """
+        return [...document.querySelectorAll("#explorer input, #explorer select, #explorer button")]
+          .filter((each) => !each.labels?.length && !each.getAttribute("aria-label")
+            && !each.textContent.trim())
+          .map((each) => each.outerHTML);
+        """
+    )
+    assert nameless == []
+    assert page.execute_script("return document.querySelectorAll('[tabindex]').length") > 0
+    positive = (
+        "return [...document.querySelectorAll('[tabindex]')].filter(e => e.tabIndex > 0).length"
+    )
+    assert page.execute_script(positive) == 0
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast_and_nothing_sticks_out(page: Any, width: int, scheme: str) -> None:
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    page.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
+    time.sleep(0.3)
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    poor = page.execute_script(
+        """
+        const shade = (text) => text.match(/[\\d.]+/g).map(Number);
+        const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+          .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+          .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+        const ground = (each) => {
+          for (let at = each; at; at = at.parentElement) {
+            const found = shade(getComputedStyle(at).backgroundColor);
+            if (found.length === 3 || found[3] > 0) return found;
+          }
+          return [255, 255, 255];
+        };
+        const found = [];
+        for (const each of document.querySelectorAll("body *")) {
+          const own = [...each.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+          if (!own || !each.getClientRects().length || each.closest("#plot, script")) continue;
+          const [a, b] = [light(shade(getComputedStyle(each).color)), light(ground(each))];
+          const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+          if (contrast < 4.5) found.push([contrast, each.outerHTML.slice(0, 80)]);
+        }
+        return found.slice(0, 5);
+        """
+    )
+    assert poor == []
+
+
+def test_the_console_is_silent_and_nothing_leaves_the_page(page: Any) -> None:
+    said = [entry for entry in page.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert said == []
+    messages = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
+    asked = {
+        message["params"]["request"]["url"].partition(":")[0]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    }
+    assert "file" in asked
+    assert asked <= {"file", "data", "blob"}
+
+
+def test_names_that_are_code_stay_harmless(
+    browser: Any, literature_result: Any, literature: Any, tmp_path: Path
+) -> None:
+    tree = literature_result.tree.copy()
+    separator = next(iter(separators_of(literature_result).values()))
+    tree.attrs |= {
+        "name": EVIL,
+        "campaign": EVIL,
+        "findings": json.dumps([EVIL]),
+        "assumptions": json.dumps([f"{EVIL}: {EVIL} = 1"]),
+        "references": json.dumps(dict.fromkeys(json.loads(tree.attrs["references"]), EVIL)),
+        "separators": json.dumps({EVIL: separator}),
+    }
+    told = literature.metadata.model_copy(update={"electrolyte": EVIL, "notes": (EVIL,)})
+    tables = {
+        name: rows.assign(note=rows["note"].copy(data=np.full(rows["note"].shape, EVIL, object)))
+        for name, rows in literature.tables.items()
+    }
+    check = {
+        "sections": [
+            {
+                "name": "fit",
+                "title": EVIL,
+                "verdict": "warn",
+                "findings": [{"key": EVIL, "verdict": "warn", "sentence": EVIL}],
+            }
+        ]
+    }
+    evil = Result(tree)
+    contents = RunContents(
+        evil, {}, dataclasses.replace(literature, metadata=told, tables=tables), check
+    )
+    path = write_report(evil, tmp_path / "evil.html", contents=contents, draws=400)
+    text = path.read_text(encoding="utf-8")
+    assert "<script>window.hacked" not in text
+    assert "<img src=x" not in text
+    assert "49" not in browser_title(browser, path)
+    assert browser.execute_script("return window.hacked ?? null") is None
+    shown = browser.find_element("css selector", "h1").text
+    assert "<script>window.hacked = 1</script>" in shown
+    options = browser.execute_script(
+        "return [...document.querySelectorAll('#separator option')].map((o) => o.textContent)"
+    )
+    assert EVIL in options
+
+
+def browser_title(browser: Any, path: Path) -> str:
+    browser.get(path.as_uri())
+    settle(browser)
+    return str(browser.title)
