@@ -75,8 +75,10 @@ lock-check: setup ## check that requirements.lock is what pyproject.toml asks fo
 	@$(BIN)/uv $(COMPILE) --output-file $(VENV)/checked.lock
 	@diff -u $(LOCK) $(VENV)/checked.lock || { echo "$(LOCK) is not current: make lock"; exit 1; }
 
-bench: setup ## measure time and memory of fits and maps (some minutes)
+bench: setup ## measure time and memory of fits, maps and readers (some minutes)
 	$(BIN)/python tests/benchmarks/bench_fit.py
+	$(BIN)/python tests/benchmarks/bench_map.py
+	$(BIN)/python tests/benchmarks/bench_records.py
 
 clean: ## remove the environment and every cache; runs/ stays
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

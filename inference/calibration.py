@@ -102,7 +102,8 @@ class Calibration:
         Series
             By quantity: the variance of posterior means over that of truths, which in a right fit
             is the square of their correlation. Taken between the ranks of truths and of posterior
-            medians, so that no scale and no tail matters; not a number for log-likelihoods.
+            medians, so that no scale and no tail matters; not a number for log-likelihoods, and
+            for anything where replicates are too few for a verdict.
         """
         import pandas as pd
         from scipy import stats
@@ -114,7 +115,7 @@ class Calibration:
         found = {}
         for name in self.pit():
             found[name] = float("nan")
-            if name in truths:
+            if name in truths and len(truths) >= CALIBRATION_LEAST:
                 pair = truths[name].to_numpy(), medians[name].to_numpy()
                 varies = min(np.ptp(each) for each in pair) > 0
                 agreement = stats.spearmanr(*pair).statistic if varies else 0.0
@@ -350,9 +351,9 @@ def _vacuous(table: "pd.DataFrame") -> list[str]:
         for family, count in families.items()
     ]
     text = (
-        f"Of these, {len(names)} pass vacuously: their posterior hardly differs from their prior "
-        f"(mean contraction below {CALIBRATION_VACUOUS:g}), and a fit without data would pass as "
-        f"well: {', '.join(listed)}."
+        f"Of the {len(table)} quantities {len(names)} pass vacuously: their posterior hardly "
+        f"differs from their prior (mean contraction below {CALIBRATION_VACUOUS:g}), and a fit "
+        f"without data would pass as well: {', '.join(listed)}."
     )
     if any(str(name).startswith(LIKELIHOOD) for name in table.index):
         text += " Whether data are used at all, the log-likelihoods tell."
@@ -520,14 +521,18 @@ def _other_code(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         if versions[0].get(name) != versions[1].get(name)
     ]
     if "fingerprint" not in then:
-        return [*found, "it does not say of which model"]
+        return [*found, "the record does not say of which model"]
     return [*found, *fingerprint_differences(then["fingerprint"], now["fingerprint"])]
 
 
 def _text(calibration: Calibration) -> str:
     text = json.dumps(calibration.record(), indent=1, default=float) + "\n"
     # Numbers of one list stay on one line.
-    return re.sub(r"\[[-+\d\s.,einfINFaty]+\]", lambda found: " ".join(found[0].split()), text)
+    return re.sub(r"\[\s+([-+\d\s.,einfINFaty]+?)\s+\]", _on_one_line, text)
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    return f"[{' '.join(found[1].split())}]"
 
 
 def _read_replicates(path: Path) -> dict[int, Replicate]:

@@ -143,7 +143,7 @@ def _driven_scatters(
     and name, has scatters of its own.
     """
     ranges = data_ranges(campaign)
-    found = {}
+    found: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
     for cell, mechanisms in MECHANISMS.items():
         for mechanism in mechanisms if ranges[cell] else ():
             names = [name for name in mechanism.scatters if name in summary.index]
@@ -162,7 +162,7 @@ def _scatters(
 ) -> list[str]:
     found = []
     for (cell, limit), (open_, known) in driven.items():
-        share = f"partly assumed ({', '.join(known)} the data show)" if known else "largely assumed"
+        share = f"partly assumed; the data show {', '.join(known)}" if known else "largely assumed"
         remedies = [f"{name}: {_begun(why_open(name, campaign.tables))}." for name in open_]
         found.append(
             f"How cells differ in the {limit} limit of {cell} cells is prior-driven "

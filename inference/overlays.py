@@ -220,7 +220,7 @@ def overlay(runs: Sequence[Result | str | os.PathLike[str]]) -> Overlay:
 def _load(run: str | os.PathLike[str]) -> Result:
     """Read a run folder; a file is refused with what it may have been meant for."""
     path = Path(run).expanduser()
-    if path.is_file():
+    if path.is_file() and path.suffix != ".nc":
         raise InputError(
             f"{str(run)!r} is a file, and an overlay is of finished runs: fit it "
             f"(anodebayes run {run}) and give the folder of that run"

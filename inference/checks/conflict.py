@@ -1,25 +1,22 @@
 r"""Verdicts on conflict: what each table says alone, against the others and against all together.
 
 Each table is fitted by itself (the campaign's model with that block alone), in processes of their
-own. All posteriors are compared parameter by parameter on natural scales, in standard deviations of
-the shift that chance explains. With the mean :math:`\mu_0` and variance :math:`v_0` of the prior,
-and :math:`\mu_t, v_t` of the posterior of table t alone, :math:`\mu_J, v_J` of all tables,
+own. A table's posterior is compared with the joint one parameter by parameter on natural scales, in
+standard deviations of the shift that chance explains between nested data sets [1]_: with the mean
+:math:`\mu_t` and variance :math:`v_t` of the posterior of table t alone, :math:`\mu_J, v_J` of all
+tables,
 
 .. math::
 
-   z_{tJ} = \frac{\mu_t - \mu_J}{\sqrt{v_t - v_J}}, \qquad
-   z_{ab} = \frac{\mu_a - \mu_b}{\sqrt{v_a + v_b - 2 v_a v_b / v_0}}.
+   z_{tJ} = \frac{\mu_t - \mu_J}{\sqrt{v_t - v_J}}.
 
-The first is the shift between nested data sets [1]_. The second is the same argument for two
-independent tables that share one prior, which pulls both means to :math:`\mu_0`: with
-:math:`\mathrm{Cov}(\mu_a, \mu_b) = v_0 - v_a - v_b + v_a v_b / v_0` and
-:math:`\mathrm{Var}(\mu_a) = v_0 - v_a` (prior predictive; cf. [2]_). Both are standard normal for a
-linear model with normal errors.
+Two tables are compared in all that both inform together (`inference.checks.tension`), the critical
+current of each separator included: several parameters act through it, and two tables that
+contradict each other about it need not do so in any one of them.
 
 References
 ----------
 .. [1] Gratton, Challinor, arXiv:1911.07754.
-.. [2] Raveri, Zacharegkas, Hu, arXiv:1912.04880.
 """
 
 import itertools
@@ -40,8 +37,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from inference.arviz_statistics import diagnostics
+from inference.checks.coordinates import Coordinates
 from inference.checks.refitting import Refit, read_draws
-from inference.checks.scales import natural, natural_values, prior_spread
+from inference.checks.scales import natural, natural_values, prior_covariance, prior_spread
+from inference.checks.tension import Gaussian, distance, equivalent, pair_tension
 from inference.checks.verdicts import Finding, Section, Verdict, plain
 from inference.result import Result
 from inference.sampling import scalars
@@ -62,7 +61,6 @@ __all__ = [
     "adjusted",
     "conflict_section",
     "joint_tension",
-    "pair_tension",
     "protocol_findings",
 ]
 
@@ -117,21 +115,6 @@ def joint_tension(alone: Moments, joint: Moments) -> float | None:
     return float((alone.mean - joint.mean) / np.sqrt(removed + alone.noise + joint.noise))
 
 
-def pair_tension(first: Moments, second: Moments, prior: Moments) -> float:
-    """Return the difference of two tables' posteriors, in standard deviations.
-
-    Parameters
-    ----------
-    first, second : Moments
-        Of either table alone.
-    prior : Moments
-        That both share.
-    """
-    cut = [min(each.variance, prior.variance) for each in (first, second)]
-    spread = cut[0] + cut[1] - 2.0 * cut[0] * cut[1] / prior.variance
-    return float((first.mean - second.mean) / np.sqrt(spread + first.noise + second.noise))
-
-
 def conflict_section(
     result: Result, campaign: "Campaign | None", seed: int, *, refit: bool = True
 ) -> Section:
@@ -151,7 +134,7 @@ def conflict_section(
     Returns
     -------
     Section
-        ``conflict``; tables ``against_joint`` and ``pairs``.
+        ``conflict``; tables ``against_joint``, ``pairs`` and ``pairs_by_parameter``.
     """
     priors = resolve_priors(result.metal, result.model_options.priors)
     findings = protocol_findings(result, priors)
@@ -300,7 +283,8 @@ def _between_tables(
 ) -> tuple[list[Finding], dict[str, list[dict[str, Any]]]]:
     answers = _refits(result, campaign, seed)
     findings: list[Finding] = []
-    own: dict[str, dict[str, Moments]] = {}
+    own: dict[str, tuple[dict[str, Moments], xr.Dataset]] = {}
+    before = scalars(result.prior)
     for table, answer in answers.items():
         if isinstance(answer, str):
             findings.append(
@@ -324,28 +308,33 @@ def _between_tables(
                 )
             )
             continue
-        own[table] = _moments(dataset, quality)
+        own[table] = _moments(dataset, quality), dataset
     every = scalars(result.posterior)
     joint = _moments(every, diagnostics(every))
-    before = scalars(result.prior)
     prior = {
-        name: Moments(mean, sd**2)
+        name: sd**2
         for name in joint
-        for mean, sd in [prior_spread(name, priors, before)]
+        for _, sd in [prior_spread(name, priors, before)]
         if np.isfinite(sd) and sd > 0
     }
     heard = {
         table: {
             name: each
             for name, each in moments.items()
-            if name in prior and each.variance < (1 - TENSION_INFORMED) * prior[name].variance
+            if name in prior and each.variance < (1 - TENSION_INFORMED) * prior[name]
         }
-        for table, moments in own.items()
+        for table, (moments, _) in own.items()
     }
     against = _against_joint(heard, joint)
-    pairs = _pairs(heard, prior)
-    findings += _joint_findings(against, heard) + _pair_findings(pairs, heard)
-    return findings, {"against_joint": against, "pairs": pairs}
+    coordinates = Coordinates(result, campaign, seed)
+    told = {table: coordinates.told(draws) for table, (moments, draws) in own.items()}
+    pairs, by_parameter = _pairs(told, own, coordinates)
+    findings += _joint_findings(against, heard) + _pair_findings(pairs, list(own))
+    return findings, {
+        "against_joint": against,
+        "pairs": pairs,
+        "pairs_by_parameter": by_parameter,
+    }
 
 
 def _moments(draws: xr.Dataset, quality: Any) -> dict[str, Moments]:
@@ -383,22 +372,55 @@ def _against_joint(
 
 
 def _pairs(
-    heard: Mapping[str, Mapping[str, Moments]], prior: Mapping[str, Moments]
-) -> list[dict[str, Any]]:
-    rows = [
-        plain(
-            {
-                "first": first,
-                "second": second,
-                "parameter": name,
-                "tension": pair_tension(heard[first][name], heard[second][name], prior[name]),
-            }
+    told: Mapping[str, Mapping[str, Array]],
+    own: Mapping[str, tuple[Mapping[str, Moments], xr.Dataset]],
+    coordinates: Coordinates,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return a row for each pair of tables that inform something in common, and by parameter."""
+    pairs, by_parameter = [], []
+    for first, second in itertools.combinations(told, 2):
+        labels = coordinates.labels(first, second)
+        if not labels:
+            continue
+        before = np.stack([coordinates.prior[label] for label in labels], axis=-1)
+        prior = Gaussian(before.mean(axis=0), prior_covariance(before))
+        one, other = (_gaussian(told[table], own[table][0], labels) for table in (first, second))
+        squared, directions = distance(one, other, prior)
+        if not directions:
+            continue
+        tensions = {
+            label: float(value)
+            for label, value in zip(labels, pair_tension(one, other, prior), strict=True)
+            if np.isfinite(value)
+        }
+        both = {"first": first, "second": second}
+        pairs.append(
+            plain(
+                {
+                    **both,
+                    "tension": equivalent(squared, directions),
+                    "squared_distance": squared,
+                    "directions": directions,
+                    "parameters": dict(sorted(tensions.items(), key=lambda each: -abs(each[1]))),
+                }
+            )
         )
-        for first, second in itertools.combinations(heard, 2)
-        for name in heard[first]
-        if name in heard[second]
-    ]
-    return sorted(rows, key=lambda row: -abs(row["tension"]))
+        by_parameter += [
+            plain({**both, "parameter": label, "tension": value})
+            for label, value in tensions.items()
+        ]
+    return (
+        sorted(pairs, key=lambda row: -row["tension"]),
+        sorted(by_parameter, key=lambda row: -abs(row["tension"])),
+    )
+
+
+def _gaussian(
+    draws: Mapping[str, Array], moments: Mapping[str, Moments], labels: Sequence[str]
+) -> Gaussian:
+    values = np.stack([draws[label] for label in labels], axis=-1)
+    count = min((moments[label].draws for label in labels if label in moments), default=len(values))
+    return Gaussian(values.mean(axis=0), np.atleast_2d(np.cov(values, rowvar=False)), float(count))
 
 
 def _joint_findings(
@@ -439,59 +461,54 @@ def _joint_findings(
     return findings
 
 
-def _pair_findings(
-    rows: Sequence[Mapping[str, Any]], heard: Mapping[str, Mapping[str, Moments]]
-) -> list[Finding]:
+def _pair_findings(rows: Sequence[Mapping[str, Any]], tables: Sequence[str]) -> list[Finding]:
     if not rows:
         return [
             Finding.of(
                 "pairs",
                 "ok",
-                f"No two tables of {', '.join(heard)} inform one parameter by themselves: none "
+                f"No two tables of {', '.join(tables)} inform one thing by themselves: none "
                 "can contradict another."
-                if heard
+                if tables
                 else "No table could be compared with another.",
             )
         ]
-    worst = rows[0]
-    of_pair = [row for row in rows if _pair(row) == _pair(worst)]
-    verdict = _verdict(adjusted(worst["tension"], len(of_pair)))
+    worst, *others = rows
+    verdict = _verdict(worst["tension"])
     text = (
         f"The pair of tables that disagrees most is {worst['first']} and {worst['second']}, by "
-        f"{abs(worst['tension']):.1f} standard deviations in {worst['parameter']}"
+        f"{worst['tension']:.1f} standard deviations"
     )
     if verdict == "ok":
         text += ": they agree."
     else:
-        higher = "higher" if worst["tension"] > 0 else "lower"
         text += (
-            f" ({worst['first']} wants it {higher}): one of the two, or the model that joins them, "
-            "is wrong. Look at their rows before you use what they share."
+            f"{_carried(worst)}: one of the two, or the model that joins them, is wrong. Look at "
+            "their rows before you use what they share."
         )
-    findings = [Finding.of("pairs", verdict, text, **worst, compared=len(of_pair))]
-    told = {_pair(worst)}
-    for row in rows[1:]:
-        if _pair(row) in told:
-            continue
-        told.add(_pair(row))
-        compared = sum(_pair(row) == _pair(each) for each in rows)
-        verdict = _verdict(adjusted(row["tension"], compared))
+    findings = [Finding.of("pairs", verdict, text, **worst)]
+    for row in others:
+        verdict = _verdict(row["tension"])
         if verdict != "ok":
             findings.append(
                 Finding.of(
                     f"pair {row['first']} {row['second']}",
                     verdict,
-                    f"{row['first']} and {row['second']} disagree by {abs(row['tension']):.1f} "
-                    f"standard deviations in {row['parameter']}.",
+                    f"{row['first']} and {row['second']} disagree by {row['tension']:.1f} standard "
+                    f"deviations{_carried(row)}.",
                     **row,
-                    compared=compared,
                 )
             )
     return findings
 
 
-def _pair(row: Mapping[str, Any]) -> tuple[str, str]:
-    return row["first"], row["second"]
+def _carried(row: Mapping[str, Any]) -> str:
+    """Say which parameters carry the tension of a pair, and which way."""
+    large = [(label, z) for label, z in row["parameters"].items() if abs(z) > TENSION_WARN]
+    if not large:
+        return " in a combination of parameters, in no single one"
+    told = [f"{label} ({abs(z):.1f}, {'higher' if z > 0 else 'lower'})" for label, z in large[:3]]
+    return f" ({row['first']} alone against {row['second']} alone: {', '.join(told)})"
 
 
 # --- processes ------------------------------------------------------------------------------------

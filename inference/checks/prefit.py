@@ -14,20 +14,24 @@ information on :math:`\ln s` is therefore not that of known locations, :math:`2\
 
 .. math::
 
-   2\,\mathrm{tr}\,[D(I-H)]^2
+   J(s) = 2\,\mathrm{tr}\,[D(I-H)]^2
    = 2\sum_r d_r^2 - 4\,\mathrm{tr}\,F^{-1}G_2 + 2\,\mathrm{tr}\,(F^{-1}G_1)^2,
 
 where F is the information on locations and latents and :math:`G_k` that of the rows alone, each
-weighed with :math:`d_r^k`. What is learnt of locations through a scatter with variance v of its
-logarithm is uncertain by :math:`4 v (F^{-1} G_2 F^{-1} - F^{-1} G_1 F^{-1} G_1 F^{-1})` more [1]_.
-Both are exact to first order for linear models with normal errors, and used for all.
+weighed with :math:`d_r^k`. A few rows leave :math:`\ln s` open over a range in which J varies, from
+nothing where s is lost in the errors of the rows to :math:`2n` where it is far above them. The
+likelihood is therefore taken to be normal, of unit width, in :math:`\int\sqrt J\,d\ln s` instead
+of :math:`\ln s`. What is learnt of locations through a scatter whose logarithm keeps the variance v
+is uncertain by :math:`4 v (F^{-1} G_2 F^{-1} - F^{-1} G_1 F^{-1} G_1 F^{-1})` more [1]_. All this
+holds for linear models with normal errors, and is used for all; a verdict's information on its
+scatter is taken not to vary with it.
 
 References
 ----------
 .. [1] Kackar, Harville, J. Am. Stat. Assoc. 79 (1984) 853.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +48,7 @@ from inference.checks.identifiability import (
     ridges_of,
     table_of,
 )
-from inference.checks.scales import natural_values
+from inference.checks.scales import natural_values, prior_covariance
 from inference.checks.verdicts import Finding, Section, plain
 
 __all__ = ["Forecast", "forecast", "prefit_sections"]
@@ -58,7 +62,7 @@ CAMPAIGNS = 64
 PRIOR_DRAWS = 1000
 _STEP = 1e-3
 _KEPT = 0.5
-_CHANCE = 4.0
+_NODES = np.linspace(-3.5, 3.5, 29)  # of a scatter's logarithm, in standard deviations
 _OF_OFFSETS = ("separator_scatter", "lab_scatter")
 
 
@@ -164,16 +168,21 @@ def forecast(
     unknowns = _Unknowns(function.free)
     scatters = unknowns.scatters()
     every = unknowns.vector(prior)
-    covariance = _covariance(every)
+    covariance = prior_covariance(every)
     precision = np.linalg.inv(covariance)
+    centre = every.mean(axis=0)
     step = _STEP * np.sqrt(np.diag(covariance))
     rng = np.random.default_rng(seed)
     collected: list[tuple[Array, dict[str, Array], Array]] = []
     labels: list[str] = []
     for draw in range(min(points, len(every))):
         like = {name: values[draw] for name, values in prior.items()}
-        gradient, scores, labels = _local(function, unknowns, every[draw], like, step, rng)
-        information, uncertain = _information(scores, precision, scatters)
+        gradient, scores, verdicts, labels = _local(
+            function, unknowns, every[draw], like, step, rng
+        )
+        rows = _RowInformation(scores, verdicts)
+        away = (every[draw] - centre)[scatters]
+        information, uncertain = rows.marginal(precision, dict(zip(scatters, away, strict=True)))
         total = precision + sum(information.values(), np.zeros_like(precision))
         if not (np.isfinite(total).all() and np.isfinite(gradient).all()):
             continue
@@ -211,14 +220,6 @@ def forecast(
     )
 
 
-def _covariance(draws: Array) -> Array:
-    """Return the covariance of draws without the correlations that chance alone gives."""
-    spread = draws.std(axis=0, ddof=1)
-    correlation = np.atleast_2d(np.corrcoef(draws, rowvar=False))
-    chance = np.abs(correlation) < _CHANCE / np.sqrt(len(draws))
-    return np.asarray(np.where(chance, 0.0, correlation) * np.outer(spread, spread))
-
-
 def _local(
     function: FreeFunction,
     unknowns: _Unknowns,
@@ -226,8 +227,11 @@ def _local(
     like: Mapping[str, Array],
     step: Array,
     rng: np.random.Generator,
-) -> tuple[Array, dict[str, Array], list[str]]:
-    """Return gradients of the quantities and the scores of each observed variable at one point."""
+) -> tuple[Array, dict[str, Array], set[str], list[str]]:
+    """Return gradients of the quantities and the scores of each observed variable at one point.
+
+    The names of those observed variables that are verdicts come with them.
+    """
     quantities, parameters = function(like)
     labels = [
         label for name, value in quantities.items() for label in function.labels(name, value.size)
@@ -260,56 +264,103 @@ def _local(
                     for each in ends
                 )
                 scores[name][k] = (high - low) / (2.0 * step[k])
-    return gradient, scores, labels
+    verdicts = {name for name, values in drawn.items() if np.isin(values, (0.0, 1.0)).all()}
+    return gradient, scores, verdicts, labels
 
 
-def _information(
-    scores: Mapping[str, Array], precision: Array, scatters: Sequence[int]
-) -> tuple[dict[str, Array], Array]:
-    """Return the information of each table, and the covariance that uncertain scatters add."""
-    rows = {
+class _RowInformation:
+    """The information of every row of a campaign at one point.
+
+    Parameters
+    ----------
+    scores : mapping of str to ndarray of shape (unknowns, campaigns, rows)
+        By observed variable.
+    verdicts : set of str
+        Observed variables that are verdicts.
+    """
+
+    def __init__(self, scores: Mapping[str, Array], verdicts: Collection[str]) -> None:
         # Rows are independent: products across rows have no expectation, and are left out.
-        name: np.einsum("icr,jcr->rij", finite, finite, optimize=True) / CAMPAIGNS
-        for name, score in scores.items()
-        for finite in [np.where(np.isfinite(score), score, 0.0)]
-    }
-    information: dict[str, Array] = {}
-    for name, each in rows.items():
-        table = table_of(name)
-        information[table] = information.get(table, 0.0) + each.sum(axis=0)
-    size = len(precision)
-    places = np.setdiff1d(np.arange(size), scatters)
-    within = np.ix_(places, places)
-    every = precision + sum(information.values(), np.zeros_like(precision))
-    added = np.zeros_like(precision)
-    if not scatters or not np.isfinite(every).all():
-        return information, added
-    spread = np.linalg.inv(every[within])
-    kept = np.ones(size)
-    learnt = {}
-    for k in scatters:
-        weights = {name: np.sqrt(each[:, k, k] / 2.0) for name, each in rows.items()}
-        known = sum(float(np.sum(weight**2)) for weight in weights.values())
-        if known == 0.0:
-            continue
-        first, second = (
-            sum(
-                (np.tensordot(weight**power, rows[name], 1) for name, weight in weights.items()),
-                np.zeros_like(precision),
-            )[within]
-            for power in (1, 2)
+        each = {
+            name: np.einsum("icr,jcr->rij", finite, finite, optimize=True) / CAMPAIGNS
+            for name, score in scores.items()
+            for finite in [np.where(np.isfinite(score), score, 0.0)]
+        }
+        self._tables: dict[str, Array] = {}
+        for name, values in each.items():
+            table = table_of(name)
+            self._tables[table] = self._tables.get(table, 0.0) + values.sum(axis=0)
+        self._rows = np.concatenate(list(each.values()))
+        self._verdicts = np.repeat(
+            [name in verdicts for name in each], [len(values) for values in each.values()]
         )
-        fitted = spread @ first
-        left = known - 2.0 * np.trace(spread @ second) + np.sum(fitted * fitted.T)
-        kept[k] = np.sqrt(np.clip(left / known, 0.0, 1.0))
-        learnt[k] = spread @ second @ spread - fitted @ fitted @ spread
-    scale = np.outer(kept, kept)
-    information = {name: each * scale for name, each in information.items()}
-    total = precision + sum(information.values(), np.zeros_like(precision))
-    variance = np.diag(np.linalg.inv(total))
-    for k, shift in learnt.items():
-        added[within] += 4.0 * variance[k] * shift
-    return information, added
+
+    def marginal(
+        self, precision: Array, scatters: Mapping[int, float]
+    ) -> tuple[dict[str, Array], Array]:
+        """Return the information of each table, and the covariance that uncertain scatters add.
+
+        Parameters
+        ----------
+        precision : ndarray, shape (unknowns, unknowns)
+            Of the prior.
+        scatters : mapping of int to float
+            Logarithm of each scatter above the prior's mean, by its position.
+        """
+        total = precision + self._rows.sum(axis=0)
+        added = np.zeros_like(precision)
+        if not scatters or not np.isfinite(total).all():
+            return self._tables, added
+        places = np.setdiff1d(np.arange(len(precision)), list(scatters))
+        within = np.ix_(places, places)
+        kept = np.ones(len(precision))
+        for k, away in scatters.items():
+            share = np.sqrt(self._rows[:, k, k] / 2.0)
+            at = np.flatnonzero(share)
+            if not at.size:
+                continue
+            share, rows = np.minimum(share[at], 1.0), self._rows[np.ix_(at, places, places)]
+            fixed = self._verdicts[at]
+            # What d would be, and the information on locations times, were s this much larger.
+            nodes = _NODES / np.sqrt(precision[k, k])
+            square = np.exp(2.0 * (nodes - away))[:, None]
+            error = 1.0 / share - 1.0
+            shares = np.where(fixed, share, square / (square + error))
+            times = np.where(fixed, 1.0, (1.0 + error) / (square + error))
+            information = [
+                _left(total[within], rows, one, by)[0]
+                for one, by in zip(shares, times, strict=True)
+            ]
+            variance = _scatter_variance(nodes, np.array(information), away, precision[k, k])
+            known = float(self._rows[at, k, k].sum())
+            kept[k] = np.sqrt(max(1.0 / variance - precision[k, k], 0.0) / known)
+            added[within] += 4.0 * variance * _left(total[within], rows, share, 1.0)[1]
+        scale = np.outer(kept, kept)
+        return {name: each * scale for name, each in self._tables.items()}, added
+
+
+def _left(total: Array, rows: Array, share: Array, times: Any) -> tuple[float, Array]:
+    """Return the information on a scatter, and what its logarithm moves of the locations."""
+    spread = np.linalg.inv(total + np.tensordot(times - np.ones(len(rows)), rows, 1))
+    first = spread @ np.tensordot(times * share, rows, 1)
+    second = spread @ np.tensordot(times * share**2, rows, 1)
+    left = float(np.sum(share**2) - 2.0 * np.trace(second) + np.sum(first * first.T))
+    return max(2.0 * left, 0.0), second @ spread - first @ first @ spread
+
+
+def _scatter_variance(nodes: Array, information: Array, truth: float, precision: float) -> float:
+    """Return the expected posterior variance of the logarithm of a scatter."""
+    root = np.sqrt(information)
+    stable = np.concatenate([[0.0], np.cumsum(0.5 * (root[1:] + root[:-1]) * np.diff(nodes))])
+    at = np.interp(truth, nodes, stable)
+    variance = 0.0
+    for shift, weight in ((-np.sqrt(3.0), 1 / 6), (0.0, 2 / 3), (np.sqrt(3.0), 1 / 6)):
+        exponent = -0.5 * precision * nodes**2 - 0.5 * (stable - at - shift) ** 2
+        mass = np.exp(exponent - exponent.max())
+        mass /= mass.sum()
+        mean = float(mass @ nodes)
+        variance += weight * float(mass @ (nodes - mean) ** 2)
+    return variance
 
 
 def _natural(values: Mapping[str, Array]) -> Array:

@@ -7,12 +7,20 @@ from numpy.typing import NDArray
 from data.quantities import quantities
 from models.priors import PriorSet
 
-__all__ = ["log_jacobian", "natural", "natural_values", "prior_spread", "robust_sd"]
+__all__ = [
+    "log_jacobian",
+    "natural",
+    "natural_values",
+    "prior_covariance",
+    "prior_spread",
+    "robust_sd",
+]
 
 Array = NDArray[np.float64]
 
 _TINY = 1e-12
 _QUANTILES = (np.arange(4000) + 0.5) / 4000
+_CHANCE = 4.0
 _CENTRAL = (0.16, 0.84)
 _DEVIATE = 0.9944578832097532  # of a standard normal at the upper of them
 
@@ -126,3 +134,22 @@ def prior_spread(label: str, priors: PriorSet, draws: xr.Dataset) -> tuple[float
     else:
         return float("nan"), float("nan")
     return float(np.mean(values)), float(np.std(values))
+
+
+def prior_covariance(draws: Array) -> Array:
+    """Return the covariance of draws without the correlations that chance alone gives.
+
+    Parameters
+    ----------
+    draws : ndarray, shape (draws, k)
+        Of the prior on natural scales.
+
+    Returns
+    -------
+    ndarray, shape (k, k)
+        Correlations below four standard errors are zero.
+    """
+    spread = draws.std(axis=0, ddof=1)
+    correlation = np.atleast_2d(np.corrcoef(draws, rowvar=False))
+    chance = np.abs(correlation) < _CHANCE / np.sqrt(len(draws))
+    return np.asarray(np.where(chance, 0.0, correlation) * np.outer(spread, spread))

@@ -71,7 +71,8 @@ def calibrate(
             learnt = f"{row['contraction']:.2f}" if np.isfinite(row["contraction"]) else ""
             view.add_row(f"{name}{mark}", *held, number(float(row["p_uniform"])), learnt)
         show_table(view)
-        paragraph("Contraction: share of the prior's variance that data remove, in the mean.")
+        if found.contraction().notna().any():
+            paragraph("Contraction: share of the prior's variance that data remove, in the mean.")
     paragraph(f"{folder}")
     if found.share_failed > CALIBRATION_FAILED:
         return SOME_FAILED

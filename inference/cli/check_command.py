@@ -1,5 +1,6 @@
 """The command `check`, and how a check looks on a terminal."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,8 +91,20 @@ def check_run(result: "Result", folder: Path, *, conflict: bool = True) -> "Chec
 
     with stage("check"):
         found = judge(result, conflict=conflict)
-        write_check(found, folder)
+        if conflict or not _fuller(folder, str(result.attrs["resolved_hash"])):
+            write_check(found, folder)
     return found
+
+
+def _fuller(folder: Path, resolved_hash: str) -> bool:
+    """Say whether the folder has a check of the same run in which tables were fitted alone."""
+    try:
+        stored = json.loads((folder / "check.json").read_text(encoding="utf-8"))
+        conflict = next(each for each in stored["sections"] if each["name"] == "conflict")
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        return False  # none, or one that is to be written anew
+    checked = all(each["verdict"] != "not checked" for each in conflict["findings"])
+    return stored.get("resolved_hash") == resolved_hash and checked
 
 
 def show_check(found: "Check", *, everything: bool = False) -> None:

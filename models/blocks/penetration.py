@@ -26,8 +26,9 @@ class Options(BaseModel):
     Parameters
     ----------
     pores : {"typical", "weakest_link"}
-        Which pore decides. The *typical* one has the stated radius. *weakest_link*: the radii of a
-        separator are lognormal about the stated one, with the relative width
+        Which pore decides: one of the stated radius, or the largest of many about it. The *typical*
+        one has the stated radius. *weakest_link*: the radii of a separator are lognormal about the
+        stated one, with the relative width
         ``pore_size_spread`` (a column of separators.csv, or one parameter for all separators that
         leave it blank), and the metal enters the largest of ``wetted_pores`` of them first, those
         of a cell of the reference area. The largest radius is the median of that maximum; what it

@@ -297,8 +297,9 @@ def test_the_recorded_calibrations_are_of_these_priors_and_passed(name: str) -> 
         resolved.data_hash,
         resolved.prior_hash,
     ), f"the job has changed: {record['command']}"
+    assert "fingerprint" in record, f"it does not say of which model: {record['command']}"
     changed = fingerprint_differences(
-        record.get("fingerprint", {}), fingerprint(build_model(campaign, job.model_options()))
+        record["fingerprint"], fingerprint(build_model(campaign, job.model_options()))
     )
     assert not changed, f"{', '.join(changed)}: the model has changed: {record['command']}"
     assert record["replicates"] >= 300

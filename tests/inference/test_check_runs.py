@@ -118,7 +118,11 @@ def test_the_command_writes_check_json_and_its_exit_code_is_the_gates(
         "sampling", "fit", "identifiability", "conflict",
     ]  # fmt: skip
     assert stored["resolved_hash"] == contradiction.attrs["resolved_hash"]
-    assert "not asked for" in done.output
+    assert "Whether the tables agree: not checked" in done.output
+    [unchecked] = stored["sections"][3]["findings"]
+    assert unchecked["verdict"] == stored["sections"][3]["verdict"] == "not checked"
+    assert "`anodebayes check RUN` does that" in unchecked["sentence"]
+    assert "moves X (s, up)" in done.output
     with h5py.File(folder / "result.nc", "a") as file:
         gate = json.loads(file.attrs["gate"])
         file.attrs["gate"] = json.dumps(gate | {"passed": False, "failures": ["R-hat"]})

@@ -16,8 +16,8 @@ from inference.cli import guard
 from inference.cli.commands import app
 from inference.cli.text import interval, number
 
-COMMANDS = ("new", "validate", "list", "priors", "fit", "map", "run", "show", "cite", "simulate",
-            "import")  # fmt: skip
+COMMANDS = ("new", "validate", "list", "priors", "options", "fit", "map", "run", "show", "cite",
+            "simulate", "import")  # fmt: skip
 HEAVY = ("pymc", "pytensor", "arviz", "nutpie", "matplotlib", "xarray", "pandas", "pint",
          "numpy", "scipy", "h5py")  # fmt: skip
 

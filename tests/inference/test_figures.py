@@ -363,7 +363,7 @@ def test_what_lies_outside_the_data_is_dashed_hatched_and_explained(
 
 def test_a_calibration_is_drawn_with_the_p_value_of_each_quantity() -> None:
     rng = np.random.default_rng(4)
-    ranks = rng.uniform(size=(40, 7))
+    ranks = rng.uniform(size=(100, 7))
     names = [
         "contact_angle", "wetting_product", "effective_self_diffusivity[one_way]",
         "creep_current_at_9_MPa", "sand_scatter", "pore_radius[PP]", "dc_polarization_scatter",

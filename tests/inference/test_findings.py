@@ -173,11 +173,16 @@ def test_prior_driven_parameters_are_named_with_what_would_help(
     campaign_of: Callable[..., Campaign],
 ) -> None:
     campaign = campaign_of(sand=SAND)
-    driven = {"penetration_scatter": 1.1, "sand_scatter": 1.4}
+    driven = {"penetration_scatter": 1.1, "sand_scatter": 1.4, "dc_polarization_scatter": 1.0}
     text = found(campaign, narrowing=driven, informed_by={"self_diffusivity": ["dc_polarization"]})
     assert "contact_angle is prior-driven" in text
     assert "sessile drop" in text
-    assert "prior-driven (penetration_scatter, sand_scatter)" in text
+    assert "penetration limit of liquid cells is prior-driven (penetration_scatter)" in text
+    assert "partly assumed; the data show separator_scatter." in text
+    assert "some penetrated and some not, would show how they differ." in text
+    assert "depletion limit of liquid cells is prior-driven (sand_scatter)" in text
+    assert "largely assumed. sand_scatter: repeated Sand's times" in text
+    assert "solid cells" not in text  # no map of them is drawn: no data speak of one
     informed = found(campaign, narrowing={"contact_angle": 2.0})
     assert "prior-driven" not in informed
     bulk = found(
@@ -242,3 +247,43 @@ def test_an_inverted_law_is_warned_of(
 ) -> None:
     campaign = campaign_of(kinetics=KINETICS + "k,25,-250,-9")
     assert ("inverts" in found(campaign, kinetics=kinetics)) is told
+
+
+# --- what a reader would take for the metal's, or for one laboratory ------------------------------
+
+CELLS = (
+    "cell,separator,temperature [degC],current_density [mA/cm^2],outcome,lab\n"
+    "p1,A,25,1,survived,{}\np2,A,25,9,penetrated,{}\np3,A,25,9,penetrated,{}\n"
+)
+SEPARATOR = SEPARATORS.format(thickness=60)
+
+
+@pytest.mark.parametrize(
+    ("energy", "metal", "told"), [(2.2, "Na", True), (0.35, "Na", False), (2.2, "Li", False)]
+)
+def test_a_surface_energy_far_above_the_metals_is_called_effective(
+    energy: float, metal: str, told: bool, campaign_of: Callable[..., Campaign]
+) -> None:
+    campaign = campaign_of(metal, separators=SEPARATOR, penetration=CELLS.format("", "", ""))
+    text = found(campaign, posterior=draws(surface_energy=energy), narrowing={"surface_energy": 3})
+    assert ("2.2 J/m^2 (90 % interval 2.2 to 2.2), 7 to 11 times that of" in text) is told
+    assert ("an effective value, not the metal's" in text) is told
+    assert ("mostly mean ones" in text) is told
+
+
+def test_offsets_between_laboratories_are_told_with_the_rows_that_name_none(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    names = ["A", "not stated"]
+    offsets = xr.Dataset(
+        {"penetration_lab_offset": (("chain", "draw", "penetration_lab"), np.zeros((1, DRAWS, 2)))},
+        coords={"penetration_lab": names},
+    )
+    campaign = campaign_of(separators=SEPARATOR, penetration=CELLS.format("A", "", ""))
+    text = found(campaign, posterior=draws().merge(offsets), narrowing={"lab_scatter": 1.0})
+    assert "Offsets between 2 laboratories are fitted to the thresholds of penetration: A" in text
+    assert "'not stated' (the 2 rows that name none)" in text
+    assert '[model.options.penetration] labs = "pooled"' in text
+    assert "prior-driven (lab_scatter)" in text
+    assert "laboratories are" not in found(campaign)  # pooled
+    assert "labs A and 2 rows without" in " ".join(campaign.summary().split())

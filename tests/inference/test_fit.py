@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -93,7 +94,11 @@ def test_a_result_is_loaded_as_it_was_written(result: Result) -> None:
                 assert again.tree[group][name].attrs.get("units") == variable.attrs.get("units")
         assert again.findings() == result.findings()
         assert again.gate == result.gate
-    assert (result.folder / "summary.csv").is_file()
+    table = pd.read_csv(result.folder / "summary.csv", index_col="parameter")
+    assert list(table.index) == list(result.summary().index)
+    assert set(table["data_kind"]) == {result.attrs["campaign_kind"]}
+    kind = str(result.attrs["campaign_kind"]).replace("synthetic", "SYNTHETIC")
+    assert f"{kind} data of campaign" in (result.folder / "log.txt").read_text()
 
 
 def test_a_whole_folder_is_read_and_not_computed_again(result: Result) -> None:

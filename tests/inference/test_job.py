@@ -53,6 +53,10 @@ def resolve_text(text: str, *, path: Path | None = None, data: Any = DATA) -> An
         (MINIMAL + '[model]\nkinetics = "butler_vollmer"', ["did you mean 'butler_volmer'?"]),
         (MINIMAL + '[model]\nblocks = ["kinetcs"]', ["'kinetcs' (did you mean 'kinetics'?)"]),
         (MINIMAL + '[model.options.creeep]\na = "b"', ["'creeep' (did you mean 'creep'?)"]),
+        (
+            MINIMAL + '[model.options.lsv]\nlabs = "pooled"',
+            ["model.options.lsv: this block takes no options; those that do are dc_polarization"],
+        ),
         (MINIMAL + "[model]\nblocks = []", ["model.blocks: must not be empty"]),
         (MINIMAL + '[model]\nblocks = ["lsv", 3]', ["model.blocks[1]: must be text"]),
         (MINIMAL + '[map.axes.liqiud]\nx = "1"', ["'liqiud' (did you mean 'liquid'?)"]),
@@ -87,6 +91,29 @@ def test_all_mistakes_of_a_job_are_listed_at_once() -> None:
     assert "5 mistakes" in text
     for place in ("name: missing", "nme:", "campaign:", "sampler.draws:", "sampler.tune:"):
         assert place in text
+
+
+def test_mistaken_options_are_listed_with_the_others_and_with_the_nearest_words(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        MINIMAL + "[sampler]\ndraw = 5\n[model.options.penetration]\npore = 'weakest_link'\n"
+        "area = 'weakest-link'\nreference_area = '3 V'\n[model.options.sand]\nlabs = true"
+    )
+    with pytest.raises(JobError) as error:
+        load_job(file)
+    text = str(error.value)
+    assert f"{file} is not a legal job: 5 mistakes" in text
+    for words in (
+        "sampler.draw: unknown key (did you mean 'draws'?)",
+        "model.options.penetration.pore: unknown option (did you mean 'pores'?); legal options are",
+        'model.options.penetration.area: must be "ignored" or "weakest_link", but got '
+        "\"weakest-link\" (did you mean 'weakest_link'?)",
+        "model.options.penetration.reference_area: unit 'V'",
+        'model.options.sand.labs: must be "offsets" or "pooled", but got true',
+    ):
+        assert words in text
 
 
 def test_text_that_is_not_utf8_is_refused_by_name_and_a_byte_order_mark_is_read(

@@ -66,7 +66,8 @@ def run(fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr(fitting, "_compute", sample)
     monkeypatch.setattr(
-        "inference.figures.write_figures", lambda _contents, path, _formats: (path / "new.png").touch()
+        "inference.figures.write_figures",
+        lambda _contents, path, _formats: (path / "new.png").touch(),
     )
     return Path(shutil.copytree(fitted, tmp_path / "run"))
 

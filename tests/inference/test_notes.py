@@ -12,7 +12,7 @@ from data.errors import ModelError
 from inference.cli.commands import app
 from inference.findings import findings
 from inference.fitting import dry_run
-from inference.notes import campaign_notes, dependent_rows
+from inference.notes import campaign_notes, dependent_rows, unused_options
 from models.blocks import block, block_names
 from models.joint import build_model
 from models.options import ModelOptions
@@ -217,3 +217,42 @@ def test_the_fit_and_its_dry_run_say_it_too(campaign_of: Callable[..., Campaign]
 def test_the_bundled_campaigns_repeat_no_source(literature: Campaign, synthetic: Campaign) -> None:
     for campaign in (literature, synthetic):
         assert campaign_notes(campaign) == []
+
+
+def test_options_that_reach_no_fitted_row_are_told_and_the_others_are_not(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    norton = {"dc_polarization": {"creep_current": "norton", "labs": "pooled"}}
+    pores = {"penetration": {"pores": "weakest_link"}}
+    options = ModelOptions(options={**norton, **pores})
+    creep = campaign_of(creep=ROWS["creep"].format(25, 25))
+    [polarised, entered] = unused_options(creep, ["creep"], options)
+    assert "[model.options.dc_polarization] creep_current, labs change nothing" in polarised
+    assert "no penetration.csv and no critical_current.csv is fitted" in entered
+    # A published creep-fed current obeys the law; brackets obey the options of single cells.
+    published = campaign_of(
+        published="quantity,value,relative_sd [1],unit,temperature [degC],pressure [MPa],"
+        "metal_thickness [um],source\ncreep_fed_current_density,2.5,0.2,mA/cm^2,25,9,500,one",
+        separators=SEPARATORS,
+        critical_current=ROWS["critical_current"].format(22, 24),
+    )
+    [note] = unused_options(published, ["critical_current", "published"], options)
+    assert "[model.options.dc_polarization] labs changes nothing" in note
+
+
+def test_blank_laboratories_beside_named_ones_are_told_before_the_fit(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    rows = ROWS["penetration"].format(25, 25).splitlines()
+    labs = ("lab", "A", "", "")
+    text = "\n".join(f"{row},{lab}" for row, lab in zip(rows, labs, strict=True))
+    campaign = campaign_of(
+        separators=SEPARATORS + "\nB,straight,50,60,0.35",
+        penetration=text,
+        critical_current=ROWS["critical_current"].format(22, 24).replace("A,", "B,"),
+    )
+    [note] = [each for each in campaign_notes(campaign) if "laborator" in each]
+    assert note.startswith("penetration.csv and critical_current.csv: 5 rows name no laboratory")
+    assert '[model.options.penetration] labs = "pooled"' in note
+    alone = campaign_of(separators=SEPARATORS, penetration=ROWS["penetration"].format(25, 25))
+    assert not campaign_notes(alone)

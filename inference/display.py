@@ -1,0 +1,128 @@
+"""What a notebook shows of a result and of an answer."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from data.display import fill
+from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING
+
+if TYPE_CHECKING:
+    from inference.answers import Answer
+    from inference.result import Result
+
+__all__ = ["answer_html", "result_html"]
+
+_OF_ALL = ("", "one_way]", "step]")
+
+_RESULT = """
+{%- from "shared" import mark, listed, cell -%}
+<div><p><strong>Result {{ name }}</strong>{{ mark(marks) }}<br>
+Campaign {{ campaign }}: {{ blocks }}; kinetics: {{ kinetics }}.<br>
+Convergence gate: <strong>{{ "passed" if passed else "FAILED" }}</strong>.
+{% for failure in failures %}<br>{{ failure }}{% endfor %} {{ advice }}</p>
+<table><thead><tr><th style="text-align:left">parameter</th><th style="text-align:left">unit</th>
+<th>median</th><th>{{ percent }} interval</th><th>narrower</th>
+<th style="text-align:left">informed by</th></tr></thead><tbody>
+{% for row in rows %}
+<tr>{{ cell(row.name) }}{{ cell(row.unit) }}{{ cell(row.median, "right") }}
+{{ cell(row.interval, "right") }}{{ cell(row.narrower, "right") }}{{ cell(row.informed_by) }}</tr>
+{% endfor %}
+</tbody></table>
+<p>narrower: by how much the interval is narrower than that of the prior (of its logarithm where the
+parameter is positive). Below {{ limit }}× the data hardly speak of the parameter: it is the prior
+that is shown.</p>
+{{ listed("Findings (%d)" % findings | length, findings) }}
+{{ listed("Convergence", criteria) }}
+{{ listed("Assumed numbers (%d)" % assumed | length, assumed) }}
+</div>
+"""
+_ANSWER = """
+{%- from "shared" import mark, listed, cell -%}
+<div><p><strong>{{ question }}: {{ value }}</strong>{{ mark(marks) }}</p>
+{% for sentence in sentences %}<p>{{ sentence }}</p>{% endfor %}
+</div>
+"""
+
+
+def result_html(result: "Result") -> str:
+    """Return what a notebook shows of a result.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    str
+        HTML: the verdict on the sampling and the parameters; findings, criteria and assumed numbers
+        are folded.
+    """
+    from inference.cli.text import interval, number
+
+    gate, summary = result.gate, result.summary()
+    rows: list[dict[str, Any]] = []
+    for label, row in summary.iterrows():
+        if str(label).partition("[")[2] not in _OF_ALL:
+            continue
+        rows.append(
+            {
+                "name": str(label),
+                "unit": "" if row["unit"] == "1" else row["unit"],
+                "median": number(row["median"], row["upper"] - row["lower"]),
+                "interval": interval(row["lower"], row["upper"]),
+                "narrower": "-" if math.isnan(row["narrowing"]) else f"{number(row['narrowing'])}×",
+                "informed_by": row["informed_by"],
+            }
+        )
+    return fill(
+        _RESULT,
+        name=str(result.attrs["name"]),
+        marks=_marks(synthetic=result.synthetic, passed=gate.passed),
+        campaign=str(result.attrs["campaign"]),
+        blocks=", ".join(result.blocks),
+        kinetics=result.kinetics.replace("_", "-"),
+        passed=gate.passed,
+        failures=gate.failures,
+        advice=gate.advice,
+        percent=f"{100 * INTERVAL:g} %",
+        rows=rows,
+        limit=PRIOR_DRIVEN_NARROWING,
+        findings=result.findings(),
+        criteria=[f"{name}: {value}" for name, value in gate.criteria.items()],
+        assumed=result.assumptions,
+    )
+
+
+def answer_html(answer: "Answer") -> str:
+    """Return what a notebook shows of an answer to a design question.
+
+    Parameters
+    ----------
+    answer : Answer
+        From `inference.safe_current` and its like.
+
+    Returns
+    -------
+    str
+        HTML: the value, and everything that must be known with it, in sentences.
+    """
+    value = "no answer within what is known"
+    if answer.value is not None:
+        value = f"{answer.value:.3g} {answer.unit}"
+    synthetic = any(note.startswith("SYNTHETIC") for note in answer.notes)
+    failed = any(note.startswith("NOT CONVERGED") for note in answer.notes)
+    words = answer.question.replace("_", " ")
+    return fill(
+        _ANSWER,
+        question=words[0].upper() + words[1:],
+        value=value,
+        marks=_marks(synthetic=synthetic, passed=not failed),
+        sentences=answer.sentences(),
+    )
+
+
+def _marks(*, synthetic: bool, passed: bool) -> str:
+    """Return what must stand beside numbers that are not to be taken as they are."""
+    marks = [*(["SYNTHETIC DATA"] if synthetic else []), *([] if passed else ["NOT CONVERGED"])]
+    return ", ".join(marks)
