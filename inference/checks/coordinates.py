@@ -131,7 +131,7 @@ class Coordinates:
         table, options = self._separators, self._result.model_options
         if table is None or not all(name in draws for name in needed):
             return {}
-        pores = json.loads(str(self._result.attrs["options"]))["penetration"]["pores"]
+        chosen = json.loads(str(self._result.attrs["options"])).get("penetration", {})
         law, found = options.kinetics, {}
         for i, key in enumerate(table["separator"].values):
 
@@ -143,7 +143,7 @@ class Coordinates:
             if offset is None:
                 continue
             radius = of("pore_radius") * si_factor("nm")
-            if pores == "weakest_link":
+            if chosen.get("pores") == "weakest_link":
                 spread = of("pore_size_spread")
                 spread = draws.get("pore_size_spread", 0.0) if np.isnan(spread).any() else spread
                 radius = physics.largest_pore_radius(radius, spread, draws["wetted_pores"])

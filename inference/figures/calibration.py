@@ -62,9 +62,11 @@ def calibration_figure(calibration: "Calibration") -> Figure:
     for text in [*figure.texts, *figure.legends]:
         text.remove()
     for index, (axes, name) in enumerate(zip(figure.axes, shown, strict=False)):
-        axes.set_title(_title(str(name)), fontsize=7, fontweight="normal", loc="left", pad=3)
+        title = axes.set_title(
+            _title(str(name)), fontsize=7, fontweight="normal", loc="left", pad=3
+        )
         if vacuous[name]:
-            axes.set_title(axes.get_title(loc="left"), loc="left", pad=3, color=_FAINT)
+            title.set_color(_FAINT)
         axes.tick_params(labelsize=7)
         axes.xaxis.set_major_locator(FixedLocator([0.0, 0.5, 1.0]))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
