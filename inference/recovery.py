@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 RECORD = "recovery.json"
 _TEMPORARY = ".part-"
+_MOST_NAMED = 5
 
 __all__ = ["Recovery", "recover", "truth_from_prior"]
 
@@ -155,12 +156,13 @@ def _differences(target: Path, due: dict[str, Any]) -> list[str]:
     if stored["design"] != due["design"]:
         told.append("the data of the job's campaign, whose design is drawn")
     then, now = ({**record["truth"], **record["truth"]["parameters"]} for record in (stored, due))
-    told += [
+    changed = [
         f"truth, {name}: {then.get(name, 'not stated')} then, {now.get(name, 'not stated')} now"
         for name in sorted(then.keys() | now.keys())
         if name != "parameters" and then.get(name) != now.get(name)
     ]
-    return told
+    more = len(changed) - _MOST_NAMED
+    return [*told, *changed[:_MOST_NAMED], *([f"{more} more numbers of the truth"] * (more > 0))]
 
 
 def _stored(target: Path) -> dict[str, Any]:

@@ -199,8 +199,9 @@ TENSION_FAIL: Final = 3.0
 """Standard deviations above which two tables contradict each other. Our choice."""
 
 TENSION_INFORMED: Final = 0.2
-"""Share of the prior's variance that a table alone must remove to be heard on a parameter. Our
-choice."""
+"""Share of the prior's variance that a table alone must remove to be heard on a parameter, or in a
+direction of several; and of the variance of what one table finds that another must foretell, for
+the two to be compared in it. Our choice."""
 
 TENSION_MEASURABLE: Final = 0.1
 """Least share of a table's own variance that the other tables must remove, for its shift against

@@ -23,8 +23,8 @@ nothing where s is lost in the errors of the rows to :math:`2n` where it is far 
 likelihood is therefore taken to be normal, of unit width, in :math:`\int\sqrt J\,d\ln s` instead
 of :math:`\ln s`. What is learnt of locations through a scatter whose logarithm keeps the variance v
 is uncertain by :math:`4 v (F^{-1} G_2 F^{-1} - F^{-1} G_1 F^{-1} G_1 F^{-1})` more [1]_. All this
-holds for linear models with normal errors, and is used for all; a verdict's information on its
-scatter is taken not to vary with it.
+holds for linear models with normal errors, and is used for all values and clocks; what verdicts say
+of their scatter is left as it is.
 
 References
 ----------
@@ -315,31 +315,30 @@ class _RowInformation:
         within = np.ix_(places, places)
         kept = np.ones(len(precision))
         for k, away in scatters.items():
-            share = np.sqrt(self._rows[:, k, k] / 2.0)
-            at = np.flatnonzero(share)
+            own = self._rows[:, k, k]
+            at = np.flatnonzero((own > 0.0) & ~self._verdicts)
+            known, judged = float(own.sum()), float(own[self._verdicts].sum())
             if not at.size:
                 continue
-            share, rows = np.minimum(share[at], 1.0), self._rows[np.ix_(at, places, places)]
-            fixed = self._verdicts[at]
+            share = np.minimum(np.sqrt(own[at] / 2.0), 1.0)
+            rows = self._rows[np.ix_(at, places, places)]
             # What d would be, and the information on locations times, were s this much larger.
             nodes = _NODES / np.sqrt(precision[k, k])
             square = np.exp(2.0 * (nodes - away))[:, None]
             error = 1.0 / share - 1.0
-            shares = np.where(fixed, share, square / (square + error))
-            times = np.where(fixed, 1.0, (1.0 + error) / (square + error))
+            shares, times = square / (square + error), (1.0 + error) / (square + error)
             information = [
-                _left(total[within], rows, one, by)[0]
+                judged + _left(total[within], rows, one, by)[0]
                 for one, by in zip(shares, times, strict=True)
             ]
             variance = _scatter_variance(nodes, np.array(information), away, precision[k, k])
-            known = float(self._rows[at, k, k].sum())
             kept[k] = np.sqrt(max(1.0 / variance - precision[k, k], 0.0) / known)
-            added[within] += 4.0 * variance * _left(total[within], rows, share, 1.0)[1]
+            added[within] += 4.0 * variance * _left(total[within], rows, share, np.ones(1))[1]
         scale = np.outer(kept, kept)
         return {name: each * scale for name, each in self._tables.items()}, added
 
 
-def _left(total: Array, rows: Array, share: Array, times: Any) -> tuple[float, Array]:
+def _left(total: Array, rows: Array, share: Array, times: Array) -> tuple[float, Array]:
     """Return the information on a scatter, and what its logarithm moves of the locations."""
     spread = np.linalg.inv(total + np.tensordot(times - np.ones(len(rows)), rows, 1))
     first = spread @ np.tensordot(times * share, rows, 1)

@@ -73,10 +73,13 @@ def test_two_tables_in_contradiction_are_measured_as_their_closed_form_says(
     assert against["published", "creep_reference_stress"] == pytest.approx(due, rel=0.1)
     pair = conflict.finding("pairs")
     due = (mean_c - mean_p) / np.sqrt(var_c + var_p - 2 * var_c * var_p / 0.25)
+    assert pair.numbers["parameters"]["creep_reference_stress"] == pytest.approx(due, rel=0.1)
     assert pair.numbers["tension"] == pytest.approx(due, rel=0.1)
+    assert pair.numbers["directions"] == 1
     assert pair.verdict == conflict.verdict == "fail"
     assert "creep and published" in pair.sentence
-    assert "creep wants it higher" in pair.sentence
+    assert "creep_reference_stress" in pair.sentence
+    assert "higher)" in pair.sentence
 
 
 def test_contraction_and_power_scaling_of_the_run_are_their_closed_form(judged: Check) -> None:

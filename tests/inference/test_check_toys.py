@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from scipy import stats
+from scipy import special, stats
 
 from data.campaign import Campaign
 from inference.arviz_statistics import power_scaling, uniformity
@@ -22,7 +22,6 @@ from inference.checks.conflict import (
     _processes,
     adjusted,
     joint_tension,
-    pair_tension,
 )
 from inference.checks.free_function import FreeFunction
 from inference.checks.identifiability import (
@@ -33,7 +32,8 @@ from inference.checks.identifiability import (
 )
 from inference.checks.predictive import predictive_p_values
 from inference.checks.prefit import forecast
-from inference.checks.scales import natural
+from inference.checks.scales import log_jacobian, natural, natural_values, robust_sd
+from inference.checks.tension import Gaussian, distance, equivalent, pair_tension
 from inference.checks.verdicts import Check, Finding, Section, worst
 from models.joint import build_model
 from models.options import ModelOptions
@@ -57,32 +57,100 @@ def draws(**values: Any) -> xr.Dataset:
 # --- tension --------------------------------------------------------------------------------------
 
 
-def test_tensions_are_standard_normal_where_tables_agree() -> None:
+def told(measured: Any, noise: float, values: Any, prior: Any) -> tuple[Any, Any]:
+    """Return posterior means and covariance of a linear table, for many draws of its values."""
+    measured = np.atleast_2d(np.asarray(measured, dtype=float))
+    covariance = np.linalg.inv(np.linalg.inv(prior) + measured.T @ measured / noise**2)
+    return values @ measured @ covariance / noise**2, covariance
+
+
+TRANSFERENCE = np.var(special.logit(stats.beta(5, 5).ppf((np.arange(4000) + 0.5) / 4000)))
+
+
+@pytest.mark.parametrize(
+    ("prior", "first", "second", "shared"),
+    [
+        ([2.0], [[1.0]], [[1.0]], 1),
+        ([1.0, 1.0], [[1.0, 1.0]], [[1.0, 1.0]], 1),  # the same combination twice
+        ([1.0, 1.0], [[1.0, 1.0]], [[1.0, 2.0]], 1),
+        ([1.0, 1.0], [[1.0, 1.0]], [[1.0, -1.0]], 0),  # each tells what the other does not
+        # Limiting currents and Sand's times in (ln D, logit t+) at t+ = 1/2.
+        ([0.64, TRANSFERENCE], [[1.0, 0.5]], [[1.0, 1.0]], 1),
+        ([1.0, 2.0, 0.5], [[1, 0, 0], [0, 1, 0]], [[1, 0, 0], [0, 1, 1]], 2),
+    ],
+)
+def test_tensions_are_standard_normal_where_tables_agree(
+    prior: list[float], first: Any, second: Any, shared: int
+) -> None:
+    rng = np.random.default_rng(1)
+    before, noise = np.diag(prior), (0.1, 0.2)
+    truth = rng.multivariate_normal(np.zeros(len(prior)), before, 3000)
+    means, covariances = [], []
+    for design, sd in zip((first, second), noise, strict=True):
+        seen = truth @ np.transpose(design) + sd * rng.normal(size=(3000, len(design)))
+        mean, covariance = told(design, sd, seen, before)
+        means.append(mean)
+        covariances.append(covariance)
+    zero = Gaussian(np.zeros(len(prior)), before)
+    single, every = [], []
+    for a, b in zip(*means, strict=True):
+        one, other = Gaussian(a, covariances[0]), Gaussian(b, covariances[1])
+        single.append(pair_tension(one, other, zero))
+        every.append(distance(one, other, zero))
+    heard = ~np.isnan(single[0])
+    assert heard.any()
+    np.testing.assert_allclose(np.std(single, axis=0)[heard], 1.0, atol=0.05)
+    assert {directions for _, directions in every} == {shared}
+    if shared:
+        squared = [each for each, _ in every]
+        assert stats.kstest(squared, "chi2", (shared,)).pvalue > 0.01
+
+
+def test_shifts_against_the_joint_posterior_are_standard_normal() -> None:
     # theta ~ N(0, 2); two tables measure it with variances 0.5 and 1.5.
     rng = np.random.default_rng(1)
     prior, noise = 2.0, np.array([0.5, 1.5])
     truth = np.sqrt(prior) * rng.standard_normal(20000)
     seen = truth[:, None] + np.sqrt(noise) * rng.standard_normal((20000, 2))
-    variances = 1.0 / (1.0 / prior + 1.0 / noise)
-    means = variances * seen / noise
+    variance = 1.0 / (1.0 / prior + 1.0 / noise[0])
     together = 1.0 / (1.0 / prior + (1.0 / noise).sum())
-    joint_means = together * (seen / noise).sum(axis=1)
-    pairs = [
-        pair_tension(Moments(a, variances[0]), Moments(b, variances[1]), Moments(0.0, prior))
-        for a, b in means
-    ]
     shifts = [
-        joint_tension(Moments(a, variances[0]), Moments(j, together))
-        for a, j in zip(means[:, 0], joint_means, strict=True)
+        joint_tension(Moments(variance * a / noise[0], variance), Moments(j, together))
+        for a, j in zip(seen[:, 0], together * (seen / noise).sum(axis=1), strict=True)
     ]
-    for found in (pairs, shifts):
-        assert stats.kstest(np.array(found, dtype=float), "norm").pvalue > 0.01
+    assert stats.kstest(np.array(shifts, dtype=float), "norm").pvalue > 0.01
+
+
+def test_a_contradiction_about_a_combination_is_seen_whole_by_few_draws() -> None:
+    # x1 + x2 is 1.0 +- 0.1 says one table, 0.0 +- 0.1 another: sqrt(50) standard deviations.
+    prior = Gaussian(np.zeros(2), np.eye(2))
+    means, covariance = told([1.0, 1.0], 0.1, np.array([[1.0], [0.0]]), np.eye(2))
+    one, other = (Gaussian(mean, covariance) for mean in means)
+    due = np.sqrt(50.0)
+    assert pair_tension(one, other, prior) == pytest.approx([due, due], rel=1e-3)
+    assert equivalent(*distance(one, other, prior)) == pytest.approx(due, rel=1e-3)
+    rng = np.random.default_rng(2)
+    few = (rng.multivariate_normal(mean, covariance, 400) for mean in means)
+    one, other = (Gaussian(x.mean(axis=0), np.cov(x, rowvar=False), 400.0) for x in few)
+    assert equivalent(*distance(one, other, prior)) == pytest.approx(due, rel=0.15)
+
+
+def test_a_distance_is_told_as_one_normal_number() -> None:
+    assert equivalent(9.0, 1) == pytest.approx(3.0)
+    assert equivalent(stats.chi2.isf(0.05, 4), 4) == pytest.approx(1.96, abs=0.001)
+    assert equivalent(1e4, 1) == pytest.approx(100.0, rel=1e-3)
+    assert equivalent(1e4, 3) == pytest.approx(100.0, rel=0.01)
+    assert equivalent(0.0, 0) == 0.0
 
 
 def test_the_tension_of_uninformative_priors_is_the_textbooks() -> None:
     # Two measurements, 1.0 +- 0.3 and 2.5 +- 0.4, apart by 3 standard deviations.
-    wide = Moments(0.0, 1e8)
-    assert pair_tension(Moments(2.5, 0.16), Moments(1.0, 0.09), wide) == pytest.approx(3.0)
+    one, other, wide = (
+        Gaussian(np.array([mean]), np.array([[variance]]))
+        for mean, variance in ((2.5, 0.16), (1.0, 0.09), (0.0, 1e6))
+    )
+    assert pair_tension(one, other, wide)[0] == pytest.approx(3.0, rel=1e-4)
+    assert distance(one, other, wide)[0] == pytest.approx(9.0, rel=1e-4)
     joint = Moments((1.0 / 0.09 + 2.5 / 0.16) / (1 / 0.09 + 1 / 0.16), 1 / (1 / 0.09 + 1 / 0.16))
     assert joint_tension(Moments(2.5, 0.16), joint) == pytest.approx(3.0)
 
@@ -152,6 +220,66 @@ def test_power_scaling_names_what_moves_a_parameter_and_noise_is_below_it() -> N
     # Against more weight on the table the mean moves by precision * (3 - 2.4) * variance.
     shift = np.mean((parts["table"] - parts["table"].mean()) * (x - x.mean()))
     assert shift == pytest.approx(4.0 * 0.6 * 0.2, abs=0.05)
+
+
+def test_a_prior_does_not_pull_on_what_no_data_touch() -> None:
+    # In units of x the density of a lognormal would favour small values: -ln x is its Jacobian.
+    rng = np.random.default_rng(11)
+    for name, distribution in (
+        ("exchange_current_density", stats.lognorm(1.2, scale=5.0)),
+        ("transference_number", stats.beta(5, 5)),
+    ):
+        x = distribution.rvs(20000, random_state=rng)
+        u = natural_values(name, x)
+        shifts = [
+            float(np.cov(u, density)[0, 1] / u.std())
+            for density in (distribution.logpdf(x), distribution.logpdf(x) + log_jacobian(name, x))
+        ]
+        assert shifts[1] == pytest.approx(0.0, abs=0.03)
+    # Jacobians are derivatives, also of the cosine that is sampled in place of the angle.
+    u = np.linspace(-2, 2, 9)
+    fraction = 1 / (1 + np.exp(-np.stack([u - 1e-5, u + 1e-5])))
+    for name, x in (
+        ("exchange_current_density", np.exp(np.stack([u - 1e-5, u + 1e-5]))),
+        ("transference_number", fraction),
+        ("contact_angle", 90.0 + 90.0 * fraction),
+        ("contact_angle_abs_cosine", np.sin(0.5 * np.pi * fraction)),
+    ):
+        due = np.log(np.abs(np.diff(x, axis=0)[0]) / 2e-5)
+        np.testing.assert_allclose(log_jacobian(name, x.mean(axis=0)), due, atol=1e-6)
+
+
+def test_offsets_that_no_data_touch_have_no_contraction() -> None:
+    # A scatter of unknown size times a normal deviate: its variance hangs on few draws.
+    rng = np.random.default_rng(12)
+    offsets = 0.15 * np.exp(0.7 * rng.standard_normal((4, 1000))) * rng.standard_normal((4, 1000))
+    posterior = xr.Dataset({"separator_offset[A]": (("chain", "draw"), offsets)})
+    found = contractions(posterior, xr.Dataset(), resolve_priors("Na", {}))
+    assert found["separator_offset[A]"] == pytest.approx(0.0, abs=0.07)
+    assert robust_sd(rng.standard_normal(100000)) == pytest.approx(1.0, abs=0.01)
+
+
+def test_what_the_prior_holds_is_said_by_degree() -> None:
+    tables = {"exchange_current_density": ["penetration"]}
+    words = [
+        contraction_findings({"exchange_current_density": each}, tables, ["penetration"])[0]
+        for each in (0.1, 0.5, 0.8)
+    ]
+    assert "is prior-driven (contraction 0.10)" in words[0].sentence
+    assert "is partly the prior's (contraction 0.50)" in words[1].sentence
+    assert [each.verdict for each in words] == ["warn", "warn", "ok"]
+    [depends] = [
+        each
+        for each in contraction_findings(
+            {"exchange_current_density": 0.0},
+            tables,
+            ["penetration"],
+            ranges={"exchange_current_density": (0.0, 0.996)},
+        )
+        if "exchange_current_density" in each.sentence
+    ]
+    assert depends.key == "depends"
+    assert "anything from 0.00 to 0.996" in depends.sentence
 
 
 def test_a_ridge_is_named_with_what_would_separate_its_ends() -> None:
@@ -266,6 +394,30 @@ def test_the_forecast_of_a_linear_model_is_its_posterior(
     np.testing.assert_allclose(total, 1.0, rtol=1e-9)
     untouched = found.labels.index("transference_number")
     np.testing.assert_allclose(found.contraction[:, untouched], 0.0, atol=1e-9)
+
+
+def test_the_forecast_of_a_scatter_is_what_few_rows_leave_of_it(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    # ln y = L + N(0, s^2), one location per 3 rows: the exact posterior of ln s, whose prior is
+    # N(ln 0.1, 0.7^2), depends on the sum of squares with two degrees of freedom alone.
+    rows = CREEP + "".join(f"s{i},25,1e-3,0.3\n" for i in range(3))
+    free = {name: value for name, value in PINNED.items() if name != "creep_scatter"}
+    model = build_model(campaign_of(creep=rows), ModelOptions(priors=free))
+    function = FreeFunction(model, observations=True)
+    made = forecast(function, function.draw_prior(500, 1), seed=2, points=12)
+    found = float(np.median(made.contraction[:, made.labels.index("creep_scatter")]))
+    rng = np.random.default_rng(3)
+    z = np.linspace(-5, 5, 401)
+    log_s = np.log(0.1) + 0.7 * z
+    left = []
+    for truth in np.exp(np.log(0.1) + 0.7 * rng.standard_normal(1000)):
+        squares = truth**2 * rng.chisquare(2)
+        density = -0.5 * z**2 - 2 * log_s - 0.5 * squares * np.exp(-2 * log_s)
+        mass = np.exp(density - density.max())
+        mass /= mass.sum()
+        left.append(mass @ z**2 - (mass @ z) ** 2)
+    assert found == pytest.approx(1 - np.mean(left), abs=0.08)
 
 
 # --- the form -------------------------------------------------------------------------------------

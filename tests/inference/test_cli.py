@@ -57,6 +57,23 @@ def test_help_and_version_import_nothing_heavy(arguments: tuple[str, ...]) -> No
     assert "imported: []" in done.stdout
 
 
+def test_every_option_of_every_block_is_listed_with_its_values_and_what_it_chooses() -> None:
+    from models.block_options import choices
+
+    code, output = anodebayes("options")
+    assert code == 0
+    found = choices()
+    assert {"penetration", "dc_polarization", "morphology", "sand"} <= found.keys()
+    for block, entries in found.items():
+        section = output.partition(f"[model.options.{block}]")[2].partition("\n\n")[0]
+        for entry in entries:
+            assert f'{entry.name} = "{entry.default}"' in section
+            assert all(f'"{value}"' in section for value in entry.values)
+            assert entry.sentence.endswith(".")
+            assert entry.sentence in " ".join(section.split())
+    assert 'kinetics = "marcus_hush_chidsey" (or "butler_volmer", "marcus_hush")' in output
+
+
 def test_the_main_help_names_every_command_and_exit_code() -> None:
     code, output = anodebayes("--help")
     assert code == 0

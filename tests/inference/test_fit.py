@@ -186,9 +186,13 @@ def test_every_assumed_number_of_the_literature_is_listed(
 def test_the_literature_is_told_what_its_priors_drive(of_literature: Result) -> None:
     found = " ".join(of_literature.findings())
     assert "contact_angle is prior-driven" in found
-    assert "The scatter between cells is prior-driven" in found
-    for scatter in ("penetration_scatter", "separator_scatter", "sand_scatter"):
-        assert scatter in found
+    for limit, scatters in (
+        ("penetration limit of liquid", "penetration_scatter, separator_scatter"),
+        ("depletion limit of liquid", "sand_scatter"),
+        ("voids limit of solid", "dc_polarization_scatter"),
+    ):
+        assert f"the {limit} cells is prior-driven ({scatters})" in found
+    assert "times that of solid sodium, 0.2 to 0.3 J/m^2: an effective value" in found
     assert "not separately identified" not in found  # both combinations of D and t+ are published
     assert "SYNTHETIC" not in found
 
