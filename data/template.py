@@ -1,5 +1,6 @@
 """A new campaign folder: metadata, the header of every table, and what each column means."""
 
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,7 +46,7 @@ def new_campaign(folder: str | Path, *, metal: Literal["Na", "Li"] = "Na") -> Pa
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", target.resolve().name).strip("-._") or "campaign"
     CampaignMetadata(name=name, metal=metal, electrolyte="not stated", kind="measured")
     (target / _TEMPLATES).mkdir(parents=True)
-    texts = {FILE: _campaign_toml(name, metal), "README.md": _readme(name)}
+    texts = {FILE: _campaign_toml(name, metal), "README.md": _readme(name, target.resolve().name)}
     for table in tables().values():
         texts[f"{_TEMPLATES}/{table.file}"] = table_text(table, [])
     for path, text in texts.items():
@@ -71,7 +72,7 @@ references = []
 '''
 
 
-def _readme(name: str) -> str:
+def _readme(name: str, folder: str) -> str:
     parts = [
         f"# {name}\n\n"
         "A campaign is this folder: `campaign.toml` and at least one table. To begin a table, copy "
@@ -99,7 +100,7 @@ def _readme(name: str) -> str:
         "```toml\n"
         "schema_version = 1\n"
         f'name = "{name}-weakest-link"\n'
-        f'campaign = "{name}"  # this folder, beside the job file\n\n'
+        f"campaign = {json.dumps(folder, ensure_ascii=False)}  # this folder, beside the job\n\n"
         "[model.options.penetration]\n"
         'pores = "weakest_link"\n'
         "```\n",
