@@ -168,7 +168,7 @@ CAMPAIGNS: dict[str, Callable[[Campaign], Mapping[str, xr.Dataset]]] = {
     "contradiction": contradiction,
     "5000-rows-a-table": many_rows,
 }
-# A gradient over 35 000 rows takes some 50 ms: what is tried is that it ends, not that it converges.
+# A gradient over 35 000 rows takes some 50 ms: that the fit ends is tried, not that it converges.
 SAMPLER = {"5000-rows-a-table": "draws = 10\ntune = 30\nchains = 2\nmax_tree_depth = 5"}
 
 
