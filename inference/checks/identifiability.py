@@ -17,6 +17,7 @@ from inference.checks.scales import log_jacobian, natural, natural_values, prior
 from inference.checks.verdicts import Finding, Section, Verdict, plain
 from inference.result import Result
 from inference.sampling import scalars
+from inference.summary import FACTORS
 from inference.thresholds import (
     POWER_SCALING,
     PRIOR_DRIVEN_CONTRACTION,
@@ -38,6 +39,13 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+
+_OTHER_FACTOR = {
+    "surface_energy": "contact_angle",
+    "ambipolar_diffusivity": "transference_number",
+    "supply_factor": "self_diffusivity",
+}
+"""By factor, the one that it is multiplied with in what the data measure (`summary.FACTORS`)."""
 
 PRODUCTS = (
     "wetting_product",
@@ -256,7 +264,9 @@ def contraction_findings(
         key=lambda name: -contraction[name],
     )
     if good:
-        told_good = ", ".join(f"{name} ({_two(contraction[name])})" for name in good)
+        told_good = ", ".join(
+            f"{name} ({_two(contraction[name])}{_given(name, contraction)})" for name in good
+        )
         found.append(
             Finding.of(
                 "identified",
@@ -266,7 +276,11 @@ def contraction_findings(
                 contraction={name: contraction[name] for name in good},
             )
         )
-    single = [name for name in contraction if name not in main]
+    single = [
+        name
+        for name in contraction
+        if name not in main and not name.partition("[")[0].endswith("_offset")
+    ]
     if single:
         learnt = [name for name in single if contraction[name] >= PRIOR_DRIVEN_CONTRACTION]
         text = (
@@ -283,6 +297,16 @@ def contraction_findings(
     return found
 
 
+def _given(name: str, contraction: Mapping[str, float]) -> str:
+    """Say where a factor is known only by its product, the other factor being the prior's."""
+    base, bracket, member = name.partition("[")
+    other = _OTHER_FACTOR.get(base)
+    if other is None or contraction.get(other, 1.0) >= PRIOR_DRIVEN_CONTRACTION:
+        return ""
+    product = f"{FACTORS[base]}{bracket}{member}"
+    return f", only through {product}: {other} is the prior's"
+
+
 def _depends(low: float, high: float) -> bool:
     """Whether a forecast says both that the prior stays and that the data identify."""
     return low < PRIOR_ITSELF_CONTRACTION and high >= PRIOR_DRIVEN_CONTRACTION
@@ -290,8 +314,6 @@ def _depends(low: float, high: float) -> bool:
 
 def _reached(label: str, informed_by: Mapping[str, Collection[str]]) -> bool:
     """Whether a table depends on the parameter, by itself or through a product."""
-    from inference.summary import FACTORS
-
     base = label.partition("[")[0]
     names = {label, base, FACTORS.get(base, base), f"{FACTORS.get(base, base)}{label[len(base) :]}"}
     if base == "separator_scatter":
