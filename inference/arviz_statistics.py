@@ -176,10 +176,11 @@ def draw_rank_ecdf(pit: Any, columns: int) -> Any:
     import arviz as az
 
     tree = az.from_dict({"prior_sbc": {str(name): pit[name].to_numpy()[None, :] for name in pit}})
-    plots = az.plot_ecdf_pit(
-        tree,
-        group="prior_sbc",
-        backend="matplotlib",
-        col_wrap=columns,
-    )
+    with az.rc_context({"plot.max_subplots": len(pit.columns)}):
+        plots = az.plot_ecdf_pit(
+            tree,
+            group="prior_sbc",
+            backend="matplotlib",
+            col_wrap=columns,
+        )
     return plots.viz["figure"].item()

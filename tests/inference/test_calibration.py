@@ -140,7 +140,7 @@ def test_replicates_that_failed_are_counted_shown_and_spoil_the_verdict() -> Non
     assert found.record()["failed"]["300"] == bad[0].failure
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_right_likelihood_passes_and_a_wrong_one_is_caught(creep: Campaign) -> None:
     model = build_model(creep)
     assert calibration_of(Replicator(model, SHORT, 11), 120).passed
@@ -217,7 +217,7 @@ def test_a_fingerprint_tells_models_apart_and_not_machines(creep: Campaign) -> N
         assert said in fingerprint_differences(found, fingerprint(model))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_independent_engine_ranks_alike(creep: Campaign) -> None:
     import simuk
 

@@ -196,7 +196,7 @@ def fitted(name: str, folder: Path, timeout: float) -> tuple[int, str, float]:
 
 @pytest.mark.parametrize("name", CAMPAIGNS)
 def test_a_hard_campaign_ends_with_a_verdict(name: str, tmp_path: Path) -> None:
-    code, printed, _ = fitted(name, tmp_path, timeout=600.0)
+    code, printed, _ = fitted(name, tmp_path, timeout=1500.0)
     assert code in (0, 3), printed
     assert "Traceback" not in printed
     if code == 3:
