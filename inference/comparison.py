@@ -253,8 +253,9 @@ def units_of(campaign: Campaign, blocks: Sequence[str]) -> tuple[list[Unit], lis
     if whole:
         remarks.append(
             f"All points belong to one cell ({whole[0]}): there is nothing to predict it from, so "
-            "no cell is left out. Points next to each other on a curve tell of each other; a "
-            "second cell would show how well a model carries over."
+            "no cell is left out. Points next to each other on a curve tell of each other, which "
+            "the standard errors leave out of account; a second cell would show how well a model "
+            "carries over."
         )
         cells = []
     return points, cells, remarks
@@ -608,12 +609,7 @@ def _findings(scores: "pd.DataFrame", law: Mapping[str, str], synthetic: bool) -
             f"With {int(table['units'].iloc[0])} points, fewer than a hundred, the standard error "
             "of a difference is itself rough (arXiv:2008.10296)."
         )
-    if CELLS not in scores.index.get_level_values("scope"):
-        found.append(
-            "All points are of one cell: how well a model predicts another cell is not tried, and "
-            "the standard errors take its points as independent."
-        )
-    else:
+    if CELLS in scores.index.get_level_values("scope"):
         by_cell = scores.loc[CELLS]
         if str(by_cell.index[0]) == best:
             found += [
