@@ -204,7 +204,7 @@ def test_contraction_is_the_share_of_the_priors_variance_that_is_removed() -> No
     assert "penetration data identify surface_energy*|cos(contact_angle)| only" in angle.sentence
     assert "sessile-drop angle would separate them" in angle.sentence
     [known] = [each for each in findings if each.key == "identified"]
-    assert "surface_energy (0.96)" in known.sentence
+    assert "surface_energy (0.96, only through wetting_product" in known.sentence
 
 
 def test_power_scaling_names_what_moves_a_parameter_and_noise_is_below_it() -> None:

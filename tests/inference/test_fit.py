@@ -7,6 +7,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -365,7 +366,13 @@ def test_a_stopped_or_killed_fit_leaves_nothing_that_looks_whole_and_runs_again(
     command = [sys.executable, "-m", "inference.cli", "fit", str(tmp_path / "job.toml")]
     command += ["--out", str(run)]
     for signum, code in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell's background job ignores SIGINT, and its children would inherit that.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        ) as process:
             for _ in range(1200):
                 if (run / "resolved.toml").is_file() or process.poll() is not None:
                     break
