@@ -30,7 +30,6 @@ __all__ = [
     "PoreType",
     "Protocol",
     "Tolerance",
-    "default_design",
     "names_known_separators",
     "read_design",
     "read_designs",
@@ -387,25 +386,6 @@ class Design:
     def shape(self) -> tuple[int, ...]:
         """Lengths of the swept axes."""
         return tuple(self.axes[name].values.size for name in self.dims)
-
-
-def default_design(cell: Cell, *, salt_concentration: float | None = None) -> Design:
-    """Return the design that is mapped when a job does not say otherwise.
-
-    Parameters
-    ----------
-    cell : {"liquid", "solid"}
-        Liquid: a commercial trilayer separator with its pore radius varied, in the steady state.
-        Solid: capacity against stack pressure for a foil of 500 um.
-    salt_concentration : float, optional
-        Of the campaign's electrolyte [mol/L]; 1 when not given.
-
-    Returns
-    -------
-    Design
-        The design.
-    """
-    return read_design(cell, {}, salt_concentration=salt_concentration)
 
 
 def read_design(

@@ -25,7 +25,7 @@ from inference.named_separators import separator_sections
 from inference.notes import dependent_rows, unused_options
 from inference.prediction import Predictor
 from inference.result import Result, load_result
-from inference.run_folder import RunFolder
+from inference.run_folder import RESULT, SUMMARY, RunFolder
 from inference.sampling import Sampler, convergence, energy_information, scalars
 from inference.summary import summary_table
 from inference.thresholds import STEADY_TARGET_ACCEPT
@@ -115,8 +115,8 @@ def fit(
             tree = _compute(job, campaign, resolved, progress)
             result = Result(tree, run.path)
             begin = time.perf_counter()
-            run.write("summary.csv", lambda path: _summary_to_write(result).to_csv(path))
-            run.write("result.nc", lambda path: tree.to_netcdf(path, engine="h5netcdf"))
+            run.write(SUMMARY, lambda path: _summary_to_write(result).to_csv(path))
+            run.write(RESULT, lambda path: tree.to_netcdf(path, engine="h5netcdf"))
             logger.info("write %.2f s", time.perf_counter() - begin)
     return result
 

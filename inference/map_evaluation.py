@@ -541,6 +541,7 @@ def evaluate(
     MapNumbers
         The numbers.
     """
+    _keep_freed_memory()
     median = Cells(design, parameters, setting)
     new = Cells(design, parameters, setting, noise, like=median)
     mechanisms = median.mechanisms
@@ -612,6 +613,15 @@ def _evaluate_apart(
         wait(workers.map(fill, blocks(shape, points)))
         into[index] = found
     return True
+
+
+def _keep_freed_memory() -> None:
+    """Have the memory of one block serve the next.
+
+    glibc gives freed arrays back to the system, and new pages for every block took threads as long
+    as all else. It keeps what is no larger than the largest array ever freed, of 32 MB at most.
+    """
+    np.empty(31 << 20, np.uint8)
 
 
 def _workers() -> int:

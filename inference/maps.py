@@ -22,7 +22,6 @@ import xarray as xr
 from data.errors import MapError
 from inference.design import AXES, CURRENT, Design, FloatArray, names_known_separators, read_designs
 from inference.map_evaluation import QUANTILES, Cells, MapNumbers, evaluate
-from inference.map_files import load_maps, save_maps
 from inference.mechanisms import (
     ACTIVATION,
     COVERS,
@@ -30,7 +29,6 @@ from inference.mechanisms import (
     DOES_NOT_COVER,
     LAB_SCATTER,
     MECHANISMS,
-    Mechanism,
     Setting,
     has_lab_offsets,
     option,
@@ -47,20 +45,14 @@ if TYPE_CHECKING:
     from inference.result import Result
 
 __all__ = [
-    "COVERS",
-    "DOES_NOT_COVER",
-    "MECHANISMS",
-    "QUANTILES",
     "RISKS",
     "Known",
-    "Mechanism",
     "check_designs",
     "check_risk",
     "drawn",
     "drawn_with",
     "extrapolated",
     "highest_pressure",
-    "load_maps",
     "maps_from_job",
     "new_cell_currents",
     "one_design",
@@ -68,7 +60,6 @@ __all__ = [
     "refuse_uncovered",
     "refuse_unresolved",
     "safe_current_map",
-    "save_maps",
     "scatter_prior_driven",
 ]
 
@@ -772,9 +763,9 @@ def _coordinates(design: Design) -> dict[str, Any]:
         attrs: dict[str, Any] = {"units": axis.kind.unit, "long_name": axis.kind.long_name}
         if name in design.tolerances:
             tolerance = design.tolerances[name]
-            attrs["tolerance"] = tolerance.sd
+            attrs["tolerance"] = 100.0 * tolerance.sd if tolerance.relative else tolerance.sd
             attrs["tolerance_units"] = (
-                "1"
+                "%"
                 if tolerance.relative
                 else ("K" if axis.kind.spread == "normal" else axis.kind.unit)
             )
@@ -836,7 +827,7 @@ def _attributes(
         "risk": risk,
         "seed": seed,
         "draws": count,
-        "data_ranges": json.dumps(result.data_ranges.get(cell, {})),
+        "data_ranges": json.dumps(ranges_of_data(design, result)),
         "kinetics": result.kinetics,
     }
     if "area_ratio" in design.axes:

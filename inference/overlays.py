@@ -21,7 +21,7 @@ from data.errors import InputError
 from data.quantities import quantities
 from inference.job import software_versions
 from inference.result import Result, load_result
-from inference.run_folder import RunFolder
+from inference.run_folder import MAP, RunFolder
 from inference.sampling import scalars
 from inference.thresholds import INTERVAL, MOVED, NARROWED, PRIOR_DRIVEN_NARROWING
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Overlay", "overlay"]
 
 FILE = "overlay.json"
-MAP = "map.nc"
 _MOST_NAMED = 6
 _MOST_RUNS = 6
 _ALIKE = 1e-6
@@ -321,7 +320,7 @@ def _parameters(named: Mapping[str, Result]) -> "pd.DataFrame":
 
 def _maps(named: Mapping[str, Result]) -> tuple[dict[str, xr.Dataset], list[str]]:
     """Return the maps that all runs have over the same axes, and why others are left out."""
-    from inference.maps import load_maps
+    from inference.map_files import load_maps
 
     stored: dict[str, dict[str, xr.Dataset]] = {}
     without = []

@@ -27,22 +27,28 @@ State = Literal["absent", "partial", "complete", "different"]
 JOB = "job.toml"
 RESOLVED = "resolved.toml"
 RESULT = "result.nc"
+SUMMARY = "summary.csv"
+MAP = "map.nc"
+MAP_TABLE = "map_{}.csv"  # by kind of cell, and of named separators
+SEPARATOR_MAP = "map_separators.nc"
+CHECK = "check.json"
+REPORT = "report.html"
+PARAMETERS = "parameters.tex"
+FIGURES = "figures"
 LOG = "log.txt"
 LOCK = ".lock"
 TEMPORARY = ".part-"
 # Removed in this order when a run starts over: without its result a folder is not complete.
 PRODUCTS = (
     RESULT,
-    "summary.csv",
-    "map.nc",
-    "map_liquid.csv",
-    "map_solid.csv",
-    "map_separators.nc",
-    "map_separators.csv",
-    "check.json",
-    "report.html",
-    "parameters.tex",
-    "figures",
+    SUMMARY,
+    MAP,
+    *(MAP_TABLE.format(kind) for kind in ("liquid", "solid", "separators")),
+    SEPARATOR_MAP,
+    CHECK,
+    REPORT,
+    PARAMETERS,
+    FIGURES,
     RESOLVED,
     JOB,
 )

@@ -83,11 +83,6 @@ class Design:
         return np.flatnonzero(self.halfwidth > 0)
 
     @property
-    def plain_rows(self) -> NDArray[np.intp]:
-        """Rows that are neither intervals nor carry an error."""
-        return np.flatnonzero((self.sd == 0) & (self.halfwidth == 0))
-
-    @property
     def has_floor(self) -> bool:
         """Whether any row may lie below what can be observed."""
         return bool(np.isfinite(self.floor).any())

@@ -14,9 +14,7 @@ from inference.result import Result
 if TYPE_CHECKING:
     from inference.job import Job
 
-__all__ = ["CHECK", "check", "prefit_check", "write_check"]
-
-CHECK = "check.json"
+__all__ = ["check", "prefit_check", "write_check"]
 
 
 def check(
@@ -176,6 +174,6 @@ def write_check(found: Check, folder: str | os.PathLike[str]) -> None:
     RunFolderError
         If another process writes to the folder.
     """
-    from inference.run_folder import RunFolder
+    from inference.run_folder import CHECK, RunFolder
 
     RunFolder(folder).write_text(CHECK, found.to_json())

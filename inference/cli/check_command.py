@@ -98,8 +98,10 @@ def check_run(result: "Result", folder: Path, *, conflict: bool = True) -> "Chec
 
 def _fuller(folder: Path, resolved_hash: str) -> bool:
     """Say whether the folder has a check of the same run in which tables were fitted alone."""
+    from inference.run_folder import CHECK
+
     try:
-        stored = json.loads((folder / "check.json").read_text(encoding="utf-8"))
+        stored = json.loads((folder / CHECK).read_text(encoding="utf-8"))
         conflict = next(each for each in stored["sections"] if each["name"] == "conflict")
     except (OSError, ValueError, KeyError, TypeError, StopIteration):
         return False  # none, or one that is to be written anew

@@ -220,8 +220,6 @@ def draw_map(
     """Compute the safe-current maps of a run into its map.nc, and tables of them."""
     from inference.cli.results import show_gate, show_maps
     from inference.cli.steps import (
-        FIGURES,
-        MAP,
         draw_figures,
         draw_maps,
         draw_separators,
@@ -229,6 +227,7 @@ def draw_map(
         take_maps,
     )
     from inference.job import load_job
+    from inference.run_folder import FIGURES, MAP
 
     folder = run.expanduser().resolve()
     result = stored_result(folder)
@@ -376,15 +375,15 @@ def _fit(name: str, out: Path | None, *, force: bool) -> "tuple[Result, Path]":
 def _report(result: "Result", folder: Path, *, everything: bool = False) -> int:
     """Print a result and return the exit code that it deserves."""
     from inference.cli import results
-    from inference.cli.steps import MAP
+    from inference.run_folder import MAP, RESOLVED
 
     results.show_gate(result)
     results.show_parameters(result, everything=everything)
     results.show_findings(result)
     if (folder / MAP).is_file():
         from inference.job import load_job
-        from inference.maps import drawn_with, load_maps
-        from inference.run_folder import RESOLVED
+        from inference.map_files import load_maps
+        from inference.maps import drawn_with
 
         maps = load_maps(folder / MAP)
         results.show_maps(result, maps)

@@ -36,10 +36,10 @@ def figures(
 ) -> int:
     """Draw the figures of a run; say which cannot be drawn and why."""
     from inference.calibration import read_calibration
-    from inference.cli.steps import FIGURES, stage, stored_result
+    from inference.cli.steps import stage, stored_result
     from inference.cli.text import heading, ticked
     from inference.figures import DrawnFigures, run_contents, write_figures
-    from inference.run_folder import RunFolder
+    from inference.run_folder import FIGURES, RunFolder
 
     folder = run.expanduser().resolve()
     result = stored_result(folder)

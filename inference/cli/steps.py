@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from inference.cli.guard import session
 from inference.cli.text import paragraph
+from inference.run_folder import (
+    FIGURES,
+    MAP,
+    MAP_TABLE,
+    PARAMETERS,
+    REPORT,
+    RESOLVED,
+    SEPARATOR_MAP,
+    RunFolder,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,8 +29,6 @@ if TYPE_CHECKING:
     from inference.result import Result
 
 __all__ = [
-    "FIGURES",
-    "MAP",
     "draw_figures",
     "draw_maps",
     "draw_separators",
@@ -32,10 +40,6 @@ __all__ = [
 ]
 
 Cell = Literal["liquid", "solid"]
-MAP = "map.nc"
-MAP_TABLE = "map_{}.csv"
-SEPARATORS = "separators"
-FIGURES = "figures"
 
 
 class _Stages(logging.Handler):
@@ -127,8 +131,6 @@ def stored_result(folder: Path) -> "Result":
     RunFolderError
         It holds no whole result.
     """
-    from inference.run_folder import RunFolder
-
     RunFolder(folder).require_complete()
     session.run_folder = folder
     from inference.result import load_result
@@ -166,7 +168,6 @@ def draw_maps(result: "Result", folder: Path, *, again: bool) -> "Mapping[str, x
     from inference.map_files import load_maps, save_map_table, save_maps
     from inference.maps import drawn_with, maps_from_job
     from inference.noise import noise_table
-    from inference.run_folder import RESOLVED, RunFolder
 
     run = RunFolder(folder)
     axes = load_job(folder / RESOLVED).map.designs
@@ -228,7 +229,6 @@ def draw_separators(
     from inference.map_files import save_map_table, save_maps
     from inference.maps import safe_current_map
     from inference.noise import noise_table
-    from inference.run_folder import RESOLVED, RunFolder
 
     asked = load_job(folder / RESOLVED).map.designs.get("liquid", {})
     section = {key: value for key, value in asked.items() if key not in OF_SEPARATOR}
@@ -236,10 +236,8 @@ def draw_separators(
     run = RunFolder(folder)
     with run.lock(), stage("map"):
         maps = {"liquid": safe_current_map(result, section)}
-        file = run.write(
-            f"map_{SEPARATORS}.nc", lambda path: save_maps(maps, path, noise_table(result))
-        )
-        run.write(MAP_TABLE.format(SEPARATORS), partial(save_map_table, maps["liquid"]))
+        file = run.write(SEPARATOR_MAP, lambda path: save_maps(maps, path, noise_table(result)))
+        run.write(MAP_TABLE.format("separators"), partial(save_map_table, maps["liquid"]))
     return maps, file
 
 
@@ -266,7 +264,6 @@ def take_maps(job: "Job", result: "Result", folder: Path) -> None:
     from data.errors import RunFolderError
     from inference.job import resolve
     from inference.maps import check_designs
-    from inference.run_folder import RunFolder
     from models.joint import priors_of
 
     campaign = load_campaign(job.campaign_location())
@@ -296,8 +293,6 @@ def draw_figures(result: "Result", maps: "Mapping[str, xr.Dataset]", folder: Pat
     folder : Path
         The run folder.
     """
-    from inference.run_folder import RunFolder
-
     due = ("posterior", *(f"map_{cell}_*" for cell in maps))
     if all(any((folder / FIGURES).glob(f"{name}.*")) for name in due):
         return
@@ -341,11 +336,10 @@ def make_report(
     """
     from inference.figures import run_contents
     from inference.parameter_tables import parameter_table
-    from inference.report_page.writing import REPORT, TABLE, is_current, write_report
-    from inference.run_folder import RunFolder
+    from inference.report_page.writing import is_current, write_report
 
     contents = run_contents(result, maps)
-    RunFolder(folder).write_text(TABLE, parameter_table(result, "latex"))
+    RunFolder(folder).write_text(PARAMETERS, parameter_table(result, "latex"))
     if out is None and not again and is_current(folder / REPORT, contents):
         return folder / REPORT
     with stage("report"):

@@ -32,7 +32,6 @@ __all__ = [
     "ORANGE",
     "PURPLE",
     "SINGLE",
-    "SKY",
     "VERMILION",
     "NothingToDrawError",
     "Width",
@@ -66,7 +65,6 @@ BLUE: Final = "#0072B2"
 ORANGE: Final = "#E69F00"
 GREEN: Final = "#009E73"
 PURPLE: Final = "#CC79A7"
-SKY: Final = "#56B4E9"
 VERMILION: Final = "#D55E00"
 BLACK: Final = "#000000"
 GREY: Final = "#999999"

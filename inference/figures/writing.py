@@ -28,6 +28,7 @@ from inference.figures.sensitivity import table_sensitivity
 from inference.figures.style import FORMATS, NothingToDrawError, Width, save_figure
 from inference.figures.transport import limiting_currents, sand_times
 from inference.figures.voids import void_free_capacities, void_regimes
+from inference.run_folder import CHECK, MAP
 
 if TYPE_CHECKING:
     from data.campaign import Campaign
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DrawnFigures", "RunContents", "figure_drawers", "run_contents", "write_figures"]
 
-CHECK: Final = "check.json"
-MAPS: Final = "map.nc"
 
 _PREFERRED: Final = {"liquid": ("pore_radius",), "solid": ("charge", "pressure")}
 _MAPS: Final[Mapping[str, Callable[..., Figure]]] = {"liquid": liquid_map, "solid": solid_map}
@@ -110,10 +109,10 @@ def run_contents(
     folder = result.folder
     if maps is None:
         maps = {}
-        if folder is not None and (folder / MAPS).is_file():
-            from inference.maps import load_maps
+        if folder is not None and (folder / MAP).is_file():
+            from inference.map_files import load_maps
 
-            maps = load_maps(folder / MAPS)
+            maps = load_maps(folder / MAP)
     check = None
     if folder is not None and (folder / CHECK).is_file():
         try:

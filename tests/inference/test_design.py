@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data.errors import MapError
-from inference.design import AXES, Axis, Design, Tolerance, default_design, read_design
+from inference.design import AXES, Axis, Design, Tolerance, read_design
 
 
 def test_any_unit_of_the_right_dimension_is_converted() -> None:
@@ -30,7 +30,7 @@ def test_a_list_and_a_range_are_swept_and_a_quantity_is_fixed() -> None:
 
 @pytest.mark.parametrize("cell", AXES)
 def test_the_default_design_is_legal(cell: str) -> None:
-    design = default_design(cell)  # type: ignore[arg-type]
+    design = read_design(cell, {})
     assert design.dims
     assert set(design.axes) <= set(AXES[cell])  # type: ignore[index]
 
@@ -43,7 +43,7 @@ def test_the_order_of_the_file_does_not_set_the_order_of_the_dimensions() -> Non
 
 
 def test_the_campaign_sets_the_default_concentration_and_the_job_overrides_it() -> None:
-    assert default_design("liquid", salt_concentration=0.5).axes["concentration"].values == [0.5]
+    assert read_design("liquid", {}, salt_concentration=0.5).axes["concentration"].values == [0.5]
     section = {"concentration": "2 mol/L"}
     design = read_design("liquid", section, salt_concentration=0.5)
     assert design.axes["concentration"].values == [2.0]

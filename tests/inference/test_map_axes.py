@@ -12,11 +12,12 @@ from typer.testing import CliRunner
 from data.campaign import Campaign
 from data.errors import MapError
 from inference import fit, fitting, load_result
-from inference.cli import steps
 from inference.cli.commands import app
 from inference.fitting import dry_run
 from inference.job import Job, parse_job
-from inference.maps import load_maps, maps_from_job
+from inference.map_files import load_maps
+from inference.maps import maps_from_job
+from inference.run_folder import MAP
 
 FIT = """schema_version = 1
 name = "estimates"
@@ -75,8 +76,7 @@ def run(fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def axes_of(run: Path) -> dict[str, Any]:
     """Return the axes that the stored maps say they were made with."""
     return {
-        cell: json.loads(dataset.attrs["axes"])
-        for cell, dataset in load_maps(run / steps.MAP).items()
+        cell: json.loads(dataset.attrs["axes"]) for cell, dataset in load_maps(run / MAP).items()
     }
 
 

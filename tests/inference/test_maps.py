@@ -21,7 +21,8 @@ from data.quantities import quantity
 from inference.coverage import data_ranges
 from inference.design import read_design
 from inference.map_files import load_maps, load_noise, save_map_table, save_maps
-from inference.maps import MECHANISMS, drawn_with, maps_from_job, safe_current_map
+from inference.maps import drawn_with, maps_from_job, safe_current_map
+from inference.mechanisms import MECHANISMS
 from inference.named_separators import separator_sections
 from inference.noise import SOURCES, noise_table
 from models import physics

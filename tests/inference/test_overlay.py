@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from data.errors import InputError
 from inference.cli.overlay_command import overlay as command
-from inference.maps import save_maps
+from inference.map_files import save_maps
 from inference.overlays import Overlay, overlay
 from inference.result import Result
 from models.options import ModelOptions
