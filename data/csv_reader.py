@@ -56,13 +56,15 @@ def clean_text(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
-def number_advice(text: str) -> str:
+def number_advice(text: str, missing: str | None = None) -> str:
     """Say why a cell is not a number and what to write.
 
     Parameters
     ----------
     text : str
         The cell.
+    missing : str, optional
+        What to do where there is no number, if the cell may not be left blank.
 
     Returns
     -------
@@ -71,12 +73,10 @@ def number_advice(text: str) -> str:
     """
     lowered = text.lower()
     if lowered in _MISSING_WORDS or lowered.startswith("#"):
-        return f"{text!r} is not a number: leave the cell blank where there is none"
+        return f"{text!r} is not a number: {missing or 'leave the cell blank where there is none'}"
     if lowered.lstrip("+-") in {"inf", "infinity", "∞"}:
-        return (
-            f"{text!r} is not a finite number: leave the cell blank where there is none; "
-            "an open end of an interval is blank too"
-        )
+        blank = "leave the cell blank where there is none; an open end of an interval is blank too"
+        return f"{text!r} is not a finite number: {missing or blank}"
     if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", text):
         return (
             f"{text!r} holds a comma, a decimal one or one of thousands: write "

@@ -20,7 +20,15 @@ from data.tables import tables as all_tables
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["FOLDER", "read_records", "record_path", "row_key", "standing", "standing_in"]
+__all__ = [
+    "FOLDER",
+    "read_records",
+    "record_path",
+    "row_key",
+    "same_key",
+    "standing",
+    "standing_in",
+]
 
 FOLDER = "provenance"
 """Name of the folder in a campaign's folder."""
@@ -146,10 +154,22 @@ def standing_in(record: Mapping[str, Any], rows: "xr.Dataset") -> int:
 
 
 def _count(record: Mapping[str, Any], present: list[dict[str, float | str | None]]) -> int:
-    return sum(any(_same(key, other) for other in present) for key in record["keys"])
+    return sum(any(same_key(key, other) for other in present) for key in record["keys"])
 
 
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def same_key(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two keys are of the same row.
+
+    Parameters
+    ----------
+    one, other : mapping
+        Of `row_key`; numbers as a file states them, with ten digits.
+
+    Returns
+    -------
+    bool
+        True where they are.
+    """
     if one.keys() != other.keys():
         return False
     for name, value in one.items():

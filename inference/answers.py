@@ -1,14 +1,15 @@
 """Direct answers to design questions: what is safe, how small a pore, how much pressure.
 
-Each answer rests on the numbers of the map: its value is the current that a new cell fails at with
-the stated risk, or the condition at which that current is the one asked for, over all posterior
-draws with the noise of `inference.noise`.
+Each answer rests on the numbers of the map: its *value* is the current at which a new cell fails
+with the stated risk, or the condition at which that current is the one asked for, over all
+posterior draws with the noise of `inference.noise`. All that is not known is counted in: the
+scatter of cells, and the parameters.
 
-Its *interval* says how sure that is. Within one posterior draw the physics and the scatter are
-known, and the risk is a share of new cells (512 of them, evenly spread: ``cell_noise``): each draw
-has a current, or a condition, of its own. The interval holds nine tenths of these over at most 1000
-draws (``band_draw``), equal tails. More data narrow it; the scatter between cells does not enter
-it, that is in the value.
+Its *interval* says how sure that is. Within one posterior draw the parameters are known, and the
+risk is a share of new cells (512 of them, evenly spread: ``cell_noise``): each draw has a current,
+or a condition, of its own. The interval holds nine tenths of these over at most 1000 draws
+(``band_draw``), equal tails. More data narrow it. It is not centred on the value: at a small risk
+the value, for which the least favourable draws decide, may lie outside it.
 """
 
 import json
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from data.errors import AnodebayesError, MapError
-from data.units import parse_quantity
+from data.units import parse_quantity, to_si
 from inference.design import AXES, CURRENT, Axis, AxisKind, Cell, Design, FloatArray
 from inference.map_evaluation import Cells, Conditions, order_statistics
 from inference.maps import (
@@ -38,21 +39,46 @@ from inference.maps import (
 from inference.mechanisms import CURRENT_FACTOR, MECHANISMS, Mechanism, Setting, Values, cell_factor
 from inference.noise import CellNoise, band_draws
 from inference.thresholds import DEFAULT_RISK, INTERVAL
+from models.physics import metal_capacity
+from models.temperature import TEMPERATURE_WINDOW
 
 if TYPE_CHECKING:
     from inference.result import Result
 
-__all__ = ["Answer", "required_pore_radius", "required_pressure", "safe_current"]
+__all__ = [
+    "VARIANTS",
+    "WORDS",
+    "Answer",
+    "required_pore_radius",
+    "required_pressure",
+    "safe_current",
+]
 
 _TAILS: Final = ((1.0 - INTERVAL) / 2.0, (1.0 + INTERVAL) / 2.0)
 _PLACEHOLDER: Final = "300 nm"
-_WORDS: Final = {
+WORDS: Final[Mapping[str, str]] = {
     "pore_radius": "pore radius",
+    "porosity": "porosity",
+    "thickness": "separator thickness",
     "macmullin_number": "MacMullin number",
+    "concentration": "salt concentration",
+    "charge": "charge of a half-cycle",
+    "temperature": "temperature",
     "pore_size_spread": "relative width of the pore radii",
+    "area_ratio": "area over that of the cells measured",
+    "pressure": "stack pressure",
     "metal_thickness": "metal thickness",
-    "area_ratio": "area ratio",
 }
+"""The conditions of a design in words, by axis."""
+
+VARIANTS: Final[Mapping[str, str]] = {
+    "polymer": "polymer pores",
+    "straight": "straight pores",
+    "step": "current in steps",
+    "one_way": "current one way",
+}
+"""Kinds of pores and protocols in words."""
+
 _EXACT: Final = 1e-10
 _CLOSE: Final = 1e-5
 _NODES: Final = 24
@@ -69,16 +95,20 @@ class Answer:
     quantity : str
         What the value is: ``current_density``, ``pore_radius`` or ``pressure``.
     value : float or None
-        The answer [unit]; None where there is none within the legal range, and `reason` says why.
+        The answer [unit], all that is not known counted in; None where there is none within the
+        legal range, and `reason` says why.
     unit : str
         Unit of value and interval.
     interval : tuple of float
-        The 90 % interval over the posterior, as this module says; ``-inf`` or ``inf`` where an end
-        lies beyond the legal range.
+        Where the answer would lie, with 90 % probability, if the parameters were known exactly, as
+        this module says; ``-inf`` or ``inf`` where an end lies beyond the legal range. The value
+        may lie outside.
     risk : float
         Probability that a new cell fails.
     cell : {"liquid", "solid"}
         The kind of cell.
+    variant : {"polymer", "straight", "step", "one_way"}
+        The kind of pores of a liquid cell, the protocol of a solid one.
     conditions : dict of str to float
         The design, by axis, in the axes' units.
     mechanism : str
@@ -91,7 +121,7 @@ class Answer:
     extrapolation : tuple of str
         Conditions outside the range of the data, in words.
     reason : str
-        Why there is no answer; empty where there is one.
+        Why there is no answer, or why no current is safe; empty where one is.
     notes : tuple of str
         What must be known with it: synthetic data, a fit that has not converged, scatter that the
         prior alone knows.
@@ -104,6 +134,7 @@ class Answer:
     interval: tuple[float, float]
     risk: float
     cell: Cell
+    variant: str
     conditions: Mapping[str, float]
     mechanism: str
     mechanism_probability: float
@@ -115,12 +146,12 @@ class Answer:
     _design: str = field(default="", repr=False)
 
     def sentence(self) -> str:
-        """Return the answer as one or two plain sentences.
+        """Return the answer and what limits the cell, in plain sentences.
 
         Returns
         -------
         str
-            With units, interval and mechanism.
+            With units, and what the value is; :meth:`how_sure` says its interval.
         """
         doing = {item.name: item.long_name for item in MECHANISMS[self.cell]}[self.mechanism]
         binds = (
@@ -129,30 +160,56 @@ class Answer:
         )
         if self.median_cell[0] == 0.0:  # the metal does not hold the charge
             binds = ""
-        risk = f"{100 * self.risk:g} % risk"
-        span = _span(self.interval, self.unit)
-        sure = f"{100 * INTERVAL:.0f} % interval {span}"
-        at = f"{_shown(self.current_density)} {CURRENT.unit}"
         if self.value is None:
             return f"{self.reason} {binds}".rstrip()
+        risk = f"{100 * self.risk:g} %"
+        cell = f"a new {self.cell} cell ({self._design})"
+        at = f"For {_shown(self.current_density)} {CURRENT.unit} at {risk} risk"
         value = f"{_shown(self.value)} {self.unit}"
-        if self.question == "safe_current":
-            text = f"At {risk} a new {self.cell} cell ({self._design}) bears {value} ({sure})."
-        elif self.question == "required_pore_radius":
-            text = (
-                f"For {at} at {risk} the pore radius of a new liquid cell ({self._design}) must be "
-                f"at most {value} ({sure})."
-            )
+        counted = "with all that is not known counted in, it"
+        fails = f"{counted} then fails with a probability of {risk}."
+        if self.question == "required_pore_radius":
+            text = f"{at} the pore radius of {cell} must be at most {value}: {fails}"
+        elif self.question == "required_pressure":
+            text = f"{at} {cell} needs at least {value}: {fails}"
+            if self.value == 0.0:
+                text = f"{at} {cell} needs no pressure."
         elif self.value == 0.0:
-            text = (
-                f"For {at} at {risk} a new solid cell ({self._design}) needs no pressure ({sure})."
-            )
+            text = f"At {risk} risk {cell} bears no current: {self.reason}"
         else:
             text = (
-                f"For {at} at {risk} a new solid cell ({self._design}) needs at least {value} "
-                f"({sure})."
+                f"At {risk} risk {cell} bears {value}: {counted} fails at that current with a "
+                f"probability of {risk}."
             )
         return f"{text} {binds}".rstrip()
+
+    def how_sure(self) -> str:
+        """Return what the interval is, in plain sentences.
+
+        Returns
+        -------
+        str
+            Empty where there is no answer, or no current is safe.
+        """
+        if self.value is None or (self.question == "safe_current" and self.value == 0.0):
+            return ""
+        fail = f"{100 * self.risk:g} % of new cells fail"
+        if self.question == "safe_current":
+            what = f"the current at which {fail}"
+        else:
+            name = WORDS[self.quantity]
+            what = f"the {name} at which {fail} at {_shown(self.current_density)} {CURRENT.unit}"
+        lower, upper = self.interval
+        beyond = self.value > upper if self.question == "required_pressure" else self.value < lower
+        outside = (
+            " The value lies outside this interval, on the cautious side: it allows for the least "
+            "favourable parameters that the data leave possible."
+        )
+        return (
+            f"How sure: were the parameters known exactly, so would be {what}. With "
+            f"{100 * INTERVAL:.0f} % probability it lies {_span(self.interval, self.unit)}; more "
+            f"data narrow this interval.{outside if beyond else ''}"
+        )
 
     def sentences(self) -> list[str]:
         """Return the answer and what must be known with it.
@@ -164,10 +221,12 @@ class Answer:
         """
         middle, lower, upper = self.median_cell
         words = [self.sentence()]
-        if self.value is not None:
+        if sure := self.how_sure():
+            words.append(sure)
+        if self.value is not None and middle > 0.0:
             words.append(
                 f"The median cell fails at {_shown(middle)} {CURRENT.unit} ({100 * INTERVAL:.0f} % "
-                f"interval {_span((lower, upper), CURRENT.unit)})."
+                f"interval {_shown(lower)} to {_shown(upper)} {CURRENT.unit})."
             )
         if self.extrapolation:
             words.append("Extrapolated, no data there: " + "; ".join(self.extrapolation) + ".")
@@ -197,6 +256,7 @@ class Answer:
             "risk": self.risk,
             "current_density [mA/cm^2]": self.current_density,
             "cell": self.cell,
+            _choice(self.cell): self.variant,
             "conditions": {
                 f"{name} [{_kind(self.cell, name).unit}]": value
                 for name, value in self.conditions.items()
@@ -209,6 +269,7 @@ class Answer:
             "reason": self.reason,
             "notes": list(self.notes),
             "sentence": self.sentence(),
+            "how_sure": self.how_sure(),
         }
 
 
@@ -247,8 +308,12 @@ def safe_current(
     """
     cell = _Asked(result, _single(result, design), risk, draws, seed)
     value = cell.safe(cell.design)
-    lower, upper = (float(np.quantile(cell.by_draw(cell.design), tail)) for tail in _TAILS)
-    return cell.answer("safe_current", "current_density", value, (lower, upper), cell.design)
+    by_draw = cell.by_draw(cell.design)
+    lower, upper = (float(np.quantile(by_draw, tail)) for tail in _TAILS)
+    reason = cell.why_none(cell.design) if value == 0.0 else ""
+    return cell.answer(
+        "safe_current", "current_density", value, (lower, upper), cell.design, reason
+    )
 
 
 def required_pore_radius(
@@ -379,7 +444,7 @@ def required_pressure(
         value, best = None, cell.with_axis("pressure", high)
         most = cell.safe(best)
         why = (
-            "the metal does not hold that capacity."
+            cell.why_none(best)
             if most == 0.0
             else f"with {_shown(high)} MPa it bears {_shown(most)} {CURRENT.unit}, and nothing is "
             "known above."
@@ -430,6 +495,20 @@ class _Asked:
         """Return the safe current density of a design [mA/cm^2]."""
         ordered = np.sort(self.thresholds(design).min(axis=0))
         return float(order_statistics(ordered, np.array([self.risk]))[0])
+
+    def why_none(self, design: Design) -> str:
+        """Say why no current of a design is safe: its metal does not hold the charge."""
+        charge, thickness = (design.axes[name] for name in ("charge", "metal_thickness"))
+        metal = float(thickness.values[0])
+        per_area = metal_capacity(to_si(metal, thickness.kind.unit), self.setting.molar_volume)
+        holds = float(per_area / to_si(1.0, charge.kind.unit))
+        if holds < charge.values[0]:
+            return (
+                f"metal of {_shown(metal)} {thickness.kind.unit} holds {_shown(holds)} "
+                f"{charge.kind.unit}, less than the charge of a half-cycle."
+            )
+        share = float((self.thresholds(design).min(axis=0) == 0.0).mean())
+        return f"in {100 * share:.0f} % of new cells the metal does not hold the charge."
 
     def by_draw(self, design: Design) -> FloatArray:
         """Return the current that the risk stands for in each draw of the band [mA/cm^2]."""
@@ -551,6 +630,7 @@ class _Asked:
             interval=interval,
             risk=self.risk,
             cell=design.cell,
+            variant=_variant(design),
             conditions={name: float(axis.values[0]) for name, axis in design.axes.items()},
             mechanism=mechanism.name,
             mechanism_probability=float(shares[first] / shares.sum()),
@@ -616,13 +696,16 @@ def _outside(design: Design, result: "Result") -> tuple[str, ...]:
             continue
         axis = design.axes[name]
         unit = "" if axis.kind.unit == "1" else f" {axis.kind.unit}"
-        here = f"{_WORDS.get(name, name)} {_shown(float(axis.values[0]))}{unit}"
+        here = f"{WORDS[name]} {_shown(float(axis.values[0]))}{unit}"
         if name not in ranges:
-            found.append(f"{here} (no data of it)")
+            found.append(f"{here} (no data on it)")
             continue
         lower, upper = ranges[name]
         span = _shown(lower) if lower == upper else f"{_shown(lower)} to {_shown(upper)}"
-        found.append(f"{here} (data: {span}{unit})")
+        data = "data"
+        if name == "temperature":
+            data = f"more than {TEMPERATURE_WINDOW:g} K from the data"
+        found.append(f"{here} ({data}: {span}{unit})")
     return tuple(found)
 
 
@@ -647,12 +730,12 @@ def _notes(result: "Result", design: Design) -> tuple[str, ...]:
 
 def _words(design: Design, without: set[str]) -> str:
     """Return the conditions of a design in words."""
-    parts = []
+    parts = [VARIANTS[_variant(design)]]
     for name, axis in design.axes.items():
         if name in without:
             continue
         unit = "" if axis.kind.unit == "1" else f" {axis.kind.unit}"
-        text = f"{_WORDS.get(name, name)} {_shown(float(axis.values[0]))}"
+        text = f"{WORDS[name]} {_shown(float(axis.values[0]))}"
         if name in design.tolerances:
             tolerance = design.tolerances[name]
             sd = (
@@ -669,15 +752,24 @@ def _words(design: Design, without: set[str]) -> str:
     return ", ".join(parts)
 
 
+def _choice(cell: Cell) -> str:
+    return "pore_type" if cell == "liquid" else "protocol"
+
+
+def _variant(design: Design) -> str:
+    return design.pore_type if design.cell == "liquid" else design.protocol
+
+
 def _span(interval: tuple[float, float], unit: str) -> str:
+    """Say where something lies."""
     lower, upper = interval
     if not (math.isfinite(lower) or math.isfinite(upper)):
-        return "wider than the legal range"
+        return "anywhere in the legal range or beyond"
     if not math.isfinite(lower):
-        return f"up to {_shown(upper)} {unit}"
+        return f"below {_shown(upper)} {unit}"
     if not math.isfinite(upper):
-        return f"from {_shown(lower)} {unit}, without an end that anything is known of"
-    return f"{_shown(lower)} to {_shown(upper)} {unit}"
+        return f"anywhere from {_shown(lower)} {unit} to beyond what anything is known of"
+    return f"between {_shown(lower)} and {_shown(upper)} {unit}"
 
 
 def _shown(value: float | None) -> str:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from data.errors import MapError
 from data.units import format_header
-from inference.design import AXES
+from inference.design import AXES, SEPARATOR_AXES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,10 +155,11 @@ def map_table(dataset: xr.Dataset) -> "pd.DataFrame":
     Returns
     -------
     DataFrame
-        Columns headed ``quantity [unit]``: kind of data and of cell, every condition, the safe
-        current at the map's risk and at others, quantiles of the critical current of the median
-        cell and of a new one, the probability that each mechanism limits, and whether the point is
-        extrapolated. The probability of every single current is in the NetCDF file only.
+        Columns headed ``quantity [unit]``: kind of data and of cell, every condition and its
+        tolerance as a standard deviation, the kind of pores or the protocol, the safe current at
+        the map's risk and at others, quantiles of the critical current of the median cell and of a
+        new one, the probability that each mechanism limits, and whether the point is extrapolated.
+        The probability of every single current is in the NetCDF file only.
     """
     import pandas as pd
 
@@ -181,6 +182,15 @@ def map_table(dataset: xr.Dataset) -> "pd.DataFrame":
         coordinate = dataset[name]
         unit = coordinate.attrs.get("units")
         columns[format_header(str(name), None if unit is None else str(unit))] = column(coordinate)
+        of_one = "separator" not in safe.dims or name not in SEPARATOR_AXES
+        if of_one and "tolerance" in coordinate.attrs:
+            unit, sd = str(coordinate.attrs["tolerance_units"]), coordinate.attrs["tolerance"]
+            relative = unit == "%"
+            header_sd = format_header(f"{name}_sd", coordinate.attrs["units"] if relative else unit)
+            columns[header_sd] = column(coordinate) * sd / 100.0 if relative else np.full(count, sd)
+    choice = "pore_type" if dataset.attrs["cell"] == "liquid" else "protocol"
+    if choice in dataset.attrs:  # the kinds of pores of several separators are a coordinate
+        columns[choice] = np.full(count, dataset.attrs[choice])
     for risk in dataset["risk"].to_numpy():
         at = dataset["safe_current_density_at_risk"].sel(risk=risk)
         columns[header(f"safe_current_density_at_{100 * risk:g}_percent_risk", safe)] = column(at)

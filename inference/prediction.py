@@ -12,6 +12,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from models.garbage import no_collection
+
 __all__ = ["Predictor"]
 
 Array = NDArray[np.float64]
@@ -33,6 +35,7 @@ class Predictor:
         From `models.joint.build_model`.
     """
 
+    @no_collection()
     def __init__(self, model: Any) -> None:
         import pymc as pm
         from pytensor import function

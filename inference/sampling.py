@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from inference.thresholds import INTERVAL
+from models.garbage import no_collection
 
 __all__ = [
     "Sampler",
@@ -30,6 +31,7 @@ class Sampler:
         longer to compile, and may then be sampled with other values of any ``pm.Data``.
     """
 
+    @no_collection()
     def __init__(self, model: Any, *, frozen: bool = True) -> None:
         import nutpie
 

@@ -1,6 +1,6 @@
 """Control steps of a record: where the instrument's programme or its current changes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -8,15 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import FeatureError
+from data.features.feature import Flag
 from data.features.noise import estimate_noise
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["ControlStep", "constant_current_steps", "control_steps", "read_columns"]
+__all__ = [
+    "ControlStep",
+    "constant_current_steps",
+    "control_steps",
+    "history",
+    "read_columns",
+]
 
 type Array = NDArray[np.float64]
 
+_RAMP = 10.0  # [s], longest rise of a current to its setting
 _STEP_NAMES = ("step_count", "step_index", "step_id")
 _NOT_CONSTANT_CURRENT = {
     "chronoamperometry": "a chronoamperometry (constant voltage)",
@@ -165,13 +173,89 @@ def control_steps(record: "xr.Dataset") -> tuple[ControlStep, ...]:
     lengths = np.diff([*cuts.tolist(), len(time)])
     before = np.diff([0, *cuts.tolist()])
     settling = (before <= 2) & (lengths > 2) & ~programme[cuts - 1]
-    edges = [0, *cuts[~settling].tolist(), len(time)]
+    kept = ~settling
+    if cuts.size and _goes_on(current, cuts, programme):
+        kept[-1] = False
+    edges = [0, *cuts[kept].tolist(), len(time)]
     clock = None
     if "step_time_second" in record:
         clock = np.asarray(record["step_time_second"].values, dtype=float)
-    return tuple(
+    steps = [
         _step(time, current, first, last, clock) for first, last in pairwise(edges) if last > first
+    ]
+    return tuple(_with_ramp(steps, number) for number in range(len(steps)))
+
+
+def _with_ramp(steps: list[ControlStep], number: int) -> ControlStep:
+    """Return a step that begins where its current starts to rise: instruments may take seconds."""
+    step = steps[number]
+    before = number - 1
+    while (
+        before >= 0
+        and step.current != 0.0
+        and steps[before].stop - steps[before].start <= 2
+        and 0 < steps[before].current / step.current < 1
+        and step.first - steps[before].begin <= _RAMP
+    ):
+        before -= 1
+    if before == number - 1:
+        return step
+    begin = steps[before].end if before >= 0 else steps[0].first
+    return replace(step, begin=begin) if step.first - begin <= _RAMP else step
+
+
+def history(record: "xr.Dataset", step: ControlStep) -> tuple[Flag, ...]:
+    """Return what came before a step that its times and charges do not count.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        The record.
+    step : ControlStep
+        A step at constant current.
+
+    Returns
+    -------
+    tuple of Flag
+        ``begins_midway``, ``current_before``.
+    """
+    time, _, current = read_columns(record)
+    flags = []
+    spacing = step.duration / max(step.stop - step.start - 1, 1)
+    if step.start == 0 and step.uncertainty == 0 and step.begin > max(60.0, 20 * spacing):
+        flags.append(
+            Flag(
+                "begins_midway",
+                f"The record starts at a test time of {step.begin:.6g} s with the current flowing: "
+                "times count from there, and are too short if it flowed before.",
+            )
+        )
+    against = np.flatnonzero(
+        np.sign(step.current) * current[: step.start] < -1e-3 * abs(step.current)
     )
+    since = slice(int(against[-1]) + 1 if against.size else 0, step.start)
+    forward = np.abs(current[since])
+    if len(forward) > 1:
+        charge = float(np.trapezoid(forward, time[since]))
+        if charge > 0.02 * abs(step.current) * step.duration:
+            flags.append(
+                Flag(
+                    "current_before",
+                    f"Before this step {charge:.4g} C passed in the same direction: the times and "
+                    "the charge stated are those of this step alone.",
+                )
+            )
+    return tuple(flags)
+
+
+def _goes_on(current: Array, cuts: NDArray[np.intp], programme: NDArray[np.bool_]) -> bool:
+    """Return whether the last rows are of the step before them: at a short the current wavers."""
+    last = int(cuts[-1])
+    first = int(cuts[-2]) if len(cuts) > 1 else 0
+    if len(current) - last > 2 or last - first <= 2 or programme[last - 1]:
+        return False
+    share = current[last:] / (float(np.median(current[first:last])) or np.inf)
+    return bool(np.all((share > 0.5) & (share < 2)))
 
 
 def _step(time: Array, current: Array, first: int, last: int, clock: Array | None) -> ControlStep:

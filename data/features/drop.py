@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data.features.noise import Noise, estimate_noise, thin
 
-__all__ = ["Drop", "find_drop"]
+__all__ = ["Drop", "Gates", "find_drop", "locate_drop"]
 
 type Array = NDArray[np.float64]
 
@@ -140,8 +140,25 @@ def _worth_a_look(
     return levels[0] - levels[1] > 1.5 * sigma
 
 
-def _evaluate(time: Array, curve: Array, noise: Noise, longest_ramp: float) -> Drop | None:
-    """Return the most probable drop of a window, or None where there is no room for one."""
+def locate_drop(time: Array, curve: Array, noise: Noise, longest_ramp: float) -> Drop | None:
+    """Return the most probable drop of a curve, whether it passes any gate or not.
+
+    Parameters
+    ----------
+    time : array of float, shape (n,)
+        Non-decreasing [s]; a few hundred rows at most.
+    curve : array of float, shape (n,)
+        The curve.
+    noise : Noise
+        Its noise.
+    longest_ramp : float
+        Longest time from its begin to its end [s].
+
+    Returns
+    -------
+    Drop or None
+        In rows of the curve; None where there is no room for one.
+    """
     n = len(curve)
     if n < 2 * _EDGE or time[-1] <= time[0]:
         return None
@@ -280,7 +297,7 @@ def _in_window(
     drop = None
     for _ in range(3):  # until it lies in the middle of its window
         low, high = max(row - half - ramp, 0), min(row + half + ramp, len(curve))
-        drop = _evaluate(time[low:high], curve[low:high], noise, longest_ramp)
+        drop = locate_drop(time[low:high], curve[low:high], noise, longest_ramp)
         if drop is None or abs(drop.end + low - row) <= half // 2 + ramp // 2:
             break
         row = drop.end + low

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from data.features.control import constant_current_steps, read_columns
-from data.features.drop import Gates, find_drop
+from data.features.control import constant_current_steps, history, read_columns
+from data.features.drop import Gates
+from data.features.fall import find_fall
 from data.features.feature import Feature, Flag, between
-from data.features.noise import despike, estimate_noise
-from data.features.penetration import find_compliance
+from data.features.leads import steps_with_the_current
+from data.features.noise import Noise, despike, estimate_noise
+from data.features.runaway import Departure, find_compliance, find_runaway
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,7 +32,7 @@ __all__ = ["find_inflexion"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "penalised_spline"
-VERSION = "1"
+VERSION = "2"
 _BINS = 400
 _KNOTS = 60
 _DRAWS = 1000
@@ -63,6 +65,11 @@ def _bins(time: Array, curve: Array, most: int) -> tuple[Array, Array, Array]:
     return np.add.reduceat(time, starts) / counts, np.add.reduceat(curve, starts) / counts, counts
 
 
+def _knot_count(rows: int) -> int:
+    """Return the number of intervals between knots for some rows."""
+    return min(_KNOTS, max(8, rows // 4))
+
+
 def _fit(x: Array, y: Array, counts: Array, phi: float, local: Array | None) -> _Fit:
     """Fit a penalised spline by restricted maximum likelihood.
 
@@ -74,7 +81,7 @@ def _fit(x: Array, y: Array, counts: Array, phi: float, local: Array | None) -> 
     from scipy.linalg import cho_factor, cho_solve, eigh
 
     degree = 4
-    count = min(_KNOTS, max(8, len(x) // 4))
+    count = _knot_count(len(x))
     inner = np.linspace(0, 1, count + 1)
     knots = np.concatenate([np.zeros(degree), inner, np.ones(degree)])
     basis = BSpline.design_matrix(np.clip(x, 0, 1), knots, degree).toarray()
@@ -129,20 +136,27 @@ def _posterior(x: Array, y: Array, counts: Array, phi: float) -> _Fit:
 
 
 def find_inflexion(
-    record: "xr.Dataset", *, least_z: float = 4.0, skip: float = 0.01, seed: int = 0
+    record: "xr.Dataset",
+    *,
+    least_z: float = 4.0,
+    skip: float = 0.01,
+    runaway_rise: float = 0.5,
+    seed: int = 0,
 ) -> Feature:
     """Find the time at which the voltage of a polarised cell bends from levelling off to running.
 
     Parameters
     ----------
     record : xarray.Dataset
-        A record with at least one step at constant current; the longest is read, up to a sudden
-        drop or the instrument's limit if there is one.
+        A record with at least one step at constant current; the longest is read, up to a drop, a
+        runaway or the instrument's limit if there is one.
     least_z : float, default: 4
         By how many standard deviations the second derivative has to be negative before the
         inflexion and positive after it.
     skip : float, default: 0.01
         Part of the step at its start that is left out (the edge of the current).
+    runaway_rise : float, default: 0.5
+        Rise over the median voltage [V] that counts as a runaway.
     seed : int, default: 0
         Of the draws from the spline's posterior.
 
@@ -150,8 +164,11 @@ def find_inflexion(
     -------
     Feature
         ``transition_time`` [s since the step's start]: an interval that holds 98 % of the
-        posterior, or right-censored at the end of what was read. Flags: ``no_inflexion``,
-        ``drop_first`` (a sudden drop ends the curve), ``compliance``, ``several_steps``. Details:
+        posterior and, where the curve has a corner, that corner; where it runs away without an
+        inflexion, from where it leaves its level; or right-censored at the end of what was read.
+        Flags: ``no_inflexion``, ``runaway``, ``drop_first`` (a drop ends the curve),
+        ``compliance``, ``several_steps``, ``against_current`` (steps not read),
+        ``begins_midway`` and ``current_before`` (what is not counted). Details:
         ``step_start``, ``test_time_lower``, ``test_time_upper`` [s], ``current`` [A], ``z_before``,
         ``z_after``, ``z_end`` (how much steeper the end is than the inflexion), ``duration`` and
         ``read_until`` [s].
@@ -159,16 +176,24 @@ def find_inflexion(
     Raises
     ------
     FeatureError
-        The record holds no step at constant current of 30 rows.
+        The record holds no step at constant current of 30 rows, or the voltage is opposite to it.
     """
-    options: dict[str, float | str | bool] = {"least_z": least_z, "skip": skip, "seed": seed}
+    options: dict[str, float | str | bool] = {
+        "least_z": least_z,
+        "skip": skip,
+        "runaway_rise": runaway_rise,
+        "seed": seed,
+    }
     steps = constant_current_steps(record, "an inflexion", least=30)
+    steps, opposed = steps_with_the_current(record, steps, "an inflexion")
+    flags = list(opposed)
     step = max(steps, key=lambda each: each.duration)
-    test_time, voltage, _ = (part[step.rows] for part in read_columns(record))
+    flags += history(record, step)
+    columns = read_columns(record)
+    test_time, voltage, _ = (part[step.rows] for part in columns)
     time, raw = test_time - step.begin, voltage * np.sign(step.current)
     noise = estimate_noise(time, raw)
     curve, _ = despike(raw, noise)
-    flags = []
     if len(steps) > 1:
         flags.append(
             Flag(
@@ -177,21 +202,29 @@ def find_inflexion(
             )
         )
     until = len(curve)
-    drop = find_drop(time, curve, noise, Gates(10.0, 5.0, 0.1, 10.0, 20.0))
-    if drop is not None:
-        until = max(drop.before, 0)
+    limit = find_compliance(record, step)
+    if limit is not None and limit - step.start < until:
+        until = max(limit - step.start, 1)
+        flags.append(
+            Flag("compliance", f"The instrument is at its limit from {time[until - 1]:.6g} s on.")
+        )
+    last = step.stop == len(columns[0])
+    fall = find_fall(time, raw, noise, Gates(10.0, 5.0, 0.1, 10.0, 20.0), last=last)
+    if fall is not None and fall.drop.before < until:
+        until = max(fall.drop.before, 1)  # its last row may be of the drop
         flags.append(
             Flag(
                 "drop_first",
                 f"The voltage drops at {time[until]:.6g} s: the curve is read up to there.",
             )
         )
-    limit = find_compliance(record, step)
-    if limit is not None and limit - step.start < until:
-        until = limit - step.start
-        flags.append(
-            Flag("compliance", f"The instrument is at its limit from {time[until - 1]:.6g} s on.")
-        )
+    runaway = find_runaway(time[:until], curve[:until], runaway_rise)
+    ends = [until]
+    if runaway is not None:
+        # A limit beyond bends the curve once more, and beside all of a runaway nothing else counts.
+        until = min(until, runaway.crossed + 1)
+        low = np.flatnonzero(curve[:until] < runaway.level + 0.1 * runaway_rise)
+        ends = [until, runaway.onset + 1, int(low[-1]) + 1 if low.size else 0]
     first = int(np.searchsorted(time, skip * time[until - 1])) if until > 0 else 0
     first = max(first, 1)
     details = {"step_start": step.begin, "current": step.current, "duration": step.duration}
@@ -205,11 +238,19 @@ def find_inflexion(
     }
     stop = float(time[max(until - 1, 0)])
     details["read_until"] = stop
-    found = (
-        _inflexion(time[first:until], curve[first:until], least_z, seed, details)
-        if until - first >= 30
-        else None
-    )
+    found = None
+    for end in ends:
+        if found is None and end - first >= 30:
+            found = _inflexion(time[first:end], curve[first:end], least_z, seed, details)
+    if found is None and runaway is not None:
+        found = _within_runaway(time, curve, noise, runaway)
+        flags.append(
+            Flag(
+                "runaway",
+                f"The voltage runs away between {found[0]:.6g} and {found[2]:.6g} s, without an "
+                "inflexion before that the noise could not make: the transition is in the runaway.",
+            )
+        )
     if found is None:
         flags.append(
             Flag(
@@ -221,7 +262,7 @@ def find_inflexion(
         return Feature(
             **common,  # type: ignore[arg-type]
             kind="right",
-            lower=stop,
+            lower=max(stop - step.uncertainty, 0.0),
             flags=tuple(flags),
             details=details,
         )
@@ -236,6 +277,19 @@ def find_inflexion(
         flags=tuple(flags),
         details=details,
     )
+
+
+def _within_runaway(
+    time: Array, curve: Array, noise: Noise, runaway: Departure
+) -> tuple[float, float, float, float]:
+    """Return where a curve leaves its level to where it has risen, as an inflexion is returned."""
+    rows = max(5, runaway.onset // 50)
+    means = np.convolve(curve[: runaway.onset + 1], np.ones(rows) / rows, mode="valid")
+    least = max(3 * noise.effective / float(np.sqrt(rows)), noise.quantum)
+    low = np.flatnonzero(means < runaway.level + least)
+    lower = float(time[int(low[-1])]) if low.size else 0.0
+    upper = float(time[runaway.crossed])
+    return lower, 0.5 * (lower + upper), upper, (upper - lower) / float(np.sqrt(12))
 
 
 def _inflexion(
@@ -291,5 +345,56 @@ def _inflexion(
     rows = np.argmin(slope, axis=0)
     times = middle[0] + span * at[between][rows]
     half = 0.5 * span * float(at[1] - at[0])
-    low, value, high = np.quantile(times, [0.01, 0.5, 0.99])
-    return float(low - half), float(value), float(high + half), float(np.std(times) + half)
+    low, value, high = (float(part) for part in np.quantile(times, [0.01, 0.5, 0.99]))
+    # A spline draws what bends within its knots too early.
+    knots = 2 * span / _knot_count(len(x))
+    low, high, sd = low - half, high + half + knots, float(np.std(times) + half)
+    corner = _corner(time, curve, low, high, span)
+    if corner is not None:
+        low, high = min(low, corner[0]), max(high, corner[1])
+        value, sd = 0.5 * (low + high), max(sd, (high - low) / float(np.sqrt(12)))
+    return low, value, high, sd
+
+
+def _corner(
+    time: Array, curve: Array, low: float, high: float, span: float
+) -> tuple[float, float] | None:
+    """Return the interval of a corner near an inflexion, which a spline draws too early.
+
+    A cubic with a hinge, of slope and curvature, against a smooth curve of as many parameters.
+    """
+    wide = max(high - low, 10 * span / _KNOTS)
+    part = slice(*np.searchsorted(time, [low - wide, high + wide]).tolist())
+    if part.stop - part.start < 30:
+        return None
+    middle, mean, counts = _bins(time[part], curve[part], _BINS)
+    if len(middle) < 30:
+        return None
+    width = float(middle[-1] - middle[0])
+    x = 2 * (middle - middle[0]) / width - 1
+    root = np.sqrt(counts / counts.mean())
+    smooth = np.polynomial.legendre.legvander(x, 6)
+    cubic = smooth[:, :4]
+
+    def squares(design: Array) -> tuple[float, Array]:
+        weighted = design * root[:, None]
+        answer = np.linalg.lstsq(weighted, mean * root, rcond=None)[0]
+        return float(np.sum((mean * root - weighted @ answer) ** 2)), answer
+
+    places = x[4:-4]
+    hinges = [np.clip(x - place, 0, None) for place in places]
+    fits = [squares(np.column_stack([cubic, hinge, hinge**2])) for hinge in hinges]
+    off = np.array([fit[0] for fit in fits])
+    best = int(np.argmin(off))
+    phi = estimate_noise(middle, mean - squares(smooth)[0]).phi
+    free = (len(x) - 7) * (1 - phi) / (1 + phi)
+    if free < 10 or fits[best][1][4] <= 0:
+        return None
+    if free * np.log(squares(smooth)[0] / max(off[best], 1e-300)) < 10.0:
+        return None
+    likely = np.flatnonzero(off < off[best] * np.exp(9.0 / free))
+    gap = 2 * width / len(x)
+    return (
+        float(middle[4 + likely[0]]) - gap,
+        float(middle[4 + likely[-1]]) + gap,
+    )

@@ -16,6 +16,8 @@ type Array = NDArray[np.float64]
 
 _MAD = 1.4826  # of a normal distribution
 _MOST_ROWS = 200_000
+_BLOCK = 40
+_FEWEST_BLOCKS = 12
 _PHI = np.linspace(0.0, 0.95, 96)
 # Second differences over four rows and over one of a first-order autoregressive noise: the ratio of
 # their variances, which grows from 1 (white) to 4 (a random walk).
@@ -95,25 +97,56 @@ def estimate_noise(time: Array, value: Array) -> Noise:
     gaps = gaps[gaps > 1e-9 * scale]
     # Of values that are not quantised the smallest gap is far below the noise: it adds nothing.
     quantum = float(np.min(gaps)) if gaps.size else 0.0
-    near = _second_differences(time, value, 1)
-    white = _MAD * float(np.median(np.abs(near)))
+    white = _size(time, value, 1)
+    # Differences of few levels are few numbers: their median says little, unless spread.
+    spread = value + quantum * np.random.default_rng(0).uniform(-0.5, 0.5, len(value))
+    if quantum > 0.5 * white and _size(time, spread, 1) > 1.5 * quantum / np.sqrt(12):
+        value = spread
+        white = float(np.sqrt(max(_size(time, spread, 1) ** 2 - quantum**2 / 12, 0.0)))
     phi = 0.0
     if len(value) >= 50 and white > 0:
-        twice, far = (
-            _MAD * float(np.median(np.abs(_second_differences(time, value, lag))))
-            for lag in (2, _LAG)
-        )
+        near, twice, far = (_size(time, value, lag) for lag in (1, 2, _LAG))
         # The ratio of two such estimates scatters by about 2.4/sqrt(n): below that it is white.
-        ratio = (far / white) ** 2
-        if (twice / white) ** 2 > 2.5:
+        ratio = (far / near) ** 2
+        if (twice / near) ** 2 > 2.5:
             # More than any noise makes: the curve itself bends from row to row. Differences of the
             # second differences hold less of it; of white noise their variance is 10/3.
-            white = _MAD * float(np.median(np.abs(np.diff(near)))) / float(np.sqrt(10 / 3))
+            third = np.diff(_second_differences(time, value, 1))
+            white = _MAD * float(np.median(np.abs(third))) / float(np.sqrt(10 / 3))
         elif ratio > 1 + 5 / np.sqrt(len(value)):
             phi = float(np.interp(ratio, _RATIO, _PHI))
     # Correlated noise is smaller in second differences than in the curve.
     shrink = (1 - phi) * (3 - phi) / 3
-    return Noise(float(np.sqrt(white**2 / shrink + quantum**2 / 12)), phi, quantum)
+    sigma = float(np.sqrt(white**2 / shrink + quantum**2 / 12))
+    if phi > 0 and len(value) >= _BLOCK:
+        sigma, phi = _as_seen_in_blocks(time, value, sigma, phi)
+    return Noise(sigma, phi, quantum)
+
+
+def _size(time: Array, value: Array, lag: int) -> float:
+    """Return the standard deviation of white noise that has such second differences."""
+    return _MAD * float(np.median(np.abs(_second_differences(time, value, lag))))
+
+
+def _as_seen_in_blocks(time: Array, value: Array, sigma: float, phi: float) -> tuple[float, float]:
+    """Return size and correlation of the noise, no larger than blocks of rows show it.
+
+    Pick-up of some rows' period looks correlated, but its means scatter little. The size is at most
+    1.5 times that off the block's own line, the scatter of means twice that of the blocks'.
+    """
+    rows = len(value) // _BLOCK * _BLOCK
+    x = np.arange(_BLOCK) - 0.5 * (_BLOCK - 1)
+    blocks = value[:rows].reshape(-1, _BLOCK)
+    means = blocks.mean(axis=1)
+    off = blocks - means[:, None]
+    off = off - np.outer(off @ x / (x @ x), x)
+    sigma = min(sigma, 1.5 * float(np.median(np.sqrt((off**2).sum(axis=1) / (_BLOCK - 2)))))
+    if len(means) < _FEWEST_BLOCKS or sigma == 0:
+        return sigma, phi
+    middle = time[:rows].reshape(-1, _BLOCK).mean(axis=1)
+    inflation = 2 * _size(middle, means, 1) * np.sqrt(_BLOCK) / sigma
+    most = (inflation**2 - 1) / (inflation**2 + 1)
+    return sigma, float(min(phi, max(most, 0.0)))
 
 
 def despike(value: Array, noise: Noise) -> tuple[Array, NDArray[np.bool_]]:

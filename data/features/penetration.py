@@ -6,7 +6,9 @@ or reaches the instrument's limit, before any drop is censored there: the counte
 electrolyte was depleted, nothing was penetrated.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,152 +17,28 @@ from numpy.typing import NDArray
 from data.features.control import (
     ControlStep,
     constant_current_steps,
+    history,
     read_columns,
 )
-from data.features.drop import Drop, Gates, find_drop
+from data.features.drop import Gates
+from data.features.fall import find_fall
 from data.features.feature import Feature, Flag, between
+from data.features.leads import steps_with_the_current
 from data.features.noise import despike, estimate_noise
+from data.features.runaway import find_compliance, find_runaway
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["find_compliance", "find_divergence", "find_penetration"]
+__all__ = ["find_penetration"]
 
 type Array = NDArray[np.float64]
 
 ALGORITHM = "sudden_drop"
-VERSION = "1"
-_SLOWER = (5.0, 25.0)  # times the longest ramp, for falls that take minutes
-
-
-def find_divergence(time: Array, curve: Array, rise: float) -> int | None:
-    """Return the row at which a curve starts to run away upwards.
-
-    The curve has to rise over the median of what was before, by `rise` and by half of it, and to go
-    through the upper two thirds of that in less than a fifth of the time that has passed: a steady
-    drift does not.
-
-    Parameters
-    ----------
-    time : array of float, shape (n,)
-        Seconds since the step's start.
-    curve : array of float, shape (n,)
-        Voltage in the direction of the current [V], free of spikes.
-    rise : float
-        Rise that counts [V].
-
-    Returns
-    -------
-    int or None
-        Last row below a third of the rise.
-    """
-    top = int(np.argmax(curve))
-    if top < 5:
-        return None
-    # The level before the runaway, of which the runaway itself is no part.
-    base = float(np.quantile(curve[: top + 1], 0.25))
-    under = np.arange(top + 1)
-    for _ in range(3):
-        under = np.flatnonzero(curve[: top + 1] < base + rise / 3)
-        if not under.size:
-            return None
-        base = float(np.median(curve[: int(under[-1]) + 1]))
-    rise = max(rise, 0.5 * base)
-    over = np.flatnonzero(curve[: top + 1] < base + rise)
-    under = np.flatnonzero(curve[: top + 1] < base + rise / 3)
-    if curve[top] < base + rise or not under.size or not over.size:
-        return None
-    crossed = time[min(int(over[-1]) + 1, top)]
-    onset = int(under[-1])
-    return onset if crossed - time[onset] < 0.2 * (crossed - time[0]) else None
-
-
-def find_compliance(record: "xr.Dataset", step: ControlStep) -> int | None:
-    """Return the row of a record at which a step reaches the limit of the instrument.
-
-    Either the instrument flags an overload for three rows, or the current falls below its setting
-    while the voltage stays at its largest.
-
-    Parameters
-    ----------
-    record : xarray.Dataset
-        The record.
-    step : ControlStep
-        A step at constant current.
-
-    Returns
-    -------
-    int or None
-        First row at the limit.
-    """
-    if "overload" in record:
-        flagged = np.asarray(record["overload"].values, dtype=bool)[step.rows]
-        if len(flagged) >= 3:
-            three = flagged[:-2] & flagged[1:-1] & flagged[2:]
-            if three.any():
-                return step.start + int(np.argmax(three))
-    _, voltage, current = read_columns(record)
-    curve = np.sign(step.current) * voltage[step.rows]
-    lacking = abs(step.current) - np.sign(step.current) * current[step.rows]
-    limited = (lacking > max(0.1 * abs(step.current), 4 * step.spread)) & (
-        curve > 0.95 * max(float(np.max(curve)), 0.0)
-    )
-    if len(limited) >= 5:
-        runs = np.convolve(limited, np.ones(5), mode="valid") > 4.5
-        if runs.any():
-            return step.start + int(np.argmax(runs))
-    after = slice(step.stop, step.stop + 5)
-    sign = np.sign(step.current)
-    follow, force = sign * voltage[after], sign * current[after]
-    if len(follow) < 3 or step.stop - step.start < 5:
-        return None
-    last = float(np.median(sign * voltage[step.stop - 3 : step.stop]))
-    top = float(np.max(sign * voltage[step.rows]))
-    held = (follow > 0.95 * last).all() and (force < 0.95 * abs(step.current)).all()
-    return step.stop if last > 0.95 * top and held and last > 0 else None
-
-
-def _recovers(curve: Array, drop: Drop) -> bool:
-    """Return whether the curve comes back up, for ten rows, after a drop."""
-    after = curve[drop.after :]
-    back = drop.level_after + 0.7 * drop.jump
-    if len(after) < 20:
-        return False
-    runs = np.convolve(after > back, np.ones(10), mode="valid")
-    return bool((runs >= 9).any())
-
-
-def _slow_fall(time: Array, curve: Array, gates: Gates, relative: float) -> Drop | None:
-    """Return a fall that takes minutes, in rows of the curve."""
-    for factor in _SLOWER:
-        longest = factor * gates.longest_ramp
-        duration = float(time[-1] - time[0])
-        if duration < 6 * longest:
-            return None
-        most = int(np.clip(duration / (longest / 25), 40, 4000))
-        edges = np.searchsorted(time, np.linspace(time[0], time[-1], most + 1)[:-1])
-        starts = np.unique(edges)
-        if len(starts) < 30:
-            return None
-        counts = np.diff([*starts.tolist(), len(curve)])
-        slow_time, slow = (np.add.reduceat(part, starts) / counts for part in (time, curve))
-        wide = Gates(
-            gates.least_delta_bic, gates.least_sigmas, relative, longest / 2, longest_ramp=longest
-        )
-        found = find_drop(slow_time, slow, estimate_noise(slow_time, slow), wide)
-        if found is not None:
-            ends = np.append(starts[1:], len(curve)) - 1
-            # Lines on both sides take the foot and the head of a slow fall for their own.
-            low, high = slow_time[max(found.before, 0)], slow_time[min(found.after, len(ends) - 1)]
-            more = 0.25 * float(high - low)
-            return replace(
-                found,
-                before=max(int(np.searchsorted(time, low - more)) - 1, 0),
-                after=min(int(np.searchsorted(time, high + more)), len(time) - 1),
-                begin=int(starts[found.begin]),
-                end=int(ends[found.end]),
-            )
-    return None
+VERSION = "2"
+_SAME = 0.02  # of a current: another one differs by more
+_PULSE = 0.2  # of the longest step
+_SHORTED = 0.3  # of the resistance of the step before
 
 
 def find_penetration(
@@ -200,18 +78,23 @@ def find_penetration(
     Returns
     -------
     Feature
-        ``penetration_time`` [s since the step's start]: an interval, or right-censored. Flags:
-        ``ramp``, ``slow_ramp``, ``soft_short`` (the voltage comes back), ``divergence_first``,
-        ``compliance``, ``several_steps``, ``end_of_record`` (it ends sooner after the drop than
-        `persistence`). Details: ``step_start``, ``test_time_lower``, ``test_time_upper`` (test
-        time [s]), ``current`` [A], ``charge`` [C] up to the middle of the interval or to the
-        bound, ``duration`` of the step [s]; of a drop also ``jump``, ``jump_sd``,
-        ``level_before`` [V], ``delta_bic``, ``ramp`` [s].
+        ``penetration_time`` [s since the step's start]: an interval, or right-censored. Of several
+        steps the first with an event; without one the largest current borne. Flags: ``ramp``,
+        ``slow_ramp``, ``soft_short`` (the voltage comes back), ``divergence_first``,
+        ``compliance``, ``several_steps``, ``survived_before`` (another current),
+        ``stopped_later`` (at another step the voltage runs away), ``between_steps``,
+        ``against_current`` (steps not read), ``begins_midway`` and
+        ``current_before`` (what is not counted), ``end_of_record`` (it ends sooner after the drop
+        than `persistence`), ``unconfirmed_drop`` (censored before a fall in the last rows that
+        another cause could make). Details: ``step_start``, ``test_time_lower``,
+        ``test_time_upper`` (test time [s]), ``current`` [A], ``charge`` [C] up to the middle of
+        the interval or to the bound, ``duration`` of the step [s]; of a drop also ``jump``,
+        ``jump_sd``, ``level_before`` [V], ``delta_bic``, ``ramp`` [s].
 
     Raises
     ------
     FeatureError
-        The record holds no step at constant current.
+        The record holds no step at constant current, or the voltage is opposite to it.
     """
     options: dict[str, float | str | bool] = {
         "least_delta_bic": least_delta_bic,
@@ -224,65 +107,132 @@ def find_penetration(
     }
     gates = Gates(least_delta_bic, least_sigmas, least_relative, persistence, longest_ramp)
     steps = constant_current_steps(record, "a penetration", least=10)
-    several: tuple[Flag, ...] = ()
+    steps, flags = steps_with_the_current(record, steps, "a penetration")
     if len(steps) > 1:
-        several = (
+        flags += (
             Flag(
                 "several_steps",
                 f"The record has {len(steps)} steps at constant current; the time is counted from "
-                "the start of the one that holds the event, or of the longest.",
+                "the start of the one that holds the event, or of the one that is stated.",
             ),
         )
     censored: list[Feature] = []
-    for step in steps:
-        feature = _of_step(record, step, gates, slow_relative, divergence, several, options)
+    for step, after in zip_longest(steps, steps[1:]):
+        feature = _of_step(record, step, after, gates, slow_relative, divergence, flags, options)
         if feature.kind != "right":
-            return feature
+            return _with_currents(feature, censored)
         censored.append(feature)
-    stopped = [feature for feature in censored if _stopped(feature)]
-    return stopped[0] if stopped else max(censored, key=lambda each: each.details["duration"])
+    return _strongest(censored)
+
+
+def _current(feature: Feature) -> float:
+    return abs(feature.details["current"])
+
+
+def _with_currents(feature: Feature, before: list[Feature]) -> Feature:
+    """Return an event with what the cell survived before, if that was another current."""
+    other = [each for each in before if abs(_current(each) / _current(feature) - 1) > _SAME]
+    if not other:
+        return feature
+    listed = ", ".join(f"{_current(each):.4g} A for {each.lower:.6g} s" for each in other[-3:])
+    flag = Flag(
+        "survived_before",
+        f"Before, the cell survived {listed}: as a staircase the record says more, import it as "
+        "critical_current.",
+    )
+    return replace(feature, flags=(*feature.flags, flag))
+
+
+def _strongest(censored: list[Feature]) -> Feature:
+    """Return the step that says most: the largest current borne to the end of a step.
+
+    Short pulses say little: steps of less than a fifth of the longest are passed over.
+    """
+    whole = [feature for feature in censored if not _stopped(feature)] or censored[:1]
+    longest = max(feature.details["duration"] for feature in whole)
+    long = [feature for feature in whole if feature.details["duration"] >= _PULSE * longest]
+    largest = max(_current(feature) for feature in long)
+    long = [feature for feature in long if _current(feature) > (1 - _SAME) * largest]
+    best = max(long, key=lambda each: each.details["duration"])
+    stopped = [each for each in censored if _stopped(each) and each is not best]
+    if not stopped:
+        return best
+    flag = Flag(
+        "stopped_later",
+        f"At {_current(stopped[0]):.4g} A the voltage runs away or the instrument is at its limit "
+        f"after {stopped[0].lower:.6g} s; what is stated is the step before that it bore whole.",
+    )
+    return replace(best, flags=(*best.flags, flag))
 
 
 def _stopped(feature: Feature) -> bool:
     """Return whether a censored test ended for a reason of its own."""
-    return feature.has_flag("divergence_first") or feature.has_flag("compliance")
+    return any(map(feature.has_flag, ("divergence_first", "compliance", "unconfirmed_drop")))
+
+
+def _shorted_after(
+    record: "xr.Dataset", step: ControlStep, after: ControlStep | None, level: float
+) -> bool | None:
+    """Return whether a like step that follows is shorted throughout; None where there is none."""
+    if after is None or not 0.5 <= abs(after.current / step.current) <= 2:
+        return None
+    if after.duration < _PULSE * step.duration:
+        return None
+    # All of it: just after a reversal the gradients of before still drive the current.
+    high = float(np.quantile(np.abs(read_columns(record)[1][after.rows]), 0.9))
+    return high / abs(after.current) < _SHORTED * level / abs(step.current)
 
 
 def _of_step(
     record: "xr.Dataset",
     step: ControlStep,
+    after: ControlStep | None,
     gates: Gates,
     slow_relative: float,
     divergence: float,
     several: tuple[Flag, ...],
     options: dict[str, float | str | bool],
 ) -> Feature:
-    """Return the feature of one step."""
-    test_time, voltage, current = (part[step.rows] for part in read_columns(record))
+    """Return the feature of one step, and of the pause to the next."""
+    columns = read_columns(record)
+    test_time, voltage, current = (part[step.rows] for part in columns)
     time = test_time - step.begin
-    curve = voltage * np.sign(step.current)
-    noise = estimate_noise(time, curve)
-    curve, _ = despike(curve, noise)
-    drop = find_drop(time, curve, noise, gates)
-    slow = False
-    if drop is None and (drop := _slow_fall(time, curve, gates, slow_relative)) is not None:
-        slow = True
-    flags = list(several)
-    until = len(curve) if drop is None else drop.begin + 1
-    stop = len(curve) - 1
+    raw = voltage * np.sign(step.current)
+    noise = estimate_noise(time, raw)
+    curve, _ = despike(raw, noise)
+    last = step.stop == len(columns[0])
+    fall = find_fall(time, raw, noise, gates, slow_relative=slow_relative, last=last)
+    flags = [*several, *history(record, step)]
+    stop, undisturbed = len(curve) - 1, len(flags)
+    if fall is not None and not fall.certain:
+        shorted = _shorted_after(record, step, after, fall.drop.level_before)
+        if shorted is None:
+            stop = fall.drop.before
+            flags.append(
+                Flag(
+                    "unconfirmed_drop",
+                    f"In the last {len(curve) - 1 - stop} rows of the step the voltage falls by "
+                    f"{fall.drop.jump:.3g} V: a short that stopped the test, or the current being "
+                    "switched off. The test is censored before.",
+                )
+            )
+        if not shorted:
+            fall = None
+    until = len(curve) if fall is None else fall.drop.begin + 1
     limit = find_compliance(record, step)
-    runaway = find_divergence(time[:until], curve[:until], divergence)
+    runaway = find_runaway(time[:until], curve[:until], divergence)
     if runaway is not None:
-        drop, stop = None, runaway
+        fall, stop = None, runaway.onset
         flags.append(
             Flag(
                 "divergence_first",
-                f"The voltage runs away from {time[runaway]:.6g} s on, before any drop: the test "
-                "is censored there (depletion, not penetration).",
+                f"The voltage runs away from {time[stop]:.6g} s on, before any drop: the test is "
+                "censored there (the electrolyte is depleted or contact is lost, nothing is "
+                "penetrated).",
             )
         )
     elif limit is not None and limit - step.start < until:
-        drop, stop = None, max(limit - step.start - 1, 0)
+        fall, stop = None, max(limit - step.start - 1, 0)
         flags.append(
             Flag(
                 "compliance",
@@ -290,7 +240,7 @@ def _of_step(
                 "test is censored there.",
             )
         )
-    elif limit is not None and drop is None:
+    elif limit is not None and fall is None:
         flags.append(
             Flag("compliance", "The instrument is at its limit at the end of the step: censored.")
         )
@@ -309,7 +259,14 @@ def _of_step(
         "options": options,
         "window": (step.start, step.stop),
     }
-    if drop is None:
+    if fall is None:
+        level = float(np.median(curve))
+        if (
+            after is not None
+            and len(flags) == undisturbed
+            and _shorted_after(record, step, after, level)
+        ):
+            return _between_steps(step, after, passed, level, flags, details, common)
         details |= {
             "test_time_lower": float(test_time[stop]),
             "charge": float(passed[stop]),
@@ -321,8 +278,9 @@ def _of_step(
             flags=tuple(flags),
             details=details,
         )
+    drop = fall.drop
     ramp = float(time[drop.end] - time[drop.begin])
-    if slow:
+    if fall.slow:
         flags.append(
             Flag(
                 "slow_ramp",
@@ -334,7 +292,7 @@ def _of_step(
         flags.append(
             Flag("ramp", f"The drop takes {ramp:.3g} s: the interval is from its onset to its end.")
         )
-    if _recovers(curve, drop):
+    if fall.recovers:
         flags.append(Flag("soft_short", "The voltage comes back up after the drop: a soft short."))
     if time[-1] - time[drop.end] < gates.persistence:
         flags.append(
@@ -362,4 +320,37 @@ def _of_step(
         value=0.5 * (lower + upper),
         flags=tuple(flags),
         details=details,
+    )
+
+
+def _between_steps(
+    step: ControlStep,
+    after: ControlStep,
+    passed: Array,
+    level: float,
+    flags: list[Flag],
+    details: dict[str, float],
+    common: Mapping[str, object],
+) -> Feature:
+    """Return a short that came after the last row of a step and before the next step's start."""
+    lower, upper = max(step.duration - step.uncertainty, 0.0), after.first - step.begin
+    flags.append(
+        Flag(
+            "between_steps",
+            f"The next step stays below {_SHORTED:g} of the resistance of this one: shorted in "
+            "between.",
+        )
+    )
+    return Feature(
+        **common,  # type: ignore[arg-type]
+        **between(lower, upper),
+        value=0.5 * (lower + upper),
+        flags=tuple(flags),
+        details=details
+        | {
+            "test_time_lower": step.end,
+            "test_time_upper": after.first,
+            "charge": float(passed[-1]),
+            "level_before": level,
+        },
     )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from data.errors import FeatureError
 from data.features.control import read_columns
+from data.features.drop import Gates, find_drop
 from data.features.feature import Feature, Flag
 from data.features.noise import Noise, despike, estimate_noise, thin
 
@@ -25,9 +26,15 @@ __all__ = ["find_plateaus"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "local_conductance"
-VERSION = "1"
+VERSION = "2"
 _MOST_ROWS = 4000
 _SPANS = (0.010, 0.020, 0.035, 0.055, 0.080, 0.120)  # widths of the local lines [V]
+_JUMP = 0.01  # [V], within which the current jumps
+_STAYS = 0.02  # [V], that it stays there
+# A limiting current is reached over 0.1 V: the conductance 0.04 V before, over the ohmic one, is
+# below these, by how far the lines blur it; at the limit of an instrument the corner is sharp.
+_BEFORE = ((0.015, 0.6), (0.04, 0.85))
+_QUIET = 0.1  # of the noise of before: what an instrument at its limit still has
 _NOT_A_SWEEP = {
     "chronopotentiometry": "a chronopotentiometry (constant current)",
     "chronoamperometry": "a chronoamperometry (constant voltage)",
@@ -47,6 +54,7 @@ class _Sweep:
     amperes: Array
     noise: Noise  # of the rows of `amperes`
     raw_noise: Noise
+    jump: float | None  # voltage at which the current jumps, and the sweep is read no further
 
 
 @dataclass(frozen=True)
@@ -104,11 +112,46 @@ def _sweep(record: "xr.Dataset") -> _Sweep:
     v, i = sign * v, sign * i
     raw_noise = estimate_noise(v, i)
     i, _ = despike(i, raw_noise)
+    if float(np.mean(v * i < 0)) > 0.9 and float(np.median(i)) < 0:
+        raise FeatureError(
+            f"{name}: the current is opposite to the voltage throughout (at the end "
+            f"{sign * i[-1]:.4g} A at {sign * v[-1]:.3g} V): the leads are swapped, or the "
+            "instrument counts the current the other way; change the sign of one column"
+        )
+    jump = _jump(v, i, raw_noise)
+    jump_at = None
+    if jump is not None:
+        jump_at = sign * float(v[jump])
+        if jump < 30 or v[jump] - v[0] < 0.05:
+            raise FeatureError(
+                f"{name}: the current jumps at {jump_at:.4g} V, after {jump} rows of the sweep: a "
+                "short, a lost contact or a change of the range; before it there is too little to "
+                "read a plateau from"
+            )
+        last, v, i = first + jump + 1, v[: jump + 1], i[: jump + 1]
     blocks = thin(len(v), _MOST_ROWS)
     counts = np.diff([*blocks.tolist(), len(v)])
     volts, amperes = (np.add.reduceat(part, blocks) / counts for part in (v, i))
     volts = np.maximum.accumulate(volts)
-    return _Sweep(first, last, sign, volts, amperes, estimate_noise(volts, amperes), raw_noise)
+    return _Sweep(
+        first, last, sign, volts, amperes, estimate_noise(volts, amperes), raw_noise, jump_at
+    )
+
+
+def _jump(volts: Array, amperes: Array, noise: Noise) -> int | None:
+    """Return the last row before the current jumps by a tenth of its range or more."""
+    grown = np.maximum.accumulate(volts)
+    low, high = float(np.min(amperes)), float(np.max(amperes))
+    gates = Gates(10.0, 8.0, 0.1, _STAYS, _JUMP)
+    # A jump up is a drop of what is left to twice the range.
+    for curve in (2 * high - low - amperes, amperes - 2 * low + high):
+        drop = find_drop(grown, curve, noise, gates)
+        # Between rows far apart a steep wave is no jump.
+        if drop is not None and (
+            grown[drop.end] - grown[drop.begin] <= _JUMP or drop.jump > 0.5 * (high - low)
+        ):
+            return drop.before
+    return None
 
 
 def _local_lines(sweep: _Sweep, span: float) -> _Local:
@@ -191,7 +234,8 @@ def find_plateaus(
         its line at zero voltage; the value is the middle of the range. Without a plateau: one,
         right-censored at the largest current, or left-censored at the last one where the current
         is still falling from a peak. Flags: ``overshoot`` (only the end of the plateau
-        is read), ``slope``, ``short``, ``overload``, ``no_plateau``. Details:
+        is read), ``slope``, ``short``, ``overload``, ``no_plateau``, ``jump`` (of the current:
+        read up to there), ``range_limit`` (of the instrument: a lower bound). Details:
         ``voltage_lower``, ``voltage_upper`` (where it was read [V]), ``length`` [V],
         ``ohmic_conductance`` [S], ``slope`` [S], ``line_sd`` [A], ``peak`` [A],
         ``scan_rate`` [V/s], ``sign`` of the current.
@@ -199,7 +243,7 @@ def find_plateaus(
     Raises
     ------
     FeatureError
-        The record holds no sweep of the voltage.
+        The record holds no sweep of the voltage, or the current is opposite to it.
     """
     options: dict[str, float | str | bool] = {
         "flatness": flatness,
@@ -233,6 +277,14 @@ def find_plateaus(
     }
     flags: list[Flag] = []
     rows = slice(sweep.first, sweep.last)
+    if sweep.jump is not None:
+        flags.append(
+            Flag(
+                "jump",
+                f"The current jumps at {sweep.jump:.4g} V (a short, a lost contact or a change of "
+                "the range): the sweep is read up to there.",
+            )
+        )
     if "overload" in record:
         overloaded = np.asarray(record["overload"].values, dtype=bool)[rows]
         if overloaded.any():
@@ -297,6 +349,30 @@ def find_plateaus(
                 details=details,
             ),
         )
+    limited = [run for run in long if _is_range_limit(record, sweep, local, run, ohmic)]
+    if limited:
+        level = min(float(np.median(local.value[low:high])) for low, high in limited)
+        flags.append(
+            Flag(
+                "range_limit",
+                f"At {level:.4g} A the current has a corner and stays: the limit of the "
+                "instrument's range, no limiting current.",
+            )
+        )
+        long = [run for run in long if run not in limited]
+        if not long:
+            flags.append(
+                Flag("no_plateau", "No plateau: the limiting current is above the range's limit.")
+            )
+            return (
+                Feature(
+                    **common,  # type: ignore[arg-type]
+                    kind="right",
+                    lower=max(level - 2 * local.value_sd, 0.0),
+                    flags=tuple(flags),
+                    details=details | {"peak": peak, "line_sd": local.value_sd},
+                ),
+            )
     long.sort(key=lambda run: volts[run[1] - 1] - volts[run[0]], reverse=True)
     chosen = [long[0]]
     for run in long[1:]:
@@ -308,6 +384,36 @@ def find_plateaus(
     return tuple(
         _feature(sweep, local, run, due, overshoot, flags, details, common) for run in chosen
     )
+
+
+def _is_range_limit(
+    record: "xr.Dataset", sweep: _Sweep, local: _Local, run: tuple[int, int], ohmic: float
+) -> bool:
+    """Return whether a level stretch is the limit of the instrument and not of the cell."""
+    volts, low, high = sweep.volts, run[0], run[1]
+    _, voltage, current = (part[sweep.first : sweep.last] for part in read_columns(record))
+    voltage, current = sweep.sign * voltage, sweep.sign * current
+    inside = (voltage >= volts[low]) & (voltage <= volts[high - 1])
+    if "overload" in record:
+        flagged = np.asarray(record["overload"].values, dtype=bool)[sweep.first : sweep.last]
+        if np.mean(flagged[inside]) > 0.5:
+            return True
+    spacing = float(np.median(np.diff(volts)))
+    blur = 0.5 * max(local.span, 5 * spacing)
+    before = (voltage < volts[low] - blur) & (voltage > volts[low] - blur - 0.2)
+    if before.sum() >= 50 and inside.sum() >= 50:
+        quiet, noisy = (estimate_noise(voltage[m], current[m]).sigma for m in (inside, before))
+        # Noise of the current that is gone, and was more than the bend of a smooth curve.
+        level = float(np.median(current[inside]))
+        if quiet < _QUIET * noisy and noisy > max(2 * sweep.raw_noise.quantum, 1e-3 * level):
+            return True
+    lead = (volts < volts[low] - blur - 0.02) & (volts > volts[low] - blur - 0.06)
+    if lead.sum() < 3:
+        return False
+    x, y = volts[lead], sweep.amperes[lead]
+    slope = float(np.polyfit(x - x.mean(), y, 1)[0])
+    error = sweep.noise.effective / float(np.sqrt(lead.sum()) * max(np.std(x), 1e-12))
+    return any(blur <= width and slope - 2 * error > part * ohmic for width, part in _BEFORE)
 
 
 def _feature(

@@ -4,15 +4,19 @@ The time is read from the runaway of the voltage by several estimators; they dif
 noise of any of them, so the answer is the interval that holds them all.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.features.control import ControlStep, constant_current_steps, read_columns
+from data.features.control import ControlStep, constant_current_steps, history, read_columns
+from data.features.drop import Gates
+from data.features.fall import find_fall
 from data.features.feature import Feature, Flag, between
+from data.features.leads import check_discharge
 from data.features.noise import Noise, despike, estimate_noise
-from data.features.penetration import find_compliance
+from data.features.runaway import find_compliance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,12 +26,14 @@ __all__ = ["find_sand_time"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "voltage_runaway"
-VERSION = "1"
+VERSION = "2"
+_FRESH = 0.02  # of the charge, that may have passed before
 
 
 def _crossing(curve: Array, level: float) -> int | None:
-    """Return the first row of five above a level, or of all to the end."""
+    """Return the first row of five above a level, or of all to the end, after one below it."""
     above = curve > level
+    above[: int(np.argmin(above))] = False  # an overpotential at the start is no runaway
     if not above.any():
         return None
     width = min(5, len(curve))
@@ -90,7 +96,7 @@ def _estimators(
         found["sharpest_bend"] = float(0.5 * (middle[:-1] + middle[1:])[int(np.argmax(second))])
     # Where the tangent of the slow part meets that of the runaway.
     before = (time >= 0.3 * time[onset]) & (time <= 0.8 * time[onset])
-    if before.sum() >= 3:
+    if before.sum() >= 3 and np.ptp(time[before]) > 1e-6 * time[-1]:
         slow, start = np.polyfit(time[before], curve[before], 1)
         k = int(np.argmax(slope))
         level = float(np.interp(middle[k], x, y))
@@ -121,24 +127,71 @@ def find_sand_time(record: "xr.Dataset", *, onset_rise: float = 0.15, rise: floa
         ``sand_time`` [s since the step's start]: an interval from the earliest to the latest of
         the estimators (crossing of `onset_rise` and of `rise`, steepest rise, sharpest bend,
         intersection of tangents), one row wider on each side; its value is the crossing of `rise`.
-        Right-censored where the voltage does not rise that far. Flags: ``compliance``,
-        ``gradual`` (the interval is wider than a fifth of its value), ``several_steps``. Details:
+        Right-censored where the voltage does not rise that far, or drops before. Flags:
+        ``compliance``, ``drop_first``, ``begins_midway`` and ``current_before`` (what is not
+        counted), ``gradual`` (the interval is wider than a fifth of its value), ``several_steps``,
+        ``event_not_fresh`` (another current came before; the step before is stated),
+        ``against_current`` (a full cell being discharged). Details:
         ``step_start``, ``test_time_lower``, ``test_time_upper`` [s], ``current`` [A],
         ``baseline`` [V], ``duration`` [s] and every estimator, as ``estimate_...`` [s].
 
     Raises
     ------
     FeatureError
-        The record holds no step at constant current.
+        The record holds no step at constant current, or the leads are swapped.
     """
     options: dict[str, float | str | bool] = {"onset_rise": onset_rise, "rise": rise}
     steps = constant_current_steps(record, "Sand's time", least=10)
-    features = []
+    fresh = _fresh(record, steps)
+    features: list[Feature] = []
     for step in steps:
-        features.append(_of_step(record, step, onset_rise, rise, len(steps), options))
-        if features[-1].kind != "right":
-            return features[-1]
-    return max(features, key=lambda feature: feature.details["duration"])
+        feature = _of_step(record, step, onset_rise, rise, len(steps), options)
+        if feature.kind != "right":
+            if step in fresh:
+                return feature
+            return _censored_before(feature, features)
+        if step in fresh:
+            features.append(feature)
+    return max(features, key=_demand)
+
+
+def _demand(feature: Feature) -> float:
+    """Return the current times the root of the time that it was borne, as in Sand's law."""
+    return abs(feature.details["current"]) * float(np.sqrt(feature.details["duration"]))
+
+
+def _fresh(record: "xr.Dataset", steps: tuple[ControlStep, ...]) -> list[ControlStep]:
+    """Return the steps that start from a uniform electrolyte.
+
+    The first one does; a later one where hardly any charge passed before, or where the rest before
+    it is as long as the current was.
+    """
+    time, _, current = read_columns(record)
+    passed = np.concatenate(
+        [[0.0], np.cumsum(np.diff(time) * 0.5 * np.abs(current[1:] + current[:-1]))]
+    )
+    fresh = [steps[0]]
+    earlier = steps[0]
+    for step in steps[1:]:
+        own = abs(step.current) * step.duration
+        flown = passed[step.start] - passed[fresh[-1].start]
+        rested = step.begin - earlier.end >= earlier.end - fresh[-1].begin
+        if rested or flown < _FRESH * own:
+            fresh.append(step)
+        earlier = step
+    return fresh
+
+
+def _censored_before(event: Feature, fresh: list[Feature]) -> Feature:
+    """Return what a fresh step bore, where the runaway is in a step that others came before."""
+    best = max(fresh, key=_demand)
+    flag = Flag(
+        "event_not_fresh",
+        f"At {abs(event.details['current']):.4g} A the voltage runs away {event.upper:.6g} s into "
+        "a step that follows another current without as long a rest: Sand's time counts from a "
+        "uniform electrolyte, and what is stated is the step before that bore its current.",
+    )
+    return replace(best, flags=(*best.flags, flag))
 
 
 def _of_step(
@@ -152,16 +205,17 @@ def _of_step(
     """Return the feature of one step."""
     test_time, voltage, _ = (part[step.rows] for part in read_columns(record))
     time = test_time - step.begin
-    curve = voltage * np.sign(step.current)
-    noise = estimate_noise(time, curve)
-    curve, _ = despike(curve, noise)
+    raw = voltage * np.sign(step.current)
+    noise = estimate_noise(time, raw)
+    curve, _ = despike(raw, noise)
     details = {"step_start": step.begin, "current": step.current, "duration": step.duration}
-    flags = []
+    flags = [*check_discharge(record, step, "Sand's time"), *history(record, step)]
     if count > 1:
         flags.append(
             Flag("several_steps", f"The record has {count} steps at constant current; this is one.")
         )
-    if find_compliance(record, step) is not None:
+    limit = find_compliance(record, step)
+    if limit is not None:
         flags.append(Flag("compliance", "The instrument reaches its limit in this step."))
     common = {
         "quantity": "sand_time",
@@ -171,7 +225,8 @@ def _of_step(
         "options": options,
         "window": (step.start, step.stop),
     }
-    base = float(np.median(curve[1 : max(4, len(curve) // 50)]))
+    # Of the first rows or of some more: an early runaway is in these, an overpotential in those.
+    base = min(float(np.median(curve[1 : max(4, rows)])) for rows in (4, len(curve) // 50))
     crossing: int | None = None
     for _ in range(2):  # the base line needs the crossing, and the crossing the base line
         crossing = _crossing(curve, base + rise)
@@ -179,12 +234,26 @@ def _of_step(
             break
         base = _baseline(time, curve, crossing)
     details["baseline"] = base
+    gates = Gates(10.0, 5.0, 0.1, 10.0, 20.0)
+    fall = find_fall(time, raw, noise, gates, last=step.stop == record.sizes["record"])
+    stop = len(curve) - 1 if limit is None else max(limit - step.start - 1, 0)
+    if fall is not None and (crossing is None or fall.drop.before < crossing):
+        crossing = None
+        if fall.drop.before < stop:
+            stop = fall.drop.before
+            flags.append(
+                Flag(
+                    "drop_first",
+                    f"The voltage drops at {time[stop]:.6g} s, before any runaway: the test is "
+                    "censored there.",
+                )
+            )
     if crossing is None or crossing < 3:
-        details["test_time_lower"] = step.end
+        details["test_time_lower"] = float(test_time[stop])
         return Feature(
             **common,  # type: ignore[arg-type]
             kind="right",
-            lower=step.duration,
+            lower=max(float(time[stop]) - step.uncertainty, 0.0),
             flags=tuple(flags),
             details=details,
         )

@@ -5,6 +5,7 @@ between two steps when the resistance at the start of the later one has fallen b
 median of those before.
 """
 
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 
 from data.errors import FeatureError
 from data.features.control import ControlStep, constant_current_steps, read_columns
-from data.features.drop import Drop, Gates, find_drop
+from data.features.drop import Gates
+from data.features.fall import Fall, find_fall
 from data.features.feature import Feature, Flag
-from data.features.noise import despike, estimate_noise
-from data.features.penetration import find_compliance, find_divergence
+from data.features.leads import steps_with_the_current
+from data.features.noise import Noise, despike, estimate_noise
+from data.features.runaway import find_compliance, find_runaway
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,7 +29,12 @@ __all__ = ["find_failed_step"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "current_steps"
-VERSION = "1"
+VERSION = "2"
+_FAILURES = ("short_within_step", "short_between_steps", "runaway_within_step", "compliance")
+_EARLY = 0.2  # of a step, that an overpotential at its start may last
+_SHORTED = 0.7  # of the resistance of the steps before
+_FIRST_STEP = 0.3  # of the voltage, that is left of an overpotential in the first step
+_WHOLE = 0.9  # of the length of a step
 
 
 def _start_resistance(time: Array, curve: Array, current: float) -> float:
@@ -69,17 +77,21 @@ def find_failed_step(
     Feature
         ``failed_step_current`` [A, positive]: the interval from the last current survived to the
         one that failed; left-censored where the first step failed, right-censored where none did.
+        A step that ended before its time without failing counts neither as survived nor as failed.
         Flags: ``short_within_step``, ``runaway_within_step``, ``compliance``,
-        ``short_between_steps``, ``none_failed``, ``first_failed``, ``unequal_steps``,
-        ``not_increasing``. Details: ``step_time`` (median length of the steps up to the failed
-        one [s]), ``step_count``, ``failed_step`` (1 is the first), ``start_resistance`` of the
-        failed step and ``start_resistance_before`` [ohm], ``step_start`` and, of a failure within
-        a step, ``event_time_lower`` and ``event_time_upper`` (since the step's start [s]).
+        ``short_between_steps``, ``soft_short`` (the cell recovered), ``end_of_record`` (the step
+        ends right after the drop), ``unconfirmed_drop``, ``none_failed``, ``first_failed``,
+        ``cut_short``, ``unequal_steps``, ``not_increasing``, ``against_current`` (steps not read).
+        Details: ``step_time`` (median length of the steps up to the failed one [s]),
+        ``step_count``, ``failed_step`` (1 is the first), ``start_resistance`` of the failed step
+        and ``start_resistance_before`` [ohm], ``step_start`` and, of a failure within a step,
+        ``event_time_lower`` and ``event_time_upper`` (since the step's start [s]).
 
     Raises
     ------
     FeatureError
-        The record holds fewer than two currents.
+        The record holds fewer than two currents, or the voltage is opposite to them, or no step
+        failed and none was borne to its end.
     """
     options: dict[str, float | str | bool] = {
         "resistance_ratio": resistance_ratio,
@@ -90,6 +102,7 @@ def find_failed_step(
     }
     gates = Gates(10.0, 5.0, least_relative, persistence, longest_ramp)
     steps = constant_current_steps(record, "a failed step", least=5)
+    steps, opposed = steps_with_the_current(record, steps, "a failed step")
     currents = [abs(step.current) for step in steps]
     # Nothing fails or survives in a stub, as between two settings.
     typical = float(np.median([step.duration for step in steps]))
@@ -101,82 +114,196 @@ def find_failed_step(
             f"{min(currents):.4g} to {max(currents):.4g} A: a failed step is read from a "
             "staircase of at least two currents"
         )
-    columns = read_columns(record)
-    resistances: list[float] = []
-    flags: list[Flag] = []
+    read = [_Step.of(record, step) for step in steps]
+    flags = list(opposed)
     details: dict[str, float] = {}
     failed: int | None = None
-    for number, step in enumerate(steps):
-        test_time, voltage, _ = (part[step.rows] for part in columns)
-        time, curve = test_time - step.begin, voltage * np.sign(step.current)
-        noise = estimate_noise(time, curve)
-        curve, _ = despike(curve, noise)
-        resistance = _start_resistance(time, curve, step.current)
-        before = float(np.median(resistances)) if resistances else None
-        error = noise.effective / abs(step.current)
-        flag = None
-        if before is not None and resistance + 3 * error < resistance_ratio * before:
-            flag = Flag(
-                "short_between_steps",
-                f"Step {number + 1} starts at {resistance:.4g} ohm, below {resistance_ratio:g} of "
-                f"the {before:.4g} ohm before it: shorted.",
-            )
-        else:
-            flag, ends = _failure_within(record, step, time, curve, number, gates, divergence)
-            if ends is not None:
-                details |= {"event_time_lower": ends[0], "event_time_upper": ends[1]}
-        resistances.append(resistance)
-        if flag is not None:
+    switched = False
+    for number, each in enumerate(read):
+        earlier = read[:number]
+        found = _short_before(each, earlier, number, resistance_ratio)
+        if found is None:
+            settled = [one.settled for one in earlier]
+            last = each.step.stop == record.sizes["record"] and not switched
+            found = _failure_within(record, each, settled, number, gates, divergence, last, details)
+        names = [flag.name for flag in found or ()]
+        if "unconfirmed_drop" in names and (number + 1 < len(read) or switched):
+            # The next step shows whether it is a short; and an instrument that writes the switch
+            # at the end of one step does so at the last one.
+            found, switched = [], True
+        flags += found or []
+        if any(name in _FAILURES for name in names):
             failed = number
-            flags.append(flag)
-            details["start_resistance"] = resistance
-            if before is not None:
+            details["start_resistance"] = each.start
+            if earlier:
+                before = float(np.median([one.start for one in earlier]))
                 details["start_resistance_before"] = before
+                later = [one.start for one in read[number + 1 :]]
+                short = any(flag.name.startswith("short") for flag in flags)
+                mentioned = any(flag.name == "soft_short" for flag in flags)
+                if short and not mentioned and min(later, default=0.0) > resistance_ratio * before:
+                    flags.append(
+                        Flag(
+                            "soft_short",
+                            f"The steps after the failed one start at {min(later):.4g} ohm or "
+                            "more, as those before: the cell has recovered, as from a soft short.",
+                        )
+                    )
             break
-    return _answer(steps, failed, flags, details, options)
+    doubtful = any(flag.name == "unconfirmed_drop" for flag in flags)
+    return _answer(record, steps, failed, doubtful, flags, details, options)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One step, ready to be read."""
+
+    step: ControlStep
+    time: Array
+    raw: Array  # [V], in the direction of the current
+    noise: Noise
+    start: float  # resistance [ohm]
+    settled: float
+
+    @classmethod
+    def of(cls, record: "xr.Dataset", step: ControlStep) -> "_Step":
+        """Return the step of a record."""
+        test_time, voltage, _ = (part[step.rows] for part in read_columns(record))
+        time, raw = test_time - step.begin, voltage * np.sign(step.current)
+        noise = estimate_noise(time, raw)
+        curve, _ = despike(raw, noise)
+        settled = float(np.median(curve[len(curve) // 2 :])) / abs(step.current)
+        return cls(step, time, raw, noise, _start_resistance(time, curve, step.current), settled)
+
+
+def _short_before(
+    each: _Step, earlier: list[_Step], number: int, resistance_ratio: float
+) -> list[Flag] | None:
+    """Return the flag of a step that starts shorted, None where it does not."""
+    if not earlier:
+        return None
+    before = float(np.median([one.start for one in earlier]))
+    error = each.noise.effective / abs(each.step.current)
+    if each.start + 3 * error >= resistance_ratio * before:
+        return None
+    return [
+        Flag(
+            "short_between_steps",
+            f"Step {number + 1} starts at {each.start:.4g} ohm, below {resistance_ratio:g} of "
+            f"the {before:.4g} ohm before it: shorted.",
+        )
+    ]
+
+
+def _is_activation(each: _Step, fall: Fall, settled: list[float]) -> bool:
+    """Return whether a fall early in a step is from an overpotential that starts the step.
+
+    It leaves the resistance of the steps before; in the first step, most of the voltage.
+    """
+    drop = fall.drop
+    if each.time[drop.begin] - each.time[0] > _EARLY * (each.time[-1] - each.time[0]):
+        return False
+    if not settled:
+        return drop.level_after > _FIRST_STEP * drop.level_before
+    left = drop.level_after / abs(each.step.current)
+    return left > _SHORTED * float(np.median(settled))
 
 
 def _failure_within(
     record: "xr.Dataset",
-    step: ControlStep,
-    time: Array,
-    curve: Array,
+    each: _Step,
+    settled: list[float],
     number: int,
     gates: Gates,
     divergence: float,
-) -> tuple[Flag | None, tuple[float, float] | None]:
-    """Return how a cell failed within a step, and between which times."""
-    noise = estimate_noise(time, curve)
+    last: bool,
+    details: dict[str, float],
+) -> list[Flag]:
+    """Return how a cell failed within a step, and note between which times."""
+    step, time, noise = each.step, each.time, each.noise
+    curve, _ = despike(each.raw, noise)
     # The first rows hold the edge of the step itself.
-    drop: Drop | None = find_drop(time[1:], curve[1:], noise, gates) if len(time) > 9 else None
-    runaway = find_divergence(time[1:], curve[1:], divergence) if len(time) > 9 else None
+    first, fall = 1, None
+    while len(time) - first > 8:
+        fall = find_fall(time[first:], each.raw[first:], noise, gates, last=last)
+        if fall is None:
+            break
+        drop = fall.drop
+        rows = {name: getattr(drop, name) + first for name in ("before", "after", "begin", "end")}
+        fall = replace(fall, drop=replace(drop, **rows))
+        if not _is_activation(each, fall, settled):
+            break
+        first, fall = fall.drop.after + 1, None
     where = f"step {number + 1}, at {abs(step.current):.4g} A"
-    if runaway is not None and (drop is None or runaway <= drop.begin):
-        at = float(time[runaway + 1])
-        return (
-            Flag("runaway_within_step", f"The voltage runs away in {where}, from {at:.4g} s on."),
-            (at, float(time[-1])),
-        )
-    if drop is not None:
-        ends = (float(time[drop.before + 1]), float(time[drop.after + 1]))
-        return (
-            Flag(
-                "short_within_step",
-                f"The voltage drops by {drop.jump:.3g} V in {where}, between {ends[0]:.6g} and "
-                f"{ends[1]:.6g} s.",
-            ),
-            ends,
-        )
+    runaway = find_runaway(time[1:], curve[1:], divergence) if len(time) > 9 else None
+    if runaway is not None and (fall is None or runaway.onset < fall.drop.begin):
+        at = float(time[runaway.onset + 1])
+        details |= {"event_time_lower": at, "event_time_upper": float(time[-1])}
+        return [Flag("runaway_within_step", f"The voltage runs away in {where}, from {at:.4g} s.")]
     limit = find_compliance(record, step)
-    if limit is not None:
+    if limit is not None and (fall is None or limit - step.start <= fall.drop.begin):
         at = float(time[min(max(limit - step.start - 1, 0), len(time) - 1)])
-        return Flag("compliance", f"The instrument is at its limit in {where}."), (at, at)
-    return None, None
+        details |= {"event_time_lower": at, "event_time_upper": at}
+        return [Flag("compliance", f"The instrument is at its limit in {where}.")]
+    if fall is None:
+        return []
+    ends = (float(time[fall.drop.before]), float(time[fall.drop.after]))
+    if not fall.certain:
+        return [
+            Flag(
+                "unconfirmed_drop",
+                f"In the last rows of {where}, the voltage falls by {fall.drop.jump:.3g} V: a "
+                "short that stopped the test, or the current being switched off. The step counts "
+                "neither as survived nor as failed.",
+            )
+        ]
+    details |= {"event_time_lower": ends[0], "event_time_upper": ends[1]}
+    flags = [
+        Flag(
+            "short_within_step",
+            f"The voltage drops by {fall.drop.jump:.3g} V in {where}, between {ends[0]:.6g} and "
+            f"{ends[1]:.6g} s.",
+        )
+    ]
+    if time[-1] - ends[1] < gates.persistence:
+        flags.append(
+            Flag("end_of_record", f"{where[0].upper()}{where[1:]} ends right after the drop.")
+        )
+    if fall.recovers:
+        flags.append(
+            Flag("soft_short", f"The voltage comes back up in {where}: a soft short, as failed.")
+        )
+    return flags
+
+
+def _whole(steps: tuple[ControlStep, ...], record: "xr.Dataset") -> list[bool]:
+    """Return which steps lasted as long as their programme has it: a time, or a charge.
+
+    The programme is what varies less from step to step, the last one aside.
+    """
+    time = read_columns(record)[0]
+    lengths = np.array(
+        [
+            step.duration + float(np.median(np.diff(time[step.rows])))  # up to the next row
+            for step in steps
+        ]
+    )
+    charges = lengths * np.abs([step.current for step in steps])
+
+    def shares(sizes: Array) -> Array:
+        return np.asarray(sizes / np.median(sizes[:-1]))
+
+    by_time, by_charge = shares(lengths), shares(charges)
+    if len(steps) > 2 and np.std(by_charge[:-1]) < np.std(by_time[:-1]):
+        by_time = by_charge
+    return [bool(share >= _WHOLE) for share in by_time]
 
 
 def _answer(
+    record: "xr.Dataset",
     steps: tuple[ControlStep, ...],
     failed: int | None,
+    doubtful: bool,
     flags: list[Flag],
     details: dict[str, float],
     options: dict[str, float | str | bool],
@@ -185,8 +312,8 @@ def _answer(
     used = steps if failed is None else steps[: failed + 1]
     currents = [abs(step.current) for step in used]
     # The failed step may have been cut short: its length says nothing about the programme.
-    whole = used if failed is None or failed == 0 else used[:-1]
-    lengths = np.array([step.duration for step in whole])
+    before = used if failed is None or failed == 0 else used[:-1]
+    lengths = np.array([step.duration for step in before])
     details |= {
         "step_time": float(np.median(lengths)),
         "step_count": float(len(steps)),
@@ -210,20 +337,45 @@ def _answer(
         "options": options,
         "window": (steps[0].start, used[-1].stop),
     }
+    whole = _whole(steps, record)[: len(used)]
+    if doubtful:
+        whole[-1] = False
+    borne = [current for current, enough in zip(currents, whole, strict=True) if enough]
     if failed is None:
+        if not borne:
+            name = str(record.attrs.get("file_name", "record"))
+            raise FeatureError(
+                f"{name}: no step failed for certain and none was borne to its end: the record "
+                "bounds no current; enter by hand what is known of the cell"
+            )
+        top = max(borne)
         flags.append(Flag("none_failed", "No step failed: the largest current is a lower bound."))
+        if max(currents) > 1.02 * top:
+            flags.append(
+                Flag(
+                    "cut_short",
+                    f"The step at {max(currents):.4g} A ended before its time: it counts neither "
+                    f"as survived nor as failed, and the bound is {top:.4g} A.",
+                )
+            )
         return Feature(
             **common,  # type: ignore[arg-type]
             kind="right",
-            lower=max(currents),
+            lower=top,
             flags=tuple(flags),
             details=details,
         )
     details["failed_step"] = float(failed + 1)
     upper = currents[-1]
-    survived = [current for current in currents[:-1] if current < 0.98 * upper]
-    if not survived:
-        flags.append(Flag("first_failed", "The first step failed: its current is an upper bound."))
+    borne = [
+        current
+        for current, enough in zip(currents[:-1], whole[:-1], strict=True)
+        if enough and current < 0.98 * upper
+    ]
+    if not borne:
+        flags.append(
+            Flag("first_failed", "No step before the failed one was borne: an upper bound.")
+        )
         return Feature(
             **common,  # type: ignore[arg-type]
             kind="left",
@@ -234,7 +386,7 @@ def _answer(
     return Feature(
         **common,  # type: ignore[arg-type]
         kind="interval",
-        lower=max(survived),
+        lower=max(borne),
         upper=upper,
         flags=tuple(flags),
         details=details,

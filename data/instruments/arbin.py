@@ -98,7 +98,8 @@ def arbin_columns(file: str, names: Sequence[str], line: int | None) -> dict[str
     if missing:
         raise refusal(
             file,
-            f"has no column {' and '.join(missing)}; there are {', '.join(names)}",
+            f"has no column {' and '.join(missing)}: rename the one that holds it; there are "
+            f"{', '.join(names)}",
             line=line,
         )
     return found

@@ -12,6 +12,7 @@ What the format calls ``Step Index`` is the number of a row within its step: it 
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from data.errors import UnitError
@@ -29,7 +30,14 @@ from data.instruments.record import (
 from data.instruments.text import in_unit
 from data.units import parse_quantity
 
-__all__ = ["VERSION", "list_tables", "plain_columns", "read", "recognises_header"]
+__all__ = [
+    "VERSION",
+    "list_tables",
+    "plain_columns",
+    "read",
+    "recognises_header",
+    "renaming_advice",
+]
 
 VERSION = "1"
 
@@ -81,8 +89,16 @@ _MACHINE_NAMES = {
     "ambient_temperature_celsius": ("temperature_celsius", "degC"),
     "ambient_temperature_degc": ("temperature_celsius", "degC"),
 }
+# What others call the quantities, and the header to write instead.
+_OTHER_WORDS = {
+    **dict.fromkeys(("t", "elapsed time", "total time", "zeit"), "time"),
+    **dict.fromkeys(("e", "u", "v", "vf", "ewe", "ecell", "potential", "spannung"), "voltage"),
+    **dict.fromkeys(("i", "im", "amperage", "strom"), "current"),
+    **dict.fromkeys(("j", "current density", "stromdichte"), "current density"),
+}
 _BRACKETS = re.compile(r"(.*?)\s*\[([^\[\]]*)\]")
 _SLASH = re.compile(r"([^/]*?)\s*/\s*(.+)")
+_PARENTHESES = re.compile(r"(.*?)\s*\(([^()]*)\)")
 _LEGAL = (
     "legal are the columns of the Battery Data Format (Test Time / s, Voltage / V, Current / A, or "
     "test_time_second, voltage_volt, current_ampere) and time [s], voltage [V], current [A]"
@@ -94,10 +110,58 @@ def _parse(header: str) -> tuple[str, str | None] | None:
     text = header.strip()
     if text.lower() in _MACHINE_NAMES:
         return _MACHINE_NAMES[text.lower()]
-    match = _BRACKETS.fullmatch(text) or _SLASH.fullmatch(text)
-    name, unit = (match[1], match[2].strip()) if match else (text, None)
-    key = _QUANTITIES.get(" ".join(name.replace("_", " ").lower().split()))
+    name, unit = _parted(_BRACKETS.fullmatch(text) or _SLASH.fullmatch(text), text)
+    key = _QUANTITIES.get(name)
     return None if key is None else (key, unit)
+
+
+def _parted(match: re.Match[str] | None, text: str) -> tuple[str, str | None]:
+    """Return the words of a header, and its unit."""
+    name, unit = (match[1], match[2].strip()) if match else (text, None)
+    return " ".join(name.replace("_", " ").lower().split()), unit
+
+
+def renaming_advice(names: Sequence[str]) -> str:
+    """Say how headers that are not understood may be meant.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The headers.
+
+    Returns
+    -------
+    str
+        Such as ``"; rename 'potential [V]' to 'voltage [V]'"``; empty where nothing is guessed.
+    """
+    there = {parsed[0] for name in names if (parsed := _parse(name)) is not None}
+    renamed, densities = [], []
+    for header in (name.strip() for name in names):
+        patterns = (_BRACKETS, _SLASH, _PARENTHESES)
+        match = next((found for pattern in patterns if (found := pattern.fullmatch(header))), None)
+        words, unit = _parted(match, header)
+        meant = _meant(words)
+        if meant is None or _parse(header) is not None:
+            continue
+        if meant == "current density":
+            unit = (unit or "mA").partition("/")[0].strip()
+            densities.append(
+                f"; {header!r} is a current density: multiply it by the electrode's area, and name "
+                f"it 'current [{unit}]'"
+            )
+        elif _QUANTITIES[meant] not in there:
+            there.add(_QUANTITIES[meant])
+            renamed.append(f"{header!r} to '{meant} [{unit or _UNITS[_QUANTITIES[meant]]}]'")
+    advice = f"; rename {', '.join(renamed)}" if renamed else ""
+    return advice + ("" if "current_ampere" in there else "".join(densities[:1]))
+
+
+def _meant(words: str) -> str | None:
+    """Return the quantity that a word of others means, or one that is misspelt."""
+    if words in _OTHER_WORDS:
+        return _OTHER_WORDS[words]
+    close = get_close_matches(words, ("time", "test time", "voltage", "current"), 1, cutoff=0.75)
+    return close[0] if close else None
 
 
 def recognises_header(names: Sequence[str]) -> bool:
@@ -176,7 +240,7 @@ def plain_columns(file: str, names: Sequence[str], line: int) -> dict[str, tuple
         raise refusal(
             file,
             f"has no column of {' and '.join(missing)}: {_LEGAL}; there are "
-            f"{', '.join(map(repr, names[:20]))}",
+            f"{', '.join(map(repr, names[:20]))}{renaming_advice(names)}",
             line=line,
         )
     return found

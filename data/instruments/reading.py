@@ -96,7 +96,23 @@ def _detect(file: str, head: bytes) -> str:
     if plain.recognises_header(names):
         return "plain"
     shown = ", ".join(repr(name[:40]) for name in names[:8])
-    raise refusal(file, f"is of no known format ({shown} stands first): {_LEGAL}")
+    advice = plain.renaming_advice(names) or _advice_on_top(head, names)
+    raise refusal(file, f"is of no known format (its first line is {shown}){advice}: {_LEGAL}")
+
+
+def _advice_on_top(head: bytes, names: list[str]) -> str:
+    """Say what to do about a file whose headers are missing, or do not stand first."""
+    from data.instruments import arbin, plain
+    from data.instruments.delimited import header_names
+    from data.units import parse_number
+
+    if all(parse_number(name.replace(",", ".")) is not None for name in names):
+        return "; it begins with numbers: write 'time [s],voltage [V],current [A]' above them"
+    for number, line in enumerate(head.splitlines()[:200], start=1):
+        below = header_names(line)
+        if plain.recognises_header(below) or arbin.recognises_header(below):
+            return f"; the headers are in line {number}: begin the lines above it with '#'"
+    return ""
 
 
 @contextmanager

@@ -206,7 +206,11 @@ def choose_curve(file: str, curves: Sequence[CurveInfo], curve: int | None) -> i
         return main[0].index
     if not any(info.readable for info in curves):
         raise refusal(file, f"holds no record of time, voltage and current: {listed}")
-    raise refusal(file, f"holds several curves: choose one with curve=N of {listed}")
+    if len(curves) == 1:
+        raise refusal(file, f"holds no curve of the test, only {listed}: take it with --curve 0")
+    raise refusal(
+        file, f"holds several curves: choose one with --curve N (curve=N in Python): {listed}"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,12 +277,12 @@ def count_steps(*marks: ArrayLike) -> NDArray[np.int64]:
 
 
 def _place(reading: Reading, row: int) -> tuple[int | None, str]:
-    """Return the line of a row and its name within a sentence."""
+    """Return the line of a row, or its name to begin a sentence with."""
     if reading.first_line is not None:
-        return reading.first_line + row, f"row {row}"
+        return reading.first_line + row, ""
     if reading.row_name is not None:
-        return None, f"row {row} ({reading.row_name(row)})"
-    return None, f"row {row}"
+        return None, f"row {row} ({reading.row_name(row)}): "
+    return None, f"row {row}: "
 
 
 def _first(bad: NDArray[np.bool_]) -> int | None:
@@ -317,7 +321,7 @@ def check_reading(file: str, reading: Reading) -> dict[str, NDArray[Any]]:
 
     def refuse(row: int, name: str, message: str) -> RecordError:
         line, where = _place(reading, row)
-        return refusal(file, f"{where}: {message}", line=line, column=reading.columns.get(name))
+        return refusal(file, f"{where}{message}", line=line, column=reading.columns.get(name))
 
     if reading.announced_rows is not None and rows != reading.announced_rows:
         fewer = rows < reading.announced_rows

@@ -474,11 +474,11 @@ def _read_slowly(
             elif (value := parse_number(plain)) is not None:
                 column.append(value)
             else:
-                advice = (
-                    number_advice(plain)
-                    if plain
-                    else "is blank: every row of a record needs this number; delete the row"
-                )
+                needed = "every row of a record needs this number; delete the row"
+                if name in blanks:
+                    advice = number_advice(plain)
+                else:
+                    advice = number_advice(plain, needed) if plain else f"is blank: {needed}"
                 if row == rows - 1:
                     advice += "; or is the file cut off here?"
                 raise refusal(file, advice, line=line, column=table.names[wanted[name]])

@@ -3,6 +3,7 @@
 Nothing heavy is imported before a command needs it: `anodebayes --help` answers at once.
 """
 
+import gc
 import os
 import sys
 
@@ -27,6 +28,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Greek gets a ?, not a crash
+    # Libraries and graphs are many objects that stay: looking for garbage among them is dear.
+    gc.set_threshold(100_000, 20, 100)
     from inference.cli.commands import app
 
     app(prog_name="anodebayes")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inference.cli.guard import DONE, REFUSED, SOME_FAILED, guarded
+from inference.cli.guard import DONE, REFUSED, SOME_FAILED, Stopped, guarded
 
 if TYPE_CHECKING:
     from inference.importing import Outcome
@@ -85,17 +85,28 @@ def import_files(
     if curve is not None:
         options["curve"] = curve
     paths = expand_files(files)
+    outcomes: list[Outcome] = []
     with _bar(len(paths)) as advance:
-        outcomes = import_records(
-            paths,
-            table=table,
-            campaign=campaign,
-            metadata=options,
-            dry_run=dry_run,
-            correct_sweep=correct_sweep,
-            feature=feature,
-            progress=advance,
-        )
+
+        def taken(outcome: "Outcome") -> None:
+            outcomes.append(outcome)
+            advance(outcome)
+
+        try:
+            import_records(
+                paths,
+                table=table,
+                campaign=campaign,
+                metadata=options,
+                dry_run=dry_run,
+                correct_sweep=correct_sweep,
+                feature=feature,
+                progress=taken,
+            )
+        except Stopped:
+            if not dry_run:
+                _show_stopped(outcomes, len(paths))
+            raise
     accepted = [outcome for outcome in outcomes if outcome.accepted]
     refused = [outcome for outcome in outcomes if not outcome.accepted]
     if len(outcomes) == 1 and refused:
@@ -154,24 +165,60 @@ def _show_accepted(outcomes: "Sequence[Outcome]") -> None:
         for message in dict.fromkeys([*outcome.statements, *messages]):
             said.setdefault(message, []).append(outcome.cell)
     show_table(view)
+    doubts: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        for message in outcome.doubts:
+            doubts.setdefault(message, []).append(outcome.cell)
+    if doubts:
+        heading("Doubtful: check before the rows are used")
+        ticked(f"{_named(cells)}: {message}" for message, cells in doubts.items())
     if said:
         heading("To know")
         ticked(f"{_named(cells)}: {message}" for message, cells in said.items())
 
 
 def _show_refused(outcomes: "Sequence[Outcome]") -> None:
-    from inference.cli.text import heading, ticked
+    """Say why files were refused: a reason that several share once."""
+    from inference.cli.text import heading, paragraph, ticked
 
     heading(f"Not imported ({len(outcomes)})")
-    ticked(map(_reason, outcomes))
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(_message(outcome).replace(outcome.file.name, "FILE"), []).append(outcome)
+    for shared, group in groups.items():
+        named = _named([str(outcome.file) for outcome in group])
+        message = _reason(group[0]) if len(group) == 1 else f"{named}: {shared}"
+        first, *rest = message.splitlines()
+        ticked([first])
+        for line in rest:
+            paragraph(line.strip(), indent="      ")
+
+
+def _show_stopped(outcomes: "Sequence[Outcome]", total: int) -> None:
+    """Say which files were taken before the command was stopped."""
+    from inference.cli.text import paragraph
+
+    done = [outcome.file.name for outcome in outcomes if outcome.status == "imported"]
+    paragraph()
+    paragraph(
+        f"{len(done)} of {total} files {'is' if len(done) == 1 else 'are'} imported"
+        + (f" ({_named(done)})" if done else "")
+        + ", each with all its rows; nothing of the others"
+    )
+
+
+def _message(outcome: "Outcome") -> str:
+    """Return why a file was refused, without its name before it."""
+    message = str(outcome.error)
+    for mark in (": ", ", "):
+        message = message.removeprefix(f"{outcome.file.name}{mark}")
+    return message
 
 
 def _reason(outcome: "Outcome") -> str:
     """Return the file and why it was refused, its name once."""
-    message = str(outcome.error)
-    for mark in (": ", ", "):
-        message = message.removeprefix(f"{outcome.file.name}{mark}")
-    return f"{outcome.file}: {message}"
+    message = _message(outcome)
+    return message if repr(str(outcome.file)) in message else f"{outcome.file}: {message}"
 
 
 def _short(name: str) -> str:

@@ -84,8 +84,8 @@ def curve_figure(
     name = str(record.attrs.get("file_name", ""))
     caption = "; ".join(map(describe, features))
     flags = [*notes, *(flag.message for feature in features for flag in feature.flags)]
-    text = f"{name}. {caption}." + "".join(f" {_sentence(message)}" for message in flags[:3])
-    return finish(figure, title, text.lstrip(". "), synthetic=synthetic)
+    text = f"{name}: {caption}." + "".join(f" {_sentence(message)}" for message in flags[:3])
+    return finish(figure, title, text.lstrip(": "), synthetic=synthetic)
 
 
 def write_curve_figure(figure: Figure, beside: Path) -> tuple[Path, ...]:
@@ -116,7 +116,8 @@ def write_curve_figure(figure: Figure, beside: Path) -> tuple[Path, ...]:
 
 
 def _sentence(message: str) -> str:
-    text = message[:1].upper() + message[1:]
+    column = "_" in message.partition(" ")[0]
+    text = message if column else message[:1].upper() + message[1:]
     return text if text.endswith((".", "!")) else f"{text}."
 
 
@@ -170,7 +171,7 @@ def _transient(figure: Figure, record: "xr.Dataset", features: "Sequence[Feature
         right.plot(*_thinned(time / scale, current * 1e3), color=ORANGE, linewidth=0.8)
         right.set_xlabel(label("test time", unit))
         right.set_ylabel(label("current", "mA"))
-        right.set_ylim(*sorted((0.0, 1.15e3 * float(current[np.argmax(np.abs(current))]))))
+        right.set_ylim(*_current_limits(current))
         return
     low, high = _ends(event, time)
     room = max(6.0 * (high - low), 0.02 * (time[-1] - time[0]), 1e-9)
@@ -181,6 +182,13 @@ def _transient(figure: Figure, record: "xr.Dataset", features: "Sequence[Feature
     _mark_time(right, event, time, scale)
     right.set_xlabel(label("test time", unit))
     right.set_ylabel(label("voltage", "V"))
+
+
+def _current_limits(current: Array) -> tuple[float, float]:
+    """Return limits of an axis of the current [mA] that show it at its level, with its noise."""
+    low, high = 1e3 * float(np.min(current)), 1e3 * float(np.max(current))
+    room = max(0.1 * (high - low), 0.1 * max(abs(low), abs(high)), 1e-9)
+    return low - room, high + room
 
 
 def _ends(feature: "Feature", time: Array) -> tuple[float, float]:
@@ -270,7 +278,7 @@ def _staircase(figure: Figure, record: "xr.Dataset", feature: "Feature") -> None
         _line(axes, time / scale, values, colour)
         axes.set_xlabel(label("test time", unit))
         axes.set_ylabel(label(name, of))
-    right.set_ylim(*sorted((0.0, 1.15e3 * float(current[np.argmax(np.abs(current))]))))
+    right.set_ylim(*_current_limits(current))
     begin, length = (feature.details.get(name) for name in ("step_start", "step_time"))
     if feature.kind != "right" and begin is not None and length is not None:
         end = min(begin + length, float(time[-1]))

@@ -76,6 +76,7 @@ _WORDS: Final = {
     " MPa": "\u00a0MPa",
     "dc polarization": "DC polarisation",
     "lsv": "LSV",
+    "macmullin": "MacMullin",
     "sand ": "Sand's ",
 }
 _MM_PER_INCH = 25.4

@@ -97,19 +97,23 @@ def parse_options(pairs: Iterable[str]) -> dict[str, Value]:
     Raises
     ------
     InputError
-        There is no ``=``, or a column stands twice.
+        There is no ``=``, or a column stands twice; every mistake is named.
     """
     values: dict[str, Value] = {}
+    mistakes = []
     for pair in pairs:
         name, equals, value = (part.strip() for part in pair.partition("="))
         if not equals or not name or not value:
-            raise InputError(
+            mistakes.append(
                 f"--set {pair!r} cannot be read: write column=value with its unit, such as "
                 '--set "temperature=25 degC"'
             )
-        if name in values:
-            raise InputError(f"--set {name}: stands twice ({values[name]!r}, {value!r}); keep one")
-        values[name] = value
+        elif name in values:
+            mistakes.append(f"--set {name}: stands twice ({values[name]!r}, {value!r}); keep one")
+        else:
+            values[name] = value
+    if mistakes:
+        raise InputError("\n".join(mistakes))
     return values
 
 
@@ -142,22 +146,22 @@ def check_values(
     legal = legal_columns(table, recipe)
     checked: dict[str, float | str] = {}
     mistakes = []
+    unknown = []
     for name, value in values.items():
         if name not in legal:
             if name in recipe.read:
                 mistakes.append(f"{name}: is read from the curve and not stated; leave it out")
             else:
-                mistakes.append(
-                    f"{name!r} is no column of {table.name}{nearest(name, legal)}: legal are "
-                    f"{', '.join(legal)}"
-                )
+                unknown.append(f"{name!r} is no column of {table.name}{nearest(name, legal)}")
             continue
         try:
             checked[name] = _value(legal[name], value)
         except InputError as error:
             mistakes.append(f"{name}: {error}")
-    if mistakes:
-        raise InputError("\n".join(f"{where}: {mistake}" for mistake in mistakes))
+    if unknown:
+        unknown[-1] += f": legal are {', '.join(legal)}"
+    if mistakes or unknown:
+        raise InputError("\n".join(f"{where}: {mistake}" for mistake in (*mistakes, *unknown)))
     return checked
 
 
@@ -177,12 +181,14 @@ def _value(column: Column, value: Any) -> float | str:
     text = repr(value) if not isinstance(value, str) else value.strip()
     if not isinstance(value, str) and unit != "1":
         raise UnitError(f"{text} has no unit: write '{text} {unit}' if that is meant")
-    if column.support == "integer":
+    if column.support == "integer" or column is CURVE:
         parsed = parse_number(text.removesuffix(".0"))
         number = float("nan") if parsed is None else parsed
     else:
         number = parse_quantity(text, to=unit)
     message = column.complaint(number)
+    if message:
+        message = message.replace("the header's unit", "the unit")  # here it stands with the value
     if column.name == "curve" and number % 1:
         message = f"{text} is not legal: a whole number from 0 is due"
     if message:
@@ -229,14 +235,20 @@ def read_metadata(
             f"{file.with_name(SHARED)}: cell: is shared by no two files; write it into "
             f"{sidecar.name}, or leave it out: it is then the file's name"
         )
+    mistakes = []
     for entries, where in (
         (shared, SHARED),
         (_toml(sidecar), sidecar.name),
         (options, "option"),
     ):
-        values |= check_values(table, recipe, entries, where)
+        try:
+            values |= check_values(table, recipe, entries, where)
+        except InputError as error:
+            mistakes.append(str(error))
         origins |= dict.fromkeys(entries, where)
         stated |= entries
+    if mistakes:
+        raise InputError("\n".join(mistakes))
     cell = str(values.pop("cell", "")) or _stem(file)
     metadata = Metadata(cell, values, origins, stated)
     _check_complete(table, recipe, metadata, file)
@@ -259,16 +271,21 @@ def _check_complete(table: Table, recipe: Recipe, metadata: Metadata, file: Path
     ]
     if missing:
         listed = "\n".join(
-            f"  {column.name}: {column.long_name} ({column.legal}"
-            f"{'' if column.unit in (None, '1') else f' {column.unit}'})"
+            f"  {column.name}: {column.long_name} "
+            f"({f'{column.legal} {_shown_unit(column)}'.rstrip()})"
             for column in missing
         )
-        example = f"{missing[0].name}=… {missing[0].unit or ''}".rstrip()
+        example = f"{missing[0].name}=… {_shown_unit(missing[0])}".rstrip()
+        area = any(column.name == "area" for column in missing)
+        default = "; an area in a file is often the program's default and is never taken"
         raise InputError(
-            f"{table.file} needs what the file of a curve does not say; an area in a file is often "
-            f"the program's default and is never taken:\n{listed}\n  state it with --set "
-            f'"{example}", or in {file.name}.toml'
+            f"{table.file} needs what the file of a curve does not say{default if area else ''}:\n"
+            f'{listed}\n  state it with --set "{example}", or in {file.name}.toml'
         )
+
+
+def _shown_unit(column: Column) -> str:
+    return "" if column.unit in (None, "1") else str(column.unit)
 
 
 def _toml(path: Path) -> dict[str, Value]:
@@ -286,4 +303,6 @@ def _toml(path: Path) -> dict[str, Value]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: is not TOML: {error}") from None
+        raise InputError(
+            f'{path}: is not TOML: {error}; a value stands in quotes, as in area = "0.5 cm^2"'
+        ) from None

@@ -78,9 +78,14 @@ def provenance_record(
     for at, feature in enumerate(reading.features):
         start, stop = feature.window
         rows = record["test_time_second"].values
+        clock = {}
+        if feature.unit == "s":
+            begin = feature.details.get("step_start", float(rows[start]))
+            clock = {"time_origin": {"is": "start of the current", "test_time_second": begin}}
         features.append(
             {
                 **{key: _plain(value) for key, value in feature.as_dict().items()},
+                **clock,
                 "used": at in reading.chosen,
                 "window_test_time_second": [
                     float(rows[start]),

@@ -94,6 +94,10 @@ class Recipe:
         Columns that every row of the table needs, and metadata may leave out all the same.
     extra : tuple of Column
         What metadata may state besides the table's columns.
+    densities : tuple of float
+        Current densities that such cells see [mA/cm^2]; others are doubted aloud.
+    repeated : str
+        What to do where the table has a row of that cell already; FILE stands for the file's name.
     rows : callable
         Called with the record, the metadata and the choices; returns a `Reading`.
     """
@@ -102,6 +106,12 @@ class Recipe:
     read: tuple[str, ...]
     optional: tuple[str, ...] = ()
     extra: tuple[Column, ...] = ()
+    # Limits of liquid cells reach some 100 mA/cm^2 (one trilayer separator, doi
+    # 10.1002/aenm.202102967), plating is studied from some 0.5 mA/cm^2 on: with room at both ends.
+    densities: tuple[float, float] = (0.02, 200.0)
+    repeated: str = (
+        'call this cell otherwise, with --set "cell=NAME" or with cell = "NAME" in FILE.toml'
+    )
     rows: "Callable[[xr.Dataset, Metadata, Choices], Reading]"
 
 
@@ -265,6 +275,12 @@ def clock_cells(name: str, feature: "Feature", metadata: "Metadata") -> tuple[Ce
             stop = latest
         return {**cells, "stop_time": stop}, statements
     lower = _given(feature.lower)
+    if lower > stop * (1.0 + 1e-3):
+        statements.append(
+            f"the record goes on without the event beyond the stated stop_time of "
+            f"{show_number(stop)} s: {show_number(lower)} s stands for it"
+        )
+        stop = lower
     if lower < stop * (1.0 - 1e-3):
         statements.append(
             f"the record shows {show_number(lower)} s of the planned {show_number(stop)} s without "

@@ -9,12 +9,13 @@ import hashlib
 import logging
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.appending import (
+    Addition,
     appended,
     check_addition,
     check_target,
@@ -22,14 +23,23 @@ from data.appending import (
     locked,
     write_addition,
 )
-from data.errors import AnodebayesError, CampaignError, InputError
+from data.errors import AnodebayesError, CampaignError, InputError, Mistake
 from data.metadata import read_metadata as read_campaign_metadata
-from data.provenance import read_records, record_path, row_key, standing
+from data.provenance import read_records, record_path, row_key, same_key, standing
 from data.schema import Table, nearest, show_number
+from data.table_reader import read_table
 from data.tables import tables
-from inference.importing.metadata import SHARED, Metadata, check_values, read_metadata
+from inference.importing.doubts import doubtful_densities
+from inference.importing.metadata import (
+    SHARED,
+    Metadata,
+    check_values,
+    legal_columns,
+    read_metadata,
+)
 from inference.importing.provenance import provenance_record, write_record
-from inference.importing.recipe import FEATURES, Choices, Reading, Recipe, recipe_of
+from inference.importing.recipe import FEATURES, Cells, Choices, Reading, Recipe, recipe_of
+from inference.importing.wording import CLOCK
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -64,6 +74,8 @@ class Outcome:
         Those that the rows state.
     rows : tuple of dict
         The rows in canonical units.
+    doubts : tuple of str
+        What makes the rows doubtful; to be checked before they are used.
     statements : tuple of str
         What was decided while reading the curve; the features have their own flags.
     error : AnodebayesError, optional
@@ -79,6 +91,7 @@ class Outcome:
     cell: str = ""
     features: "tuple[Feature, ...]" = ()
     rows: tuple[dict[str, float | str], ...] = ()
+    doubts: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
     error: AnodebayesError | None = None
     record: Path | None = None
@@ -228,12 +241,14 @@ class _Import:
         self.choices = choices
         self.dry_run = dry_run
         self._planned: str | None = None  # the table's text, of a dry run
+        self._planned_keys: list[tuple[Mapping[str, Any], str]] = []  # and its rows
         self._seen: dict[tuple[str, str], Path] = {}  # files of this import by content
 
     def take(self, path: Path) -> Outcome:
         """Import one file, or say why not."""
         cell = ""
         try:
+            _check_file(path)
             metadata = read_metadata(self.table, self.recipe, path, self.options)
             cell = metadata.cell
             record = _read(path, metadata)
@@ -242,14 +257,13 @@ class _Import:
             self._refuse_repeated(path, digest, curve)
             self._refuse_synthetic(record)
             reading = self.recipe.rows(record, metadata, self.choices)
-            said = (*reading.statements, *_about_the_record(record, metadata))
-            reading = replace(reading, statements=said)
-            outcome = self._add(path, digest, record, metadata, reading)
+            doubts = tuple(doubtful_densities(reading.rows, metadata, self.recipe))
+            said = [*reading.statements, *_about_the_record(record, metadata)]
+            if any(reading.features[at].unit == "s" for at in reading.chosen):
+                said.append(CLOCK)
+            reading = replace(reading, statements=tuple(said))
+            outcome = self._add(path, digest, record, metadata, reading, doubts)
             self._seen[digest, curve] = path
-        except CampaignError as error:
-            reason = "; ".join(str(mistake) for mistake in error.mistakes)
-            refusal = InputError(f"{self.table.file} does not take the row: {reason}")
-            return Outcome(file=path, status="refused", cell=cell, error=refusal)
         except AnodebayesError as error:
             return Outcome(file=path, status="refused", cell=cell, error=error)
         except OSError as error:
@@ -286,32 +300,42 @@ class _Import:
             )
 
     def _add(
-        self, path: Path, digest: str, record: "xr.Dataset", metadata: Metadata, reading: Reading
+        self,
+        path: Path,
+        digest: str,
+        record: "xr.Dataset",
+        metadata: Metadata,
+        reading: Reading,
+        doubts: tuple[str, ...],
     ) -> Outcome:
         rows = tuple(
             {name: value for name, value in row.items() if name in self.table.fields}
             for row in reading.rows
         )
+        self._refuse_repeated_rows(rows, path)
         chosen = tuple(reading.features[at] for at in reading.chosen)
         accepted: dict[str, Any] = {
             "file": path,
             "cell": metadata.cell,
             "features": chosen,
             "rows": rows,
+            "doubts": doubts,
             "statements": reading.statements,
         }
         if self.dry_run:
             text = self._planned or current_text(self.folder, self.table)
             addition = appended(self.table, text, rows)
-            check_addition(self.folder, addition)
+            self._checked(addition)
             self._planned = addition.text
+            self._planned_keys += [(row_key(self.table, row), path.name) for row in rows]
             return Outcome(status="checked", **accepted)
         with locked(self.folder):
             addition = appended(self.table, current_text(self.folder, self.table), rows)
-            campaign = check_addition(self.folder, addition)
+            campaign = self._checked(addition)
             place = record_path(self.folder, self.table.name, metadata.cell)
             self._refuse_taken(place)
             place.parent.mkdir(parents=True, exist_ok=True)
+            reading = replace(reading, statements=(*doubts, *reading.statements))
             figures = self._draw(place, record, metadata, reading, campaign)
             content = provenance_record(
                 record,
@@ -327,6 +351,57 @@ class _Import:
             write_record(place, content)
             write_addition(self.folder, addition)
         return Outcome(status="imported", record=place, figures=figures, **accepted)
+
+    def _checked(self, addition: Addition) -> "Campaign":
+        """Return the campaign with the rows added, or say what it does not take."""
+        try:
+            return check_addition(self.folder, addition)
+        except CampaignError as error:
+            reasons = [
+                self._reason(mistake)
+                if mistake.file == self.table.file and mistake.line in addition.lines
+                else str(mistake)
+                for mistake in error.mistakes
+            ]
+            raise InputError(
+                f"{self.table.file} does not take the row: {'; '.join(reasons)}"
+            ) from None
+
+    def _reason(self, mistake: Mistake) -> str:
+        """Say what is wrong with the new row, which has no line in any file that can be opened."""
+        if mistake.column is None:
+            return mistake.message
+        name = mistake.column.partition(" [")[0]
+        stated = name in legal_columns(self.table, self.recipe)
+        hint = f'; state it with --set "{name}=…"'
+        blank = stated and mistake.message.startswith("is blank")
+        return f"column {name!r}: {mistake.message}{hint if blank else ''}"
+
+    def _refuse_repeated_rows(self, rows: Sequence[Cells], path: Path) -> None:
+        """Refuse a row of which the table has one already, and say what to do instead."""
+        present = list(self._planned_keys)
+        target = self.folder / self.table.file
+        if target.is_file():
+            present += [
+                (row_key(self.table, row.cells), f"line {row.line}")
+                for row in read_table(target, self.table).rows
+                if not row.excluded
+            ]
+        for row in rows:
+            key = row_key(self.table, row)
+            where = next((place for other, place in present if same_key(key, other)), None)
+            if where is not None and not row.get("exclude"):
+                shown = ", ".join(
+                    f"{name} {value!r}"
+                    if isinstance(value, str)
+                    else f"{name} {show_number(value)}"
+                    for name, value in key.items()
+                    if value is not None and value != ""
+                )
+                raise InputError(
+                    f"{self.table.file} has a row of {shown} already ({where}): "
+                    + self.recipe.repeated.replace("FILE", path.name)
+                )
 
     def _refuse_taken(self, place: Path) -> None:
         """Refuse to overwrite the record of a row that stands."""
@@ -359,13 +434,23 @@ class _Import:
         return write_curve_figure(figure, place)
 
 
+def _check_file(path: Path) -> None:
+    """Refuse what is no file before anything is asked about it."""
+    if path.is_dir():
+        raise InputError(
+            f"{str(path)!r} is a folder: name its files, such as '{path / '*'}' in quotes"
+        )
+    if path.exists():
+        return
+    message = f"there is no file {str(path)!r}"
+    if not path.parent.is_dir():
+        raise InputError(f"{message}, nor a folder {str(path.parent)!r}")
+    raise InputError(message + nearest(path.name, (entry.name for entry in path.parent.iterdir())))
+
+
 def _read(path: Path, metadata: Metadata) -> "xr.Dataset":
     from data import read_record
 
-    if not path.exists():
-        raise InputError(f"there is no file {str(path)!r}")
-    if path.is_dir():
-        raise InputError(f"{str(path)!r} is a folder: name its files, such as {path / '*'}")
     curve = metadata.number("curve")
     return read_record(path, curve=None if curve is None else int(curve))
 

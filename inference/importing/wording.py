@@ -7,7 +7,10 @@ from data.schema import show_number
 if TYPE_CHECKING:
     from data.features.feature import Feature
 
-__all__ = ["KINDS", "describe"]
+__all__ = ["CLOCK", "KINDS", "describe"]
+
+CLOCK: Final = "times count from the start of the current"
+"""What every time read from a curve is counted from."""
 
 KINDS: Final = {
     "point": "value",

@@ -15,6 +15,7 @@ from data.schema import ROW_UNIT, show_number
 from data.summary import tally_phrases
 from data.tables import tables as all_tables
 from data.units import format_header
+from inference.answers import VARIANTS, WORDS, safe_current
 from inference.cite import citations
 from inference.cli.text import interval, number
 from inference.design import Cell, Design
@@ -291,6 +292,9 @@ def _map(cell: str, dataset: "xr.Dataset") -> Context:
         for name, coordinate in safe.coords.items()
         if coordinate.ndim == 0 and coordinate.dtype.kind == "f"
     ]
+    variant = dataset.attrs.get("pore_type" if cell == "liquid" else "protocol")
+    if variant is not None:
+        held.insert(0, VARIANTS[variant])
     rows = []
     for place in _places([dataset.sizes[dim] for dim in dims]):
         here = dataset.isel(dict(zip(dims, place, strict=True)))
@@ -314,7 +318,7 @@ def _map(cell: str, dataset: "xr.Dataset") -> Context:
     return {
         "cell": cell,
         "axes": [
-            format_header(dim, dataset[dim].attrs.get("units")).replace("_", " ") for dim in dims
+            format_header(WORDS.get(dim, dim), dataset[dim].attrs.get("units")) for dim in dims
         ],
         "held": [each for each in held if each],
         "risk": f"{100 * float(safe.attrs['risk']):g} %",
@@ -329,7 +333,7 @@ def _held(name: str, coordinate: "xr.DataArray") -> str:
     if math.isinf(value):
         return "steady state" if name == "charge" else ""
     unit = str(coordinate.attrs.get("units", "1"))
-    return f"{name.replace('_', ' ')} {show_number(float(f'{value:.4g}'))}" + (
+    return f"{WORDS[name]} {show_number(float(f'{value:.4g}'))}" + (
         "" if unit == "1" else f" {unit}"
     )
 
@@ -400,11 +404,14 @@ def answers_in_words(
     Returns
     -------
     list of dict
-        The kind of cell and its sentences.
+        The kind of cell, its sentences, and whether the design lies outside the data.
     """
-    from inference.answers import safe_current
-
+    answers = {cell: safe_current(result, design, draws=draws) for cell, design in designs.items()}
     return [
-        {"cell": cell, "sentences": safe_current(result, design, draws=draws).sentences()}
-        for cell, design in designs.items()
+        {
+            "cell": cell,
+            "sentences": answer.sentences(),
+            "extrapolated": bool(answer.extrapolation),
+        }
+        for cell, answer in answers.items()
     ]

@@ -7,16 +7,7 @@ const AnodePage = (() => {
   const byId = (id) => document.getElementById(id);
   const POINTS = 61;
   const CURRENT = "mA/cm²";
-  const LABELS = {
-    pore_radius: "Pore radius", porosity: "Porosity", thickness: "Thickness of the separator",
-    macmullin_number: "MacMullin number", concentration: "Salt concentration",
-    charge: "Capacity of a half-cycle", temperature: "Temperature",
-    pore_size_spread: "Relative width of pore radii", area_ratio: "Area over the cells measured",
-    pressure: "Stack pressure", metal_thickness: "Thickness of the metal",
-  };
   const UNITS = { um: "µm", degC: "°C", 1: "" };
-  const PROTOCOLS = { step: "in steps", one_way: "one way" };
-  const PORES = { polymer: "polymer", straight: "straight" };
   const state = { cell: payload.cells_order[0], designs: {}, risk: 5, current: null, axis: {} };
   let job = 0;
   let curve = null;
@@ -65,6 +56,10 @@ const AnodePage = (() => {
     const text = unitOf(unit);
     return text ? `${shown(value)} ${text}` : shown(value);
   }
+
+  /** The words of a condition or a choice at the beginning of a line. */
+  const capital = (text) => text[0].toUpperCase() + text.slice(1);
+  const label = (name, cell = state.cell) => capital(payload.axes[cell][name].words);
 
   const percent = (share) => `${Math.round(100 * share)} %`;
 
@@ -130,18 +125,18 @@ const AnodePage = (() => {
     }
     parts.push(element("fieldset", {}, element("legend", {}, "Question"),
       field("risk", "Risk that a new cell fails", "%", state.risk),
-      field("current", "Is this current safe?", CURRENT, state.current, "Blank: no such question.")));
+      field("current", "Is this current safe?", CURRENT, state.current, "Leave blank if you do not ask.")));
     const conditions = element("fieldset", {}, element("legend", {}, "Design"));
     if (cell === "liquid" && payload.separators.length) {
       conditions.append(choice("separator", "Separator of the campaign",
         [["", "my own"], ...payload.separators.map((each, i) => [String(i), each.name])], ""));
     }
     if (cell === "liquid") {
-      conditions.append(choice("pore_type", "Pores", design.pore_types.map((each) =>
-        [each, PORES[each]]), design.pore_type));
+      conditions.append(choice("pore_type", "Kind of pores", design.pore_types.map((each) =>
+        [each, payload.words.variants[each]]), design.pore_type));
     } else {
-      conditions.append(choice("protocol", "Current is applied", design.protocols.map((each) =>
-        [each, PROTOCOLS[each]]), design.protocol));
+      conditions.append(choice("protocol", "Protocol", design.protocols.map((each) =>
+        [each, payload.words.variants[each]]), design.protocol));
     }
     for (const [name, kind] of Object.entries(axes)) {
       if (cell === "liquid" && name === "charge") {
@@ -150,7 +145,7 @@ const AnodePage = (() => {
           ["steady", "for ever (steady state)"], ["charge", "for one half-cycle of"]],
         steady ? "steady" : "charge"));
       }
-      conditions.append(field(name, LABELS[name], unitOf(kind.unit), design.conditions[name],
+      conditions.append(field(name, label(name), unitOf(kind.unit), design.conditions[name],
         kind.optional ? HINTS[name] : null));
     }
     parts.push(conditions);
@@ -161,12 +156,12 @@ const AnodePage = (() => {
     for (const [name, kind] of Object.entries(axes)) {
       if (name === "area_ratio") continue;
       const tolerance = design.tolerances[name];
-      const row = field(`${name}_sd`, LABELS[name], "",
+      const row = field(`${name}_sd`, label(name), "",
         tolerance ? (tolerance.relative ? 100 * tolerance.sd : tolerance.sd) : "");
       const own = kind.spread === "normal" ? "K" : unitOf(kind.unit) || "abs.";
       if (kind.spread === "lognormal") {
         const units = element("select", { id: `${name}_sd_unit`,
-          "aria-label": `Unit of the tolerance of ${LABELS[name]}` },
+          "aria-label": `Unit of the tolerance of the ${kind.words}` },
         element("option", { value: "own" }, own),
         element("option", { value: "%", selected: !tolerance || tolerance.relative }, "%"));
         row.lastChild.replaceWith(units);
@@ -193,7 +188,8 @@ const AnodePage = (() => {
     const { cell } = state;
     const axes = payload.axes[cell];
     const { design } = read();
-    const names = Object.keys(axes).filter((name) => name in design.conditions);
+    const names = Object.keys(axes).filter((name) => !byId(name).disabled
+      && (!axes[name].optional || byId(name).value.trim() !== ""));
     const ends = payload.designs[cell].ends;
     let axis = state.axis[cell];
     if (!names.includes(axis)) axis = Object.keys(ends).find((name) => names.includes(name)) ?? names[0];
@@ -201,7 +197,7 @@ const AnodePage = (() => {
     const [from, to] = span(cell, axis, design.conditions[axis]);
     const pick = element("select", { id: "over" });
     for (const name of names) {
-      pick.append(element("option", { value: name, selected: name === axis }, LABELS[name]));
+      pick.append(element("option", { value: name, selected: name === axis }, label(name)));
     }
     const unit = unitOf(axes[axis].unit);
     const end = (id, text, value) => element("div", {},
@@ -220,6 +216,7 @@ const AnodePage = (() => {
     if (name === "pressure") return [0, kind.upper];
     if (name === "porosity") return [0.05, 0.9];
     if (name === "temperature") return [Math.max(kind.lower, -20), Math.min(kind.upper, 60)];
+    if (value === undefined) return [kind.lower, kind.upper];
     const round = (x) => Number(x.toPrecision(2));
     return [Math.max(kind.lower, round(value / 10)), Math.min(kind.upper, round(value * 10))];
   }
@@ -230,6 +227,15 @@ const AnodePage = (() => {
     return Number(input.value);
   }
 
+  function invalid(id, reason) {
+    byId(id).setAttribute("aria-invalid", "true");
+    byId(id).setAttribute("aria-errormessage", reason);
+  }
+
+  function legalEnds(kind) {
+    return `${bound(kind.lower)} to ${bound(kind.upper)} ${unitOf(kind.unit)}`.trimEnd();
+  }
+
   /** Read the controls: the design, the question, and every mistake in them. */
   function read() {
     const { cell } = state;
@@ -237,10 +243,11 @@ const AnodePage = (() => {
     const mistakes = [];
     const wrong = (id, text) => {
       mistakes.push(text);
-      byId(id).setAttribute("aria-invalid", "true");
+      invalid(id, "refused");
     };
     for (const input of document.querySelectorAll("#explorer [aria-invalid]")) {
       input.removeAttribute("aria-invalid");
+      input.removeAttribute("aria-errormessage");
     }
     const design = { cell, conditions: {}, tolerances: {} };
     design.pore_type = cell === "liquid" ? byId("pore_type").value : "polymer";
@@ -249,10 +256,9 @@ const AnodePage = (() => {
       if (byId(name).disabled) continue;
       const value = numberIn(name);
       if (value === null && kind.optional && !(cell === "liquid" && name === "charge")) continue;
-      const legal = `legal are ${bound(kind.lower)} to ${bound(kind.upper)} ${unitOf(kind.unit)}`
-        .trimEnd();
+      const legal = `legal are ${legalEnds(kind)}`;
       if (value === null || !(value >= kind.lower && value <= kind.upper)) {
-        wrong(name, `${LABELS[name]}: ${legal}.`);
+        wrong(name, `${label(name)}: ${legal}.`);
         continue;
       }
       design.conditions[name] = value;
@@ -262,15 +268,16 @@ const AnodePage = (() => {
       const relative = Boolean(unit) && unit.value === "%";
       const tolerance = { sd: relative ? sd / 100 : sd, relative };
       if (!(sd > 0)) {
-        wrong(`${name}_sd`, `Tolerance of ${LABELS[name]}: a number above 0 is due.`);
+        wrong(`${name}_sd`, `Tolerance of the ${kind.words}: legal are numbers above 0.`);
         continue;
       }
       design.tolerances[name] = tolerance;
       const reach = [-1, 1].map((sign) =>
         AnodePhysics.spreadValue(kind, tolerance, value, sign * payload.tolerance_reach));
       if (!(reach[0] >= kind.lower && reach[1] <= kind.upper)) {
-        wrong(`${name}_sd`, `Tolerance of ${LABELS[name]} reaches ${shown(reach[0])} to `
-          + `${shown(reach[1])} (${payload.tolerance_reach} standard deviations): ${legal}.`);
+        wrong(`${name}_sd`, `With its tolerance the ${kind.words} reaches from `
+          + `${shown(reach[0])} to ${shown(reach[1])} (${payload.tolerance_reach} standard `
+          + `deviations): ${legal}.`);
       }
     }
     const risk = numberIn("risk") / 100;
@@ -279,7 +286,7 @@ const AnodePage = (() => {
       wrong("risk", `Risk: legal are ${shown(100 * least)} to 50 %.`);
     }
     const current = numberIn("current");
-    if (current !== null && !(current > 0)) wrong("current", "Current: a number above 0 is due.");
+    if (current !== null && !(current > 0)) wrong("current", "Current: legal are numbers above 0.");
     return { design, risk, current, mistakes };
   }
 
@@ -294,38 +301,84 @@ const AnodePage = (() => {
       if (name === "pore_size_spread") continue;
       const range = ranges[name];
       if (!range && name === "metal_thickness") continue;
-      const { unit } = payload.axes[design.cell][name];
-      const here = `${LABELS[name].toLowerCase()} ${quantity(value, unit)}`;
+      const { unit, words } = payload.axes[design.cell][name];
+      const here = `${words} ${quantity(value, unit)}`;
       if (!range) {
-        if (name !== "area_ratio" || Math.abs(value - 1) > 1e-9) found.push(`${here} (no data of it)`);
+        if (name !== "area_ratio" || Math.abs(value - 1) > 1e-9) found.push(`${here} (no data on it)`);
         continue;
       }
       const margin = name === "temperature" ? payload.temperature_window : 1e-9 * Math.abs(range[1]);
       if (value < range[0] - margin || value > range[1] + margin) {
         const ends = range[0] === range[1] ? shown(range[0]) : `${shown(range[0])} to ${shown(range[1])}`;
-        found.push(`${here} (data: ${ends}${unitOf(unit) ? ` ${unitOf(unit)}` : ""})`);
+        const data = name === "temperature" ? `more than ${margin} K from the data` : "data";
+        found.push(`${here} (${data}: ${ends}${unitOf(unit) ? ` ${unitOf(unit)}` : ""})`);
       }
     }
     return found;
   }
 
+  const variant = (design) => (design.cell === "liquid" ? design.pore_type : design.protocol);
+
+  function toleranceUnit(cell, name) {
+    const { spread, unit } = payload.axes[cell][name];
+    return spread === "normal" ? "K" : unit;
+  }
+
   function inWords(design) {
     const parts = Object.entries(design.conditions).map(([name, value]) => {
-      const { unit } = payload.axes[design.cell][name];
+      const { unit, words } = payload.axes[design.cell][name];
       const tolerance = design.tolerances[name];
-      const own = payload.axes[design.cell][name].spread === "normal" ? "K" : unit;
-      const sd = tolerance
-        ? ` ± ${tolerance.relative ? `${shown(100 * tolerance.sd)} %` : quantity(tolerance.sd, own)}`
-        : "";
-      return `${LABELS[name].toLowerCase()} ${quantity(value, unit)}${sd}`;
+      const own = unitOf(toleranceUnit(design.cell, name));
+      const sd = !tolerance ? "" : tolerance.relative ? ` ± ${bound(100 * tolerance.sd)} %`
+        : ` ± ${bound(tolerance.sd)} ${own}`.trimEnd();
+      return `${words} ${quantity(value, unit)}${sd}`;
     });
+    parts.unshift(payload.words.variants[variant(design)]);
     if (design.cell === "liquid" && design.conditions.charge === undefined) parts.push("steady state");
     return parts.join(", ");
   }
 
   function put(list, rows) {
-    byId(list).replaceChildren(...rows.map(([term, text, id]) => element("div", {},
-      element("dt", {}, term), element("dd", { id }, text))));
+    byId(list).replaceChildren(...rows.map(([term, text, id, values]) => element("div", {},
+      element("dt", {}, term),
+      element("dd", { id, "data-values": JSON.stringify(values) }, text))));
+  }
+
+  /** Why no current is safe: the metal does not hold the charge. */
+  function whyNone(design, found) {
+    const { charge, metal_thickness: metal } = design.conditions;
+    const kinds = payload.axes[design.cell];
+    const holds = AnodePhysics.metalCapacity(model, metal * kinds.metal_thickness.scale)
+      / kinds.charge.scale;
+    if (holds < charge) {
+      return `metal of ${quantity(metal, kinds.metal_thickness.unit)} holds `
+        + `${quantity(holds, kinds.charge.unit)}, less than the charge of a half-cycle.`;
+    }
+    return `in ${percent(found.empty)} of new cells the metal does not hold the charge.`;
+  }
+
+  /** The answer and what limits the cell, in the words of `anodebayes ask`. */
+  function answerInWords({ design, risk }, found, first) {
+    const at = `${bound(100 * risk)} %`;
+    const cell = `At ${at} risk a new ${design.cell} cell (${inWords(design)}) bears`;
+    const [safe] = found.safe;
+    const text = safe === 0 ? `${cell} no current: ${whyNone(design, found)}`
+      : `${cell} ${shown(safe)} ${CURRENT}: with all that is not known counted in, it fails at `
+        + `that current with a probability of ${at}.`;
+    if (found.median[2] === 0) return text;
+    return `${text} What limits it is ${first}: ${payload.words.mechanisms[first]} `
+      + `(${percent(found.limiting[first])} of new cells).`;
+  }
+
+  function sureInWords({ risk }, safe, sure) {
+    if (safe === 0) return "";
+    if (!sure) return "How sure: computing …";
+    const outside = " The value lies outside this interval, on the cautious side: it allows for "
+      + "the least favourable parameters that the data leave possible.";
+    return `How sure: were the parameters known exactly, so would be the current at which `
+      + `${bound(100 * risk)} % of new cells fail. With 90 % probability it lies between `
+      + `${shown(sure.lower)} and ${shown(sure.upper)} ${CURRENT}; more data narrow this interval.`
+      + (safe < sure.lower ? outside : "");
   }
 
   function show(asked, found, sure) {
@@ -333,18 +386,15 @@ const AnodePage = (() => {
     const [safe] = found.safe;
     const first = Object.keys(found.limiting).reduce((a, b) =>
       (found.limiting[b] > found.limiting[a] ? b : a));
+    const beyond = outside(design);
     byId("safe").textContent = shown(safe);
     byId("safe").dataset.value = safe;
-    byId("at").textContent = `safe at ${shown(100 * risk)} % risk`
+    byId("at").textContent = `safe at ${bound(100 * risk)} % risk`
+      + (beyond.length ? ", extrapolated" : "") + (safe > 0 ? `, limited by ${first}` : "")
       + (payload.synthetic ? ", SYNTHETIC DATA" : "") + (payload.not_converged ? ", NOT CONVERGED" : "");
-    byId("sentence").textContent = `At ${shown(100 * risk)} % risk a new ${design.cell} cell `
-      + `(${inWords(design)}) bears ${shown(safe)} ${CURRENT}. What limits it is ${first}: `
-      + `${payload.words.mechanisms[first]} (${percent(found.limiting[first])} of new cells).`;
+    byId("sentence").textContent = answerInWords(asked, found, first);
     byId("sentence").dataset.mechanism = first;
-    byId("sure").textContent = sure
-      ? `How sure: the 90 % interval of this current is ${shown(sure.lower)} to `
-        + `${shown(sure.upper)} ${CURRENT}. More data would narrow it.`
-      : "How sure: computing …";
+    byId("sure").textContent = sureInWords(asked, safe, sure);
     if (sure) {
       byId("sure").dataset.lower = sure.lower;
       byId("sure").dataset.upper = sure.upper;
@@ -352,27 +402,23 @@ const AnodePage = (() => {
       delete byId("sure").dataset.lower;
       delete byId("sure").dataset.upper;
     }
-    const range = (values) => `${shown(values[0])} to ${shown(values[4])} ${CURRENT}`;
-    const rows = [
-      ["New cells fail between", `${range(found.fresh)} (nine of ten)`, "new"],
-      ["The median cell fails at",
-        `${shown(found.median[2])} ${CURRENT} (90 % interval ${range(found.median)})`, "median"],
+    const rows = found.median[2] === 0 ? [] : [
+      ["Nine of ten new cells fail between",
+        `${shown(found.fresh[0])} and ${shown(found.fresh[4])} ${CURRENT}`, "new", found.fresh],
+      ["The median cell fails at", `${shown(found.median[2])} ${CURRENT} (90 % interval `
+        + `${shown(found.median[0])} to ${shown(found.median[4])} ${CURRENT})`, "median",
+      found.median],
       ["What limits new cells", Object.entries(found.limiting).map(([name, share]) =>
-        `${name} ${percent(share)}`).join(", "), "limiting"],
+        `${name} ${percent(share)}`).join(", "), "limiting", found.limiting],
     ];
     if (current !== null) {
       rows.push([`A new cell bears ${shown(current)} ${CURRENT}`,
-        `with probability ${shown(found.bears)}`, "bears"]);
+        `with a probability of ${shown(100 * found.bears)} %`, "bears", found.bears]);
     }
     put("numbers", rows);
-    byId("new").dataset.values = JSON.stringify(found.fresh);
-    byId("median").dataset.values = JSON.stringify(found.median);
-    byId("limiting").dataset.values = JSON.stringify(found.limiting);
     const cautions = [];
     if (payload.synthetic) cautions.push("SYNTHETIC DATA: nobody measured what this rests on.");
     if (payload.not_converged) cautions.push("NOT CONVERGED: do not use.");
-    if (safe === 0) cautions.push("The metal does not hold this capacity.");
-    const beyond = outside(design);
     if (beyond.length) cautions.push(`Extrapolated, no data there: ${beyond.join("; ")}.`);
     const driven = payload.prior_driven[design.cell];
     if (driven.length) {
@@ -388,20 +434,45 @@ const AnodePage = (() => {
     byId("explorer").dataset.state = text ? "working" : "ready";
   }
 
+  /** Take the drawn map away, its numbers and its file; say why where a mistake is the reason. */
+  function undraw(reason = "", live = "polite") {
+    curve = null;
+    byId("csv").disabled = true;
+    byId("points").replaceChildren();
+    for (const { curve: drawn, point } of Object.values(plot ?? {})) {
+      for (const source of [drawn, point]) {
+        source.data = Object.fromEntries(Object.keys(source.data).map((name) => [name, []]));
+      }
+    }
+    say(reason, live);
+  }
+
+  /** Say why there is no map, without repeating what an alert has said. */
+  function say(reason, live = "polite") {
+    const text = byId("undrawn");
+    text.setAttribute("aria-live", live);
+    text.textContent = reason;
+    text.hidden = reason === "";
+    byId("plot").classList.toggle("empty", reason !== "");
+  }
+
   function update() {
     const mine = ++job;
     const asked = read();
     const refused = byId("refused");
-    refused.hidden = asked.mistakes.length === 0;
-    refused.textContent = asked.mistakes.join(" ");
-    if (asked.mistakes.length) {
+    const { mistakes } = asked;
+    refused.hidden = mistakes.length === 0;
+    refused.textContent = mistakes.length ? `No answer. ${mistakes.join(" ")}` : "";
+    byId("csv").disabled = true;
+    if (mistakes.length) {
       for (const id of ["safe", "sentence", "sure"]) {
         byId(id).textContent = id === "safe" ? "–" : "";
         for (const key of Object.keys(byId(id).dataset)) delete byId(id).dataset[key];
       }
-      byId("at").textContent = "";
+      byId("at").textContent = `no answer. ${mistakes[0]}`;
       byId("numbers").replaceChildren();
       byId("cautions").replaceChildren();
+      undraw(`No map. ${mistakes.join(" ")}`, "off");
       working("");
       return;
     }
@@ -417,18 +488,31 @@ const AnodePage = (() => {
 
   // The curve ----------------------------------------------------------------------------------
 
+  /** What is wrong with the ends of the drawn axis, marked there. */
+  function axisMistake(kind, from, to) {
+    const outside = [["from", from], ["to", to]].filter(([, end]) =>
+      end === null || !(end >= kind.lower && end <= kind.upper));
+    for (const [id] of outside) invalid(id, "undrawn");
+    if (outside.length) {
+      return `${outside.map(([id]) => `“${id}”`).join(" and ")} of the map: legal are `
+        + `${legalEnds(kind)}.`;
+    }
+    if (from < to) return "";
+    for (const id of ["from", "to"]) invalid(id, "undrawn");
+    const unit = unitOf(kind.unit);
+    return `It would run from ${bound(from)} to ${bound(to)} ${unit}`.trimEnd()
+      + ": “from” must be below “to”.";
+  }
+
   function drawCurve(asked, stopped) {
     const { cell } = asked.design;
     const axis = state.axis[cell];
     const kind = payload.axes[cell][axis];
-    const from = numberIn("from");
-    const to = numberIn("to");
-    if (!(from >= kind.lower && to <= kind.upper && from < to)) {
-      byId("from").setAttribute("aria-invalid", "true");
-      byId("to").setAttribute("aria-invalid", "true");
-      working(`The map can be drawn from ${bound(kind.lower)} to ${bound(kind.upper)} `
-        + `${unitOf(kind.unit)}.`);
-      byId("explorer").dataset.state = "ready";
+    const [from, to] = [numberIn("from"), numberIn("to")];
+    const mistake = axisMistake(kind, from, to);
+    if (mistake) {
+      undraw(`No map. ${mistake}`);
+      working("");
       return;
     }
     const log = kind.log && from > 0;
@@ -448,6 +532,8 @@ const AnodePage = (() => {
         return;
       }
       curve = { asked, axis, kind, log, rows };
+      say("");
+      byId("csv").disabled = false;
       paintCurve();
       fillTable();
       working("");
@@ -482,7 +568,7 @@ const AnodePage = (() => {
     plot[log ? "linear" : "log"].figure.visible = false;
     shownFigure.visible = true;
     const unit = unitOf(kind.unit);
-    shownFigure.below[0].axis_label = LABELS[axis] + (unit ? ` [${unit}]` : "");
+    shownFigure.below[0].axis_label = label(axis, asked.design.cell) + (unit ? ` [${unit}]` : "");
     const every = rows.flatMap((row) => [row.median[0], row.median[4], row.fresh[0], row.fresh[4],
       row.safe[0]]).filter((value) => value > 0);
     const low = every.length ? Math.min(...every) : 0.1;
@@ -514,11 +600,12 @@ const AnodePage = (() => {
   }
 
   function fillTable() {
-    const { rows, kind, axis } = curve;
+    const { rows, kind, axis, asked } = curve;
     const unit = unitOf(kind.unit);
     const names = Object.keys(rows[0].limiting);
-    const head = [LABELS[axis] + (unit ? ` [${unit}]` : ""), "safe", "median cell fails at",
-      "its 90 % interval", "new cells, 5 to 95 %", "limited by", "outside the data"];
+    const head = [label(axis, asked.design.cell) + (unit ? ` [${unit}]` : ""), "safe",
+      "median cell fails at", "its 90 % interval", "nine of ten new cells fail at", "limited by",
+      "outside the data"];
     const body = rows.filter((_, i) => i % 5 === 0).map((row) => {
       const first = names.reduce((a, b) => (row.limiting[b] > row.limiting[a] ? b : a));
       return [shown(row.x), shown(row.safe[0]), shown(row.median[2]),
@@ -543,20 +630,27 @@ const AnodePage = (() => {
     const levels = AnodePhysics.LEVELS.map((level) => `q${String(100 * level).padStart(2, "0")}`);
     const names = Object.keys(rows[0].limiting);
     const per = "[mA/cm^2]";
-    const head = ["data_kind", "cell", `${axis} [${axes[axis].unit}]`,
-      ...others.map((name) => `${name} [${axes[name].unit}]`),
+    const digits = (value) => String(Number(value.toPrecision(6)));
+    const heads = (name) => [`${name} [${axes[name].unit}]`,
+      ...(name in design.tolerances ? [`${name}_sd [${toleranceUnit(design.cell, name)}]`] : [])];
+    const cells = (name, value) => {
+      const tolerance = design.tolerances[name];
+      if (!tolerance) return [digits(value)];
+      return [digits(value),
+        digits(tolerance.relative ? tolerance.sd * Math.abs(value) : tolerance.sd)];
+    };
+    const head = ["data_kind", "cell", ...heads(axis), ...others.flatMap(heads),
       design.cell === "liquid" ? "pore_type" : "protocol", "risk [1]",
       `safe_current_density ${per}`,
       ...levels.map((level) => `median_cell_critical_current_density_${level} ${per}`),
       ...levels.map((level) => `predictive_critical_current_density_${level} ${per}`),
       ...names.map((name) => `probability_limiting_${name} [1]`), "extrapolation"];
-    const digits = (value) => String(Number(value.toPrecision(6)));
-    const lines = rows.map((row) => [payload.data_kind, design.cell, digits(row.x),
-      ...others.map((name) => digits(design.conditions[name])),
-      design.cell === "liquid" ? design.pore_type : design.protocol, digits(risk),
+    const lines = rows.map((row) => [payload.data_kind, design.cell, ...cells(axis, row.x),
+      ...others.flatMap((name) => cells(name, design.conditions[name])), variant(design),
+      digits(risk),
       digits(row.safe[0]), ...row.median.map(digits), ...row.fresh.map(digits),
       ...names.map((name) => digits(row.limiting[name])), row.outside ? "yes" : "no"]);
-    return [head, ...lines].map((cells) => cells.join(",")).join("\n") + "\n";
+    return [head, ...lines].map((line) => line.join(",")).join("\n") + "\n";
   }
 
   function download() {
@@ -715,6 +809,18 @@ const AnodePage = (() => {
     }
   });
   window.addEventListener("afterprint", () => paint(palette()));
+
+  // What is wider than the screen says so. Observed as long as the page lives.
+  const wide = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const box = target.closest(".scroll");
+      box.classList.toggle("wide", box.scrollWidth > box.clientWidth + 1);
+    }
+  });
+  for (const box of document.querySelectorAll(".scroll")) {
+    wide.observe(box);
+    for (const child of box.children) wide.observe(child);
+  }
 
   byId("count").textContent = String(payload.count);
   byId("explorer").hidden = false;

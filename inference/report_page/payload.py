@@ -15,12 +15,11 @@ import numpy.typing as npt
 
 from data.errors import MapError
 from data.units import to_si
-from inference.design import AXES, Cell, Design, PoreType, Protocol
+from inference.answers import VARIANTS, WORDS
+from inference.design import AXES, Axis, Cell, Design, PoreType, Protocol
 from inference.maps import (
-    COVERS,
-    DOES_NOT_COVER,
     LEAST_DRAWS_BEYOND,
-    MECHANISMS,
+    extrapolated,
     highest_pressure,
     one_design,
     ranges_of_data,
@@ -29,8 +28,11 @@ from inference.maps import (
 )
 from inference.mechanisms import (
     ACTIVATION,
+    COVERS,
     CURRENT_FACTOR,
+    DOES_NOT_COVER,
     LAB_SCATTER,
+    MECHANISMS,
     Setting,
     has_lab_offsets,
     option,
@@ -97,7 +99,7 @@ def _axes(cell: Cell) -> dict[str, dict[str, Any]]:
         found[name] = {
             "name": name,
             "unit": kind.unit,
-            "long_name": kind.long_name,
+            "words": WORDS[name],
             "lower": kind.lower,
             "upper": kind.upper,
             "spread": kind.spread,
@@ -203,6 +205,7 @@ def page_payload(
         "ranges": _ranges(result, cells),
         "temperature_window": TEMPERATURE_WINDOW,
         "words": {
+            "variants": dict(VARIANTS),
             "mechanisms": {
                 item.name: item.long_name for cell in cells for item in MECHANISMS[cell]
             },
@@ -270,21 +273,36 @@ def start_design(
     Returns
     -------
     design : Design
-        Of a swept axis the middle, to two digits.
+        Of a swept axis the middle to two digits, or the middle of what lies inside the range of
+        the data, where the middle of all does not.
     ends : dict of str to list
         Ends of the swept axes.
     """
     design = _default(result, cell)
     if section and "separators" not in section:
         design = one_design({**section, "cell": cell}, result)
+    beyond = extrapolated(design, result)
     axes, ends = {}, {}
     for name, axis in design.axes.items():
-        middle = float(axis.values[(axis.values.size - 1) // 2])
+        middle = float(axis.values[0])
         if axis.swept:
             ends[name] = [float(axis.values[0]), float(axis.values[-1])]
-            middle = min(max(float(f"{middle:.2g}"), ends[name][0]), ends[name][1])
+            middle = _middle(axis, beyond.get(name, np.zeros(axis.values.size, bool)), ends[name])
         axes[name] = replace(axis, values=np.array([middle]), swept=False)
     return replace(design, axes=axes), ends
+
+
+def _middle(axis: Axis, beyond: npt.NDArray[np.bool_], ends: list[float]) -> float:
+    """Return the value of a swept axis that the page starts from."""
+    place = (axis.values.size - 1) // 2
+    if beyond[place] and not beyond.all():
+        inside = np.flatnonzero(~beyond)
+        place = int(inside[(inside.size - 1) // 2])
+    value = float(axis.values[place])
+    short = min(max(float(f"{value:.2g}"), ends[0]), ends[1])
+    # Rounded only where that does not lead out of the range of the data.
+    near = np.abs(axis.values - short).argmin()
+    return value if beyond[near] and not beyond[place] else short
 
 
 def _start(result: "Result", cell: Cell, section: Mapping[str, Any]) -> dict[str, Any]:

@@ -272,6 +272,11 @@ const AnodePhysics = (() => {
     return (x + 0.5 / h) / h;
   }
 
+  /** Charge [C/m^2] that a layer of metal [m] holds. */
+  function metalCapacity(model, thickness) {
+    return model.constants.faraday * thickness / model.setting.molar_volume;
+  }
+
   function arrhenius(constants, value, energy, temperature) {
     const inverse = 1.0 / temperature - 1.0 / constants.reference_temperature;
     return value * Math.exp(-energy / constants.gas_constant * inverse);
@@ -422,7 +427,7 @@ const AnodePhysics = (() => {
       const density = constants.faraday / setting.molar_volume;
       const norton = setting.creep_current === "norton";
       return (i, k, factor) => {
-        if (charge[k] > density * thickness[k]) return 0.0;
+        if (charge[k] > metalCapacity(model, thickness[k])) return 0.0;
         const T = temperature[k];
         const energy = draws.creep_activation_energy[i];
         let creep;
@@ -479,7 +484,7 @@ const AnodePhysics = (() => {
    *
    * Returns { median, fresh: quantiles of the critical current of the median cell and of a new
    * cell; safe: [current of each risk]; limiting: {mechanism: share}; bears: share of new cells
-   * that bear `current` }.
+   * that bear `current`; empty: share of new cells whose metal does not hold the charge }.
    */
   function evaluate(model, design, { risks = [0.05], current = null } = {}) {
     const count = Object.values(model.draws)[0].length;
@@ -504,6 +509,7 @@ const AnodePhysics = (() => {
     });
     const [median, fresh] = limits;
     const unit = model.constants.current_factor;
+    const held = fresh.lowest.findIndex((value) => value > 0.0);
     const levels = (sorted) => LEVELS.map((level) => quantile(sorted, level) / unit);
     let bears = null;
     if (current !== null) {
@@ -517,6 +523,7 @@ const AnodePhysics = (() => {
       safe: risks.map((risk) => quantile(fresh.lowest, risk) / unit),
       limiting: Object.fromEntries(names.map((name, m) => [name, fresh.which[m] / count])),
       bears,
+      empty: held === -1 ? 1.0 : held / count,
     };
   }
 
@@ -559,7 +566,7 @@ const AnodePhysics = (() => {
 
   return {
     LEVELS, interval, chidsey, chidseyAtZero, conditionsOf, depletionAtCharge, diffusionAtCharge, erf, erfc,
-    erfcx, evaluate, largestPoreRadius, logNormal, quantile, spreadValue, thresholdsOf,
+    erfcx, evaluate, largestPoreRadius, logNormal, metalCapacity, quantile, spreadValue, thresholdsOf,
     weakestDeviate,
   };
 })();

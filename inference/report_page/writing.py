@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from inference.report_page.contents import answers_in_words, report_contents
 from inference.report_page.payload import explorable_cells, page_payload, start_design
 from inference.report_page.plot import bokeh_script, bokeh_version, map_plot
+from inference.run_folder import CHECK, FIGURES, MAP, REPORT, RESULT, RunFolder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,13 +24,7 @@ if TYPE_CHECKING:
     from inference.figures import RunContents
     from inference.result import Result
 
-__all__ = ["LARGEST", "REPORT", "TABLE", "is_current", "report_html", "write_report"]
-
-REPORT: Final = "report.html"
-"""Name of the report in a run folder."""
-
-TABLE: Final = "parameters.tex"
-"""Name of the table of parameters for LaTeX in a run folder."""
+__all__ = ["LARGEST", "is_current", "report_html", "write_report"]
 
 LARGEST: Final = 5_000_000
 """Bytes that a report never exceeds: figures that do not fit are left out, and named."""
@@ -103,8 +98,6 @@ def write_report(
         target.write_text(text, encoding="utf-8", newline="\n")
 
     if path is None:
-        from inference.run_folder import RunFolder
-
         assert result.folder is not None  # noqa: S101 - refused above
         return RunFolder(result.folder).write(REPORT, write)
     target = Path(path).expanduser()
@@ -272,8 +265,8 @@ def _drawn_before(contents: "RunContents", name: str) -> str:
     folder = contents.result.folder
     if folder is None:
         return ""
-    path = folder / "figures" / f"{name}.svg"
-    shows = ["result.nc", "map.nc"] + (["check.json"] if name == "sensitivity" else [])
+    path = folder / FIGURES / f"{name}.svg"
+    shows = [RESULT, MAP] + ([CHECK] if name == "sensitivity" else [])
     if not path.is_file() or path.stat().st_size > _LARGE:
         return ""
     drawn = path.stat().st_mtime
@@ -315,6 +308,7 @@ def _render(context: Mapping[str, Any]) -> str:
     )
     environment.filters["data_block"] = _data_block
     environment.filters["units"] = _with_signs
+    environment.filters["in_words"] = _in_words
     environment.filters["breakable"] = lambda name: escape(name).replace("_", Markup("_<wbr>"))
     # The package's own files; nothing of a campaign is in them.
     own = {
@@ -322,6 +316,24 @@ def _render(context: Mapping[str, Any]) -> str:
         "style": Markup(context["style"]),  # noqa: S704
     }
     return environment.get_template("report.html").render({**context, **own})
+
+
+def _in_words(text: str) -> str:
+    """Write the names of parameters and of tables in a sentence as words, files left alone."""
+    from data.quantities import quantities
+    from data.tables import tables
+    from inference.figures.style import words
+
+    def spoken(found: re.Match[str]) -> str:
+        name = words(found[1])
+        member = f" ({found[2].replace('_', ' ')})" if found[2] else ""
+        begins = text[: found.start()].endswith(". ") or found.start() == 0
+        return f"{name[0].upper() + name[1:] if begins else name}{'²' if found[3] else ''}{member}"
+
+    parameters = sorted(quantities(), key=len, reverse=True)
+    names = "|".join([*parameters, *(f"{table}(?:_[a-z_]+)?" for table in tables())])
+    text = re.sub(rf"\b({names})\b(?!\.csv)(?:\[([^\]]+)\])?(\^2)?", spoken, text)
+    return re.sub(r"(?<=[a-z²]) ?\* ?(?=[a-z|])", " × ", text)
 
 
 def _with_signs(text: str) -> str:

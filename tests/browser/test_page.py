@@ -11,9 +11,11 @@ import pytest
 
 from inference import Result, safe_current
 from inference.figures import RunContents
+from inference.map_files import map_table
 from inference.maps import safe_current_map
 from inference.named_separators import separators_of
 from inference.report_page import write_report
+from inference.report_page.writing import _with_signs as with_signs
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("literature")]
 
@@ -78,6 +80,7 @@ def read(page: Any) -> dict[str, Any]:
         "mechanism": page.execute_script(data("sentence", "mechanism")),
         "extrapolated": page.execute_script(data("cautions", "extrapolated")) == "true",
         "sentence": page.find_element("id", "sentence").text,
+        "sure": page.find_element("id", "sure").text,
     }
 
 
@@ -133,7 +136,12 @@ def test_the_page_answers_as_python_does(page: Any, literature_result: Any, ques
     shares = dict(zip(due["mechanism"].values, due["probability_limiting"].values, strict=True))
     assert found["limiting"] == pytest.approx(shares, abs=1e-3)
     assert found["extrapolated"] == bool(due["extrapolation"]) == bool(answer.extrapolation)
-    assert f"{answer.value:.3g} mA/cm²" in found["sentence"]
+    # The same words, too.
+    assert found["sentence"] == with_signs(answer.sentence())
+    assert found["sure"] == with_signs(answer.how_sure())
+    beyond = "Extrapolated, no data there: " + "; ".join(answer.extrapolation) + "."
+    cautions = page.find_element("id", "cautions").text
+    assert (with_signs(beyond) in cautions) == bool(answer.extrapolation)
 
 
 def test_the_curve_is_the_map_and_leaves_as_csv(page: Any, literature_result: Any) -> None:
@@ -163,16 +171,93 @@ def test_the_curve_is_the_map_and_leaves_as_csv(page: Any, literature_result: An
     page.find_element("id", "csv").click()
 
 
-def test_what_is_not_legal_is_refused_in_words(page: Any) -> None:
+def test_the_csv_holds_tolerances_in_the_columns_of_the_program(
+    page: Any, literature_result: Any
+) -> None:
+    enter(page, {"pore_radius_sd": "10", "temperature_sd": "1", "pore_type": "straight"})
+    head, *lines = [
+        line.split(",") for line in page.execute_script("return AnodePage.csv()").splitlines()
+    ]
+    x = [float(line[head.index("pore_radius [nm]")]) for line in lines[:2]]
+    design = {"cell": "liquid", "pore_radius": [f"{value!r} nm" for value in x]}
+    design |= {"pore_radius_sd": "10 %", "temperature_sd": "1 K", "pore_type": "straight"}
+    due = map_table(safe_current_map(literature_result, design))
+    for column in ("pore_radius_sd [nm]", "temperature_sd [K]"):
+        found = [float(line[head.index(column)]) for line in lines[:2]]
+        assert found == pytest.approx(due[column].tolist(), rel=1e-5)
+    assert [line[head.index("pore_type")] for line in lines[:2]] == due["pore_type"].tolist()
+    enter(page, {"pore_radius_sd": "", "temperature_sd": ""})
+    page.find_element("id", "reset").click()
+    settle(page)
+
+
+def test_metal_that_does_not_hold_the_charge_is_answered_as_python_does(
+    page: Any, literature_result: Any
+) -> None:
+    enter(page, {"cell-solid": "", "charge": "45", "pressure": "0", "metal_thickness_sd": "40"})
+    design = {"cell": "solid", "charge": "45 mAh/cm^2", "pressure": "0 MPa"}
+    some = safe_current(literature_result, {**design, "metal_thickness_sd": "40 %"})
+    assert "of new cells the metal does not hold the charge" in some.reason
+    assert page.find_element("id", "sentence").text == with_signs(some.sentence())
+    enter(page, {"metal_thickness_sd": "", "charge": "80"})
+    never = safe_current(literature_result, {**design, "charge": "80 mAh/cm^2"})
+    assert page.find_element("id", "sentence").text == with_signs(never.sentence())
+    assert page.find_element("id", "sure").text == never.how_sure() == ""
+    assert page.find_element("id", "numbers").text == ""
+    page.find_element("id", "reset").click()
+    settle(page)
+
+
+def drawn(page: Any) -> tuple[int, bool, str]:
+    """Points of the plot and rows of its table, whether it can be downloaded, and why not."""
+    points = page.execute_script(
+        """
+        const sheet = Bokeh.documents[Bokeh.documents.length - 1];
+        return ["curve_log", "point_log", "curve_linear", "point_linear"]
+          .map((name) => sheet.get_model_by_name(name).data.x.length)
+          .reduce((a, b) => a + b) + document.querySelectorAll("#points tr").length;
+        """
+    )
+    return points, page.find_element("id", "csv").is_enabled(), page.find_element(
+        "id", "undrawn"
+    ).text  # fmt: skip
+
+
+def test_what_is_not_legal_is_refused_in_words_and_nothing_old_stays(page: Any) -> None:
+    before = drawn(page)
+    assert before[0] > 0
+    assert before[1:] == (True, "")
     enter(page, {"pore_radius": "-3", "risk": "80"})
     refused = page.find_element("id", "refused").text
     assert "Pore radius: legal are 1 to 100000 nm" in refused
     assert "Risk: legal are" in refused
-    assert page.find_element("id", "pore_radius").get_attribute("aria-invalid") == "true"
+    radius = page.find_element("id", "pore_radius")
+    assert radius.get_attribute("aria-invalid") == "true"
+    assert radius.get_attribute("aria-errormessage") == "refused"
     assert page.find_element("id", "safe").text == "–"
+    for empty in ("sentence", "sure", "numbers", "cautions"):
+        assert page.find_element("id", empty).text == ""
+    assert drawn(page) == (0, False, refused.replace("No answer.", "No map."))
     page.find_element("id", "reset").click()
     settle(page)
     assert page.find_element("id", "refused").text == ""
+    assert drawn(page) == before
+
+
+def test_ends_of_the_map_that_are_not_legal_take_the_map_and_leave_the_answer(page: Any) -> None:
+    answered = read(page)
+    enter(page, {"from": "600"})
+    points, downloadable, why = drawn(page)
+    assert (points, downloadable) == (0, False)
+    assert "from 600 to 500 nm: “from” must be below “to”" in why
+    assert read(page) == answered
+    enter(page, {"from": "0.2"})
+    assert drawn(page) == (0, False, "No map. “from” of the map: legal are 1 to 100000 nm.")
+    marked = "return [...document.querySelectorAll('[aria-invalid=true]')].map((e) => e.id)"
+    assert page.execute_script(marked) == ["from"]
+    enter(page, {"from": "5"})
+    assert drawn(page)[1:] == (True, "")
+    assert page.execute_script(marked) == []
 
 
 def test_a_separator_of_the_campaign_fills_the_design(page: Any, literature_result: Any) -> None:
@@ -217,8 +302,18 @@ def test_text_has_contrast_and_nothing_sticks_out(page: Any, width: int, scheme:
         "Emulation.setEmulatedMedia",
         {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
     )
-    time.sleep(0.3)
+    page.execute_script("document.querySelectorAll('details').forEach((each) => each.open = true)")
+    time.sleep(0.5)
     assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    hidden = page.execute_script(
+        """
+        return [...document.querySelectorAll(".scroll")]
+          .filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1)
+          .filter((e) => !getComputedStyle(e, "::before").content.includes("scroll sideways"))
+          .map((e) => e.getAttribute("aria-label"));
+        """
+    )
+    assert hidden == []
     poor = page.execute_script(
         """
         const shade = (text) => text.match(/[\\d.]+/g).map(Number);
@@ -244,6 +339,7 @@ def test_text_has_contrast_and_nothing_sticks_out(page: Any, width: int, scheme:
         """
     )
     assert poor == []
+    page.execute_script("document.querySelectorAll('details').forEach((each) => each.open = false)")
 
 
 def test_the_console_is_silent_and_nothing_leaves_the_page(page: Any) -> None:

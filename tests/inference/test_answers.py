@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 from typer.testing import CliRunner
 
 from data.errors import MapError
 from inference import required_pore_radius, required_pressure, safe_current, safe_current_map
 from inference.cli.commands import app
+from inference.map_files import map_table
 from inference.maps import new_cell_currents
 from inference.noise import band_draws
 from inference.result import Result
@@ -127,7 +128,7 @@ def test_why_there_is_no_answer_is_said() -> None:
     assert much.value is None
     assert "with 9 MPa it bears" in much.sentence()
     more = required_pressure(result, "1 mA/cm^2", "500 mAh/cm^2")
-    assert "the metal does not hold that capacity" in more.sentence()
+    assert "metal of 500 um holds 56.6 mAh/cm^2, less than the charge" in more.sentence()
     easy = required_pressure(result, "0.1 mA/cm^2", "1 mAh/cm^2")
     assert easy.value == 0.0
     assert "needs no pressure" in easy.sentence()
@@ -140,9 +141,96 @@ def test_what_is_extrapolated_is_named_with_the_range_of_the_data() -> None:
     answer = safe_current(result, {**LIQUID, "macmullin_number": "4"})
     assert answer.extrapolation == (
         "pore radius 30 nm (data: 10 to 20 nm)",
-        "MacMullin number 4 (no data of it)",
-        "temperature 25 degC (no data of it)",
+        "MacMullin number 4 (no data on it)",
+        "temperature 25 degC (no data on it)",
     )
+    result.data_ranges["liquid"] |= {"temperature": [0.0, 10.0]}
+    assert safe_current(result, LIQUID).extrapolation[-1] == (
+        "temperature 25 degC (more than 5 K from the data: 0 to 10 degC)"
+    )
+
+
+def test_value_and_interval_are_said_to_be_what_they_are() -> None:
+    """The value counts in all that is not known; the interval is of known parameters."""
+    result = toys.Fabricated(1000)
+    answer = safe_current(result, LIQUID, 0.2)
+    assert (
+        "with all that is not known counted in, it fails at that current with a probability of 20 %"
+    ) in answer.sentence()
+    lower, upper = (f"{end:.3g}" for end in answer.interval)
+    assert answer.how_sure() == (
+        "How sure: were the parameters known exactly, so would be the current at which 20 % of new "
+        f"cells fail. With 90 % probability it lies between {lower} and {upper} mA/cm^2; more data "
+        "narrow this interval."
+    )
+    assert answer.sentences()[1] == answer.how_sure() == answer.to_dict()["how_sure"]
+    # Where cells hardly differ, a small risk is that of the least favourable parameters.
+    for name in ("penetration_scatter", "separator_scatter", "sand_scatter"):
+        result.posterior[name][:] = 1e-6
+    rare = safe_current(result, LIQUID, 0.02)
+    assert rare.value is not None
+    assert rare.value < rare.interval[0]
+    assert "The value lies outside this interval, on the cautious side" in rare.how_sure()
+
+
+def test_metal_that_does_not_hold_the_charge_bears_no_current_and_this_is_said() -> None:
+    result = toys.one_cell()
+    never = safe_current(result, {**SOLID, "charge": "80 mAh/cm^2"})
+    assert never.value == 0.0
+    assert never.reason == (
+        "metal of 500 um holds 56.6 mAh/cm^2, less than the charge of a half-cycle."
+    )
+    assert f"bears no current: {never.reason}" in never.sentence()
+    assert not any("fails at" in each or "How sure" in each for each in never.sentences())
+    # The metal of most built cells holds the charge, that of more than the risk does not.
+    design = {**SOLID, "charge": "45 mAh/cm^2", "metal_thickness_sd": "40 %"}
+    some = safe_current(result, design)
+    assert some.value == 0.0
+    share = float(some.reason.split()[1]) / 100
+    exact = ndtr(math.log(45 / 56.6) / math.sqrt(math.log1p(0.4**2)))
+    assert share == pytest.approx(exact, abs=0.02)
+    assert some.reason.endswith("% of new cells the metal does not hold the charge.")
+    most = safe_current(result, design, 0.5)
+    assert most.value is not None
+    assert most.value > 0.0
+    assert most.reason == ""
+
+
+def test_pores_and_protocol_are_part_of_an_answer() -> None:
+    result = toys.Fabricated()
+    for design, key, value, words in (
+        ({**LIQUID, "pore_type": "straight"}, "pore_type", "straight", "straight pores"),
+        (SOLID, "protocol", "step", "current in steps"),
+        ({**SOLID, "protocol": "one_way"}, "protocol", "one_way", "current one way"),
+    ):
+        answer = safe_current(result, design)
+        assert answer.to_dict()[key] == value
+        assert f"a new {design['cell']} cell ({words}, " in answer.sentence()
+
+
+def test_a_map_as_a_table_says_its_tolerances_and_its_protocol() -> None:
+    result = toys.Fabricated()
+    both = {"pore_radius_sd": "20 %", "temperature_sd": "1 K", "porosity_sd": 0.02}
+    liquid = {"cell": "liquid", "pore_radius": ["10 nm", "40 nm"], **both, "pore_type": "straight"}
+    table = map_table(safe_current_map(result, liquid))
+    assert table["pore_radius_sd [nm]"].tolist() == pytest.approx([2.0, 8.0])
+    assert table["temperature_sd [K]"].tolist() == [1.0, 1.0]
+    assert table["porosity_sd [1]"].tolist() == [0.02, 0.02]
+    assert set(table["pore_type"]) == {"straight"}
+    solid = map_table(safe_current_map(result, {**SOLID, "protocol": "one_way"}))
+    assert set(solid["protocol"]) == {"one_way"}
+
+
+def test_a_map_states_the_ranges_by_which_it_calls_itself_extrapolated() -> None:
+    result = toys.Fabricated()
+    result.data_ranges = {
+        "solid": {"charge": [0.4, 18.0]},
+        "solid step": {"charge": [0.4, 1.75]},
+        "solid one_way": {"charge": [2.0, 18.0]},
+    }
+    for protocol in ("step", "one_way"):
+        chart = safe_current_map(result, {**SOLID, "protocol": protocol})
+        assert json.loads(chart.attrs["data_ranges"]) == result.data_ranges[f"solid {protocol}"]
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,9 @@ def test_a_file_becomes_a_row_with_its_provenance_and_figures(campaign: Path, fi
     assert record["metadata"]["area"] == {"stated": "0.5 cm^2", "where": "option"}
     assert record["features"][0]["algorithm"]
     assert record["features"][0]["lower"] == 600.0
+    origin = {"is": "start of the current", "test_time_second": 0.0}
+    assert record["features"][0]["time_origin"] == origin
+    assert "times count from the start of the current" in output
     assert record["rows"][0]["outcome"] == "penetrated"
     assert {"imported", "project_version"} <= record.keys()
     for suffix in (".png", ".svg"):
@@ -143,6 +146,7 @@ def test_options_override_sidecars_which_override_what_files_share(
     ("change", "message"),
     [
         ({"area": "0 cm^2"}, "area: 0 cm^2 is not legal"),
+        ({"temperature": "25 K"}, "(200 to 500 K; is the unit right, degC or K?)"),
         ({"area": "0.5"}, "'0.5' has no unit: write '0.5 cm^2'"),
         ({"area": "0.5 cm"}, "dimension"),
         ({"temprature": "25 degC"}, "did you mean 'temperature'"),
@@ -175,6 +179,30 @@ def test_the_area_is_due_and_never_taken_from_the_file(campaign: Path, files: Pa
     assert "x.csv.toml" in str(outcome.error)
 
 
+def test_every_mistake_is_named_at_once_and_a_missing_file_first(
+    campaign: Path, files: Path
+) -> None:
+    code, output = anodebayes("import", files / "x.csv", "--as", "sand", "--campaign", campaign)
+    assert code == 2
+    assert "there is no file" in output
+    assert "area" not in output
+    file = dropped(files / "x.csv")
+    code, output = anodebayes("import", files / "X.csv", "--as", "sand", "--campaign", campaign)
+    assert "did you mean 'x.csv'?" in output
+    (files / "import.toml").write_text('aera = "1 cm^2"\nseperator = "PP"\n')
+    (files / "x.csv.toml").write_text("temperature = 25\n")
+    [outcome] = import_records(file, table="penetration", campaign=campaign)
+    for words in ("'area'?", "'separator'?", "x.csv.toml: temperature: 25 has no unit"):
+        assert words in str(outcome.error)
+    (files / "import.toml").unlink()
+    (files / "x.csv.toml").unlink()
+    dropped(files / "y.csv", seed=1)
+    code, output = anodebayes("import", files / "*", "--as", "sand", "--campaign", campaign)
+    assert code == 2
+    assert output.count("needs what the file of a curve does not say") == 1
+    assert f"{files / 'x.csv'}, {files / 'y.csv'}:" in output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -183,6 +211,7 @@ def test_the_area_is_due_and_never_taken_from_the_file(campaign: Path, files: Pa
         (("--as", "sand", "--feature", "drop"), "for dc_polarization only"),
         (("--as", "sand", "--correct-sweep"), "only plateaus of lsv"),
         (("--as", "sand", "--set", "area"), "write column=value"),
+        (("--as", "sand", "--set", "area", "--set", "lab="), "--set 'lab=' cannot be read"),
         (("--as", "sand", "--set", "lab=a", "--set", "lab=b"), "stands twice"),
     ],
 )
@@ -238,7 +267,8 @@ def test_a_measurement_makes_one_row_whatever_it_is_called(campaign: Path, files
     [named] = import_records(
         files / "z.csv", table="penetration", campaign=campaign, metadata=CELL | {"cell": "x"}
     )
-    assert "repeats line 2" in str(named.error)
+    assert "has a row of cell 'x' already (line 2)" in str(named.error)
+    assert '--set "cell=NAME"' in str(named.error)
     # Whoever deletes the row may import the file again; the record alone does not hinder.
     (campaign / "penetration.csv").unlink()
     [back] = import_records(file, table="penetration", campaign=campaign, metadata=CELL)
@@ -288,7 +318,7 @@ def test_a_killed_import_leaves_whole_rows_and_can_be_repeated(
     assert load_campaign(campaign).tables["penetration"].sizes["penetration"] == 3
 
 
-def polarised(path: Path, *, inflexion: float | None, drop: float | None) -> Path:
+def polarised(path: Path, *, inflexion: float | None, drop: float | None, seed: int = 0) -> Path:
     """Write a polarisation that settles, and then runs away, or drops, or neither."""
     time = np.linspace(0.0, 2000.0, 2001)
     voltage = 0.1 * (1.0 - 0.4 * np.exp(-time / 400.0))
@@ -298,7 +328,7 @@ def polarised(path: Path, *, inflexion: float | None, drop: float | None) -> Pat
     if drop is not None:
         voltage = np.where(time > drop, 0.01, voltage)
     kept = time <= (2000.0 if inflexion is None else inflexion + 500.0)
-    return curve(path, time[kept], voltage[kept], 1e-3)
+    return curve(path, time[kept], voltage[kept], 1e-3, seed)
 
 
 def test_the_earlier_of_drop_and_inflexion_is_the_transition(campaign: Path, files: Path) -> None:
@@ -326,6 +356,27 @@ def test_the_earlier_of_drop_and_inflexion_is_the_transition(campaign: Path, fil
     assert "censored" in even.statements[0]
 
 
+@pytest.mark.parametrize("spacing", [1.0, 10.0])
+def test_the_interval_of_a_time_is_as_wide_as_the_sampling_and_says_its_origin(
+    spacing: float, campaign: Path, files: Path
+) -> None:
+    time = np.arange(0.0, 2500.0, spacing)
+    began, dropped_at = 57.3, 1503.3  # the drop on the clock of the current
+    flows = time >= began
+    voltage = np.where(time - began > dropped_at, 0.01, 0.1) * flows
+    file = curve(files / "x.csv", time, voltage, 1e-3 * flows)
+    [outcome] = import_records(file, table="dc_polarization", campaign=campaign, metadata=POLARISED)
+    row = outcome.rows[0]
+    lower, upper = (float(row[f"transition_time_{end}"]) for end in ("lower", "upper"))
+    assert lower <= dropped_at <= upper
+    assert spacing <= upper - lower <= 5.0 * spacing
+    record = json.loads(outcome.record.read_text()) if outcome.record else {}
+    [used] = [feature for feature in record["features"] if feature["used"]]
+    origin = used["time_origin"]
+    assert origin["is"] == "start of the current"
+    assert 0.0 <= began - origin["test_time_second"] <= spacing
+
+
 def test_a_test_that_ended_before_its_plan_is_a_lower_bound(campaign: Path, files: Path) -> None:
     file = polarised(files / "even.csv", inflexion=None, drop=None)
     [outcome] = import_records(
@@ -336,6 +387,13 @@ def test_a_test_that_ended_before_its_plan_is_a_lower_bound(campaign: Path, file
     assert (row["transition_time_lower"].item(), row["stop_time"].item()) == (2000.0, 3600.0)
     assert np.isnan(row["transition_time_upper"].item())
     assert any("a lower bound" in text for text in outcome.statements)
+    [beyond] = import_records(
+        polarised(files / "beyond.csv", inflexion=None, drop=None, seed=1),
+        table="dc_polarization", campaign=campaign, dry_run=True,
+        metadata=POLARISED | {"stop_time": "10 s"},
+    )  # fmt: skip
+    assert beyond.rows[0]["stop_time"] == 2000.0
+    assert any("beyond the stated stop_time of 10 s" in text for text in beyond.statements)
 
 
 def test_a_short_that_heals_is_the_users_to_judge(campaign: Path, files: Path) -> None:
@@ -362,6 +420,54 @@ LSV = {
     "concentration": "1 mol/L",
     "temperature": "25 degC",
 }
+
+
+@pytest.mark.parametrize(
+    ("area", "density"), [("0.5 mm^2", "400 mA/cm^2 (2 mA on 0.005 cm^2), far above"),
+                          ("0.5 m^2", "0.0004 mA/cm^2 (2 mA on 5000 cm^2), far below")]
+)  # fmt: skip
+def test_a_current_density_that_no_such_cell_sees_is_doubted_and_imported(
+    area: str, density: str, campaign: Path, files: Path
+) -> None:
+    file = dropped(files / "x.csv")
+    arguments = ("import", file, "--as", "penetration", "--campaign", campaign)
+    for dry in (["--dry-run"], []):
+        code, output = anodebayes(*arguments, *options(**CELL | {"area": area}), *dry)
+        assert code == 0
+        assert "Doubtful: check before the rows are used" in output
+        assert density in output
+    [place] = (campaign / "provenance" / "penetration").glob("*.json")
+    assert density in json.loads(place.read_text())["statements"][0]
+    code, output = anodebayes(
+        "import", dropped(files / "y.csv", seed=1), *arguments[2:], *options(**CELL)
+    )
+    assert "Doubtful" not in output
+
+
+SWEPT = np.linspace(0.0, 1.2, 1201)
+
+
+def test_of_a_sweep_there_and_back_and_of_one_below_zero_the_way_out_is_read(
+    campaign: Path, files: Path
+) -> None:
+    for number, voltage in enumerate((SWEPT, -SWEPT, np.concatenate([SWEPT, SWEPT[::-1]]))):
+        noise = np.random.default_rng(number).normal(0.0, 1e-5, voltage.size)
+        current = 5e-3 * np.tanh(voltage / 0.1) + noise
+        file = curve(files / f"{number}.csv", np.arange(voltage.size) * 1.0, voltage, current)
+        [outcome] = import_records(file, table="lsv", campaign=campaign, metadata=LSV, dry_run=True)
+        assert outcome.error is None
+        lower, upper = (float(outcome.rows[0][f"plateau_current_{e}"]) for e in ("lower", "upper"))
+        assert 4.6 < lower < 5.0 < upper < 5.1
+        turns = "the sweep turns at 1.2 V: the way there is read" in outcome.statements
+        assert turns == (number == 2)
+
+
+def test_a_sweep_back_to_equilibrium_is_called_so(campaign: Path, files: Path) -> None:
+    current = 5e-3 * np.tanh(SWEPT[::-1] / 0.1)
+    file = curve(files / "x.csv", np.arange(SWEPT.size) * 1.0, SWEPT[::-1], current)
+    [outcome] = import_records(file, table="lsv", campaign=campaign, metadata=LSV)
+    assert "swept towards lower potentials, from 1.2 to" in str(outcome.error)
+    assert "the way back to equilibrium" in str(outcome.error)
 
 
 def test_a_plateau_that_the_sweep_raised_is_warned_of_and_corrected(
@@ -441,6 +547,71 @@ def test_the_failed_step_brackets_the_critical_current(campaign: Path, files: Pa
     assert row["current_density_lower"].item() == pytest.approx(4.0, rel=1e-4)
     assert np.isnan(row["current_density_upper"].item())
     assert row["step_time"].item() == pytest.approx(600.0, rel=0.01)
+
+
+def test_staircases_of_several_separators_are_rows_and_a_second_of_one_is_told_what_to_do(
+    campaign: Path, files: Path
+) -> None:
+    for name, separator in (("a", "PP"), ("b", "thick"), ("c", "PP")):
+        staircase(files / f"{name}.csv", failed=2 if name != "b" else None)
+        (files / f"{name}.csv.toml").write_text(f'separator = "{separator}"\nlab = "1"\n')
+    (files / "c.csv").write_text((files / "c.csv").read_text().replace("0.020", "0.021"))
+    for dry_run in (True, False):
+        outcomes = import_records(
+            files / "*.csv", table="critical_current", campaign=campaign, dry_run=dry_run,
+            metadata={"area": "2 cm^2", "temperature": "25 degC"},
+        )  # fmt: skip
+        assert [outcome.accepted for outcome in outcomes] == [True, True, False]
+        message = str(outcomes[2].error)
+        assert "has a row of separator 'PP', temperature 25, lab '1' already" in message
+        assert "one staircase a separator, temperature and lab" in message
+        assert "c.csv.toml" in message
+    table = load_campaign(campaign).tables["critical_current"]
+    assert table["separator"].values.tolist() == ["PP", "thick"]
+
+
+def test_a_stopped_import_says_which_files_are_in(campaign: Path, files: Path) -> None:
+    for number in range(4):
+        dropped(files / f"{number}.csv", seed=number)
+    code = """
+        import os, signal, sys
+        from inference.cli.commands import app
+        from inference.importing import records
+        write, calls = records.write_addition, []
+        def write_or_stop(*arguments):
+            calls.append(1)
+            if len(calls) == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+            write(*arguments)
+        records.write_addition = write_or_stop
+        app(sys.argv[1:])
+    """
+    command = ["import", str(files / "*.csv"), "--as", "penetration", "--campaign", str(campaign)]
+    stopped = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *command, *options(**CELL)],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert stopped.returncode == 130
+    assert "2 of 4 files are imported (0.csv, 1.csv)" in " ".join(stopped.stdout.split())
+    assert "Traceback" not in stopped.stderr
+    table = load_campaign(campaign).tables["penetration"]
+    assert table["cell"].values.tolist() == ["0", "1"]
+    code_of_second, _ = anodebayes(*command, *options(**CELL))
+    assert code_of_second == 4
+    assert load_campaign(campaign).tables["penetration"].sizes["penetration"] == 4
+
+
+def test_a_constant_current_is_drawn_at_its_level(files: Path) -> None:
+    from data import read_record
+    from data.features import find_penetration
+    from inference.figures.curve import curve_figure
+
+    time = np.arange(0.0, 900.5)
+    record = read_record(curve(files / "x.csv", time, np.full(time.size, -0.1), -2e-3))
+    figure = curve_figure(record, [find_penetration(record)], title="x", synthetic=True)
+    [panel] = [axes for axes in figure.axes if "Current (mA)" in axes.get_ylabel()]
+    low, high = panel.get_ylim()
+    assert -2.5 < low < -2.1 < -1.9 < high < -1.5
 
 
 def test_a_campaign_with_mistakes_is_refused_before_any_file(campaign: Path, files: Path) -> None:

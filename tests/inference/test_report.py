@@ -19,7 +19,9 @@ from inference.cite import citations
 from inference.cli import main
 from inference.figures import RunContents, run_contents
 from inference.parameter_tables import latex_text, latex_unit
-from inference.report_page.writing import LARGEST, is_current
+from inference.report_page.contents import answers_in_words
+from inference.report_page.payload import start_design
+from inference.report_page.writing import LARGEST, _in_words, _with_signs, is_current
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("literature")]
 
@@ -69,8 +71,11 @@ def test_it_says_what_a_reader_must_know(prose: str, literature_result: Any) -> 
     places = [prose.rindex(f" {title} ") for title in ("Data and where", "How to cite")]
     assert prose.index("Convergence gate") < places[0] < places[1]
     assert "Convergence gate passed" in prose
+    first = prose.partition("What a reader must know first")[2].partition("Safe currents")[0]
+    assert "contact angle" in first.lower()
+    assert re.findall(r"\b[a-z]+_[a-z_]+", first) == []  # words, not names of variables
     for finding in literature_result.findings():
-        assert finding[:60].replace("^2", "²") in prose
+        assert " ".join(_with_signs(_in_words(finding)).split()) in prose
     for label in literature_result.summary().index:
         assert str(label) in prose
     assert "without transition by stop_time (censored)" in prose
@@ -82,6 +87,20 @@ def test_it_says_what_a_reader_must_know(prose: str, literature_result: Any) -> 
     assert str(literature_result.attrs["data_hash"]) in prose
     assert "butler" not in prose.lower().partition("how to cite")[0].partition("model, eq")[2]
     assert "SYNTHETIC" not in prose
+
+
+def test_the_page_begins_inside_what_was_measured_or_says_that_it_does_not(
+    prose: str, literature_result: Any
+) -> None:
+    headline = prose.partition("Verdict Convergence gate")[2].partition("What a reader must")[0]
+    assert "Liquid cell At 5 % risk" in headline
+    assert "Solid cell At 5 % risk" in headline
+    assert "xtrapolated" not in headline
+    fixed = {"pressure": "5 MPa", "charge": "1 mAh/cm^2"}
+    design, ends = start_design(literature_result, "solid", fixed)
+    assert ends == {}
+    (answer,) = answers_in_words(literature_result, {"solid": design}, draws=4000)
+    assert answer["extrapolated"]
 
 
 def test_what_must_not_be_used_says_so_everywhere(literature_result: Any, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from data.tables import tables as schemas
 from data.writer import write_campaign
 from inference.fitting import _sample, _split
 from inference.gate import check_gate
-from inference.job import load_job
+from inference.job import bundled_jobs, load_job
 from inference.prediction import Predictor
 from inference.sampling import Sampler, convergence, energy_information, scalars
 from models.joint import build_model
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.long
 SEEDS = range(1, 11)
 
 
-@pytest.mark.parametrize("name", ["sodium-literature", "sodium-synthetic"])
+@pytest.mark.parametrize("name", bundled_jobs())
 def test_a_shipped_job_passes_its_gate_without_divergences_for_ten_seeds(name: str) -> None:
     job = load_job(name)
     model = build_model(load_campaign(job.campaign_location()), job.model_options())

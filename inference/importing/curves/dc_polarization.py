@@ -62,7 +62,9 @@ def _one_way(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Re
         "current_density": current_of(record, feature) * 1e3 / float(metadata.values["area"]),
         **cells,
     }
-    statements = [statement, *(f"{name}: {error}" for name, error in refused.items()), *statements]
+    name_of_file = f"{record.attrs.get('file_name', 'record')}: "
+    others = [f"{name}: {str(why).removeprefix(name_of_file)}" for name, why in refused.items()]
+    statements = [statement, *others, *statements]
     at = list(found).index(chosen)
     return Reading(tuple(found.values()), (at,), (row,), tuple(statements), {"transition": chosen})
 
@@ -80,12 +82,13 @@ def _begin(feature: "Feature") -> float:
 
 def _earlier(found: "dict[str, Feature]", *, forced: bool) -> tuple[str, str]:
     """Return which event is the transition, and why, in words."""
+    events = [name for name, feature in found.items() if feature.kind != "right"]
     if forced or len(found) == 1:
         [name] = found
-        return name, f"the transition is the {name}, " + (
-            "as the command asked for" if forced else "the only event this record can show"
-        )
-    events = [name for name, feature in found.items() if feature.kind != "right"]
+        why = "as the command asked for" if forced else "the only event this record can show"
+        if events:
+            return name, f"the transition is the {name}, {why}"
+        return name, f"no {name}, {why}: no transition (censored)"
     if not events:
         # Nothing happened for as long as both algorithms saw the cell without an event.
         name = min(found, key=lambda key: _begin(found[key]) + _middle(found[key]))
@@ -125,5 +128,7 @@ def _step(record: "xr.Dataset", metadata: "Metadata") -> Reading:
 RECIPE = Recipe(
     table="dc_polarization",
     read=("current_density", "current_density_lower", "current_density_upper", *_READ),
+    # Ceramics fail between 0.5 and 15 mA/cm^2 (Tsai 2020, J. Power Sources 476, 228666), with room.
+    densities=(0.02, 50.0),
     rows=_rows,
 )

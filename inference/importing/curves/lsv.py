@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from data.errors import InputError
 from data.schema import show_number
 from data.tables import tables
 from data.units import to_si
@@ -29,6 +30,9 @@ _SECOND = replace(
 )
 _RATES_AGREE = 0.1
 _TRANSFERENCE = 0.5  # where the salt's is not known; it hardly changes the factor
+_ONE_SIGN = 0.95  # part of the rows whose current has the sign of the median
+_STRAIGHT = 0.99  # correlation of voltage and time in a sweep
+_SWEEPS = ("linear_sweep", "cyclic_voltammetry", "unknown")
 _SD_OF_MACMULLIN = {"polymer": 0.35, "straight": 0.2}  # of its logarithm, where estimated
 
 
@@ -54,6 +58,53 @@ def _scan_rate(
             f"the measured voltage rises at {measured:.3g} mV/s, not at the {rate:.3g} mV/s stated"
         )
     return rate or None, said
+
+
+def _way_out(record: "xr.Dataset") -> tuple["xr.Dataset", list[str]]:
+    """Return the part of a sweep that leads away from equilibrium.
+
+    Returns
+    -------
+    record : Dataset
+        As it came where the sweep does not turn.
+    said : list of str
+        What was done, in words.
+
+    Raises
+    ------
+    InputError
+        The voltage and its current go back to zero together: the sweep leads to equilibrium.
+    """
+    import numpy as np
+
+    columns = (
+        record[name].values for name in ("test_time_second", "voltage_volt", "current_ampere")
+    )
+    time, voltage, current = columns
+    sign = np.sign(np.median(current))
+    swept = record.attrs["technique"] in _SWEEPS and np.ptp(voltage) > 0 and np.ptp(time) > 0
+    if not swept or np.mean(np.sign(current) == sign) < _ONE_SIGN:
+        return record, []
+    begin, end = float(voltage[0]), float(voltage[-1])
+
+    def straight(clock: Any) -> bool:
+        return bool(abs(np.corrcoef(clock, voltage)[0, 1]) > _STRAIGHT)
+
+    turn = int(np.argmax(np.abs(voltage - begin)))
+    if abs(end - begin) < 0.5 * float(np.ptp(voltage)) and straight(np.abs(time - time[turn])):
+        said = f"the sweep turns at {voltage[turn]:.3g} V: the way there is read"
+        return record.isel(record=slice(0, turn + 1)), [said]
+    tenth = max(len(voltage) // 10, 1)
+    first, last = (float(np.median(part)) for part in (current[:tenth], current[-tenth:]))
+    if straight(time) and np.sign(end - begin) != sign and abs(last) < abs(first):
+        way = "lower" if end < begin else "higher"
+        raise InputError(
+            f"the voltage is swept towards {way} potentials, from {begin:.3g} to {end:.3g} V, and "
+            f"the current dies away, from {first * 1e3:.3g} to {last * 1e3:.3g} mA: this is the "
+            "way back to equilibrium, and a plateau is read on the way out; import the sweep that "
+            "begins where no current flows"
+        )
+    return record, []
 
 
 def _separator(metadata: "Metadata", choices: Choices) -> Cells | None:
@@ -157,8 +208,10 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
     from data.features import find_plateaus
     from models.transient_cell import sweep_warning
 
+    record, way = _way_out(record)
     features = list(find_plateaus(record))
     rate, said = _scan_rate(record, features[0], metadata)
+    said += way
     areas = _areas(metadata, features, said)
     separator = _separator(metadata, choices)
     details: dict[str, Any] = {"scan_rate_mV_s": rate}

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from inference.importing.metadata import Metadata
 
 _SECONDS = 3600.0
+_DOUBTFUL = {  # by flag: what the curve shows, and what it may be
+    "soft_short": ("drops and comes back (a soft short)", "a soft short"),
+    "unconfirmed_drop": (
+        "falls in the last rows (a short that stopped the test, or the current being switched off)",
+        "a fall of the voltage in the last rows",
+    ),
+}
 
 
 def _charge(record: "xr.Dataset", feature: "Feature") -> float:
@@ -30,17 +37,18 @@ def _charge(record: "xr.Dataset", feature: "Feature") -> float:
 
 
 def _outcome(feature: "Feature", metadata: "Metadata") -> tuple[str, list[str]]:
-    """Return the outcome that the curve shows; a soft short is the user's to judge."""
+    """Return the outcome that the curve shows; what is doubtful is the user's to judge."""
     seen = "survived" if feature.kind == "right" else "penetrated"
     stated = metadata.text("outcome")
-    if feature.has_flag("soft_short"):
+    for flag, (shown, name) in _DOUBTFUL.items():
+        if not feature.has_flag(flag):
+            continue
         if not stated:
             raise InputError(
-                "the voltage drops and comes back (a soft short), which is neither survival nor "
-                "penetration for certain: say which it is to you, with --set outcome=penetrated or "
-                "--set outcome=survived"
+                f"the voltage {shown}, which is neither survival nor penetration for certain: say "
+                "which it is to you, with --set outcome=penetrated or --set outcome=survived"
             )
-        return stated, [f"a soft short, counted as {stated} because outcome was stated so"]
+        return stated, [f"{name}, counted as {stated} because outcome was stated so"]
     if stated and stated != seen:
         raise InputError(
             f"outcome {stated!r} is stated, but the curve shows that the cell {seen}: leave "

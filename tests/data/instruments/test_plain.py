@@ -99,10 +99,22 @@ HEADER = "time [s],voltage [V],current [A]\n"
         ("time [s],voltage [V],current [A],\ntime\n", "line 2"),
         ("time [s],,voltage [V],current [A]\n0,1,2,3\n", "column 2 has no header"),
         ("a,b,c\n1,2,3\n", "of no known format.*'a', 'b', 'c'"),
+        (
+            "time [s],potential [mV],current density [mA/cm^2]\n0,1,2\n",
+            r"rename 'potential \[mV\]' to 'voltage \[mV\]'; 'current density \[mA/cm\^2\]' is a "
+            r"current density: multiply it by the electrode's area, and name it 'current \[mA\]'",
+        ),
+        ("t/s;E/V;I/mA\n0;1;2\n", r"rename 't/s' to 'time \[s\]', .*, 'I/mA' to 'current \[mA\]'"),
+        ("time [s],votlage [V],current [A]\n0,1,2\n", r"rename 'votlage \[V\]' to 'voltage \[V\]'"),
+        ("0,1,2\n1,1,2\n", "begins with numbers: write 'time"),
+        (
+            "Monday\n" + HEADER + "0,1,2\n",
+            "headers are in line 2: begin the lines above it with '#'",
+        ),
         # cells
         (HEADER + "0,1,2\n1,nan,2\n", r"line 3, column 'voltage \[V\]': 'nan' is not a number"),
-        (HEADER + "0,1,2\n1,NA,2\n", "line 3"),
-        (HEADER + "0,1,2\n1,,2\n", "line 3.*is blank"),
+        (HEADER + "0,1,2\n1,-,2\n", "line 3, column 'voltage.*'-' is not a number.*delete the row"),
+        (HEADER + "0,1,2\n1,,2\n", "line 3, column 'voltage.*is blank.*delete the row"),
         (HEADER + "0,1,2\n1,inf,2\n", "not a finite number"),
         (HEADER + "0,1,2\n1,1e400,2\n", "too large"),
         (HEADER + "0,1,2\n1,1_0,2\n", "line 3"),
@@ -116,12 +128,12 @@ HEADER = "time [s],voltage [V],current [A]\n"
         (HEADER.replace(",", ";") + "0;0,5;1\n1;0.5;1\n", "line 3: numbers are written with"),
         (HEADER, "holds no rows"),
         # the gate
-        (HEADER + "0,1,2\n2,1,2\n1,1,2\n", r"line 4, column 'time \[s\]': row 2: time 1 s is bef"),
+        (HEADER + "0,1,2\n2,1,2\n1,1,2\n", r"line 4, column 'time \[s\]': time 1 s is before"),
         (HEADER + "0,1,2\n1,25,2\n", r"line 3, .*25 V is not below 20 V: is the unit .*V or mV"),
         (HEADER + "0,1,2\n1,1,-2000\n", "-2000 A is not below 1000 A.*A or mA"),
         (
             "time [s],voltage [V],current [A],step id\n0,1,2,1\n1,1,2,1.5\n",
-            "line 3, column 'step id': row 1: 1.5 is no whole number",
+            "line 3, column 'step id': 1.5 is no whole number",
         ),
     ],
 )

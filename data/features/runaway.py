@@ -1,0 +1,211 @@
+"""A voltage that leaves its level for good: a runaway, a collapse over minutes, the limit.
+
+The level is the median of what was before, taken again as the record goes on, so that neither a
+drift nor a long stay at the instrument's limit is taken for it.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.features.control import ControlStep, read_columns
+from data.features.noise import estimate_noise
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Departure", "find_collapse", "find_compliance", "find_runaway"]
+
+type Array = NDArray[np.float64]
+
+_QUIET = 5  # fewest rows of a level
+_GROWTH = 1.1  # of the part that the level is taken from
+_STAYS = 10.0  # [s]
+_SUDDEN = 0.2  # of the time that has passed
+_COLLAPSE = 0.33  # the same of a fall: a steady decline from the start takes half
+
+
+@dataclass(frozen=True)
+class Departure:
+    """Where a curve leaves its level.
+
+    Parameters
+    ----------
+    onset : int
+        Last row within a third of what counts.
+    crossed : int
+        First row beyond it.
+    level : float
+        The level before [unit of the curve].
+    """
+
+    onset: int
+    crossed: int
+    level: float
+
+
+def _stays(time: Array, beyond: NDArray[np.bool_], first: int) -> int | None:
+    """Return the first row from which a curve is beyond for five rows and ten seconds, or the end.
+
+    The end is that of the curve itself: instruments stop at their limit.
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], beyond[first:], [False]]).astype(int)))
+    for low, high in zip(edges[::2] + first, edges[1::2] + first, strict=True):
+        if high == len(beyond):
+            return int(low)
+        if high - low >= _QUIET and time[high] - time[low] >= _STAYS:
+            return int(low)
+    return None
+
+
+def _departure(
+    time: Array, curve: Array, least: float, relative: float, sudden: float
+) -> Departure | None:
+    """Return where a curve first rises, suddenly and for good, above the median of before.
+
+    By `least` and by `relative` of the level; through the upper two thirds of that in less than
+    `sudden` of the time that has passed, or within two rows.
+    """
+    n = len(curve)
+    known = _QUIET
+    while known < n:
+        level = float(np.median(curve[:known]))
+        height = max(least, relative * abs(level))
+        stop = min(n, max(2 * known, known + 50))
+        beyond = curve[:stop] > level + height
+        if beyond[known:].any():
+            # One look ahead, so that the end of this part is not that of the curve.
+            ahead = min(n, stop + int(np.searchsorted(time[stop:], time[stop - 1] + _STAYS)) + 5)
+            beyond = curve[:ahead] > level + height
+            crossed = _stays(time, beyond, known)
+            under = np.flatnonzero(curve[:crossed] < level + height / 3) if crossed else np.empty(0)
+            if crossed is not None and crossed < stop and under.size and under[-1] >= _QUIET - 1:
+                onset = int(under[-1])
+                spent = time[crossed] - time[onset]
+                if crossed - onset <= 2 or spent < sudden * (time[crossed] - time[0]):
+                    return Departure(onset, crossed, level)
+        known = max(known + 1, int(_GROWTH * known))
+    return None
+
+
+def _clamped(time: Array, curve: Array, rise: float, sigma: float) -> Departure | None:
+    """Return where a curve that rises from its start arrives at a limit and sits there.
+
+    A cell that settles nears its level ever more slowly; at a limit the curve has a corner.
+    """
+    n = len(curve)
+    base = float(np.median(curve[1:4]))
+    top = float(np.median(curve[n // 2 :]))
+    height = top - base
+    if height < max(2 * rise, 2 * abs(base)):
+        return None
+    at = [int(np.argmax(curve > base + part * height)) for part in (1 / 3, 2 / 3, 0.95)]
+    sits = np.abs(curve[at[2] :] - top) < max(0.02 * height, 6 * sigma)
+    third, last = time[at[1]] - time[at[0]], time[at[2]] - time[at[1]]
+    if np.mean(sits) < 0.9 or last > 1.5 * third or at[2] - at[0] < 3:
+        return None
+    onset = max(int(np.argmax(curve > base + rise / 3)) - 1, 0)
+    return Departure(onset, int(np.argmax(curve > base + rise)), base)
+
+
+def find_runaway(time: Array, curve: Array, rise: float) -> Departure | None:
+    """Return where a curve runs away upwards.
+
+    It rises over the median of what was before by `rise` and by half of it, and stays there for
+    ten seconds or to its end, through the upper two thirds of that in less than a fifth of the
+    time that has passed: a steady drift does not. Or it rises from its start to a limit, with a
+    corner there.
+
+    Parameters
+    ----------
+    time : array of float, shape (n,)
+        Seconds since the step's start.
+    curve : array of float, shape (n,)
+        Voltage in the direction of the current [V], free of spikes.
+    rise : float
+        Rise that counts [V].
+
+    Returns
+    -------
+    Departure or None
+        Its onset is the last row below a third of the rise.
+    """
+    if len(curve) <= _QUIET:
+        return None
+    sigma = estimate_noise(time, curve).sigma
+    found = _departure(time, curve, max(rise, 8 * sigma), 0.5, _SUDDEN)
+    return found if found is not None or len(curve) < 20 else _clamped(time, curve, rise, sigma)
+
+
+def find_collapse(time: Array, curve: Array, relative: float) -> Departure | None:
+    """Return where a curve loses a part of its level for good, over any time.
+
+    Parameters
+    ----------
+    time : array of float, shape (n,)
+        Seconds since the step's start.
+    curve : array of float, shape (n,)
+        Voltage in the direction of the current [V], free of spikes.
+    relative : float
+        Part of the level that counts.
+
+    Returns
+    -------
+    Departure or None
+        Its onset is the last row above a third of the loss.
+    """
+    sigma = estimate_noise(time, curve).effective
+    found = _departure(time, -curve, 8 * sigma, relative, _COLLAPSE)
+    if found is None or found.level >= 0:  # of the curve turned round
+        return None
+    lost = curve[found.crossed :] < (1 - relative) * -found.level
+    if np.mean(lost) < 0.9:
+        return None
+    return Departure(found.onset, found.crossed, -found.level)
+
+
+def find_compliance(record: "xr.Dataset", step: ControlStep) -> int | None:
+    """Return the row of a record at which a step reaches the limit of the instrument.
+
+    Either the instrument flags an overload for three rows, or the current falls below its setting
+    while the voltage stays at its largest.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        The record.
+    step : ControlStep
+        A step at constant current.
+
+    Returns
+    -------
+    int or None
+        First row at the limit.
+    """
+    if "overload" in record:
+        flagged = np.asarray(record["overload"].values, dtype=bool)[step.rows]
+        if len(flagged) >= 3:
+            three = flagged[:-2] & flagged[1:-1] & flagged[2:]
+            if three.any():
+                return step.start + int(np.argmax(three))
+    _, voltage, current = read_columns(record)
+    curve = np.sign(step.current) * voltage[step.rows]
+    lacking = abs(step.current) - np.sign(step.current) * current[step.rows]
+    limited = (lacking > max(0.1 * abs(step.current), 4 * step.spread)) & (
+        curve > 0.95 * max(float(np.max(curve)), 0.0)
+    )
+    if len(limited) >= 5:
+        runs = np.convolve(limited, np.ones(5), mode="valid") > 4.5
+        if runs.any():
+            return step.start + int(np.argmax(runs))
+    after = slice(step.stop, step.stop + 5)
+    sign = np.sign(step.current)
+    follow, force = sign * voltage[after], sign * current[after]
+    if len(follow) < 3 or step.stop - step.start < 5:
+        return None
+    last = float(np.median(sign * voltage[step.stop - 3 : step.stop]))
+    top = float(np.max(sign * voltage[step.rows]))
+    held = (follow > 0.95 * last).all() and (force < 0.95 * abs(step.current)).all()
+    return step.stop if last > 0.95 * top and held and last > 0 else None
