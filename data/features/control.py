@@ -25,6 +25,8 @@ __all__ = [
 type Array = NDArray[np.float64]
 
 _RAMP = 10.0  # [s], longest rise of a current to its setting
+_REST = 0.05  # of the current of a step: less is a rest
+_LATE = (60.0, 20.0)  # [s] and rows; what starts later was cut from a longer record
 _STEP_NAMES = ("step_count", "step_index", "step_id")
 _NOT_CONSTANT_CURRENT = {
     "chronoamperometry": "a chronoamperometry (constant voltage)",
@@ -50,6 +52,7 @@ class ControlStep:
         Test time of the start [s]: by the record's ``step_time_second`` where it has one; else of
         the last row before the step, where that is no further from its first row than two of its
         rows are from each other, since instruments write the first row of a step after its start;
+        0 where the record begins with the step, unless so late that rows before it are missing;
         else of its first row.
     first, end : float
         Test time of the first and of the last row [s].
@@ -169,10 +172,13 @@ def control_steps(record: "xr.Dataset") -> tuple[ControlStep, ...]:
             programme = np.diff(np.nan_to_num(np.asarray(record[column].values, dtype=float))) != 0
             break
     cuts = np.flatnonzero(change | programme) + 1
-    # A row or two in which the current settles belong to the step that they lead to.
+    last_row = len(time) - 1
+    # A row or two in which the current settles belong to the step that they lead to; at rest it
+    # does not settle.
     lengths = np.diff([*cuts.tolist(), len(time)])
     before = np.diff([0, *cuts.tolist()])
     settling = (before <= 2) & (lengths > 2) & ~programme[cuts - 1]
+    settling &= np.abs(current[cuts - 1]) > _REST * np.abs(current[np.minimum(cuts + 1, last_row)])
     kept = ~settling
     if cuts.size and _goes_on(current, cuts, programme):
         kept[-1] = False
@@ -222,7 +228,7 @@ def history(record: "xr.Dataset", step: ControlStep) -> tuple[Flag, ...]:
     time, _, current = read_columns(record)
     flags = []
     spacing = step.duration / max(step.stop - step.start - 1, 1)
-    if step.start == 0 and step.uncertainty == 0 and step.begin > max(60.0, 20 * spacing):
+    if step.start == 0 and step.uncertainty == 0 and step.begin > _latest_start(spacing):
         flags.append(
             Flag(
                 "begins_midway",
@@ -248,6 +254,12 @@ def history(record: "xr.Dataset", step: ControlStep) -> tuple[Flag, ...]:
     return tuple(flags)
 
 
+def _latest_start(spacing: float) -> float:
+    """Return the latest test time [s] of a first row that may be a test's first."""
+    seconds, rows = _LATE
+    return max(seconds, rows * spacing)
+
+
 def _goes_on(current: Array, cuts: NDArray[np.intp], programme: NDArray[np.bool_]) -> bool:
     """Return whether the last rows are of the step before them: at a short the current wavers."""
     last = int(cuts[-1])
@@ -269,9 +281,11 @@ def _step(time: Array, current: Array, first: int, last: int, clock: Array | Non
     if clock is not None and before - 1e-3 <= begin - clock[first] <= begin:
         begin = max(begin - float(clock[first]), before)
         return ControlStep(first, last, middle, spread, begin, begin, float(time[last - 1]))
-    if first > 0 and last - first > 1:
+    if last - first > 1:
         spacing = float(np.median(np.diff(time[first:last][:1000])))
-        if time[first] - time[first - 1] <= 2 * spacing:
+        if first == 0 and begin <= _latest_start(spacing):
+            begin = 0.0
+        elif first > 0 and time[first] - time[first - 1] <= 2 * spacing:
             begin = float(time[first - 1])
     return ControlStep(
         first, last, middle, spread, begin, float(time[first]), float(time[last - 1])

@@ -38,6 +38,7 @@ _KNOTS = 60
 _DRAWS = 1000
 _SMOOTHING = 1.3  # on the standard deviation, for what the penalty draws the curve aside
 _GRID = 600
+_DOUBT = 2.0  # standard deviations of a bend that may be one
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,8 @@ def find_inflexion(
     Feature
         ``transition_time`` [s since the step's start]: an interval that holds 98 % of the
         posterior and, where the curve has a corner, that corner; where it runs away without an
-        inflexion, from where it leaves its level; or right-censored at the end of what was read.
+        inflexion, from where it leaves its level; or right-censored at the end of what was read, or
+        before it where the curve may have turned unnoticed.
         Flags: ``no_inflexion``, ``runaway``, ``drop_first`` (a drop ends the curve),
         ``compliance``, ``several_steps``, ``against_current`` (steps not read),
         ``begins_midway`` and ``current_before`` (what is not counted). Details:
@@ -251,18 +253,16 @@ def find_inflexion(
                 "inflexion before that the noise could not make: the transition is in the runaway.",
             )
         )
+    sure = min(details.pop("sure_until", stop), stop)
     if found is None:
-        flags.append(
-            Flag(
-                "no_inflexion",
-                f"No inflexion that the noise could not make, up to {stop:.6g} s: censored there.",
-            )
-        )
-        details["test_time_lower"] = stop + step.begin
+        words = f"No inflexion that the noise could not make, up to {stop:.6g} s"
+        doubt = f", but perhaps one after {sure:.6g} s" if sure < stop else ""
+        flags.append(Flag("no_inflexion", f"{words}{doubt}: censored there."))
+        details["test_time_lower"] = sure + step.begin
         return Feature(
             **common,  # type: ignore[arg-type]
             kind="right",
-            lower=max(stop - step.uncertainty, 0.0),
+            lower=max(sure - step.uncertainty, 0.0),
             flags=tuple(flags),
             details=details,
         )
@@ -315,6 +315,12 @@ def _inflexion(
     negative, positive = np.flatnonzero(z < -least_z), np.flatnonzero(z > least_z)
     details["z_before"] = float(np.min(z))
     details["z_after"] = float(np.max(z))
+    # Levelling off is beyond doubt up to here; after it the curve may have turned unnoticed.
+    level, upward = np.flatnonzero(z < -_DOUBT), np.flatnonzero(z > _DOUBT)
+    upward = upward[upward > level[0]] if level.size else upward[:0]
+    if upward.size:
+        sure = level[level < upward[0]][-1]
+        details["sure_until"] = float(middle[0] + span * at[sure])
     if not negative.size or not positive.size:
         return None
     after = positive[positive > negative[0]]

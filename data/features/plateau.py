@@ -391,7 +391,7 @@ def _is_range_limit(
 ) -> bool:
     """Return whether a level stretch is the limit of the instrument and not of the cell."""
     volts, low, high = sweep.volts, run[0], run[1]
-    _, voltage, current = (part[sweep.first : sweep.last] for part in read_columns(record))
+    time, voltage, current = (part[sweep.first : sweep.last] for part in read_columns(record))
     voltage, current = sweep.sign * voltage, sweep.sign * current
     inside = (voltage >= volts[low]) & (voltage <= volts[high - 1])
     if "overload" in record:
@@ -402,7 +402,8 @@ def _is_range_limit(
     blur = 0.5 * max(local.span, 5 * spacing)
     before = (voltage < volts[low] - blur) & (voltage > volts[low] - blur - 0.2)
     if before.sum() >= 50 and inside.sum() >= 50:
-        quiet, noisy = (estimate_noise(voltage[m], current[m]).sigma for m in (inside, before))
+        # In time: noise of the voltage's reading is none of the current.
+        quiet, noisy = (estimate_noise(time[m], current[m]).sigma for m in (inside, before))
         # Noise of the current that is gone, and was more than the bend of a smooth curve.
         level = float(np.median(current[inside]))
         if quiet < _QUIET * noisy and noisy > max(2 * sweep.raw_noise.quantum, 1e-3 * level):
