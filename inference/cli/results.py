@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from inference.answers import WORDS
 from inference.cli.text import (
     field,
     heading,
@@ -191,7 +192,8 @@ def _show_map(dataset: "xr.Dataset") -> None:
             fixed.append(f"supply factor of the {dataset.attrs['protocol']!r} protocol")
         paragraph(f"At {', '.join(fixed)}.")
     headings = [
-        f"{name} [{dataset[name].attrs['units']}]" if "units" in dataset[name].attrs else name
+        name.replace("_", " ")
+        + (f" [{dataset[name].attrs['units']}]" if "units" in dataset[name].attrs else "")
         for name in columns
     ]
     risk = f"safe at {float(safe.attrs['risk']) * 100:g} % risk"
@@ -249,8 +251,8 @@ def _places(sizes: Sequence[int]) -> list[tuple[int, ...]]:
 
 def _quantity(name: str, value: float, unit: str) -> str:
     if value == float("inf"):
-        return "steady state" if name == "charge" else f"{name} unlimited"
-    return f"{name} {value:.4g}" + ("" if unit == "1" else f" {unit}")
+        return "steady state" if name == "charge" else f"{WORDS.get(name, name)} unlimited"
+    return f"{WORDS.get(name, name)} {value:.4g}" + ("" if unit == "1" else f" {unit}")
 
 
 def show_stored(result: "Result") -> None:

@@ -69,6 +69,8 @@ class Reading:
         Cells in canonical units, metadata included.
     statements : tuple of str
         What was decided, and what a reader should know, one sentence each.
+    doubts : tuple of str
+        What makes the rows doubtful, one sentence each.
     details : dict
         Numbers behind the statements, for the provenance record.
     """
@@ -77,6 +79,7 @@ class Reading:
     chosen: tuple[int, ...]
     rows: tuple[Cells, ...]
     statements: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
 
 

@@ -257,7 +257,10 @@ class _Import:
             self._refuse_repeated(path, digest, curve)
             self._refuse_synthetic(record)
             reading = self.recipe.rows(record, metadata, self.choices)
-            doubts = tuple(doubtful_densities(reading.rows, metadata, self.recipe))
+            doubts = (
+                *reading.doubts,
+                *doubtful_densities(reading.rows, metadata, self.recipe),
+            )
             said = [*reading.statements, *_about_the_record(record, metadata)]
             if any(reading.features[at].unit == "s" for at in reading.chosen):
                 said.append(CLOCK)

@@ -92,7 +92,7 @@ def sweep_warning(layers: Sequence[Layer], diffusivity: float, scan_rate: float)
     slower = SWEPT_POTENTIAL_LIMIT / time
     return (
         f"diffusion across the cell takes {time:.0f} s, in which a sweep at "
-        f"{scan_rate * 1e3:g} mV/s covers {swept:.2g} V (at most {SWEPT_POTENTIAL_LIMIT:g} V is "
+        f"{scan_rate * 1e3:g} mV/s covers {swept:.3g} V (at most {SWEPT_POTENTIAL_LIMIT:g} V is "
         f"safe): the current overshoots the limiting current, sweep at {slower * 1e3:.2g} mV/s or "
         "correct the plateau"
     )

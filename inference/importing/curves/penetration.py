@@ -72,7 +72,20 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
     capacity = _charge(record, feature) * 1e3 / _SECONDS / area
     if capacity > 0:
         row["capacity"] = capacity
-    return Reading((feature,), (0,), (row,), tuple(statements))
+    return Reading(
+        (feature,), (0,), (row,), tuple(statements), _doubts(feature, row.get("capacity", 0.0))
+    )
+
+
+def _doubts(feature: "Feature", capacity: float | str) -> tuple[str, ...]:
+    """Return what to look at where a cell is a survivor because it failed otherwise."""
+    if not any(map(feature.has_flag, ("divergence_first", "compliance"))):
+        return ()
+    charge = f"{float(capacity):.3g} mAh/cm^2"
+    return (
+        f"the voltage ran away after {charge}, so the cell is a survivor of that charge only, and "
+        "the likelihood knows its current alone: exclude the row if metal had no time to penetrate",
+    )
 
 
 RECIPE = Recipe(
