@@ -69,18 +69,18 @@ class Reading:
         Cells in canonical units, metadata included.
     statements : tuple of str
         What was decided, and what a reader should know, one sentence each.
-    doubts : tuple of str
-        What makes the rows doubtful, one sentence each.
     details : dict
         Numbers behind the statements, for the provenance record.
+    doubts : tuple of str
+        What makes the rows doubtful, one sentence each.
     """
 
     features: "tuple[Feature, ...]"
     chosen: tuple[int, ...]
     rows: tuple[Cells, ...]
     statements: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,9 +72,8 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
     capacity = _charge(record, feature) * 1e3 / _SECONDS / area
     if capacity > 0:
         row["capacity"] = capacity
-    return Reading(
-        (feature,), (0,), (row,), tuple(statements), _doubts(feature, row.get("capacity", 0.0))
-    )
+    doubts = _doubts(feature, row.get("capacity", 0.0))
+    return Reading((feature,), (0,), (row,), tuple(statements), doubts=doubts)
 
 
 def _doubts(feature: "Feature", capacity: float | str) -> tuple[str, ...]:
