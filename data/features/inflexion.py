@@ -38,7 +38,7 @@ _KNOTS = 60
 _DRAWS = 1000
 _SMOOTHING = 1.3  # on the standard deviation, for what the penalty draws the curve aside
 _GRID = 600
-_DOUBT = 2.0  # standard deviations of a bend that may be one
+_DOUBT = 2.5  # standard deviations of a bend that may be one
 
 
 @dataclass(frozen=True)
@@ -317,10 +317,10 @@ def _inflexion(
     details["z_after"] = float(np.max(z))
     # Levelling off is beyond doubt up to here; after it the curve may have turned unnoticed.
     level, upward = np.flatnonzero(z < -_DOUBT), np.flatnonzero(z > _DOUBT)
-    upward = upward[upward > level[0]] if level.size else upward[:0]
-    if upward.size:
-        sure = level[level < upward[0]][-1]
-        details["sure_until"] = float(middle[0] + span * at[sure])
+    if level.size and upward.size and upward[-1] > level[0]:
+        sure = int(level[level < upward[-1]][-1])
+        if _steepening(fit, at, sure)[1] > _DOUBT:
+            details["sure_until"] = float(middle[0] + span * at[sure])
     if not negative.size or not positive.size:
         return None
     after = positive[positive > negative[0]]
@@ -332,10 +332,7 @@ def _inflexion(
     details["z_after"] = float(np.max(z[end:]))
     # A curve that runs away is steeper at its end than at the inflexion: one that bows once more is
     # not.
-    slopes, _ = fit.derivative(at, 1)
-    turn = begin + int(np.argmin(slopes[begin : end + 1] @ fit.mean))
-    late = slopes[turn + int(0.85 * (_GRID - turn)) :].mean(axis=0) - slopes[turn]
-    steeper = float(late @ fit.mean) / float(np.sqrt(max(late @ fit.covariance @ late, 1e-300)))
+    _, steeper = _steepening(fit, at, begin, end)
     details["z_end"] = steeper
     if steeper < least_z:
         return None
@@ -360,6 +357,16 @@ def _inflexion(
         low, high = min(low, corner[0]), max(high, corner[1])
         value, sd = 0.5 * (low + high), max(sd, (high - low) / float(np.sqrt(12)))
     return low, value, high, sd
+
+
+def _steepening(fit: _Fit, at: Array, begin: int, end: int | None = None) -> tuple[int, float]:
+    """Return where a curve is least steep, and by how many deviations its end is steeper."""
+    slopes, _ = fit.derivative(at, 1)
+    stop = None if end is None else end + 1
+    turn = begin + int(np.argmin(slopes[begin:stop] @ fit.mean))
+    late = slopes[turn + int(0.85 * (_GRID - turn)) :].mean(axis=0) - slopes[turn]
+    deviation = float(np.sqrt(max(late @ fit.covariance @ late, 1e-300)))
+    return turn, float(late @ fit.mean) / deviation
 
 
 def _corner(
