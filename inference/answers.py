@@ -16,7 +16,8 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -38,7 +39,7 @@ from inference.maps import (
 )
 from inference.mechanisms import CURRENT_FACTOR, MECHANISMS, Mechanism, Setting, Values, cell_factor
 from inference.noise import CellNoise, band_draws
-from inference.thresholds import DEFAULT_RISK, INTERVAL
+from inference.thresholds import DEFAULT_RISK, INTERVAL, INTERVAL_DEVIATE
 from models.physics import metal_capacity
 from models.temperature import TEMPERATURE_WINDOW
 
@@ -103,6 +104,11 @@ class Answer:
         Where the answer would lie, with 90 % probability, if the parameters were known exactly, as
         this module says; ``-inf`` or ``inf`` where an end lies beyond the legal range. The value
         may lie outside.
+    drawn : tuple of float
+        Where more draws would put the value, with 90 % probability [unit]: its Monte-Carlo error,
+        the draws taken as independent.
+    draws : int
+        How many there are.
     risk : float
         Probability that a new cell fails.
     cell : {"liquid", "solid"}
@@ -132,6 +138,8 @@ class Answer:
     value: float | None
     unit: str
     interval: tuple[float, float]
+    drawn: tuple[float, float]
+    draws: int
     risk: float
     cell: Cell
     variant: str
@@ -207,8 +215,9 @@ class Answer:
         )
         return (
             f"How sure: were the parameters known exactly, so would be {what}. With "
-            f"{100 * INTERVAL:.0f} % probability it lies {_span(self.interval, self.unit)}; more "
-            f"data narrow this interval.{outside if beyond else ''}"
+            f"{100 * INTERVAL:.0f} % probability it lies {_span(self.interval, self.unit, 2)}; "
+            f"more data narrow this interval.{outside if beyond else ''} The value is from "
+            f"{self.draws} draws: more of them would put it {_span(self.drawn, self.unit, 3)}."
         )
 
     def sentences(self) -> list[str]:
@@ -253,6 +262,8 @@ class Answer:
             "unit": self.unit,
             "interval": [each if math.isfinite(each) else None for each in self.interval],
             "interval_probability": INTERVAL,
+            "drawn": [each if math.isfinite(each) else None for each in self.drawn],
+            "draws": self.draws,
             "risk": self.risk,
             "current_density [mA/cm^2]": self.current_density,
             "cell": self.cell,
@@ -310,10 +321,10 @@ def safe_current(
     value = cell.safe(cell.design)
     by_draw = cell.by_draw(cell.design)
     lower, upper = (float(np.quantile(by_draw, tail)) for tail in _TAILS)
+    least, most = (cell.safe(cell.design, level) for level in cell.levels)
+    found = _Found(value, (lower, upper), (least, most))
     reason = cell.why_none(cell.design) if value == 0.0 else ""
-    return cell.answer(
-        "safe_current", "current_density", value, (lower, upper), cell.design, reason
-    )
+    return cell.answer("safe_current", "current_density", value, found, cell.design, reason)
 
 
 def required_pore_radius(
@@ -377,9 +388,7 @@ def required_pore_radius(
         )
     else:
         best = cell.with_axis("pore_radius", found.value)
-    return cell.answer(
-        "required_pore_radius", "pore_radius", value, found.interval, best, reason, target
-    )
+    return cell.answer("required_pore_radius", "pore_radius", value, found, best, reason, target)
 
 
 def required_pressure(
@@ -437,8 +446,8 @@ def required_pressure(
     target = _amount(CURRENT, current, "current")
     low, high = cell.reach("pressure", np.linspace, most=highest_pressure(result))
     found = cell.solve("pressure", target, low, high, rising=True)
-    lower, upper = (max(each, 0.0) for each in found.interval)
-    value: float | None = max(found.value, 0.0)
+    found = found.from_zero()
+    value: float | None = found.value
     reason = ""
     if found.value == math.inf:
         value, best = None, cell.with_axis("pressure", high)
@@ -454,16 +463,23 @@ def required_pressure(
             f"at {100 * risk:g} % risk of a new solid cell ({_words(best, {'pressure'})}): {why}"
         )
     else:
-        best = cell.with_axis("pressure", max(found.value, 0.0))
-    return cell.answer("required_pressure", "pressure", value, (lower, upper), best, reason, target)
+        best = cell.with_axis("pressure", found.value)
+    return cell.answer("required_pressure", "pressure", value, found, best, reason, target)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A condition that was solved for, and its interval; infinite beyond the range."""
+    """What was solved for, its interval and Monte-Carlo interval; infinite beyond the range."""
 
     value: float
     interval: tuple[float, float]
+    drawn: tuple[float, float]
+
+    def from_zero(self) -> Self:
+        """Return the same where nothing lies below 0."""
+        low, high = (max(each, 0.0) for each in self.interval)
+        least, most = (max(each, 0.0) for each in self.drawn)
+        return type(self)(max(self.value, 0.0), (low, high), (least, most))
 
 
 class _Asked:
@@ -480,6 +496,9 @@ class _Asked:
         self.parameters, self.noise = drawn(result, design, draws, seed)
         count = next(iter(self.parameters.values())).shape[-1]
         refuse_unresolved(risk, count)
+        self.draws = count
+        half = INTERVAL_DEVIATE * math.sqrt(risk * (1.0 - risk) / count)
+        self.levels = max(risk - half, 0.0), min(risk + half, 1.0)
         self._cell_noise = CellNoise(seed)
         rows = band_draws(count)
         self._band = {name: values[rows][:, None] for name, values in self.parameters.items()}
@@ -491,10 +510,11 @@ class _Asked:
         found = [cells.threshold(mechanism, ()) for mechanism in cells.mechanisms]
         return np.stack(found) / CURRENT_FACTOR
 
-    def safe(self, design: Design) -> float:
-        """Return the safe current density of a design [mA/cm^2]."""
+    def safe(self, design: Design, level: float | None = None) -> float:
+        """Return the current [mA/cm^2] that the risk, or another share of new cells, stands for."""
         ordered = np.sort(self.thresholds(design).min(axis=0))
-        return float(order_statistics(ordered, np.array([self.risk]))[0])
+        levels = np.array([self.risk if level is None else level])
+        return float(order_statistics(ordered, levels)[0])
 
     def why_none(self, design: Design) -> str:
         """Say why no current of a design is safe: its metal does not hold the charge."""
@@ -602,14 +622,16 @@ class _Asked:
 
         tails = _TAILS[::-1] if rising else _TAILS
         lower, upper = (root(share(tail), _CLOSE) for tail in tails)
-        return _Found(root(self.safe, _EXACT), (lower, upper))
+        levels = self.levels[::-1] if rising else self.levels
+        least, most = (root(partial(self.safe, level=level), _CLOSE) for level in levels)
+        return _Found(root(self.safe, _EXACT), (lower, upper), (least, most))
 
     def answer(
         self,
         question: str,
         quantity: str,
         value: float | None,
-        interval: tuple[float, float],
+        found: _Found,
         design: Design,
         reason: str = "",
         target: float | None = None,
@@ -627,7 +649,9 @@ class _Asked:
             quantity=quantity,
             value=value,
             unit=kind.unit,
-            interval=interval,
+            interval=found.interval,
+            drawn=found.drawn,
+            draws=self.draws,
             risk=self.risk,
             cell=design.cell,
             variant=_variant(design),
@@ -760,25 +784,25 @@ def _variant(design: Design) -> str:
     return design.pore_type if design.cell == "liquid" else design.protocol
 
 
-def _span(interval: tuple[float, float], unit: str) -> str:
+def _span(interval: tuple[float, float], unit: str, digits: int) -> str:
     """Say where something lies."""
     lower, upper = interval
     if not (math.isfinite(lower) or math.isfinite(upper)):
         return "anywhere in the legal range or beyond"
     if not math.isfinite(lower):
-        return f"below {_shown(upper)} {unit}"
+        return f"below {_shown(upper, digits)} {unit}"
     if not math.isfinite(upper):
-        return f"anywhere from {_shown(lower)} {unit} to beyond what anything is known of"
-    return f"between {_shown(lower)} and {_shown(upper)} {unit}"
+        return f"anywhere from {_shown(lower, digits)} {unit} to beyond what anything is known of"
+    return f"between {_shown(lower, digits)} and {_shown(upper, digits)} {unit}"
 
 
-def _shown(value: float | None) -> str:
-    """Return a number with three digits, plain where that is short."""
+def _shown(value: float | None, digits: int = 3) -> str:
+    """Return a number with some digits, plain where that is short."""
     if value is None:
         return "-"
     if value != 0.0 and not 1e-3 <= abs(value) < 1e5:
-        return f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e")
-    text = f"{value:.3g}"
+        return f"{value:.{digits - 1}e}".replace("e-0", "e-").replace("e+0", "e")
+    text = f"{value:.{digits}g}"
     return f"{float(text):.0f}" if "e" in text else text
 
 

@@ -1,5 +1,6 @@
 """Every number that a verdict depends on, with its source."""
 
+from statistics import NormalDist
 from typing import Final
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "GATE_ESS",
     "GATE_R_HAT",
     "INTERVAL",
+    "INTERVAL_DEVIATE",
     "MOST_FITS_OF_A_REFIT",
     "MOST_REFITS",
     "MOVED",
@@ -66,6 +68,9 @@ Stan's and PyMC's advice on divergences comes to. Betancourt 2016, arXiv:1604.00
 
 INTERVAL: Final = 0.90
 """Probability of the equal-tailed intervals in every table."""
+
+INTERVAL_DEVIATE: Final = NormalDist().inv_cdf((1.0 + INTERVAL) / 2.0)
+"""Standard deviations from the middle of a normal distribution to the ends of such an interval."""
 
 PRIOR_DRIVEN_NARROWING: Final = 1.5
 """Prior-driven: the interval is less than this many times narrower than the prior's. Our choice:

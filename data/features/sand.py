@@ -128,7 +128,8 @@ def find_sand_time(record: "xr.Dataset", *, onset_rise: float = 0.15, rise: floa
         the estimators (crossing of `onset_rise` and of `rise`, steepest rise, sharpest bend,
         intersection of tangents), one row wider on each side; its value is the crossing of `rise`.
         Right-censored where the voltage does not rise that far, or drops before. Flags:
-        ``compliance``, ``drop_first``, ``begins_midway`` and ``current_before`` (what is not
+        ``compliance``, ``drop_first``, ``held`` (up by `onset_rise`, never by `rise`),
+        ``begins_midway`` and ``current_before`` (what is not
         counted), ``gradual`` (the interval is wider than a fifth of its value), ``several_steps``,
         ``event_not_fresh`` (another current came before; the step before is stated),
         ``against_current`` (a full cell being discharged). Details:
@@ -249,6 +250,16 @@ def _of_step(
                 )
             )
     if crossing is None or crossing < 3:
+        near = _crossing(curve[: stop + 1], base + onset_rise)
+        if near is not None and 3 <= near < stop:
+            stop = near
+            flags.append(
+                Flag(
+                    "held",
+                    f"From {time[stop]:.6g} s on the voltage is more than {onset_rise:g} V up, and "
+                    f"never {rise:g} V: something else may hold it. The test is censored there.",
+                )
+            )
         details["test_time_lower"] = float(test_time[stop])
         return Feature(
             **common,  # type: ignore[arg-type]

@@ -32,6 +32,14 @@ const AnodePage = (() => {
     }
   }
   model.bands = unpack(payload.packed.bands);
+  const drawCount = Object.values(model.draws)[0].length;
+
+  /** The shares of new cells between which more draws would put a risk. */
+  function drawnLevels(risk) {
+    const half = payload.constants.interval_deviate * Math.sqrt((risk * (1 - risk)) / drawCount);
+    return [Math.max(risk - half, 0), Math.min(risk + half, 1)];
+  }
+
   const copy = (value) => JSON.parse(JSON.stringify(value));
   for (const [cell, design] of Object.entries(payload.designs)) state.designs[cell] = copy(design);
 
@@ -39,14 +47,14 @@ const AnodePage = (() => {
     return unit in UNITS ? UNITS[unit] : unit.replace("^2", "²");
   }
 
-  /** A number with three digits, plain where that is short. */
-  function shown(value) {
+  /** A number with some digits, plain where that is short. */
+  function shown(value, count = 3) {
     if (!Number.isFinite(value)) return "–";
     const size = Math.abs(value);
     if (size !== 0 && (size < 1e-3 || size >= 1e5)) {
-      return value.toExponential(2).replace("e+", "e").replace("-", "−");
+      return value.toExponential(count - 1).replace("e+", "e").replace("-", "−");
     }
-    return String(Number(value.toPrecision(3))).replace("-", "−");
+    return String(Number(value.toPrecision(count))).replace("-", "−");
   }
 
   /** An end of what is legal, in full. */
@@ -370,15 +378,16 @@ const AnodePage = (() => {
       + `(${percent(found.limiting[first])} of new cells).`;
   }
 
-  function sureInWords({ risk }, safe, sure) {
+  function sureInWords({ risk }, [safe, least, most], sure) {
     if (safe === 0) return "";
     if (!sure) return "How sure: computing …";
     const outside = " The value lies outside this interval, on the cautious side: it allows for "
       + "the least favourable parameters that the data leave possible.";
     return `How sure: were the parameters known exactly, so would be the current at which `
       + `${bound(100 * risk)} % of new cells fail. With 90 % probability it lies between `
-      + `${shown(sure.lower)} and ${shown(sure.upper)} ${CURRENT}; more data narrow this interval.`
-      + (safe < sure.lower ? outside : "");
+      + `${shown(sure.lower, 2)} and ${shown(sure.upper, 2)} ${CURRENT}; more data narrow this `
+      + `interval.${safe < sure.lower ? outside : ""} The value is from ${drawCount} draws: more of `
+      + `them would put it between ${shown(least)} and ${shown(most)} ${CURRENT}.`;
   }
 
   function show(asked, found, sure) {
@@ -394,7 +403,7 @@ const AnodePage = (() => {
       + (payload.synthetic ? ", SYNTHETIC DATA" : "") + (payload.not_converged ? ", NOT CONVERGED" : "");
     byId("sentence").textContent = answerInWords(asked, found, first);
     byId("sentence").dataset.mechanism = first;
-    byId("sure").textContent = sureInWords(asked, safe, sure);
+    byId("sure").textContent = sureInWords(asked, found.safe, sure);
     if (sure) {
       byId("sure").dataset.lower = sure.lower;
       byId("sure").dataset.upper = sure.upper;
@@ -477,7 +486,7 @@ const AnodePage = (() => {
       return;
     }
     const found = AnodePhysics.evaluate(model, asked.design,
-      { risks: [asked.risk], current: asked.current });
+      { risks: [asked.risk, ...drawnLevels(asked.risk)], current: asked.current });
     show(asked, found, null);
     working("computing …");
     AnodePhysics.interval(model, asked.design, asked.risk, (sure) => {

@@ -40,7 +40,7 @@ from inference.mechanisms import (
 )
 from inference.named_separators import separators_of
 from inference.noise import noise_table
-from inference.thresholds import DEFAULT_RISK, TOLERANCE_REACH
+from inference.thresholds import DEFAULT_RISK, INTERVAL_DEVIATE, TOLERANCE_REACH
 from models.physics import constants
 from models.separators import MACMULLIN_SCATTER
 from models.temperature import TEMPERATURE_WINDOW
@@ -77,6 +77,7 @@ def physics_document(setting: Setting) -> dict[str, Any]:
             "reference_strain_rate": constants.REFERENCE_STRAIN_RATE,
             "macmullin_scatter": dict(MACMULLIN_SCATTER),
             "current_factor": CURRENT_FACTOR,
+            "interval_deviate": INTERVAL_DEVIATE,
         },
         "setting": {
             "molar_volume": setting.molar_volume,

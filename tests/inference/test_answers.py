@@ -157,11 +157,13 @@ def test_value_and_interval_are_said_to_be_what_they_are() -> None:
     assert (
         "with all that is not known counted in, it fails at that current with a probability of 20 %"
     ) in answer.sentence()
-    lower, upper = (f"{end:.3g}" for end in answer.interval)
+    lower, upper = (f"{end:.2g}" for end in answer.interval)
+    least, most = (f"{end:.3g}" for end in answer.drawn)
     assert answer.how_sure() == (
         "How sure: were the parameters known exactly, so would be the current at which 20 % of new "
         f"cells fail. With 90 % probability it lies between {lower} and {upper} mA/cm^2; more data "
-        "narrow this interval."
+        "narrow this interval. The value is from 2000 draws: more of them would put it between "
+        f"{least} and {most} mA/cm^2."
     )
     assert answer.sentences()[1] == answer.how_sure() == answer.to_dict()["how_sure"]
     # Where cells hardly differ, a small risk is that of the least favourable parameters.
@@ -171,6 +173,17 @@ def test_value_and_interval_are_said_to_be_what_they_are() -> None:
     assert rare.value is not None
     assert rare.value < rare.interval[0]
     assert "The value lies outside this interval, on the cautious side" in rare.how_sure()
+
+
+def test_the_monte_carlo_error_of_an_answer_is_what_other_draws_show() -> None:
+    result = toys.Fabricated(4000)
+    answers = [safe_current(result, LIQUID, 0.1, draws=400, seed=seed) for seed in range(60)]
+    values = [answer.value for answer in answers if answer.value is not None]
+    center = float(np.median(values))
+    held = sum(answer.drawn[0] <= center <= answer.drawn[1] for answer in answers)
+    assert held >= 48  # 54 expected of 60, and 48 at the least with 99 % probability
+    widths = [answer.drawn[1] - answer.drawn[0] for answer in answers]
+    assert np.median(widths) == pytest.approx(2 * 1.645 * np.std(values), rel=0.5)
 
 
 def test_metal_that_does_not_hold_the_charge_bears_no_current_and_this_is_said() -> None:

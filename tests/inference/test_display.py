@@ -40,6 +40,8 @@ def answer(**changes: Any) -> Answer:
         "value": 1.1834,
         "unit": "mA/cm^2",
         "interval": (0.7, 4.0),
+        "drawn": (1.13, 1.22),
+        "draws": 4000,
         "risk": 0.05,
         "cell": "liquid",
         "variant": "polymer",

@@ -38,8 +38,11 @@ _SD_OF_MACMULLIN = {"polymer": 0.35, "straight": 0.2}  # of its logarithm, where
 
 def _scan_rate(
     record: "xr.Dataset", feature: "Feature", metadata: "Metadata"
-) -> tuple[float | None, list[str]]:
-    """Return the scan rate [mV/s]: stated, or the file's, or the slope of the voltage."""
+) -> tuple[float | None, list[str], list[str]]:
+    """Return the scan rate [mV/s]: stated, or the file's, or the slope of the voltage.
+
+    What is to be said of it comes second, what makes it doubtful third.
+    """
     measured = 1e3 * feature.details.get("scan_rate", 0.0)
     written = 1e3 * abs(float(record.attrs.get("scan_rate_volt_per_second", 0.0)))
     stated = metadata.number("scan_rate")
@@ -53,11 +56,12 @@ def _scan_rate(
         said.append(
             f"scan_rate is not stated: {show_number(rate)} mV/s, the slope of the measured voltage"
         )
+    doubts = []
     if measured and rate and abs(measured / rate - 1.0) > _RATES_AGREE:
-        said.append(
+        doubts.append(
             f"the measured voltage rises at {measured:.3g} mV/s, not at the {rate:.3g} mV/s stated"
         )
-    return rate or None, said
+    return rate or None, said, doubts
 
 
 def _way_out(record: "xr.Dataset") -> tuple["xr.Dataset", list[str]]:
@@ -210,7 +214,7 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
 
     record, way = _way_out(record)
     features = list(find_plateaus(record))
-    rate, said = _scan_rate(record, features[0], metadata)
+    rate, said, doubts = _scan_rate(record, features[0], metadata)
     said += way
     areas = _areas(metadata, features, said)
     separator = _separator(metadata, choices)
@@ -246,7 +250,9 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
         if rate is not None:
             row["scan_rate"] = rate
         rows.append(row)
-    return Reading(tuple(features), tuple(areas), tuple(rows), tuple(said), details)
+    return Reading(
+        tuple(features), tuple(areas), tuple(rows), tuple(said), details, doubts=tuple(doubts)
+    )
 
 
 def _areas(
