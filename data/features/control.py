@@ -20,12 +20,16 @@ __all__ = [
     "control_steps",
     "history",
     "read_columns",
+    "unread_steps",
 ]
 
 type Array = NDArray[np.float64]
 
 _RAMP = 10.0  # [s], longest rise of a current to its setting
 _REST = 0.05  # of the current of a step: less is a rest
+_SMALL = (0.1, 5)  # change, over the larger current, and rows on each side: smaller steps
+_REST_STEP = 1e-3  # of the largest current of a record: a rest, but for a staircase's first steps
+_NEXT_STEP = 12.0  # of a current: a staircase's next one is no larger
 _LATE = (60.0, 20.0)  # [s] and rows; what starts later was cut from a longer record
 _STEP_NAMES = ("step_count", "step_index", "step_id")
 _NOT_CONSTANT_CURRENT = {
@@ -138,7 +142,8 @@ def control_steps(record: "xr.Dataset") -> tuple[ControlStep, ...]:
     """Split a record where the instrument's step or its current changes.
 
     A change of the current is one of more than eight standard deviations of its noise and 2 % of
-    its largest value, and lasts for at least two rows.
+    its largest value, and lasts for at least two rows. One of less than 2 %, as between the first
+    steps of a staircase, is a tenth of the larger current, between five level rows on either side.
 
     Parameters
     ----------
@@ -154,8 +159,10 @@ def control_steps(record: "xr.Dataset") -> tuple[ControlStep, ...]:
     noise = estimate_noise(time, current)
     # Without quantisation: the steps of a staircase are no noise.
     sigma = np.sqrt(max(noise.sigma**2 - noise.quantum**2 / 12, 0.0))
-    least = max(8 * float(sigma), 0.02 * float(np.max(np.abs(current))))
+    clear = 8 * float(sigma)
+    least = max(clear, 0.02 * float(np.max(np.abs(current))))
     change = np.abs(np.diff(current)) > least
+    small = _small_changes(current, clear, least)
     if change.any():
         # A spike of one row changes there and back: the medians on its two sides agree.
         at = np.flatnonzero(change) + 1
@@ -166,6 +173,7 @@ def control_steps(record: "xr.Dataset") -> tuple[ControlStep, ...]:
                 for k in at
             ]
             change = kept
+    change |= small
     programme = np.zeros_like(change)
     for column in _STEP_NAMES:
         if column in record:
@@ -190,6 +198,24 @@ def control_steps(record: "xr.Dataset") -> tuple[ControlStep, ...]:
         _step(time, current, first, last, clock) for first, last in pairwise(edges) if last > first
     ]
     return tuple(_with_ramp(steps, number) for number in range(len(steps)))
+
+
+def _small_changes(current: Array, clear: float, least: float) -> NDArray[np.bool_]:
+    """Return where the current changes by less than `least`, from one level to another."""
+    share, rows = _SMALL
+    change = np.zeros(len(current) - 1, dtype=bool)
+    size = np.abs(np.diff(current))
+    larger = np.maximum(np.abs(current[1:]), np.abs(current[:-1]))
+    # Below a millionth of the largest current only the instrument's last digit changes.
+    floor = max(clear, 1e-6 * float(np.max(larger)))
+    at = np.flatnonzero((size > floor) & (size > share * larger) & (size <= least)) + 1
+    if at.size > 100_000:
+        return change
+    for k in at[(at >= rows) & (at <= len(current) - rows)]:
+        before, after = current[k - rows : k], current[k : k + rows]
+        step = abs(float(np.median(after) - np.median(before)))
+        change[k - 1] = step > max(floor, 2 * float(max(np.ptp(before), np.ptp(after))))
+    return change
 
 
 def _with_ramp(steps: list[ControlStep], number: int) -> ControlStep:
@@ -310,7 +336,7 @@ def constant_current_steps(
     -------
     tuple of ControlStep
         Steps of at least `least` rows whose current spreads by at most 30 % and is more than a
-        thousandth of the largest of the record.
+        thousandth of the largest of the record, or less before a step of at most twelve times it.
 
     Raises
     ------
@@ -326,17 +352,59 @@ def constant_current_steps(
         )
     steps = control_steps(record)
     largest = max(abs(step.current) for step in steps)
-    legal = tuple(
-        step
-        for step in steps
-        if step.stop - step.start >= least
-        and abs(step.current) > 1e-3 * largest
-        and step.spread <= 0.3 * abs(step.current)
-        and step.duration > 0
-    )
+    lasting = [step for step in steps if step.stop - step.start >= least and step.duration > 0]
+    legal: tuple[ControlStep, ...] = ()
+    # From the last: a small current is a step where a larger one that is follows, and else a rest.
+    for step in reversed(lasting):
+        size = abs(step.current)
+        first = bool(legal) and 0 < size < abs(legal[0].current) <= _NEXT_STEP * size
+        if step.spread <= 0.3 * size and (size > _REST_STEP * largest or first):
+            legal = (step, *legal)
     if not legal:
         raise FeatureError(
             f"{name}: the record has no step at constant current of at least {least} rows (steps: "
             f"{len(steps)}, largest current {largest:g} A): {feature} is read from such a step"
         )
     return legal
+
+
+def unread_steps(
+    record: "xr.Dataset", steps: tuple[ControlStep, ...], least: int = 10
+) -> tuple[Flag, ...]:
+    """Return a flag where current flowed in steps that are not among those read.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        The record.
+    steps : tuple of ControlStep
+        The steps that are read.
+    least : int, default: 10
+        Fewest rows of a step.
+
+    Returns
+    -------
+    tuple of Flag
+        ``steps_not_read``, or none.
+    """
+    every = control_steps(record)
+    read = {step.start for step in steps}
+    largest = max(abs(step.current) for step in every)
+    shortest = 0.05 * float(np.median([step.duration for step in steps]))
+    passed = [
+        abs(step.current)
+        for step in every
+        if step.start not in read
+        and step.stop - step.start >= least
+        and step.duration > shortest
+        and abs(step.current) > max(_REST_STEP * largest, step.spread)
+    ]
+    if not passed:
+        return ()
+    return (
+        Flag(
+            "steps_not_read",
+            f"The current varies too much to be read as a step in {len(passed)} stretches, about "
+            f"{min(passed):.4g} to {max(passed):.4g} A: what happened there is not known.",
+        ),
+    )

@@ -267,6 +267,7 @@ def find_inflexion(
             details=details,
         )
     lower, value, upper, sd = found
+    upper = min(upper, float(time[-1]))  # nobody looked beyond
     lower = max(lower - step.uncertainty, 0.0)
     details |= {"test_time_lower": lower + step.first, "test_time_upper": upper + step.begin}
     return Feature(

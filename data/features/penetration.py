@@ -137,8 +137,8 @@ def _with_currents(feature: Feature, before: list[Feature]) -> Feature:
     listed = ", ".join(f"{_current(each):.4g} A for {each.lower:.6g} s" for each in other[-3:])
     flag = Flag(
         "survived_before",
-        f"Before, the cell survived {listed}: as a staircase the record says more, import it as "
-        "critical_current.",
+        f"Before, the cell survived {listed}: as a staircase the record says more "
+        "(critical_current for liquid cells, dc_polarization with protocol=step for solid ones).",
     )
     return replace(feature, flags=(*feature.flags, flag))
 

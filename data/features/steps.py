@@ -13,7 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import FeatureError
-from data.features.control import ControlStep, constant_current_steps, read_columns
+from data.features.control import (
+    ControlStep,
+    constant_current_steps,
+    read_columns,
+    unread_steps,
+)
 from data.features.drop import Gates
 from data.features.fall import Fall, find_fall
 from data.features.feature import Feature, Flag
@@ -81,8 +86,9 @@ def find_failed_step(
         Flags: ``short_within_step``, ``runaway_within_step``, ``compliance``,
         ``short_between_steps``, ``soft_short`` (the cell recovered), ``end_of_record`` (the step
         ends right after the drop), ``unconfirmed_drop``, ``none_failed``, ``first_failed``,
-        ``cut_short``, ``unequal_steps``, ``not_increasing``, ``against_current`` (steps not read).
-        Details: ``step_time`` (median length of the steps up to the failed one [s]),
+        ``cut_short``, ``unequal_steps``, ``not_increasing``, ``against_current`` and
+        ``steps_not_read`` (steps not read).
+        Details: ``step_time`` (of the last step borne, else of the failed one [s]),
         ``step_count``, ``failed_step`` (1 is the first), ``start_resistance`` of the failed step
         and ``start_resistance_before`` [ohm], ``step_start`` and, of a failure within a step,
         ``event_time_lower`` and ``event_time_upper`` (since the step's start [s]).
@@ -102,6 +108,7 @@ def find_failed_step(
     }
     gates = Gates(10.0, 5.0, least_relative, persistence, longest_ramp)
     steps = constant_current_steps(record, "a failed step", least=5)
+    unread = unread_steps(record, steps, least=5)
     steps, opposed = steps_with_the_current(record, steps, "a failed step")
     currents = [abs(step.current) for step in steps]
     # Nothing fails or survives in a stub, as between two settings.
@@ -115,7 +122,7 @@ def find_failed_step(
             "staircase of at least two currents"
         )
     read = [_Step.of(record, step) for step in steps]
-    flags = list(opposed)
+    flags = [*opposed, *unread]
     details: dict[str, float] = {}
     failed: int | None = None
     switched = False
@@ -315,7 +322,7 @@ def _answer(
     before = used if failed is None or failed == 0 else used[:-1]
     lengths = np.array([step.duration for step in before])
     details |= {
-        "step_time": float(np.median(lengths)),
+        "step_time": float(lengths[-1]),
         "step_count": float(len(steps)),
         "step_start": used[-1].begin,
     }
@@ -324,7 +331,7 @@ def _answer(
             Flag(
                 "unequal_steps",
                 f"The steps last from {lengths.min():.4g} to {lengths.max():.4g} s; step_time is "
-                "their median.",
+                f"that of the last one borne, {lengths[-1]:.4g} s.",
             )
         )
     if any(later < 0.98 * earlier for earlier, later in pairwise(currents)):
