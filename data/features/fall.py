@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from data.features.drop import Drop, Gates, find_drop, locate_drop
 from data.features.noise import Noise, despike, estimate_noise
-from data.features.runaway import find_collapse
+from data.features.runaway import Departure, find_collapse, find_flicker
 
 __all__ = ["Fall", "find_fall"]
 
@@ -102,26 +102,36 @@ def find_fall(
         return Fall(whole, slow=slow, recovers=_recovers(time, curve, whole, gates))
     gone = find_collapse(time, curve, slow_relative)
     if gone is None:
-        return None
+        flickers = find_flicker(time, curve)
+        if flickers is None:
+            return None
+        gone, back = flickers
+        return Fall(_fallen(curve, gone, gone.onset, gone.crossed, noise), certain=not back)
     low = float(np.median(curve[gone.crossed :]))
     height = gone.level - low
     head = np.flatnonzero(curve[: gone.onset + 1] > gone.level - 0.1 * height)
     foot = np.flatnonzero(curve[gone.crossed :] < low + 0.1 * height)
     begin = int(head[-1]) if head.size else 0
     end = gone.crossed + (int(foot[0]) if foot.size else 0)
-    drop = Drop(
+    drop = _fallen(curve, gone, begin, end, noise)
+    return Fall(_with_margin(time, curve, drop), slow=True)
+
+
+def _fallen(curve: Array, gone: Departure, begin: int, end: int, noise: Noise) -> Drop:
+    """Return the drop between two rows of a curve that stays down to its end."""
+    low = float(np.median(curve[gone.crossed :]))
+    return Drop(
         before=begin,
         after=end,
         begin=begin,
         end=end,
-        jump=height,
+        jump=gone.level - low,
         jump_sd=noise.effective,
         delta_bic=0.0,
         steepness=0.0,
         level_before=gone.level,
         level_after=low,
     )
-    return Fall(_with_margin(time, curve, drop), slow=True)
 
 
 def _with_margin(time: Array, curve: Array, drop: Drop) -> Drop:

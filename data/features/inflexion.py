@@ -22,7 +22,7 @@ from data.features.fall import find_fall
 from data.features.feature import Feature, Flag, between
 from data.features.leads import steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
-from data.features.runaway import Departure, find_compliance, find_runaway
+from data.features.runaway import Departure, find_compliance, find_limit, find_runaway
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -221,6 +221,17 @@ def find_inflexion(
             )
         )
     runaway = find_runaway(time[:until], curve[:until], runaway_rise)
+    if runaway is None:
+        top = find_limit(time[:until], curve[:until], noise.sigma)
+        if top is not None:
+            until = top
+            flags.append(
+                Flag(
+                    "compliance",
+                    f"The voltage sits at one level from {time[top]:.6g} s on, as at a limit of "
+                    "the instrument: the curve is read up to there.",
+                )
+            )
     ends = [until]
     if runaway is not None:
         # A limit beyond bends the curve once more, and beside all of a runaway nothing else counts.

@@ -3,10 +3,11 @@
 The conductance is the slope of a local line. A plateau is the longest stretch where it stays below
 a tenth of the largest one, the ohmic conductance. How fast the sweep was is not judged here: a
 plateau of a sweep that outran diffusion is a number of the sweep, and a model of the cell corrects
-it.
+it. A level stretch before a rise steeper than its own wave, as of a second reaction or a breakdown,
+is held against that wave, and the sweep is read up to the rise.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,7 @@ _STAYS = 0.02  # [V], that it stays there
 # A limiting current is reached over 0.1 V: the conductance 0.04 V before, over the ohmic one, is
 # below these, by how far the lines blur it; at the limit of an instrument the corner is sharp.
 _BEFORE = ((0.015, 0.6), (0.04, 0.85))
+_FOOT = 0.2  # of the largest current: a level stretch below may be a foot and not the limit
 _QUIET = 0.1  # of the noise of before: what an instrument at its limit still has
 _NOT_A_SWEEP = {
     "chronopotentiometry": "a chronopotentiometry (constant current)",
@@ -206,6 +208,78 @@ def _merge(
     return joined
 
 
+def _level_before_rise(
+    sweep: _Sweep, flatness: float, due: float
+) -> tuple[tuple[int, int], float] | None:
+    """Return the first level stretch before a rise steeper than its wave, and its lower bound [A].
+
+    Level is what is so against the largest conductance up to there; with the widest lines, what is
+    not above that by twice its error.
+    """
+    volts = sweep.volts
+    for span in _SPANS:
+        local = _local_lines(sweep, span)
+        wave = np.maximum.accumulate(local.slope)
+        sure, margin = 5 * local.slope_sd < flatness * wave, 0.0
+        if span == _SPANS[-1]:
+            sure, margin = 10 * local.slope_sd < wave, 2 * local.slope_sd
+        runs = _runs(sure & (np.abs(local.slope) < flatness * wave + margin))
+        if not runs:
+            continue
+        for low, high in _merge(runs, volts, local, 2 * flatness * float(wave[runs[0][0]])):
+            level = float(np.median(local.value[low:high]))
+            steeper = float(np.max(local.slope[high:], initial=0.0))
+            if (
+                volts[high - 1] - volts[low] >= due
+                and level > 5 * local.value_sd
+                and steeper > float(wave[high - 1]) + 5 * local.slope_sd
+            ):
+                least = float(np.min(local.value[low:high])) - 2 * local.value_sd
+                return (low, high), max(least, 0.0)
+    return None
+
+
+def _bend_before_rise(sweep: _Sweep) -> float:
+    """Return the current [A] where the conductance has halved before a steeper rise, or infinity.
+
+    Such a bend may be all that shows of a limiting current: too short to be level.
+    """
+    least = np.inf
+    for span in _SPANS:
+        local = _local_lines(sweep, span)
+        sd = 5 * local.slope_sd
+        wave = np.maximum.accumulate(local.slope)
+        later = np.maximum.accumulate(local.slope[::-1])[::-1]
+        bends = np.flatnonzero((local.slope + sd < 0.5 * (wave - sd)) & (later > wave + sd))
+        if bends.size:
+            least = min(least, max(float(local.value[bends[0]]) - 2 * local.value_sd, 0.0))
+    return least
+
+
+def _levels_off(sweep: _Sweep, start: int, flatness: float, due: float) -> bool:
+    """Return whether a sweep has a level stretch after a row, or falls from a peak."""
+    local = _local_lines(sweep, _SPANS[2])
+    flat = local.slope < flatness * float(np.max(local.slope))
+    flat[:start] = False
+    runs = _merge(_runs(flat), sweep.volts, local, 2 * flatness * float(np.max(local.slope)))
+    # The rise may start within the first of them.
+    top = 0.5 * float(np.max(local.value))
+    return any(
+        sweep.volts[high - 1] - sweep.volts[low] >= due
+        and float(np.median(local.value[low:high])) > top
+        for low, high in runs
+    )
+
+
+def _up_to(record: "xr.Dataset", sweep: _Sweep, end: int) -> _Sweep:
+    """Return a sweep up to one of its rows."""
+    voltage = read_columns(record)[1][sweep.first : sweep.last]
+    grown = np.maximum.accumulate(sweep.sign * voltage)
+    last = sweep.first + int(np.searchsorted(grown, sweep.volts[end - 1], side="right"))
+    volts, amperes = sweep.volts[:end], sweep.amperes[:end]
+    return replace(sweep, last=last, volts=volts, amperes=amperes, jump=None)
+
+
 def find_plateaus(
     record: "xr.Dataset",
     *,
@@ -235,10 +309,12 @@ def find_plateaus(
         right-censored at the largest current, or left-censored at the last one where the current
         is still falling from a peak. Flags: ``overshoot`` (only the end of the plateau
         is read), ``slope``, ``short``, ``overload``, ``no_plateau``, ``jump`` (of the current:
-        read up to there), ``range_limit`` (of the instrument: a lower bound). Details:
-        ``voltage_lower``, ``voltage_upper`` (where it was read [V]), ``length`` [V],
-        ``ohmic_conductance`` [S], ``slope`` [S], ``line_sd`` [A], ``peak`` [A],
-        ``scan_rate`` [V/s], ``sign`` of the current.
+        read up to there), ``steep_end`` (a rise after a level stretch or a bend: read up to there;
+        a lower bound after a bend, or where the stretch is below a fifth of the largest current),
+        ``level_before`` (such a stretch before a plateau, not read), ``range_limit`` (of the
+        instrument: a lower bound). Details: ``voltage_lower``, ``voltage_upper`` (where it was
+        read [V]), ``length`` [V], ``ohmic_conductance`` [S], ``slope`` [S], ``line_sd`` [A],
+        ``peak`` [A], ``scan_rate`` [V/s], ``sign`` of the current.
 
     Raises
     ------
@@ -251,9 +327,33 @@ def find_plateaus(
         "overshoot": overshoot,
     }
     sweep = _sweep(record)
+    due = min(least_length, 0.15 * float(sweep.volts[-1] - sweep.volts[0]))
+    flags: list[Flag] = []
+    foot, ceiling = False, np.inf
+    if (early := _level_before_rise(sweep, flatness, due)) is not None:
+        (low, high), least = early
+        level = float(np.median(sweep.amperes[low:high]))
+        words = (
+            f"The current is level at {level:.4g} A up to {sweep.sign * sweep.volts[high - 1]:.4g} "
+            "V, and then rises more steeply than before"
+        )
+        if _levels_off(sweep, high, flatness, due):
+            flags.append(
+                Flag("level_before", f"{words}, to a plateau: the limiting current may be either.")
+            )
+        else:
+            flags.append(
+                Flag(
+                    "steep_end",
+                    f"{words} (a second reaction, a breakdown, or the wave itself after a foot): "
+                    "the sweep is read up to there.",
+                )
+            )
+            foot = level < _FOOT * float(np.max(sweep.amperes))
+            ceiling = least
+            sweep = _up_to(record, sweep, high)
     volts = sweep.volts
     reach = float(volts[-1] - volts[0])
-    due = min(least_length, 0.15 * reach)
     # The narrowest lines whose slopes the noise does not decide.
     for span in _SPANS:
         local = _local_lines(sweep, span)
@@ -275,7 +375,6 @@ def find_plateaus(
         "sign": sweep.sign,
         "scan_rate": reach / seconds if seconds > 0 else 0.0,
     }
-    flags: list[Flag] = []
     rows = slice(sweep.first, sweep.last)
     if sweep.jump is not None:
         flags.append(
@@ -310,7 +409,7 @@ def find_plateaus(
         run for run in long if float(np.median(local.value[run[0] : run[1]])) > 5 * local.value_sd
     ]
     peak, last = float(np.max(local.value)), float(local.value[-1])
-    if not long and not noisy and peak > (1.0 + overshoot) * last + 5 * local.value_sd:
+    if not long and not noisy and not foot and peak > (1.0 + overshoot) * last + 5 * local.value_sd:
         # What has fallen from a peak nears the limiting current from above.
         flags += [
             Flag(
@@ -329,16 +428,27 @@ def find_plateaus(
                 details=details | {"peak": peak, "line_sd": local.value_sd},
             ),
         )
-    if not long or noisy:
-        why = (
-            "the noise of the current hides the conductance"
-            if noisy
-            else "the current follows the voltage to the end"
-        )
-        flags.append(
-            Flag("no_plateau", f"No plateau: {why}; the limiting current is above the largest one.")
-        )
+    if not long or noisy or foot:
+        why = "the current follows the voltage to the end"
+        if noisy:
+            why = "the noise of the current hides the conductance"
+        if foot:
+            why = f"the level stretch is below {_FOOT:.0%} of the largest current and may be a foot"
         bound = max(peak - 2 * local.value_sd, 0.0)
+        if (bend := _bend_before_rise(sweep)) < bound and not foot:
+            flags.append(
+                Flag(
+                    "steep_end",
+                    f"The current bends at {bend:.4g} A and then rises more steeply than before "
+                    "(a second reaction, a breakdown, or the wave itself after a foot): no lower "
+                    "bound above that.",
+                )
+            )
+            why = "what rises at the end may be another reaction"
+        bound = min(bound, bend, ceiling)
+        flags.append(
+            Flag("no_plateau", f"No plateau: {why}; the limiting current is above {bound:.4g} A.")
+        )
         details |= {"peak": peak, "line_sd": local.value_sd}
         return (
             Feature(

@@ -16,7 +16,14 @@ from data.features.noise import estimate_noise
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Departure", "find_collapse", "find_compliance", "find_runaway"]
+__all__ = [
+    "Departure",
+    "find_collapse",
+    "find_compliance",
+    "find_flicker",
+    "find_limit",
+    "find_runaway",
+]
 
 type Array = NDArray[np.float64]
 
@@ -25,6 +32,10 @@ _GROWTH = 1.1  # of the part that the level is taken from
 _STAYS = 10.0  # [s]
 _SUDDEN = 0.2  # of the time that has passed
 _COLLAPSE = 0.33  # the same of a fall: a steady decline from the start takes half
+_BENT = 0.5  # the same of a rise that is kept to the end, since its level: a steady one takes 2/3
+_BACK = 0.75  # of the level, above which a voltage that flickers is back at it
+_FLICKERS = 0.3  # of the rows, that may be back
+_BEFORE = 50  # rows that its level is taken from
 
 
 @dataclass(frozen=True)
@@ -110,12 +121,54 @@ def _clamped(time: Array, curve: Array, rise: float, sigma: float) -> Departure 
     return Departure(onset, int(np.argmax(curve > base + rise)), base)
 
 
+def _passage(time: Array, curve: Array, height: float) -> float:
+    """Return when a curve with noise rises through a height."""
+    above = int(np.argmax(curve > height))
+    under = np.flatnonzero(curve < height)
+    return 0.5 * float(time[above] + time[under[-1] if under.size else 0])
+
+
+def _bent(time: Array, curve: Array, least: float, sigma: float) -> Departure | None:
+    """Return where a curve leaves its level that is high up to its end, slowly.
+
+    By `least` and by half of the level. Either it bends upwards, at that height or at a larger one,
+    or it ends at a limit with a corner there: what drifts steadily does neither.
+    """
+    limited = find_limit(time, curve, sigma) is not None
+    top = float(np.max(curve))
+    known = _QUIET
+    while known < len(curve) - _QUIET:
+        level = float(np.median(curve[:known]))
+        start, first = float(time[known // 2]), known
+        height = max(least, 0.5 * abs(level))
+        known = max(known + 1, int(_GROWTH * known))
+        if curve[-1] < level + 2 * height / 3:
+            continue
+        heights = [part * height for part in (1, 2, 4, 8) if top > level + part * height]
+        crossed = int(np.argmax(curve > level + height))
+        if not heights or crossed <= first:
+            continue
+        if np.mean(curve[crossed:] > level + 2 * height / 3) < 0.95:
+            continue
+        under = np.flatnonzero(curve[:crossed] < level + height / 3)
+        thirds = [_passage(time, curve, level + each / 3) for each in heights]
+        wholes = [_passage(time, curve, level + each) for each in heights]
+        bends = any(
+            whole - third < _BENT * (whole - start)
+            for third, whole in zip(thirds, wholes, strict=True)
+        )
+        if (bends or limited) and under.size:
+            return Departure(int(under[-1]), crossed, level)
+    return None
+
+
 def find_runaway(time: Array, curve: Array, rise: float) -> Departure | None:
     """Return where a curve runs away upwards.
 
     It rises over the median of what was before by `rise` and by half of it, and stays there for
     ten seconds or to its end, through the upper two thirds of that in less than a fifth of the
-    time that has passed: a steady drift does not. Or it rises from its start to a limit, with a
+    time that has passed: a steady drift does not. Or it stays up to the end, and bends upwards
+    or ends at a limit. Or it rises from its start to a limit, with a
     corner there.
 
     Parameters
@@ -135,8 +188,12 @@ def find_runaway(time: Array, curve: Array, rise: float) -> Departure | None:
     if len(curve) <= _QUIET:
         return None
     sigma = estimate_noise(time, curve).sigma
-    found = _departure(time, curve, max(rise, 8 * sigma), 0.5, _SUDDEN)
-    return found if found is not None or len(curve) < 20 else _clamped(time, curve, rise, sigma)
+    least = max(rise, 8 * sigma)
+    found = _departure(time, curve, least, 0.5, _SUDDEN)
+    if found is not None or len(curve) < 20:
+        return found
+    found = _clamped(time, curve, rise, sigma)
+    return found if found is not None else _bent(time, curve, least, sigma)
 
 
 def find_collapse(time: Array, curve: Array, relative: float) -> Departure | None:
@@ -164,6 +221,85 @@ def find_collapse(time: Array, curve: Array, relative: float) -> Departure | Non
     if np.mean(lost) < 0.9:
         return None
     return Departure(found.onset, found.crossed, -found.level)
+
+
+def find_flicker(time: Array, curve: Array) -> tuple[Departure, bool] | None:
+    """Return where a curve falls at once below half of its level and flickers there to its end.
+
+    From row to row a short of dendrites may be anywhere below the level: such rows have no level of
+    their own, and the noise of the whole curve is theirs.
+
+    Parameters
+    ----------
+    time : array of float, shape (n,)
+        Seconds since the step's start.
+    curve : array of float, shape (n,)
+        Voltage in the direction of the current [V], free of spikes.
+
+    Returns
+    -------
+    Departure
+        Its onset is the last row at the level.
+    back : bool
+        Whether single rows come back to the level: others than a short could make them.
+    """
+    n = len(curve)
+    known = _QUIET
+    while known <= n - _QUIET:
+        level = float(np.median(curve[max(known - _BEFORE, 0) : known]))
+        stays_up = np.median(curve[known :: 1 + n // 10_000]) > _BACK * level
+        known = max(known + 1, int(_GROWTH * known))
+        if level <= 0 or stays_up:
+            continue
+        onset = int(np.argmax(np.cumsum(np.where(curve > _BACK * level, 1, -1))))
+        if not _QUIET - 1 <= onset < n - _QUIET or time[-1] - time[onset + 1] < _STAYS:
+            continue
+        before, rest = curve[max(onset - _BEFORE, 0) : onset + 1], curve[onset + 1 :]
+        level = float(np.median(before))
+        soon = np.median(rest[:_QUIET]) < 0.6 * level and np.median(before[-_QUIET:]) > 0.85 * level
+        back = float(np.mean(rest > _BACK * level))
+        steady = np.mean(before > 0.85 * level) >= 0.9
+        if soon and steady and np.median(rest) < 0.5 * level and back < _FLICKERS:
+            return Departure(onset, onset + 1, level), back > 0
+    return None
+
+
+def find_limit(time: Array, curve: Array, sigma: float) -> int | None:
+    """Return the row from which a curve that has risen sits at one level, with a corner there.
+
+    Parameters
+    ----------
+    time : array of float, shape (n,)
+        Seconds since the step's start.
+    curve : array of float, shape (n,)
+        Voltage in the direction of the current [V], free of spikes.
+    sigma : float
+        Standard deviation of its noise [V].
+
+    Returns
+    -------
+    int or None
+        First row there. None where it settles, ever more slowly, or rises with the current.
+    """
+    n = len(curve)
+    if n < 20:
+        return None
+    top, base = float(np.median(curve[-max(n // 20, 5) :])), float(np.min(curve))
+    height, band = top - base, 6 * sigma
+    if height <= 10 * band:
+        return None
+    at = [int(np.flatnonzero(curve < top - part)[-1]) + 1 for part in (0.6 * height, 0.3 * height)]
+    there = int(np.flatnonzero(curve < top - max(band, 0.02 * height))[-1]) + 1
+    flat = curve[there:]
+    if n - there < max(n // 20, 10) or np.mean(np.abs(flat - top) < band) < 0.95:
+        return None
+    if np.median(np.abs(flat - top)) > sigma:
+        return None  # it goes on rising
+    if time[there] - time[0] < max(_STAYS, 0.02 * (time[-1] - time[0])):
+        return None  # the start of the current
+    if time[there] - time[at[1]] > 1.2 * (time[at[1]] - time[at[0]]):
+        return None
+    return there
 
 
 def find_compliance(record: "xr.Dataset", step: ControlStep) -> int | None:

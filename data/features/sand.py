@@ -251,7 +251,10 @@ def _of_step(
             )
     if crossing is None or crossing < 3:
         near = _crossing(curve[: stop + 1], base + onset_rise)
-        if near is not None and 3 <= near < stop:
+        close = _crossing(curve[: stop + 1], base + 2 * onset_rise / 3)
+        # A voltage that drifts there all along is held by nothing.
+        sudden = near is not None and close is not None and time[close] > 0.75 * time[near]
+        if near is not None and sudden and 3 <= near < stop:
             stop = near
             flags.append(
                 Flag(

@@ -82,6 +82,40 @@ def test_a_step_that_sat_at_the_limit_has_failed() -> None:
     assert names(feature) == {"runaway_within_step"}
 
 
+@pytest.mark.parametrize("top", [1.0, 1.5, 2.0, 5.0])
+@pytest.mark.parametrize("tau", [60.0, 110.0, 200.0])
+def test_a_slow_rise_to_the_limit_is_no_survival_and_its_corner_no_inflexion(
+    top: float, tau: float
+) -> None:
+    time = np.arange(0, 600, 2.0)
+    rise = 0.5 * (np.exp((time - 300) / tau) - np.exp(-300 / tau))  # 0.5 V near 300 s
+    rise += 0.02 * (1 - np.exp(-time / 30))
+    current = np.full(300, 1e-3)
+    curve = record(time, np.minimum(0.15 + rise, top), current, 3e-4)
+    bound = find_penetration(curve)
+    assert (bound.kind, names(bound)) == ("right", {"divergence_first"})
+    assert bound.lower is not None
+    assert bound.lower < 300
+    bend = time[int(np.argmin(np.diff(rise)))]
+    transition = find_inflexion(curve)
+    assert transition.kind != "right"
+    assert transition.holds(bend)
+    assert transition.upper is not None
+    assert transition.upper < 330
+    parts = [(600.0, 1e-3 * k, 0.04 * k) for k in range(1, 4)]
+    stairs = joined(*parts, (600.0, 4e-3, lambda t: np.interp(t, time, curve["voltage_volt"])))
+    failed = find_failed_step(record(*stairs, 3e-4))
+    assert (failed.lower, failed.upper) == pytest.approx((3e-3, 4e-3))
+
+
+def test_a_low_limit_ends_what_an_inflexion_is_read_from() -> None:
+    voltage = np.minimum(0.1 + 0.01 * np.expm1(TIME / 700), 0.4)
+    feature = find_inflexion(record(TIME, voltage, CURRENT))
+    assert (feature.kind, names(feature)) == ("right", {"compliance", "no_inflexion"})
+    assert feature.lower is not None
+    assert feature.lower < 700 * np.log(31)
+
+
 @pytest.mark.parametrize("height", [0.1, 1.0])
 @pytest.mark.parametrize("shape", [1 - np.exp(-TIME / 30), TIME / ROWS, np.sqrt(TIME / ROWS)])
 def test_a_voltage_that_settles_or_drifts_is_no_runaway(height: float, shape: Any) -> None:
@@ -152,6 +186,30 @@ def test_a_doubtful_last_row_is_neither_a_short_nor_survival() -> None:
     assert doubtful.kind == "right"
     assert doubtful.lower == pytest.approx(3e-3)
     assert "unconfirmed_drop" in names(doubtful)
+
+
+@pytest.mark.parametrize("part", [0.15, 0.4, 0.6, 0.85])
+@pytest.mark.parametrize("most", [0.3, 0.6])
+@pytest.mark.parametrize("rows", [60, 200, 1000])
+def test_a_short_that_flickers_is_a_penetration(part: float, most: float, rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    time, at = 10 * TIME[:rows], round(part * rows)
+    left = np.where(np.arange(rows) < at, 1.0, rng.uniform(0.05, most, rows))
+    voltage = 0.1 * (1 + 0.1 * time / time[-1]) * left
+    feature = find_penetration(record(time, voltage, CURRENT[:rows], 1e-4))
+    assert feature.kind == "interval"
+    assert feature.holds(10 * at - 5)
+    parts = [(600.0, 1e-3 * k, 0.1 * k) for k in range(1, 4)]
+    stairs = joined(
+        *parts, (600.0, 4e-3, lambda t: 0.4 * np.interp(t / 600, time / time[-1], left))
+    )
+    failed = find_failed_step(record(*stairs))
+    assert (failed.lower, failed.upper) == pytest.approx((3e-3, 4e-3))
+    # Where rows come back to the level, nobody knows.
+    left[at + 5 :: 6] = 1.0
+    doubtful = find_penetration(record(time, 0.1 * left, CURRENT[:rows], 1e-4))
+    assert doubtful.holds(10 * at - 5)
+    assert doubtful.kind == "interval" or "unconfirmed_drop" in names(doubtful)
 
 
 @pytest.mark.parametrize("rows", [400, 1000, 3600])
@@ -333,3 +391,52 @@ def test_a_short_ends_what_a_sands_time_can_say() -> None:
     voltage = np.where(TIME > 2000.5, 0.01, 0.2)
     feature = find_sand_time(record(TIME, voltage, CURRENT))
     assert (feature.kind, feature.lower, names(feature)) == ("right", 2000, {"drop_first"})
+
+
+# What the largest current of a record hides -----------------------------------------------------
+@pytest.mark.parametrize("end", [0.5, 1.0, 3.0, 8.0, 30.0])
+@pytest.mark.parametrize("noise", [0.0, 2e-6])
+def test_a_plateau_before_a_steep_end_bounds_the_limiting_current(end: float, noise: float) -> None:
+    limit, volts = 2e-3, np.linspace(0, 1.5, 1500)
+    current = limit * (np.tanh(volts / 0.15) + end * np.exp((volts - 1.5) / 0.05))
+    current += np.random.default_rng(3).normal(0, noise, len(volts))
+    (feature,) = find_plateaus(record(volts / 5e-3, volts, current, 0.0))
+    assert feature.holds(limit)
+    assert "steep_end" in names(feature)
+    # Far below the end it may be a foot: no upper bound then, and no lower one above it.
+    assert feature.kind == ("interval" if end < 4 else "right")
+    assert feature.upper is None or feature.upper < 1.2 * limit
+    assert feature.lower is not None
+    assert feature.lower > 0.8 * limit
+
+
+@pytest.mark.parametrize("factor", [1.5, 2.0, 3.0, 10.0])
+@pytest.mark.parametrize("rest", [0.0, 300.0])
+def test_the_small_steps_of_a_staircase_are_read(factor: float, rest: float) -> None:
+    for failed in (None, *range(1, 5)):
+        parts = []
+        for number in range(7):
+            current = 3e-2 * factor ** (number - 6)
+            shorted = failed is not None and number > failed
+            level = 10 * current * (0.07 if shorted else 1.0)
+            falls = np.where(np.arange(300) > 200, 0.07, 1.0) * level
+            parts.append((300.0, current, falls if number == failed else level))
+            parts.append((rest, 0.0, 0.0))
+        time, voltage, current = joined(*parts)
+        current += np.random.default_rng(4).normal(0, 1e-10, len(current))
+        feature = find_failed_step(record(time, voltage, current, 1e-9))
+        if failed is None:
+            assert (feature.kind, names(feature)) == ("right", {"none_failed"})
+            continue
+        bounds = 3e-2 * factor ** np.array([failed - 7.0, failed - 6.0])
+        assert (feature.lower, feature.upper) == pytest.approx(tuple(bounds), rel=1e-3)
+        assert names(feature) == {"short_within_step"}
+
+
+def test_a_transient_held_below_its_runaway_is_censored_where_it_rose() -> None:
+    time = np.arange(2700.0)
+    rise = 0.05 * np.log(1 / np.maximum(1 - np.sqrt(np.minimum(time / 600, 1)), 1e-9))
+    held = find_sand_time(record(time, np.minimum(0.05 + rise, 0.45), 0 * time + 5e-3, 3e-4))
+    assert (held.kind, names(held)) == ("right", {"held"})
+    assert held.lower is not None
+    assert 450 < held.lower < 600
