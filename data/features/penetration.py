@@ -211,9 +211,9 @@ def _of_step(
             flags.append(
                 Flag(
                     "unconfirmed_drop",
-                    f"In the last {len(curve) - 1 - stop} rows of the step the voltage falls by "
-                    f"{fall.drop.jump:.3g} V: a short that stopped the test, or the current being "
-                    "switched off. The test is censored before.",
+                    f"From {time[stop]:.6g} s on the voltage falls by {fall.drop.jump:.3g} V, in "
+                    "the last rows or on and off: a short, or the current being switched off. The "
+                    "test is censored before.",
                 )
             )
         if not shorted:
