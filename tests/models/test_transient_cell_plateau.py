@@ -72,7 +72,7 @@ def test_the_warning_comes_where_a_sweep_at_5_mv_per_s_meets_150_seconds_of_diff
     assert told is not None
     # (250 + 300 sqrt(0.39 * 4.11))^2 um^2/D
     assert "takes 1854 s" in told
-    assert "at 5 mV/s covers 9.3 V" in told
+    assert "at 5 mV/s covers 9.27 V" in told
 
 
 def test_once_the_salt_is_used_up_the_excess_decays_over_half_the_cell():
