@@ -2,7 +2,8 @@
 
 A map is due in at most 5 s and 1 GB on two cores. Seconds are those of `safe_current_map` alone;
 cpu is what it took of all cores, which other work on the machine changes less; memory is the peak
-of the process, all imports in it. Give a run folder, or the literature job is fitted first.
+of the process, all imports in it. Thread pools are pinned as the command pins them. Give a run
+folder, or the literature job is fitted first.
 """
 
 import argparse
@@ -16,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from inference.cli import ENVIRONMENT
 
 POINTS = 200
 PRIORS = """
@@ -93,7 +96,9 @@ def main(run: str | None, draws: int) -> None:
         print(f"\n{title:<34}", *(f"{key:>9}" for key in ("seconds", "cpu", "peak MB")), flush=True)
         for name in MAPS:
             command = [sys.executable, __file__, "--map", name, run, "--draws", str(draws)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, env=os.environ | ENVIRONMENT
+            )
             if done.returncode != 0:
                 print(f"{name:<34} {done.stderr.strip().splitlines()[-1]}", flush=True)
                 continue
