@@ -20,6 +20,7 @@ __all__ = [
     "control_steps",
     "history",
     "read_columns",
+    "record_name",
     "unread_steps",
 ]
 
@@ -106,7 +107,7 @@ def read_columns(record: "xr.Dataset", least: int = 10) -> tuple[Array, Array, A
     FeatureError
         A column is missing or not finite, time runs backwards, or there are too few rows.
     """
-    name = _name(record)
+    name = record_name(record)
     columns = []
     for column in ("test_time_second", "voltage_volt", "current_ampere"):
         if column not in record:
@@ -133,8 +134,19 @@ def read_columns(record: "xr.Dataset", least: int = 10) -> tuple[Array, Array, A
     return time, voltage, current
 
 
-def _name(record: "xr.Dataset") -> str:
-    """Return what a message calls the record."""
+def record_name(record: "xr.Dataset") -> str:
+    """Return what a message calls a record.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        The record.
+
+    Returns
+    -------
+    str
+        Name of its file.
+    """
     return str(record.attrs.get("file_name", "record"))
 
 
@@ -343,7 +355,7 @@ def constant_current_steps(
     FeatureError
         The record is of another kind of test, or has no such step.
     """
-    name = _name(record)
+    name = record_name(record)
     technique = str(record.attrs.get("technique", "unknown"))
     if technique in _NOT_CONSTANT_CURRENT:
         raise FeatureError(

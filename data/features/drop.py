@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from data.features.noise import Noise, estimate_noise, thin
+from data.features.noise import Noise, estimate_noise
+from data.features.rows import block_means, blocks
 
 __all__ = ["Drop", "Gates", "find_drop", "locate_drop"]
 
@@ -332,12 +333,10 @@ def find_drop(time: Array, curve: Array, noise: Noise, gates: Gates) -> Drop | N
     Drop or None
         In rows of the curve; None where nothing passes.
     """
-    starts = thin(len(curve), _MOST_ROWS)
+    starts = blocks(len(curve), _MOST_ROWS)
     if len(starts) == len(curve):
         return _first_drop(time, curve, noise, gates)
-    counts = np.diff([*starts.tolist(), len(curve)])
-    coarse_time = np.add.reduceat(time, starts) / counts
-    coarse = np.add.reduceat(curve, starts) / counts
+    (coarse_time, coarse), _ = block_means(starts, len(curve), time, curve)
     found = _first_drop(coarse_time, coarse, estimate_noise(coarse_time, coarse), gates)
     if found is None:
         return None

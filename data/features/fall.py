@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data.features.drop import Drop, Gates, find_drop, locate_drop
 from data.features.noise import Noise, despike, estimate_noise
+from data.features.rows import block_means, runs
 from data.features.runaway import Departure, find_collapse, find_flicker
 
 __all__ = ["Fall", "find_fall"]
@@ -146,9 +147,8 @@ def _with_margin(time: Array, curve: Array, drop: Drop) -> Drop:
     starts = np.unique(edges[edges < len(time)])
     low, high = float(time[drop.before]), float(time[drop.after])
     if len(starts) > _FEWEST * 4:
-        counts = np.diff([*starts.tolist(), max(int(edges[-1]), int(starts[-1]) + 1)])
-        stop = int(starts[-1] + counts[-1])
-        slow_time, slow = (np.add.reduceat(part[:stop], starts) / counts for part in (time, curve))
+        stop = max(int(edges[-1]), int(starts[-1]) + 1)
+        (slow_time, slow), _ = block_means(starts, stop, time, curve)
         noise = estimate_noise(slow_time, slow)
         found = locate_drop(slow_time, slow, noise, 2 * span)
         if found is not None and found.jump > 0.3 * drop.jump:
@@ -295,10 +295,9 @@ def _next_above(curve: Array, start: int, level: float) -> int:
 def _recovers(time: Array, curve: Array, drop: Drop, gates: Gates) -> bool:
     """Return whether the curve comes back up after a drop, and stays there as long as a drop."""
     above = curve[drop.after :] > drop.level_after + 0.7 * drop.jump
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], above, [False]]).astype(int)))
-    for low, high in zip(edges[::2] + drop.after, edges[1::2] + drop.after, strict=True):
-        if high - low >= _FEW and (
-            high == len(curve) or time[high - 1] - time[low] >= gates.persistence
-        ):
-            return True
-    return False
+    after = time[drop.after :]
+    return any(
+        high - low >= _FEW
+        and (high == len(above) or after[high - 1] - after[low] >= gates.persistence)
+        for low, high in runs(above)
+    )

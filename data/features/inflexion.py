@@ -22,6 +22,7 @@ from data.features.fall import find_fall
 from data.features.feature import Feature, Flag, between
 from data.features.leads import steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
+from data.features.rows import block_means
 from data.features.runaway import Departure, find_compliance, find_limit, find_runaway
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def _bins(time: Array, curve: Array, most: int) -> tuple[Array, Array, Array]:
     """Return means of time and curve in bins of equal length, and the rows in each."""
     edges = np.searchsorted(time, np.linspace(time[0], time[-1], most + 1)[:-1], side="left")
     starts = np.unique(edges[edges < len(time)])
-    counts = np.diff([*starts.tolist(), len(time)]).astype(float)
-    return np.add.reduceat(time, starts) / counts, np.add.reduceat(curve, starts) / counts, counts
+    (times, means), counts = block_means(starts, len(time), time, curve)
+    return times, means, counts
 
 
 def _knot_count(rows: int) -> int:

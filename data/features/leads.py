@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.errors import FeatureError
-from data.features.control import ControlStep, read_columns
+from data.features.control import ControlStep, read_columns, record_name
 from data.features.feature import Flag
 from data.features.noise import estimate_noise
 
@@ -66,7 +66,7 @@ def steps_with_the_current(
         return steps, ()
     kept = tuple(step for step in steps if step not in opposed)
     if not kept:
-        name = str(record.attrs.get("file_name", "record"))
+        name = record_name(record)
         raise FeatureError(
             f"{name}: the voltage is opposite to the current throughout "
             f"({_words(record, opposed[0])}): {feature} is read from a voltage that goes with the "
@@ -119,7 +119,7 @@ def check_discharge(record: "xr.Dataset", step: ControlStep, feature: str) -> tu
     moved = start - float(np.median(rest[-5:])) if rest.size else np.nan
     swapped = moved < -least if rest.size else abs(start) < _FULL_CELL
     if swapped or late < start - max(0.15, least):
-        name = str(record.attrs.get("file_name", "record"))
+        name = record_name(record)
         raise FeatureError(
             f"{name}: the voltage is opposite to the current ({_words(record, step)}) and does "
             f"not move as that of a cell being discharged: {feature} is read from a voltage that "

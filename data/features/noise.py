@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Noise", "despike", "estimate_noise", "thin"]
+__all__ = ["Noise", "despike", "estimate_noise"]
 
 type Array = NDArray[np.float64]
 
@@ -176,22 +176,3 @@ def despike(value: Array, noise: Noise) -> tuple[Array, NDArray[np.bool_]]:
     spikes = np.abs(value - median) > 8 * noise.sigma + 1e-12 * np.abs(median)
     spikes[:2] = spikes[-2:] = False  # the median there is of fewer rows
     return np.where(spikes, median, value), spikes
-
-
-def thin(rows: int, most: int) -> NDArray[np.intp]:
-    """Return the starts of blocks of equal length that cover all rows.
-
-    Parameters
-    ----------
-    rows : int
-        Rows of the curve.
-    most : int
-        Largest number of blocks.
-
-    Returns
-    -------
-    array of int
-        First row of each block, for ``np.add.reduceat``; each row its own block where they fit.
-    """
-    block = max(1, -(-rows // most))
-    return np.arange(0, rows, block)

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import FeatureError
-from data.features.control import read_columns
+from data.features.control import read_columns, record_name
 from data.features.drop import Gates, find_drop
 from data.features.feature import Feature, Flag
-from data.features.noise import Noise, despike, estimate_noise, thin
+from data.features.noise import Noise, despike, estimate_noise
+from data.features.rows import block_means, blocks, runs
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -72,7 +73,7 @@ class _Local:
 
 def _sweep(record: "xr.Dataset") -> _Sweep:
     """Return the longest stretch of a record in which the voltage moves one way."""
-    name = str(record.attrs.get("file_name", "record"))
+    name = record_name(record)
     technique = str(record.attrs.get("technique", "unknown"))
     if technique in _NOT_A_SWEEP:
         raise FeatureError(
@@ -81,9 +82,8 @@ def _sweep(record: "xr.Dataset") -> _Sweep:
         )
     time, voltage, current = read_columns(record, least=30)
     # Turning points, of the voltage in blocks so that its noise makes none.
-    starts = thin(len(voltage), max(30, min(400, len(voltage) // 3)))
-    counts = np.diff([*starts.tolist(), len(voltage)])
-    coarse = np.add.reduceat(voltage, starts) / counts
+    starts = blocks(len(voltage), max(30, min(400, len(voltage) // 3)))
+    (coarse,), _ = block_means(starts, len(voltage), voltage)
     way = np.sign(np.diff(coarse))
     way[np.abs(np.diff(coarse)) < 1e-3 * max(float(np.ptp(coarse)), 1e-12) / len(coarse)] = 0
     edges = np.flatnonzero(np.diff(way) != 0) + 1
@@ -131,9 +131,7 @@ def _sweep(record: "xr.Dataset") -> _Sweep:
                 "read a plateau from"
             )
         last, v, i = first + jump + 1, v[: jump + 1], i[: jump + 1]
-    blocks = thin(len(v), _MOST_ROWS)
-    counts = np.diff([*blocks.tolist(), len(v)])
-    volts, amperes = (np.add.reduceat(part, blocks) / counts for part in (v, i))
+    (volts, amperes), _ = block_means(blocks(len(v), _MOST_ROWS), len(v), v, i)
     volts = np.maximum.accumulate(volts)
     return _Sweep(
         first, last, sign, volts, amperes, estimate_noise(volts, amperes), raw_noise, jump_at
@@ -181,19 +179,13 @@ def _local_lines(sweep: _Sweep, span: float) -> _Local:
     )
 
 
-def _runs(flat: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Return first and one past the last row of each run."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flat, [False]]).astype(int)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
 def _merge(
-    runs: list[tuple[int, int]], volts: Array, local: _Local, steep: float
+    flats: list[tuple[int, int]], volts: Array, local: _Local, steep: float
 ) -> list[tuple[int, int]]:
     """Join runs between which the current hardly rises: noise had parted them."""
     joined: list[tuple[int, int]] = []
     value, sd = local.value, local.value_sd
-    for low, high in runs:
+    for low, high in flats:
         if joined:
             before = joined[-1]
             end = float(np.median(value[before[0] : before[1]]))
@@ -223,10 +215,10 @@ def _level_before_rise(
         sure, margin = 5 * local.slope_sd < flatness * wave, 0.0
         if span == _SPANS[-1]:
             sure, margin = 10 * local.slope_sd < wave, 2 * local.slope_sd
-        runs = _runs(sure & (np.abs(local.slope) < flatness * wave + margin))
-        if not runs:
+        flats = runs(sure & (np.abs(local.slope) < flatness * wave + margin))
+        if not flats:
             continue
-        for low, high in _merge(runs, volts, local, 2 * flatness * float(wave[runs[0][0]])):
+        for low, high in _merge(flats, volts, local, 2 * flatness * float(wave[flats[0][0]])):
             level = float(np.median(local.value[low:high]))
             steeper = float(np.max(local.slope[high:], initial=0.0))
             if (
@@ -261,13 +253,13 @@ def _levels_off(sweep: _Sweep, start: int, flatness: float, due: float) -> bool:
     local = _local_lines(sweep, _SPANS[2])
     flat = local.slope < flatness * float(np.max(local.slope))
     flat[:start] = False
-    runs = _merge(_runs(flat), sweep.volts, local, 2 * flatness * float(np.max(local.slope)))
+    flats = _merge(runs(flat), sweep.volts, local, 2 * flatness * float(np.max(local.slope)))
     # The rise may start within the first of them.
     top = 0.5 * float(np.max(local.value))
     return any(
         sweep.volts[high - 1] - sweep.volts[low] >= due
         and float(np.median(local.value[low:high])) > top
-        for low, high in runs
+        for low, high in flats
     )
 
 
@@ -364,7 +356,7 @@ def find_plateaus(
     seconds = float(time[sweep.last - 1] - time[sweep.first])
     smallest, largest = float(np.min(local.value)), float(np.max(local.value))
     if largest <= 0 or largest - smallest < 0.3 * largest:
-        name = str(record.attrs.get("file_name", "record"))
+        name = record_name(record)
         raise FeatureError(
             f"{name}: while the voltage goes through {reach:.3g} V the current stays between "
             f"{smallest:.4g} and {largest:.4g} A: a plateau is read from a sweep of the voltage, "
@@ -403,8 +395,8 @@ def find_plateaus(
     # After a peak the current falls back, steeply at first: that is no rise of the current either.
     # Nor is the foot of the first wave a plateau.
     flat[: int(np.argmax(local.slope > 0.3 * ohmic)) + 1] = False
-    runs = _merge(_runs(flat), volts, local, 2 * flatness * ohmic)
-    long = [run for run in runs if volts[run[1] - 1] - volts[run[0]] >= due]
+    flats = _merge(runs(flat), volts, local, 2 * flatness * ohmic)
+    long = [run for run in flats if volts[run[1] - 1] - volts[run[0]] >= due]
     long = [
         run for run in long if float(np.median(local.value[run[0] : run[1]])) > 5 * local.value_sd
     ]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data.features.control import ControlStep, read_columns
 from data.features.noise import estimate_noise
+from data.features.rows import runs
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -62,12 +63,12 @@ def _stays(time: Array, beyond: NDArray[np.bool_], first: int) -> int | None:
 
     The end is that of the curve itself: instruments stop at their limit.
     """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], beyond[first:], [False]]).astype(int)))
-    for low, high in zip(edges[::2] + first, edges[1::2] + first, strict=True):
-        if high == len(beyond):
-            return int(low)
-        if high - low >= _QUIET and time[high] - time[low] >= _STAYS:
-            return int(low)
+    later = time[first:]
+    for low, high in runs(beyond[first:]):
+        if first + high == len(beyond):
+            return first + low
+        if high - low >= _QUIET and later[high] - later[low] >= _STAYS:
+            return first + low
     return None
 
 
@@ -99,26 +100,6 @@ def _departure(
                     return Departure(onset, crossed, level)
         known = max(known + 1, int(_GROWTH * known))
     return None
-
-
-def _clamped(time: Array, curve: Array, rise: float, sigma: float) -> Departure | None:
-    """Return where a curve that rises from its start arrives at a limit and sits there.
-
-    A cell that settles nears its level ever more slowly; at a limit the curve has a corner.
-    """
-    n = len(curve)
-    base = float(np.median(curve[1:4]))
-    top = float(np.median(curve[n // 2 :]))
-    height = top - base
-    if height < max(2 * rise, 2 * abs(base)):
-        return None
-    at = [int(np.argmax(curve > base + part * height)) for part in (1 / 3, 2 / 3, 0.95)]
-    sits = np.abs(curve[at[2] :] - top) < max(0.02 * height, 6 * sigma)
-    third, last = time[at[1]] - time[at[0]], time[at[2]] - time[at[1]]
-    if np.mean(sits) < 0.9 or last > 1.5 * third or at[2] - at[0] < 3:
-        return None
-    onset = max(int(np.argmax(curve > base + rise / 3)) - 1, 0)
-    return Departure(onset, int(np.argmax(curve > base + rise)), base)
 
 
 def _passage(time: Array, curve: Array, height: float) -> float:
@@ -167,9 +148,8 @@ def find_runaway(time: Array, curve: Array, rise: float) -> Departure | None:
 
     It rises over the median of what was before by `rise` and by half of it, and stays there for
     ten seconds or to its end, through the upper two thirds of that in less than a fifth of the
-    time that has passed: a steady drift does not. Or it stays up to the end, and bends upwards
-    or ends at a limit. Or it rises from its start to a limit, with a
-    corner there.
+    time that has passed: a steady drift does not. Or it stays up to the end, and bends upwards or
+    ends at a limit, with a corner there.
 
     Parameters
     ----------
@@ -192,8 +172,7 @@ def find_runaway(time: Array, curve: Array, rise: float) -> Departure | None:
     found = _departure(time, curve, least, 0.5, _SUDDEN)
     if found is not None or len(curve) < 20:
         return found
-    found = _clamped(time, curve, rise, sigma)
-    return found if found is not None else _bent(time, curve, least, sigma)
+    return _bent(time, curve, least, sigma)
 
 
 def find_collapse(time: Array, curve: Array, relative: float) -> Departure | None:

@@ -17,6 +17,7 @@ from data.features.control import (
     ControlStep,
     constant_current_steps,
     read_columns,
+    record_name,
     unread_steps,
 )
 from data.features.drop import Gates
@@ -115,7 +116,7 @@ def find_failed_step(
     typical = float(np.median([step.duration for step in steps]))
     steps = tuple(step for step in steps if step.duration > 0.05 * typical)
     if len(steps) < 2 or max(currents) < 1.02 * min(currents):
-        name = str(record.attrs.get("file_name", "record"))
+        name = record_name(record)
         raise FeatureError(
             f"{name}: the record has {len(steps)} steps at constant current, from "
             f"{min(currents):.4g} to {max(currents):.4g} A: a failed step is read from a "
@@ -350,7 +351,7 @@ def _answer(
     borne = [current for current, enough in zip(currents, whole, strict=True) if enough]
     if failed is None:
         if not borne:
-            name = str(record.attrs.get("file_name", "record"))
+            name = record_name(record)
             raise FeatureError(
                 f"{name}: no step failed for certain and none was borne to its end: the record "
                 "bounds no current; enter by hand what is known of the cell"
