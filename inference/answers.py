@@ -24,7 +24,17 @@ from numpy.polynomial import chebyshev
 
 from data.errors import AnodebayesError, MapError
 from data.units import parse_quantity, to_si
-from inference.design import AXES, CURRENT, Axis, AxisKind, Cell, Design, FloatArray
+from inference.design import (
+    AXES,
+    CURRENT,
+    VARIANTS,
+    WORDS,
+    Axis,
+    AxisKind,
+    Cell,
+    Design,
+    FloatArray,
+)
 from inference.map_evaluation import Cells, Conditions, order_statistics
 from inference.maps import (
     check_risk,
@@ -47,8 +57,6 @@ if TYPE_CHECKING:
     from inference.result import Result
 
 __all__ = [
-    "VARIANTS",
-    "WORDS",
     "Answer",
     "required_pore_radius",
     "required_pressure",
@@ -57,29 +65,6 @@ __all__ = [
 
 _TAILS: Final = ((1.0 - INTERVAL) / 2.0, (1.0 + INTERVAL) / 2.0)
 _PLACEHOLDER: Final = "300 nm"
-WORDS: Final[Mapping[str, str]] = {
-    "pore_radius": "pore radius",
-    "porosity": "porosity",
-    "thickness": "separator thickness",
-    "macmullin_number": "MacMullin number",
-    "concentration": "salt concentration",
-    "charge": "charge of a half-cycle",
-    "temperature": "temperature",
-    "pore_size_spread": "relative width of the pore radii",
-    "area_ratio": "area over that of the cells measured",
-    "pressure": "stack pressure",
-    "metal_thickness": "metal thickness",
-}
-"""The conditions of a design in words, by axis."""
-
-VARIANTS: Final[Mapping[str, str]] = {
-    "polymer": "polymer pores",
-    "straight": "straight pores",
-    "step": "current in steps",
-    "one_way": "current one way",
-}
-"""Kinds of pores and protocols in words."""
-
 _EXACT: Final = 1e-10
 _CLOSE: Final = 1e-5
 _NODES: Final = 24

@@ -58,7 +58,9 @@ class AxisKind:
     unit : str
         Canonical unit.
     long_name : str
-        What the axis is, in words.
+        What the axis is, in full.
+    words : str
+        The same as it stands in a sentence.
     lower, upper : float
         Legal range in the canonical unit, ends included.
     spread : {"lognormal", "logit_normal", "normal"}
@@ -70,6 +72,7 @@ class AxisKind:
     name: str
     unit: str
     long_name: str
+    words: str
     lower: float
     upper: float
     spread: Spread = "lognormal"
@@ -86,34 +89,60 @@ def _kinds(*kinds: AxisKind) -> Mapping[str, AxisKind]:
 
 
 _AREA_RATIO: Final = AxisKind(
-    "area_ratio", "1", "area of the cell over that of the cells measured", 1e-3, 1e9, optional=True
+    "area_ratio",
+    "1",
+    "area of the cell over that of the cells measured",
+    "area over that of the cells measured",
+    1e-3,
+    1e9,
+    optional=True,
 )
 
 AXES: Final[Mapping[Cell, Mapping[str, AxisKind]]] = MappingProxyType(
     {
         "liquid": _kinds(
-            AxisKind("pore_radius", "nm", "pore radius of the separator", 1.0, 1e5),
+            AxisKind("pore_radius", "nm", "pore radius of the separator", "pore radius", 1.0, 1e5),
             AxisKind(
-                "porosity", "1", "porosity of the separator", 1e-3, 0.999, spread="logit_normal"
+                "porosity",
+                "1",
+                "porosity of the separator",
+                "porosity",
+                1e-3,
+                0.999,
+                spread="logit_normal",
             ),
-            AxisKind("thickness", "um", "thickness of the separator", 0.1, 1e5),
+            AxisKind(
+                "thickness", "um", "thickness of the separator", "separator thickness", 0.1, 1e5
+            ),
             AxisKind(
                 "macmullin_number",
                 "1",
                 "MacMullin number of the separator",
+                "MacMullin number",
                 1.0,
                 1e3,
                 optional=True,
             ),
-            AxisKind("concentration", "mol/L", "salt concentration", 1e-3, 10.0),
             AxisKind(
-                "charge", "mAh/cm^2", "capacity plated in one half-cycle", 1e-4, 1e3, optional=True
+                "concentration", "mol/L", "salt concentration", "salt concentration", 1e-3, 10.0
             ),
-            AxisKind("temperature", "degC", "temperature", -40.0, 80.0, spread="normal"),
+            AxisKind(
+                "charge",
+                "mAh/cm^2",
+                "capacity plated in one half-cycle",
+                "charge of a half-cycle",
+                1e-4,
+                1e3,
+                optional=True,
+            ),
+            AxisKind(
+                "temperature", "degC", "temperature", "temperature", -40.0, 80.0, spread="normal"
+            ),
             AxisKind(
                 "pore_size_spread",
                 "1",
                 "relative width of the pore radii of the separator",
+                "relative width of the pore radii",
                 1e-3,
                 3.0,
                 optional=True,
@@ -121,17 +150,48 @@ AXES: Final[Mapping[Cell, Mapping[str, AxisKind]]] = MappingProxyType(
             _AREA_RATIO,
         ),
         "solid": _kinds(
-            AxisKind("charge", "mAh/cm^2", "capacity stripped in one half-cycle", 1e-4, 1e3),
-            AxisKind("pressure", "MPa", "stack pressure", 0.0, 100.0),
-            AxisKind("temperature", "degC", "temperature", -60.0, 90.0, spread="normal"),
-            AxisKind("metal_thickness", "um", "thickness of the metal electrode", 0.1, 1e5),
+            AxisKind(
+                "charge",
+                "mAh/cm^2",
+                "capacity stripped in one half-cycle",
+                "charge of a half-cycle",
+                1e-4,
+                1e3,
+            ),
+            AxisKind("pressure", "MPa", "stack pressure", "stack pressure", 0.0, 100.0),
+            AxisKind(
+                "temperature", "degC", "temperature", "temperature", -60.0, 90.0, spread="normal"
+            ),
+            AxisKind(
+                "metal_thickness",
+                "um",
+                "thickness of the metal electrode",
+                "metal thickness",
+                0.1,
+                1e5,
+            ),
             _AREA_RATIO,
         ),
     }
 )
 """The legal axes of each kind of cell, by name."""
 
-CURRENT: Final = AxisKind("current_density", "mA/cm^2", "current density", 1e-6, 1e6)
+WORDS: Final[Mapping[str, str]] = {
+    name: kind.words for kinds in AXES.values() for name, kind in kinds.items()
+}
+"""The conditions of a design in words, by axis; the same in both kinds of cell."""
+
+VARIANTS: Final[Mapping[str, str]] = {
+    "polymer": "polymer pores",
+    "straight": "straight pores",
+    "step": "current in steps",
+    "one_way": "current one way",
+}
+"""Kinds of pores and protocols in words."""
+
+CURRENT: Final = AxisKind(
+    "current_density", "mA/cm^2", "current density", "current density", 1e-6, 1e6
+)
 """The axis of the probability that a current is safe, legal in both kinds of cell."""
 
 _DEFAULT_CURRENT: Final = {"from": "0.01 mA/cm^2", "to": "1000 mA/cm^2", "points": 101}

@@ -1,8 +1,9 @@
 """What follows from draws of the free variables: derived quantities, predictions, log-densities.
 
-One compiled function takes the free variables of a draw to everything that depends on them. The
-observations are then drawn and weighed in NumPy, all draws at once, by the same distributions that
-the model was sampled with (`models.likelihoods.Observation`).
+The graph of the model, given a leading axis of draws, is evaluated by NumPy operation by operation:
+for all draws at once that is as fast as compiled code, and there is nothing to compile. The
+observations are then drawn and weighed in NumPy, too, by the same distributions that the model was
+sampled with (`models.likelihoods.Observation`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from inference.compilation import interpreted
+from inference.draws import SAMPLE, coordinates, dimensions, labelled
 from models.garbage import no_collection
 
 __all__ = ["Predictor"]
@@ -21,13 +24,16 @@ Array = NDArray[np.float64]
 _AT_ONCE = 100_000_000
 """Numbers held at once of what observations depend on; bounds the memory of large tables."""
 
+_BLOCK = 1_000_000
+"""Observations times draws that the graph is evaluated for at once; bounds what lies between."""
+
 _KEPT = 4  # numbers a row, beside the parameters of its distribution: drawn, weighed, twice
 _CHUNK = 20_000_000
 """Numbers held at once while observations are drawn; bounds the memory of large tables."""
 
 
 class Predictor:
-    """A model compiled for prediction.
+    """A model made ready for prediction.
 
     Parameters
     ----------
@@ -38,12 +44,13 @@ class Predictor:
     @no_collection()
     def __init__(self, model: Any) -> None:
         import pymc as pm
+        import pytensor.tensor as pt
         from pytensor import function
-        from pytensor.graph.replace import clone_replace
+        from pytensor.graph.replace import clone_replace, vectorize_graph
         from pytensor.graph.traversal import ancestors
 
         self._model = model
-        free = model.free_RVs
+        self._free = free = model.free_RVs
         stand_ins = [rv.type(name=rv.name) for rv in free]
         swap = dict(zip(free, stand_ins, strict=True))
         depends: dict[str, list[Any]] = {}
@@ -55,7 +62,7 @@ class Predictor:
                 (depends if moving else fixed)[name].append(parameter)
         # A parameter without a free variable behind it is evaluated once.
         every = [parameter for parameters in fixed.values() for parameter in parameters]
-        values = iter(function([], every, mode="FAST_COMPILE")() if every else [])
+        values = iter(function([], every, mode=interpreted())() if every else [])
         self._constants = {
             name: [
                 np.asarray(next(values)) if any(p is each for each in fixed[name]) else None
@@ -65,7 +72,7 @@ class Predictor:
         }
         self._depends = {name: len(parameters) for name, parameters in depends.items()}
         prior_terms = [pm.logp(rv, swap[rv]) for rv in free]
-        outputs = clone_replace(
+        single = clone_replace(
             [
                 *model.deterministics,
                 *(p for parameters in depends.values() for p in parameters),
@@ -73,8 +80,12 @@ class Predictor:
             ],
             swap,
         )
+        many = [pt.tensor(shape=(None, *each.type.shape), dtype=each.dtype) for each in stand_ins]
+        outputs = vectorize_graph(single, replace=dict(zip(stand_ins, many, strict=True)))
+        # What depends on no free variable has no axis of draws.
+        self._varies = [new.ndim > old.ndim for new, old in zip(outputs, single, strict=True)]
         self._function = function(
-            stand_ins, outputs, mode="NUMBA", on_unused_input="ignore", trust_input=True
+            many, outputs, mode=interpreted(), on_unused_input="ignore", trust_input=True
         )
 
     def prior(self, draws: int, seed: int) -> xr.Dataset:
@@ -93,42 +104,45 @@ class Predictor:
             Over ``chain`` (one) and ``draw``.
         """
         import pymc as pm
+        from pymc.distributions.shape_utils import change_dist_size
+        from pytensor.graph.replace import vectorize_graph
+        from pytensor.graph.traversal import ancestors
 
-        free = self._model.free_RVs
-        # The function runs once a draw: to compile it would take longer than to interpret it.
-        drawn = pm.draw(free, draws=draws, random_seed=seed, mode="FAST_COMPILE")
-        if draws == 1:  # PyMC then adds no axis
-            drawn = [np.asarray(values)[None] for values in drawn]
-        return xr.Dataset(
-            {
-                rv.name: (("chain", "draw", *self._dims(rv)), np.asarray(values)[None])
-                for rv, values in zip(free, drawn, strict=True)
-            },
-            coords={"chain": [0], "draw": np.arange(draws)},
-        )
-
-    def _dims(self, variable: Any) -> tuple[str, ...]:
-        named = self._model.named_vars_to_dims.get(variable.name)
-        if named is not None:
-            return tuple(str(dim) for dim in named)
-        return tuple(f"{variable.name}_dim_{i}" for i in range(variable.ndim))
-
-    def _coords(self, dims: Any) -> dict[str, list[str]]:
-        known = self._model.coords
-        return {str(d): list(known[d]) for d in dims if known.get(d) is not None}
+        free = self._free
+        many: dict[Any, Any] = {}
+        for rv in free:
+            given = {each: many[each] for each in ancestors([rv]) if each in many}
+            many[rv] = (
+                vectorize_graph(rv, replace=given)
+                if given
+                else change_dist_size(rv, (draws,), expand=True)
+            )
+        drawn = pm.draw(list(many.values()), random_seed=seed, mode=interpreted())
+        found = {rv.name: np.asarray(each)[None] for rv, each in zip(free, drawn, strict=True)}
+        return labelled(self._model, found, {"chain": [0], "draw": np.arange(draws)})
 
     def _outputs(self, free: xr.Dataset) -> list[Array]:
-        """Run the function for every draw; each of its outputs stacked over draws."""
-        chains, draws = free.sizes["chain"], free.sizes["draw"]
+        """Evaluate the graph for every draw; each of its outputs over all draws."""
+        total = free.sizes["chain"] * free.sizes["draw"]
         arrays = [
-            np.ascontiguousarray(free[rv.name].transpose("chain", "draw", ...).values)
-            for rv in self._model.free_RVs
+            np.ascontiguousarray(free[rv.name].transpose(*SAMPLE, ...).values) for rv in self._free
         ]
-        rows = [array.reshape(chains * draws, *array.shape[2:]) for array in arrays]
-        collected: list[list[Any]] = [
-            self._function(*(np.asarray(row[i]) for row in rows)) for i in range(chains * draws)
-        ]
-        return [np.stack([outputs[k] for outputs in collected]) for k in range(len(collected[0]))]
+        rows = [array.reshape(total, *array.shape[2:]) for array in arrays]
+        observations = sum(self.observed[name].size for name in self._depends)
+        blocks = []
+        for chunk in _chunks(total, max(1, _BLOCK // max(1, observations))):
+            with np.errstate(all="ignore"):  # the branches that a draw does not take
+                found = self._function(*(row[chunk] for row in rows))
+            count = chunk.stop - chunk.start
+            blocks.append(
+                [
+                    each if varies else np.broadcast_to(each, (count, *np.shape(each)))
+                    for each, varies in zip(found, self._varies, strict=True)
+                ]
+            )
+        if len(blocks) == 1:
+            return blocks[0]
+        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
 
     def derive(self, free: xr.Dataset) -> xr.Dataset:
         """Compute the derived quantities alone.
@@ -146,14 +160,14 @@ class Predictor:
         variables = self._derived(iter(self._outputs(free)), free)
         used = {str(dim) for dims, _ in variables.values() for dim in dims} - {"chain", "draw"}
         sample = {"chain": free["chain"], "draw": free["draw"]}
-        return xr.Dataset(variables, coords=sample | self._coords(used))
+        return xr.Dataset(variables, coords=sample | coordinates(self._model, used))
 
     def _derived(self, outputs: Iterator[Array], free: xr.Dataset) -> dict[str, Any]:
         """Take the derived quantities from the head of the outputs."""
         chains, draws = free.sizes["chain"], free.sizes["draw"]
         return {
             variable.name: (
-                ("chain", "draw", *self._dims(variable)),
+                ("chain", "draw", *dimensions(self._model, variable)),
                 _over_draws(next(outputs), chains, draws),
             )
             for variable in self._model.deterministics
@@ -206,7 +220,7 @@ class Predictor:
             name: [next(stacked) for _ in range(count)] for name, count in self._depends.items()
         }
         log_prior = {
-            rv.name: (("chain", "draw", *self._dims(rv)), over_draws(next(stacked)))
+            rv.name: (("chain", "draw", *dimensions(self._model, rv)), over_draws(next(stacked)))
             for rv in self._model.free_RVs
         }
         predictive, log_likelihood = {}, {}
@@ -216,7 +230,7 @@ class Predictor:
             predictive[name] = (dims, over_draws(drawn))
             log_likelihood[name] = (dims, over_draws(weighed))
         used = {dim for dims, _ in (derived | log_prior | predictive).values() for dim in dims}
-        coords = sample | self._coords(used - {"chain", "draw"})
+        coords = sample | coordinates(self._model, used - {"chain", "draw"})
 
         def dataset(variables: Mapping[str, Any]) -> xr.Dataset:
             own = {dim for dims, _ in variables.values() for dim in dims}

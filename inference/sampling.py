@@ -7,6 +7,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from inference.compilation import compile_copy, compile_density
+from inference.draws import SAMPLE, labelled
 from inference.thresholds import INTERVAL
 from models.garbage import no_collection
 
@@ -17,6 +19,8 @@ __all__ = [
     "intervals",
     "scalars",
 ]
+
+_COORDINATES, _COORDINATE = "coordinates", "coordinate"
 
 
 class Sampler:
@@ -33,12 +37,34 @@ class Sampler:
 
     @no_collection()
     def __init__(self, model: Any, *, frozen: bool = True) -> None:
-        import nutpie
+        from nutpie.compile_pymc import CompiledPyMCModel, make_user_data
+        from pymc.model.transform.optimization import freeze_dims_and_data
 
-        # Derived quantities are computed once for prior and posterior alike: see
-        # `inference.prediction`.
-        self._compiled = nutpie.compile_pymc_model(
-            model, freeze_model=frozen, var_names=[rv.name for rv in model.free_RVs]
+        if frozen:
+            model = freeze_dims_and_data(model)
+        self._model = model
+        density = compile_density(model)
+        self._constrain = density.constrain
+        keys = {shared: f"data_{i}" for i, shared in enumerate(density.data)}
+        data = {keys[shared]: values for shared, values in density.data.items()}
+        record = make_user_data(keys, data)
+        # nutpie's own compilation links and optimises the whole model once more, and compiles a
+        # second function for the constrained variables, which many draws at once do without.
+        self._compiled = CompiledPyMCModel(
+            _n_dim=density.size,
+            _coords={_COORDINATE: np.arange(density.size)},
+            _shapes={_COORDINATES: (density.size,)},
+            dims={_COORDINATES: (_COORDINATE,)},
+            compiled_logp_func=density.c_function(record.dtype),
+            compiled_expand_func=compile_copy(),
+            initial_point_func=density.starts,
+            shared_data=data,
+            shared_var_keys=keys,
+            user_data=record,
+            n_expanded=density.size,
+            shape_info=([_COORDINATES], [slice(0, density.size)], [(density.size,)]),
+            logp_func=density.function,
+            expand_func=None,
         )
 
     def sample(
@@ -94,11 +120,16 @@ class Sampler:
             save_warmup=False,
             progress_bar=progress,
         )
-        posterior = tree["posterior"].to_dataset()
-        if posterior.sizes["chain"] != chains or posterior.sizes["draw"] != draws:
+        sampled = tree["posterior"].to_dataset()
+        if sampled.sizes["chain"] != chains or sampled.sizes["draw"] != draws:
             # nutpie answers an interrupt with the draws so far; a cut chain is no result.
             raise KeyboardInterrupt
-        return posterior, tree["sample_stats"].to_dataset()
+        return self._posterior(sampled[_COORDINATES]), tree["sample_stats"].to_dataset()
+
+    def _posterior(self, coordinates: xr.DataArray) -> xr.Dataset:
+        """Return the free variables at draws of the coordinates."""
+        free = self._constrain(coordinates.transpose(*SAMPLE, _COORDINATE).values)
+        return labelled(self._model, free, {dim: coordinates[dim].values for dim in SAMPLE})
 
 
 def scalars(draws: xr.Dataset) -> xr.Dataset:

@@ -65,6 +65,7 @@ class _Family:
 
     def __init__(self, function: Callable[..., Any], arity: int) -> None:
         self.name = function.__name__
+        self.function = function
         arguments = [dscalar(f"x{i}") for i in range(arity)]
         token = _BUILDING.set(True)
         try:
@@ -92,7 +93,7 @@ class _Family:
     def operation(self, index: int) -> Any:
         """Return the function (0) or one of its partial derivatives, counted from 1."""
         if index not in self._operations:
-            self._operations[index] = Elemwise(_Kernel(self, index))
+            self._operations[index] = _Elementwise(_Kernel(self, index))
         return self._operations[index]
 
 
@@ -153,6 +154,18 @@ class _Kernel(ScalarOp):  # type: ignore[misc]
             raise NotImplementedError(f"{self.family.name}: a kernel has no second derivatives")
         members = (_Kernel(self.family, 1 + i) for i in range(self.nin))
         return [output_grads[0] * member(*inputs) for member in members]
+
+
+class _Elementwise(Elemwise):  # type: ignore[misc]
+    """A kernel over tensors, which NumPy evaluates by the function itself."""
+
+    def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:
+        kernel = self.scalar_op
+        if kernel.index:
+            super().perform(node, inputs, output_storage)
+        else:
+            value = np.asarray(kernel.family.function(*inputs), dtype=np.float64)
+            output_storage[0][0] = value
 
 
 @node_rewriter([Elemwise])  # type: ignore[untyped-decorator]

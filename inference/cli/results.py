@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from inference.answers import WORDS
 from inference.cli.text import (
     field,
     heading,
@@ -19,6 +18,7 @@ from inference.cli.text import (
     table,
     ticked,
 )
+from inference.design import WORDS
 from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING
 
 if TYPE_CHECKING:

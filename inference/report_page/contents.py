@@ -15,10 +15,10 @@ from data.schema import ROW_UNIT, show_number
 from data.summary import tally_phrases
 from data.tables import tables as all_tables
 from data.units import format_header
-from inference.answers import VARIANTS, WORDS, safe_current
+from inference.answers import safe_current
 from inference.cite import citations
 from inference.cli.text import interval, number
-from inference.design import Cell, Design
+from inference.design import VARIANTS, WORDS, Cell, Design
 from inference.mechanisms import Setting
 from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING
 

@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from data.errors import MapError
 from data.units import to_si
-from inference.answers import VARIANTS, WORDS
-from inference.design import AXES, Axis, Cell, Design, PoreType, Protocol
+from inference.design import AXES, VARIANTS, WORDS, Axis, Cell, Design, PoreType, Protocol
 from inference.maps import (
     LEAST_DRAWS_BEYOND,
     extrapolated,

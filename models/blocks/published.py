@@ -35,13 +35,13 @@ def _temperature(row: xr.Dataset) -> float:
     return value if np.isfinite(value) else 298.15
 
 
-def _critical_current(row: xr.Dataset, context: Context) -> Any:
+def _log_critical_current(row: xr.Dataset, context: Context) -> Any:
     """Threshold of the median cell of a separator at 25 degC [A/m^2], its own offset included."""
     at_25 = row.assign(temperature=row["temperature"].fillna(25.0).assign_attrs(units="degC"))
-    return np.exp(context.log_threshold(at_25)[0])
+    return context.log_threshold(at_25)[0]
 
 
-def _limiting_current(row: xr.Dataset, context: Context) -> Any:
+def _log_limiting_current(row: xr.Dataset, context: Context) -> Any:
     """Limiting current density of one layer at the campaign's concentration [A/m^2]."""
     k = _separator(row, context)
     layer = Layer(
@@ -50,36 +50,39 @@ def _limiting_current(row: xr.Dataset, context: Context) -> Any:
         context.separators["macmullin_number"][k],
     )
     diffusivity = context.parameters.si("diffusivity_over_anion_transference")
-    return limiting_current_density(diffusivity, 0.0, context.concentration, [layer])
+    return np.log(limiting_current_density(diffusivity, 0.0, context.concentration, [layer]))
 
 
-def _creep_fed_current(row: xr.Dataset, context: Context) -> Any:
-    return context.creep_fed_current_density(
-        float(si(row, "pressure")[0]), float(si(row, "metal_thickness")[0]), _temperature(row)
+def _log_creep_fed_current(row: xr.Dataset, context: Context) -> Any:
+    return np.log(
+        context.creep_fed_current_density(
+            float(si(row, "pressure")[0]), float(si(row, "metal_thickness")[0]), _temperature(row)
+        )
     )
 
 
-_DERIVED: dict[str, Callable[[xr.Dataset, Context], Any]] = {
-    "critical_current_density": _critical_current,
-    "limiting_current_density": _limiting_current,
+# Logarithms throughout: a threshold that a far offset takes below the least number has one.
+_LOG_DERIVED: dict[str, Callable[[xr.Dataset, Context], Any]] = {
+    "critical_current_density": _log_critical_current,
+    "limiting_current_density": _log_limiting_current,
     "critical_to_limiting_ratio": lambda row, context: (
-        _critical_current(row, context) / _limiting_current(row, context)
+        _log_critical_current(row, context) - _log_limiting_current(row, context)
     ),
-    "creep_fed_current_density": _creep_fed_current,
-    "diffusivity_over_anion_transference_squared": lambda _row, context: (
+    "creep_fed_current_density": _log_creep_fed_current,
+    "diffusivity_over_anion_transference_squared": lambda _row, context: np.log(
         context.parameters.si("diffusivity_over_anion_transference")
         / (1.0 - context.parameters["transference_number"])
     ),
 }
 
 
-def _value(row: xr.Dataset, context: Context) -> Any:
-    """Return the model's value of one row's quantity in its canonical unit."""
+def _log_value(row: xr.Dataset, context: Context) -> Any:
+    """Return the logarithm of the model's value of one row's quantity in its canonical unit."""
     name = str(row["quantity"].values[0])
-    if name in _DERIVED:
-        return _DERIVED[name](row, context) / si_factor(quantities()[name].unit)
+    if name in _LOG_DERIVED:
+        return _LOG_DERIVED[name](row, context) - np.log(si_factor(quantities()[name].unit))
     protocol = str(row["protocol"].values[0])
-    return context.parameters[f"{name}[{protocol}]" if protocol else name]
+    return np.log(context.parameters[f"{name}[{protocol}]" if protocol else name])
 
 
 def _fractions(table: xr.Dataset) -> NDArray[np.bool_]:
@@ -128,10 +131,15 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     conditions = ["quantity", "protocol", "separator", "temperature", "pressure", "metal_thickness"]
     keys = list(zip(*(table[name].values.astype(str) for name in conditions), strict=True))
     first = {key: keys.index(key) for key in dict.fromkeys(keys)}
-    expected = pt.stack([_value(table.isel(published=[row]), context) for row in first.values()])
+    log_values = [_log_value(table.isel(published=[row]), context) for row in first.values()]
     position = np.array([list(first).index(key) for key in keys])
-    fractions = _fractions(table).astype(float)
-    location = np.log(expected) - np.log1p(-fractions[[*first.values()]] * expected)
+    fractions = _fractions(table)
+    location = pt.stack(
+        [
+            value - np.log1p(-np.exp(value)) if fractions[row] else value
+            for value, row in zip(log_values, first.values(), strict=True)
+        ]
+    )
     observed_value(
         "published",
         observed=data,
@@ -139,7 +147,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         scatter=0.0,
         rows=rows,
         design=design,
-        scale=fractions if fractions.any() else "log",
+        scale=fractions.astype(float) if fractions.any() else "log",
     )
 
 

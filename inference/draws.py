@@ -1,0 +1,64 @@
+"""Draws of a model's variables with the names of their dimensions and rows."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import xarray as xr
+from numpy.typing import NDArray
+
+__all__ = ["SAMPLE", "coordinates", "dimensions", "labelled"]
+
+SAMPLE = ("chain", "draw")
+
+
+def dimensions(model: Any, variable: Any) -> tuple[str, ...]:
+    """Return the names of a variable's dimensions.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        That the variable belongs to.
+    variable : tensor
+        Named, or with dimensions counted under its own name.
+
+    Returns
+    -------
+    tuple of str
+        One for each axis.
+    """
+    named = model.named_vars_to_dims.get(variable.name)
+    if named is not None:
+        return tuple(str(dim) for dim in named)
+    return tuple(f"{variable.name}_dim_{i}" for i in range(variable.ndim))
+
+
+def coordinates(model: Any, dims: Iterable[str]) -> dict[str, list[str]]:
+    """Return the labels along those of the dimensions that have some."""
+    known = model.coords
+    return {dim: list(known[dim]) for dim in dims if known.get(dim) is not None}
+
+
+def labelled(
+    model: Any, draws: Mapping[str, NDArray[Any]], sample: Mapping[str, Any]
+) -> xr.Dataset:
+    """Return draws of free variables as a dataset.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        Whose free variables they are.
+    draws : mapping of str to ndarray, each of shape (chains, draws, ...)
+        All free variables by name.
+    sample : mapping of str to array_like
+        Labels of ``chain`` and ``draw``.
+
+    Returns
+    -------
+    Dataset
+        Over ``chain``, ``draw`` and the dimensions of the variables.
+    """
+    dims = {rv.name: dimensions(model, rv) for rv in model.free_RVs}
+    return xr.Dataset(
+        {name: ((*SAMPLE, *dims[name]), draws[name]) for name in dims},
+        coords={**sample, **coordinates(model, {dim for each in dims.values() for dim in each})},
+    )
