@@ -34,7 +34,7 @@ $(STAMP): $(LOCK) pyproject.toml
 	@uv=uv; uv --version >/dev/null 2>&1 || { uv=$(BIN)/uv; $$uv --version >/dev/null 2>&1; } \
 		|| $(BIN)/python -m pip install --quiet "$$(sed -n 's/^\(uv==[^ ;]*\).*/\1/p' $(LOCK))"; \
 	set -ex; \
-	$$uv pip install --python $(BIN)/python --require-hashes -r $(LOCK); \
+	$$uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r $(LOCK); \
 	$$uv pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 

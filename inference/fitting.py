@@ -88,8 +88,7 @@ def fit(
     priors = priors_of(campaign, job.model_options())
     resolved = resolve(job, campaign, priors)
     if folder is None:
-        _check_maps(job, campaign)
-        return Result(_compute(job, campaign, resolved, progress))
+        return Result(_compute(job, campaign, resolved, *_built(job, campaign), progress))
     run = RunFolder(folder)
     with run.lock():
         state = run.state(resolved)
@@ -108,11 +107,11 @@ def fit(
                 + "\n".join(f"  - {change}" for change in changes)
                 + "\nGive another folder (--out), or replace the result (--force)."
             )
-        _check_maps(job, campaign)
+        model, timings = _built(job, campaign)
         run.start(resolved, job.source_text)
         with run.log():
             logger.info("%s data of campaign %s", _kind(campaign), campaign.metadata.name)
-            tree = _compute(job, campaign, resolved, progress)
+            tree = _compute(job, campaign, resolved, model, timings, progress)
             result = Result(tree, run.path)
             begin = time.perf_counter()
             run.write(SUMMARY, lambda path: _summary_to_write(result).to_csv(path))
@@ -160,12 +159,11 @@ def dry_run(source: Source) -> str:
     chosen = job.model_options()
     fitted_blocks = blocks_to_fit(campaign, chosen)
     fitted = campaign.subset(fitted_blocks)
-    model = build_model(campaign, chosen)
+    model = _checked_model(job, campaign)
     terms = model.point_logps(model.initial_point())
     broken = [name for name, value in terms.items() if not np.isfinite(value)]
     if broken:
         raise ModelError(f"the density at the starting point is not finite in {', '.join(broken)}")
-    _check_maps(job, campaign, model)
     rows = [
         f"  {name}: {len(model.coords[f'{name}_row'])} observations" for name in model.observations
     ]
@@ -191,12 +189,12 @@ class _Planned:
     salt_concentration: float | None
 
 
-def _check_maps(job: Job, campaign: Campaign, model: Any = None) -> None:
-    """Refuse a job whose maps will be refused, before the time to sample is spent."""
-    if not job.map.axes:
-        return
+def _checked_model(job: Job, campaign: Campaign) -> Any:
+    """Build the model; refuse a job whose maps will be refused before any time is spent on it."""
     options = job.model_options()
-    model = build_model(campaign, options) if model is None else model
+    model = build_model(campaign, options)
+    if not job.map.axes:
+        return model
     chosen = {key: value.model_dump() for key, value in block_options(options).items()}
     planned = _Planned(
         posterior=frozenset(model.named_vars),
@@ -208,6 +206,7 @@ def _check_maps(job: Job, campaign: Campaign, model: Any = None) -> None:
         salt_concentration=campaign.metadata.salt_concentration,
     )
     check_designs(job.map.designs, planned)
+    return model
 
 
 class _Timings(dict[str, float]):
@@ -246,8 +245,20 @@ def _sample(
     return sampled, sample_stats, history
 
 
-def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool) -> xr.DataTree:
+def _built(job: Job, campaign: Campaign) -> tuple[Any, _Timings]:
     timings = _Timings()
+    with timings.stage("build"):
+        return _checked_model(job, campaign), timings
+
+
+def _compute(
+    job: Job,
+    campaign: Campaign,
+    resolved: ResolvedJob,
+    model: Any,
+    timings: _Timings,
+    progress: bool,
+) -> xr.DataTree:
     options = job.model_options()
     sampler = job.sampler
     # One seed for the job; independent streams for what is drawn besides the chains.
@@ -256,8 +267,6 @@ def _compute(job: Job, campaign: Campaign, resolved: ResolvedJob, progress: bool
     )
     model_blocks = blocks_to_fit(campaign, options)
     fitted = campaign.subset(model_blocks)
-    with timings.stage("build"):
-        model = build_model(campaign, options)
     with timings.stage("compile"):
         compiled = Sampler(model)
     with timings.stage("sample"):

@@ -15,18 +15,22 @@ from typing import Any
 import numpy as np
 from pytensor.compile.mode import optdb
 from pytensor.gradient import grad
+from pytensor.graph.fg import FunctionGraph
 from pytensor.graph.rewriting.basic import dfs_rewriter, node_rewriter
-from pytensor.graph.rewriting.utils import rewrite_graph
 from pytensor.graph.traversal import toposort
 from pytensor.scalar import Composite, ScalarConstant, ScalarOp, float64, get_scalar_type
 from pytensor.tensor import as_tensor, dscalar
 from pytensor.tensor.elemwise import Elemwise
+from pytensor.tensor.rewriting.basic import constant_folding
+from pytensor.tensor.rewriting.math import local_pow_specialize, local_pow_to_nested_squaring
 
 __all__ = ["apply_kernel"]
 
 # Models are compiled by Numba, which brings its own linear algebra: what PyTensor's compiler of C
 # would link with is no news to a reader.
 warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+
+_POWERS = dfs_rewriter(constant_folding, local_pow_specialize, local_pow_to_nested_squaring)
 
 _BUILDING: ContextVar[bool] = ContextVar("building", default=False)
 
@@ -74,9 +78,11 @@ class _Family:
             _BUILDING.reset(token)
         slopes = grad(value, arguments, disconnected_inputs="ignore", return_disconnected="zero")
         # Powers become products; the compiler does the rest of what rewriting could do.
-        results = rewrite_graph([value, *slopes], include=["specialize"], exclude=["inplace"])
+        graph = FunctionGraph(arguments, [value, *slopes])
+        _POWERS.rewrite(graph)
+        results = graph.outputs
         self.inputs = _inputs(arity)
-        scalars: dict[Any, Any] = dict(zip(arguments, self.inputs, strict=True))
+        scalars: dict[Any, Any] = dict(zip(graph.inputs, self.inputs, strict=True))
 
         def scalar(variable: Any) -> Any:
             if variable not in scalars:  # a constant
