@@ -52,7 +52,7 @@ def result(request: pytest.FixtureRequest) -> Result:
 
 def test_a_bundled_job_passes_the_gate_without_divergences(result: Result) -> None:
     assert result.gate.passed, result.gate.failures
-    assert result.gate.criteria["divergent transitions"] == "0 (due: none)"
+    assert result.gate.criteria["divergent transitions"].startswith("0 (due: none)")
     assert int(result.sample_stats["diverging"].sum()) == 0
     assert result.posterior.sizes["chain"] == 4
     assert result.posterior.sizes["draw"] == 1000

@@ -1,4 +1,4 @@
-"""Draws of the free variables, and all that follows from them, from one compiled function."""
+"""Draws of the free variables, and all that follows from them, for all draws at once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -66,6 +66,20 @@ def test_what_follows_from_a_draw_follows_its_equations(predictor: tuple[Any, Pr
         derived["effective_self_diffusivity"],
         derived["supply_factor"] ** 2 * free["self_diffusivity"],
     )
+
+
+def test_blocks_of_draws_and_single_draws_give_the_same(
+    predictor: tuple[Any, Predictor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, own = predictor
+    free = own.prior(12, 5)
+    together = own.evaluate(free, 4)
+    one = own.evaluate(free.isel(draw=[7]), 4)
+    monkeypatch.setattr("inference.prediction._BLOCK", 15)  # five draws of three observations
+    blocks = own.evaluate(free, 4)
+    for group in ("derived", "log_prior", "log_likelihood"):
+        xr.testing.assert_allclose(blocks[group], together[group], rtol=1e-12)
+        xr.testing.assert_allclose(one[group], together[group].isel(draw=[7]), rtol=1e-12)
 
 
 def test_log_densities_are_those_of_the_priors_and_observations(
