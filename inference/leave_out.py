@@ -28,6 +28,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from inference.draws import SAMPLE
 from inference.job import SamplerSection
 from inference.thresholds import (
     GATE_ESS,
@@ -51,7 +52,6 @@ _LEAST_RISE = 1e-3
 _FINITE_VARIANCE = 0.5  # Pareto k up to which the central limit theorem holds
 _FLAT = 1e-3  # relative range of the largest fifth of values below which it has no tail
 _LEAST_SHARE = 0.2  # of the draws that a mean must rest on, where they are few
-_SAMPLE = ("chain", "draw")
 
 logger = logging.getLogger(__name__)
 
@@ -115,8 +115,8 @@ class Fitted:
     def density(self, log_likelihood: xr.Dataset, unit: Unit) -> xr.DataArray:
         """Return the log-likelihood of a unit, over ``chain`` and ``draw``."""
         terms = [log_likelihood[name].isel({f"{name}_row": row}) for name, row in unit.rows]
-        total = np.sum([term.transpose(*_SAMPLE).values for term in terms], axis=0)
-        return xr.DataArray(total, dims=_SAMPLE, coords={d: log_likelihood[d] for d in _SAMPLE})
+        total = np.sum([term.transpose(*SAMPLE).values for term in terms], axis=0)
+        return xr.DataArray(total, dims=SAMPLE, coords={d: log_likelihood[d] for d in SAMPLE})
 
 
 @dataclass(frozen=True)
@@ -323,7 +323,7 @@ def _error_of_sum(values: Array, groups: Sequence[tuple[str, str]]) -> float:
 def _importance_data(fitted: Fitted, units: Sequence[Unit]) -> xr.DataTree:
     matrix = xr.concat(
         [fitted.density(fitted.log_likelihood, unit) for unit in units], dim="unit"
-    ).transpose(*_SAMPLE, "unit")
+    ).transpose(*SAMPLE, "unit")
     return xr.DataTree.from_dict(
         {
             "posterior": fitted.free,
@@ -413,7 +413,7 @@ class _Unconstrained:
                 here.append(transform.forward(inside, *rv.owner.inputs))
                 outputs.append(transform.backward(outside, *rv.owner.inputs))
                 jacobian.append(transform.log_jac_det(outside, *rv.owner.inputs))
-            there.append(free[rv.name].transpose(*_SAMPLE, ...).values)
+            there.append(free[rv.name].transpose(*SAMPLE, ...).values)
         batches = [pt.tensor(dtype="float64", shape=(None,) * (rv.ndim + 1)) for rv, _ in one]
         settings = {"mode": "FAST_COMPILE", "on_unused_input": "ignore"}
         forward = function(
@@ -452,23 +452,23 @@ class _Unconstrained:
 
         upars = xr.DataArray(
             flat.reshape(chains, draws, -1),
-            dims=(*_SAMPLE, "unconstrained"),
-            coords={dim: free[dim] for dim in _SAMPLE},
+            dims=(*SAMPLE, "unconstrained"),
+            coords={dim: free[dim] for dim in SAMPLE},
         )
         return back, upars
 
     def _evaluate(self, draws: xr.DataArray) -> tuple[xr.DataArray, xr.Dataset]:
         """Return log-density and log-likelihoods at draws; both are asked for in turn."""
-        values = draws.transpose(*_SAMPLE, ...).values
+        values = draws.transpose(*SAMPLE, ...).values
         if self._last is not None and np.array_equal(self._last[0], values):
             return self._last[1], self._last[2]
         chains, count = values.shape[:2]
         back, jacobian = self._back(values.reshape(chains * count, -1))
-        model, coords = self._fitted.model, {dim: draws[dim] for dim in _SAMPLE}
+        model, coords = self._fitted.model, {dim: draws[dim] for dim in SAMPLE}
         free = xr.Dataset(
             {
                 rv.name: (
-                    (*_SAMPLE, *(f"{rv.name}_{axis}" for axis in range(rv.ndim))),
+                    (*SAMPLE, *(f"{rv.name}_{axis}" for axis in range(rv.ndim))),
                     np.asarray(each).reshape(chains, count, *each.shape[1:]),
                 )
                 for rv, each in zip(model.free_RVs, back, strict=True)
@@ -479,8 +479,8 @@ class _Unconstrained:
         total = jacobian.reshape(chains, count).copy()
         for group in ("log_prior", "log_likelihood"):
             for term in found[group].data_vars.values():
-                total += term.transpose(*_SAMPLE, ...).values.reshape(chains, count, -1).sum(-1)
-        density = xr.DataArray(total, dims=_SAMPLE, coords=coords)
+                total += term.transpose(*SAMPLE, ...).values.reshape(chains, count, -1).sum(-1)
+        density = xr.DataArray(total, dims=SAMPLE, coords=coords)
         self._last = (values.copy(), density, found["log_likelihood"])
         return density, found["log_likelihood"]
 
@@ -610,7 +610,7 @@ def _mean_k(log_values: xr.DataArray) -> float:
     """Return the Pareto k of the mean over draws of the exponentials."""
     import arviz  # noqa: F401 - brings the accessor
 
-    flat = log_values.stack(sample=_SAMPLE)
+    flat = log_values.stack(sample=SAMPLE)
     tail = np.sort(flat.values)[-max(5, flat.size // 5) :]
     if float(np.ptp(tail)) < _FLAT:
         return -np.inf
