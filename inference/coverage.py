@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["data_ranges"]
 
 _LIQUID = ("penetration", "critical_current", "kinetics", "lsv", "sand")
+_PENETRATION = ("penetration", "critical_current")
 _SOLID = "dc_polarization"
 _HOUR = si_factor("h")
 
@@ -35,8 +36,9 @@ def data_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
         ``{"liquid": {axis: [lowest, highest]}, "solid": {...}}`` in the canonical units of the
         axes, and the same for the rows of one protocol under ``solid one_way``, ``solid step``.
         An axis that no row speaks of is missing. Separators count when a test of a cell, or a
-        published estimate, names them or was calibrated on them; a published estimate of a solid
-        cell does not count.
+        published estimate, names them or was calibrated on them, and their pore radii only where
+        these tell of penetration: transport says nothing of a radius. A published estimate of a
+        solid cell does not count.
     """
     return {
         "liquid": _spans(_liquid(campaign)),
@@ -71,6 +73,7 @@ def _liquid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
         )
     }
     used: set[str] = set()
+    penetrated: set[str] = set()
     salt = np.array([campaign.metadata.salt_concentration], dtype=np.float64)
     for name in _LIQUID:
         if name not in tables:
@@ -80,8 +83,13 @@ def _liquid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
         own = "concentration" in table
         values["concentration"].append(_numbers(table, "concentration") if own else salt)
         used.update(_texts(table, "separator"))
+        if name in _PENETRATION:
+            penetrated.update(_texts(table, "separator"))
     if "published" in tables:
         published = tables["published"]
+        critical = np.char.startswith(published["quantity"].to_numpy().astype(str), "critical_")
+        penetrated.update(_texts(published.isel(published=critical), "separator"))
+        penetrated.update(_separators_behind(published, tables))
         conditioned = np.array([bool(text) for text in published["separator"].to_numpy()])
         used.update(_texts(published, "separator"))
         used.update(_separators_behind(published, tables))
@@ -96,8 +104,11 @@ def _liquid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
         values["charge"].append(_charges(tables["sand"], "sand_time"))
     if used and "separators" in tables:
         separators = tables["separators"]
-        chosen = np.isin(separators["separator"].to_numpy().astype(str), sorted(used))
-        for name in ("pore_radius", "porosity", "thickness"):
+        names = separators["separator"].to_numpy().astype(str)
+        chosen = np.isin(names, sorted(used))
+        tested = np.isin(names, sorted(penetrated))
+        values["pore_radius"].append(_numbers(separators, "pore_radius")[tested])
+        for name in ("porosity", "thickness"):
             values[name].append(_numbers(separators, name)[chosen])
         values["macmullin_number"].append(_macmullin_numbers(separators)[chosen])
     return values

@@ -109,9 +109,7 @@ def _identifiability(
     limiting = "lsv" in campaign.tables or bool(
         quantities & {"diffusivity_over_anion_transference", "limiting_current_density"}
     )
-    transient = (
-        "sand" in campaign.tables or "diffusivity_over_anion_transference_squared" in quantities
-    )
+    transient = _depleted(campaign) or "diffusivity_over_anion_transference_squared" in quantities
     fitted = {table for tables in informed_by.values() for table in tables}
     if not both and limiting != transient and fitted & {"lsv", "sand", "published"}:
         known, combination, missing = (
@@ -128,6 +126,15 @@ def _identifiability(
     if polarised and _prior_driven(summary, "self_diffusivity"):
         found.append(_BULK_ONLY)
     return found
+
+
+def _depleted(campaign: "Campaign") -> bool:
+    """Whether any transient reached depletion: those that were stopped before hardly tell of it."""
+    if "sand" not in campaign.tables:
+        return False
+    table = campaign.tables["sand"]
+    seen = [np.isfinite(table[name].values) for name in ("sand_time", "sand_time_upper")]
+    return bool(np.any(seen))
 
 
 def _published_quantities(campaign: "Campaign") -> set[str]:

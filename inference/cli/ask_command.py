@@ -127,6 +127,11 @@ def _section(
         name, sign, value = entry.partition("=")
         if not sign or not name.strip() or not value.strip():
             raise MapError(f"--at {entry!r} cannot be read: write NAME=VALUE, 'pore_radius=30 nm'")
+        if name.strip() == "cell":
+            raise MapError(
+                f"--at {entry!r}: the kind of cell is no condition; say --cell liquid or "
+                "--cell solid, or leave it to the conditions"
+            )
         section[name.strip()] = value.strip()
     return section
 
