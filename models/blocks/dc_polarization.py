@@ -62,31 +62,36 @@ def _rows(table: xr.Dataset) -> dict[str, Any]:
     return {name: at for name, at in rows.items() if at.size}
 
 
-def _check_metal(part: xr.Dataset, context: Context) -> None:
-    """Refuse rows that strip more metal than there is, in fact or by plan."""
-    present = metal_capacity(si(part, "electrode_thickness"), context.molar_volume)
-    seen = np.fmax(si(part, "transition_time"), si(part, "transition_time_lower"))
-    constant = si(part, "current_density")
-    survived = si(part, "current_density_lower")
+def _check_metal(table: xr.Dataset, context: Context) -> None:
+    """Refuse rows that strip more metal than there is, in fact or by plan, all at once."""
+    present = metal_capacity(si(table, "electrode_thickness"), context.molar_volume)
+    seen = np.fmax(si(table, "transition_time"), si(table, "transition_time_lower"))
+    constant = si(table, "current_density")
+    survived = si(table, "current_density_lower")
     check = "check current, time and thickness"
+    mistakes: dict[int, str] = {}
     for current, time, what, advice in (
         (constant, seen, "was stripped before the transition", check),
-        (survived, si(part, "step_time"), "was stripped within the step survived", check),
+        (survived, si(table, "step_time"), "was stripped within the step survived", check),
         (
             constant,
-            si(part, "stop_time"),
+            si(table, "stop_time"),
             "would be stripped by stop_time",
             "enter as stop_time the time at which the metal is gone, at the latest",
         ),
     ):
         passed = current * time
         for row in np.flatnonzero(passed > present * (1.0 + 1e-6)):
-            raise ModelError(
-                f"dc_polarization.csv, line {int(part['line'].values[row])}: "
+            line = int(table["line"].values[row])
+            mistakes.setdefault(
+                line,
+                f"dc_polarization.csv, line {line}: "
                 f"{passed[row] / 3.6e4:.3g} mAh/cm^2 {what}, but electrode_thickness = "
-                f"{float(part['electrode_thickness'].values[row]):g} um holds "
-                f"{present[row] / 3.6e4:.3g}; {advice}"
+                f"{float(table['electrode_thickness'].values[row]):g} um holds "
+                f"{present[row] / 3.6e4:.3g}; {advice}",
             )
+    if mistakes:
+        raise ModelError("\n".join(text for _, text in sorted(mistakes.items())))
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
@@ -95,6 +100,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     A one-way row is a clock; a step row holds the current at which its cell just fails within one
     step. Both share the scatter between cells, and each protocol has its own supply factor.
     """
+    _check_metal(table, context)
     parameters = context.parameters
     scatter = parameters["dc_polarization_scatter"]
     cells = context.design(
@@ -122,7 +128,6 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         offset = None if offsets is None else offsets[at]
         factor = parameters[f"supply_factor[{protocol}]"]
         supply = [diffusivity[at], context.molar_volume, factor, creep[at]]
-        _check_metal(part, context)
         if protocol == "one_way":
             observed, design = measured(part, "transition_time", end="stop_time")
             log_current = np.log(si(part, "current_density"))
