@@ -2,12 +2,13 @@
 
 What is left out at once is a `Unit`: one point, or all points of one cell. Its density under the
 rest of the data is estimated by Pareto-smoothed importance sampling of the draws at hand [1]_.
-Where the importance weights have too heavy a tail to be trusted (Pareto k), the draws are moved
-first (moment matching [2]_), and where that does not help either, the model is fitted again
-without the unit: one compilation serves every refit, with weights of 0 on the rows left out. The
-density is then the mean likelihood over the draws of the refit. Where these are too far from the
-unit to tell it (many points at once, or a point in contradiction), the weight is raised in several
-steps, each a fit of its own, and the ratios of normalisations are bridged [3]_.
+Where the importance weights have so heavy a tail that the density has no known Monte Carlo error
+(Pareto k above 0.5), the draws are moved first (moment matching [2]_), and where they then still
+cannot be trusted (k above some 0.7), the model is fitted again without the unit: one compilation
+serves every refit, with weights of 0 on the rows left out. The density is then the mean likelihood
+over the draws of the refit. Where these are too far from the unit to tell it (many points at once,
+or a point in contradiction), the weight is raised in several steps, each a fit of its own, and the
+ratios of normalisations are bridged [3]_.
 
 References
 ----------
@@ -132,7 +133,7 @@ class LeftOut:
     good_k : float
         Pareto k up to which an importance sum is trusted at this number of draws.
     done : tuple of str
-        Every unit that needed more than importance sampling, and what was done.
+        Every unit whose importance weights cannot be trusted, and what was done.
     """
 
     table: "pd.DataFrame"
@@ -192,12 +193,12 @@ def leave_out(
     entries = [
         _Entry(float(elpd), float(k)) for elpd, k in zip(original.elpd_i.values, ks, strict=True)
     ]
-    bad = [i for i in np.argsort(-np.nan_to_num(ks, nan=np.inf)) if not ks[i] <= good_k]
-    if bad:
-        logger.info("Pareto k above %.2f in %d of %d", good_k, len(bad), len(units))
-    if matching and bad:
-        _match(fitted, units, data, original, entries, bad)
-        bad = [i for i in bad if entries[i].method != "moment matching"]
+    worst_first = np.argsort(-np.nan_to_num(ks, nan=np.inf))
+    heavy = [i for i in worst_first if not ks[i] <= _FINITE_VARIANCE]
+    if matching and heavy:
+        logger.info("Pareto k above %.2f in %d of %d", _FINITE_VARIANCE, len(heavy), len(units))
+        _match(fitted, units, data, original, entries, heavy)
+    bad = [i for i in heavy if not ks[i] <= good_k and entries[i].method != "moment matching"]
     refits = _Refits(fitted)
     for position, i in enumerate(bad):
         entry = entries[i]
@@ -228,7 +229,7 @@ def leave_out(
     done = [
         f"{unit}: Pareto k {k:.2f}, {', '.join(entry.notes)}"
         for unit, k, entry in zip(units, ks, entries, strict=True)
-        if entry.notes
+        if not k <= good_k
     ]
     return LeftOut(table, good_k, tuple(done))
 
@@ -346,9 +347,9 @@ def _match(
     data: xr.DataTree,
     original: Any,
     entries: Sequence[_Entry],
-    bad: Sequence[int],
+    heavy: Sequence[int],
 ) -> None:
-    """Move the draws for units with a bad Pareto k; note what came of each."""
+    """Move the draws for units of heavy-tailed weights; note what came of those that matter."""
     import arviz as az
 
     space = _Unconstrained(fitted)
@@ -364,20 +365,22 @@ def _match(
                 upars=space.draws,
                 var_name="left_out",
                 max_iters=_MATCHING_ROUNDS,
-                k_threshold=good_k,
+                k_threshold=_FINITE_VARIANCE,
                 pointwise=True,
             )
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
-        for i in bad:
-            entries[i].notes.append(f"moment matching was not possible ({error})")
+        for i in heavy:
+            if not entries[i].k <= good_k:
+                entries[i].notes.append(f"moment matching was not possible ({error})")
         return
-    for i in bad:
+    for i in heavy:
         k, elpd = float(matched.pareto_k.values[i]), float(matched.elpd_i.values[i])
-        if k <= good_k and np.isfinite(elpd):
+        lighter = not k >= entries[i].k  # the k of raw weights is infinite or NaN where they break
+        if lighter and k <= good_k and np.isfinite(elpd):
             entries[i].method, entries[i].elpd = "moment matching", elpd
-            entries[i].notes.append(f"{k:.2f} after moment matching")
-        else:
-            entries[i].notes.append(f"{k:.2f} after moment matching")
+        elif entries[i].k <= good_k:
+            continue  # no better, but good enough as it was
+        entries[i].notes.append(f"{k:.2f} after moment matching")
 
 
 class _Unconstrained:

@@ -94,7 +94,11 @@ def test_points_of_a_straight_line_have_their_exact_densities_without_a_refit() 
     y = data()
     points = [[row] for row in range(y.size)]
     found = leave_out(fitted(y), units(*points))
-    assert found.counts() == {"importance sampling": y.size}
+    assert (found.table["pareto_k"] <= found.good_k).all()
+    heavy = found.table["pareto_k"] > 0.5  # trusted, of no known Monte Carlo error: lightened
+    assert heavy.sum() == 1
+    assert (found.table["method"][heavy] == "moment matching").all()
+    assert (found.table["method"][~heavy] == "importance sampling").all()
     assert not found.done
     assert not found.unreliable
     agrees(found, y, points, within=0.02)
