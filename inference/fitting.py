@@ -115,7 +115,7 @@ def fit(
             result = Result(tree, run.path)
             begin = time.perf_counter()
             run.write(SUMMARY, lambda path: _summary_to_write(result).to_csv(path))
-            run.write(RESULT, lambda path: tree.to_netcdf(path, engine="h5netcdf"))
+            run.write(RESULT, lambda path: tree.to_netcdf(path, engine="netcdf4"))
             logger.info("write %.2f s", time.perf_counter() - begin)
     return result
 

@@ -60,7 +60,7 @@ def save_maps(
         }
         for name, group in groups.items()
     }
-    tree.to_netcdf(Path(path), engine="h5netcdf", encoding=encoding)
+    tree.to_netcdf(Path(path), engine="netcdf4", encoding=encoding)
 
 
 def load_maps(path: Path | str) -> dict[str, xr.Dataset]:
@@ -116,7 +116,7 @@ def _groups(path: Path | str) -> dict[str, xr.Dataset]:
     if not path.is_file():
         raise MapError(f"no maps at {path}: draw them with `anodebayes map` first")
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as tree:
+        with xr.open_datatree(path, engine="netcdf4") as tree:
             return {name: group.load().to_dataset() for name, group in tree.children.items()}
     except (OSError, ValueError) as error:
         raise MapError(f"{path} cannot be read as maps ({error}): draw them again") from error

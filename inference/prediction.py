@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from inference.compilation import interpreted
 from inference.draws import SAMPLE, coordinates, dimensions, labelled
-from models.garbage import no_collection
+from models.graph_building import building_graphs
 
 __all__ = ["Predictor"]
 
@@ -41,7 +41,7 @@ class Predictor:
         From `models.joint.build_model`.
     """
 
-    @no_collection()
+    @building_graphs()
     def __init__(self, model: Any) -> None:
         import pymc as pm
         import pytensor.tensor as pt

@@ -225,7 +225,7 @@ def load_result(path: str | os.PathLike[str]) -> Result:
     if not file.is_file():
         raise RunFolderError(f"there is no run folder and no file {str(given)!r}")
     try:
-        tree = xr.load_datatree(file, engine="h5netcdf")
+        tree = xr.load_datatree(file, engine="netcdf4")
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{str(file)!r} is not a result: {error}") from error
     if "gate" not in tree.attrs:

@@ -433,14 +433,13 @@ class RunFolder:
         document = self._resolved_document()
         if document is None or not self.result_path.is_file():
             return None
-        import h5py
+        from netCDF4 import Dataset
 
         try:
-            with h5py.File(self.result_path, "r") as file:
-                stored = file.attrs.get("resolved_hash")
+            with Dataset(self.result_path) as file:
+                stored = getattr(file, "resolved_hash", None)
         except OSError:
             return None
-        stored = stored.decode() if isinstance(stored, bytes) else stored
         return document if stored == document["resolved"]["hash"] else None
 
 

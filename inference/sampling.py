@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from inference.compilation import compile_copy, compile_density
 from inference.draws import SAMPLE, labelled
 from inference.thresholds import INTERVAL
-from models.garbage import no_collection
+from models.graph_building import building_graphs
 
 __all__ = [
     "Sampler",
@@ -35,7 +35,7 @@ class Sampler:
         longer to compile, and may then be sampled with other values of any ``pm.Data``.
     """
 
-    @no_collection()
+    @building_graphs()
     def __init__(self, model: Any, *, frozen: bool = True) -> None:
         from nutpie.compile_pymc import CompiledPyMCModel, make_user_data
         from pymc.model.transform.optimization import freeze_dims_and_data

@@ -9,6 +9,7 @@ from data.errors import ModelError, PriorError
 from data.schema import nearest
 from models.block_options import block_options
 from models.blocks import block, block_names
+from models.graph_building import building_graphs
 from models.observations import labels, si
 from models.options import ModelOptions
 from models.physics import MOLAR_VOLUME, REFERENCE_TEMPERATURE, critical_current_density
@@ -90,6 +91,7 @@ def priors_of(campaign: "Campaign", options: ModelOptions) -> PriorSet:
     return priors
 
 
+@building_graphs()
 def build_model(
     campaign: "Campaign", options: ModelOptions | None = None, *, weighted: bool = False
 ) -> "pm.Model":

@@ -17,7 +17,7 @@ import models
 
 PACKAGES = (data, models, inference)
 ROOT = Path(__file__).parents[1]
-HEAVY = ("arviz", "bokeh", "h5py", "jinja2", "matplotlib", "numpy", "nutpie", "pandas", "pint",
+HEAVY = ("arviz", "bokeh", "jinja2", "matplotlib", "netCDF4", "numpy", "nutpie", "pandas", "pint",
          "pydantic", "pymc", "pytensor", "scipy", "xarray")  # fmt: skip
 EXPORTS = {
     "data": ("load_campaign", "list_campaigns", "Campaign", "AnodebayesError"),

@@ -265,7 +265,7 @@ def test_loading_a_campaign_needs_no_modelling_package():
 def test_tables_survive_netcdf(tmp_path, literature):
     path = tmp_path / "tables.nc"
     tree = xr.DataTree.from_dict(dict(literature.tables))
-    tree.to_netcdf(path, engine="h5netcdf")
-    with xr.open_datatree(path, engine="h5netcdf") as read:
+    tree.to_netcdf(path, engine="netcdf4")
+    with xr.open_datatree(path, engine="netcdf4") as read:
         assert read["published"]["value"].attrs["units"] == ROW_UNIT
         assert read["dc_polarization"]["cell"].values.tolist()[0] == "step 5 min a"

@@ -19,7 +19,7 @@ from inference.cli.text import interval, number
 COMMANDS = ("new", "validate", "list", "priors", "options", "fit", "map", "run", "show", "cite",
             "simulate", "import")  # fmt: skip
 HEAVY = ("pymc", "pytensor", "arviz", "nutpie", "matplotlib", "xarray", "pandas", "pint",
-         "numpy", "scipy", "h5py")  # fmt: skip
+         "numpy", "scipy", "netCDF4")  # fmt: skip
 
 
 def anodebayes(*arguments: str | Path) -> tuple[int, str]:

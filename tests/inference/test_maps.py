@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from netCDF4 import Dataset
 from scipy.special import ndtr, ndtri
 
 from data.campaign import load_campaign
@@ -611,17 +611,17 @@ def test_a_file_follows_the_conventions_and_a_table_opens_in_a_spreadsheet(tmp_p
     save_maps(maps, tmp_path / "map.nc", noise)
     xr.testing.assert_identical(load_maps(tmp_path / "map.nc")["solid"], maps["solid"])
     xr.testing.assert_identical(load_noise(tmp_path / "map.nc"), noise)
-    with h5py.File(tmp_path / "map.nc") as file:
-        assert file.attrs["Conventions"] == "CF-1.11"
+    with Dataset(tmp_path / "map.nc") as file:
+        assert file.Conventions == "CF-1.11"
         solid = file["solid"]
-        assert solid.attrs["Conventions"] == "CF-1.11"
-        assert solid["charge"].attrs["units"] == "mA h/cm^2"  # as UDUNITS reads it
-        assert "_FillValue" not in solid["charge"].attrs
-        assert solid["extrapolation"].attrs["flag_meanings"].split() == [
+        assert solid.Conventions == "CF-1.11"
+        assert solid["charge"].units == "mA h/cm^2"  # as UDUNITS reads it
+        assert "_FillValue" not in solid["charge"].ncattrs()
+        assert solid["extrapolation"].flag_meanings.split() == [
             "within_range_of_data",
             "outside_range_of_data",
         ]
-        assert "temperature" in solid["safe_current_density"].attrs["coordinates"]
+        assert "temperature" in solid["safe_current_density"].coordinates
     save_map_table(maps["solid"], tmp_path / "map_solid.csv")
     table = pd.read_csv(tmp_path / "map_solid.csv")
     assert len(table) == maps["solid"]["safe_current_density"].size

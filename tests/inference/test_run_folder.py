@@ -11,9 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import h5py
 import pytest
 import tomli_w
+from netCDF4 import Dataset
 
 from data.errors import RunFolderError
 from inference.run_folder import RunFolder
@@ -32,8 +32,8 @@ def resolved_job(result_hash: str = "a" * 64, **changes: Any) -> Any:
 
 def write_result(folder: RunFolder, result_hash: str = "a" * 64) -> None:
     def writer(path: Path) -> None:
-        with h5py.File(path, "w") as file:
-            file.attrs["resolved_hash"] = result_hash
+        with Dataset(path, "w") as file:
+            file.resolved_hash = result_hash
 
     folder.write("result.nc", writer)
 
