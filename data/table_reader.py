@@ -14,6 +14,7 @@ from data.units import check_unit, convert, format_header, parse_header, parse_n
 __all__ = ["ReadRow", "ReadTable", "read_table"]
 
 _MOST_MISTAKES = 50
+_NO_REASONS = {"yes", "y", "true", "no", "n", "false", "none", "x", "-"}  # read as flags of a row
 
 type _Complain = Callable[[str, str], None]
 
@@ -215,6 +216,9 @@ def _read_row(
             elif name in ("note", "exclude") and parse_number(text) is not None:
                 why = "is a number, not a text: has a comma shifted the cells of this row?"
                 complain(name, f"{text!r} {why}")
+            elif name == "exclude" and text.lower() in _NO_REASONS:
+                why = "is no reason: say why the row is left out, or leave the cell blank to use it"
+                complain(name, f"{text!r} {why}")
         else:
             row.cells[name] = math.nan
             value = parse_number(text)
@@ -232,7 +236,9 @@ def _read_row(
             row.cells[name] = converted
             message = column.complaint(converted)
             if message and not excluded:
-                as_written = f"{text} {unit} = " if unit not in (canonical, "%") else ""
+                if unit == "%":  # there is nothing to hint at: the header says it already
+                    message = message.removesuffix(column.slip)
+                as_written = f"{text} {unit} = " if unit != canonical else ""
                 complain(name, as_written + message)
     _check_row_unit(table, written, row, complain)
     return row

@@ -764,10 +764,10 @@ def _sentence(detail: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         legal = _legal_keys(detail["loc"][:-1])
         where = f"[{place.rpartition('.')[0]}]" if "." in place else "the job"
-        return (
-            f"{place}: unknown key{_nearest(str(keys[-1]), legal)}; legal keys of {where} are "
-            f"{', '.join(legal)}"
-        )
+        name = str(keys[-1])
+        owners = [key for key in _legal_keys(()) if name in _legal_keys((key,))]
+        hint = f" (it belongs to [{owners[0]}])" if owners else _nearest(name, legal)
+        return f"{place}: unknown key{hint}; legal keys of {where} are {', '.join(legal)}"
     if kind == "missing":
         example = {
             "schema_version": f"schema_version = {SCHEMA_VERSION}",
@@ -810,10 +810,13 @@ def _sentence(detail: ErrorDetails) -> str:
 
 
 def _legal_keys(loc: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that the table of a job at a place may hold."""
+    """Return the keys that the table of a job at a place may hold; none where there is no table."""
     section: type[BaseModel] = Job
     for key in loc:
         annotation = section.model_fields[str(key)].annotation
         choices = (annotation, *get_args(annotation))
-        section = next(c for c in choices if isinstance(c, type) and issubclass(c, BaseModel))
+        tables = [c for c in choices if isinstance(c, type) and issubclass(c, BaseModel)]
+        if not tables:
+            return []
+        section = tables[0]
     return [name for name in section.model_fields if name != "resolved"]

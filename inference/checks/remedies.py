@@ -132,11 +132,9 @@ def _base(label: str) -> str:
 
 
 def _transport(tables: Collection[str]) -> str:
-    if "lsv" in tables and "sand" not in tables:
-        return _LIMITING_ONLY
-    if "sand" in tables and "lsv" not in tables:
-        return _SAND_ONLY
-    return _BOTH
+    # A published row may hold either combination.
+    alone = {frozenset({"lsv"}): _LIMITING_ONLY, frozenset({"sand"}): _SAND_ONLY}
+    return alone.get(frozenset({"lsv", "sand", "published"} & set(tables)), _BOTH)
 
 
 def why_open(label: str, tables: Collection[str]) -> str:

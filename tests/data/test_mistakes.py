@@ -415,6 +415,18 @@ def test_an_excluded_row_needs_no_complete_cells_but_readable_ones(tmp_path):
     files = {"kinetics.csv": header + "a,25,10,1,\na,25,n/a,-1,probe fell off\n"}
     with pytest.raises(CampaignError, match="line 3"):
         load_campaign(write(tmp_path, files))
+    for flag in ("no", "Yes", "FALSE"):  # which of the two a row with "no" is, nobody can tell
+        files = {"kinetics.csv": header + f"a,25,10,1,\na,25,20,1,{flag}\n"}
+        with pytest.raises(CampaignError, match=f"'{flag}' is no reason: .*leave the cell blank"):
+            load_campaign(write(tmp_path, files))
+
+
+def test_a_percentage_beyond_its_range_is_not_told_to_become_one(tmp_path):
+    header = SEPARATORS.replace("porosity [1]", "porosity [%]")
+    with pytest.raises(CampaignError) as error:
+        load_campaign(write(tmp_path, {"separators.csv": header + "B,polymer,14,25,100\n"}))
+    assert "100 % = 1 is not legal: a number between 0 and 1" in str(error.value)
+    assert "head the column" not in str(error.value)
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])

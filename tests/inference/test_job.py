@@ -44,6 +44,7 @@ def resolve_text(text: str, *, path: Path | None = None, data: Any = DATA) -> An
         ("schema_version = 1\nname = ]", ["not TOML", "line 2"]),
         ('schema_version = 1\nname = "x"', ["campaign: missing"]),
         (MINIMAL + "[sampler]\ndraw = 5", ["sampler.draw: unknown key (did you mean 'draws'?)"]),
+        (MINIMAL + "chains = 5", ["chains: unknown key (it belongs to [sampler])"]),
         (MINIMAL + "sampller = 5", ["sampller: unknown key (did you mean 'sampler'?)"]),
         (MINIMAL + '[sampler]\ndraws = "1000"', ["sampler.draws", "a whole number", '"1000"']),
         (MINIMAL + "[sampler]\ndraws = true", ["sampler.draws", "a whole number", "true"]),

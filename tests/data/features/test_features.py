@@ -103,7 +103,7 @@ def test_intervals_cover_and_alarms_are_rare(case: Any) -> None:
     few(case, 25)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.feature}, {c.name}, {c.event}")
 def test_intervals_cover_and_alarms_are_rare_in_more_curves(case: Any) -> None:
     few(case, 100)
