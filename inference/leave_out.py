@@ -2,13 +2,13 @@
 
 What is left out at once is a `Unit`: one point, or all points of one cell. Its density under the
 rest of the data is estimated by Pareto-smoothed importance sampling of the draws at hand [1]_.
-Where the importance weights have so heavy a tail that the density has no known Monte Carlo error
-(Pareto k above 0.5), the draws are moved first (moment matching [2]_), and where they then still
-cannot be trusted (k above some 0.7), the model is fitted again without the unit: one compilation
-serves every refit, with weights of 0 on the rows left out. The density is then the mean likelihood
-over the draws of the refit. Where these are too far from the unit to tell it (many points at once,
-or a point in contradiction), the weight is raised in several steps, each a fit of its own, and the
-ratios of normalisations are bridged [3]_.
+Where the importance weights cannot be trusted (Pareto k above some 0.7), or are trusted but of
+infinite variance (above 0.5) and with a Monte Carlo error that would show, the draws are moved
+first (moment matching [2]_). Where they then still cannot be trusted, the model is fitted again
+without the unit: one compilation serves every refit, with weights of 0 on the rows left out. The
+density is then the mean likelihood over the draws of the refit. Where these are too far from the
+unit to tell it (many points at once, or a point in contradiction), the weight is raised in several
+steps, each a fit of its own, and the ratios of normalisations are bridged [3]_.
 
 References
 ----------
@@ -21,7 +21,7 @@ References
 import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,7 @@ Array = NDArray[np.float64]
 _MATCHING_ROUNDS = 10
 _LEAST_RISE = 1e-3
 _FINITE_VARIANCE = 0.5  # Pareto k up to which the central limit theorem holds
+_VISIBLE_ERROR = 0.05  # of a log density beyond that k: tenths are shown; the estimate is too low
 _FLAT = 1e-3  # relative range of the largest fifth of values below which it has no tail
 _LEAST_SHARE = 0.2  # of the draws that a mean must rest on, where they are few
 
@@ -193,10 +194,14 @@ def leave_out(
     entries = [
         _Entry(float(elpd), float(k)) for elpd, k in zip(original.elpd_i.values, ks, strict=True)
     ]
-    worst_first = np.argsort(-np.nan_to_num(ks, nan=np.inf))
-    heavy = [i for i in worst_first if not ks[i] <= _FINITE_VARIANCE]
+    errors = _monte_carlo_errors(data, original)
+    heavy = [
+        i
+        for i in np.argsort(-np.nan_to_num(ks, nan=np.inf))
+        if not ks[i] <= good_k or (ks[i] > _FINITE_VARIANCE and not errors[i] <= _VISIBLE_ERROR)
+    ]
     if matching and heavy:
-        logger.info("Pareto k above %.2f in %d of %d", _FINITE_VARIANCE, len(heavy), len(units))
+        logger.info("weights of heavy tail in %d of %d", len(heavy), len(units))
         _match(fitted, units, data, original, entries, heavy)
     bad = [i for i in heavy if not ks[i] <= good_k and entries[i].method != "moment matching"]
     refits = _Refits(fitted)
@@ -341,6 +346,15 @@ def _importance(data: xr.DataTree) -> Any:
         return az.loo(data, pointwise=True, var_name="left_out")
 
 
+def _monte_carlo_errors(data: xr.DataTree, original: Any) -> Array:
+    """Return the standard errors of the log densities that finite weights have, of each unit."""
+    log_density = data["log_likelihood"]["left_out"] - original.elpd_i
+    weights = np.exp(original.log_weights - original.log_weights.max(SAMPLE))
+    parts = weights / weights.sum(SAMPLE) * (np.exp(log_density) - 1.0)
+    errors: Array = np.sqrt((parts**2).sum(SAMPLE)).transpose("unit").values
+    return errors
+
+
 def _match(
     fitted: Fitted,
     units: Sequence[Unit],
@@ -354,12 +368,14 @@ def _match(
 
     space = _Unconstrained(fitted)
     good_k = float(original.good_k)
+    chosen = np.isin(np.arange(len(units)), heavy)
+    others_light = replace(original, pareto_k=original.pareto_k.where(chosen, -np.inf))
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             matched = az.loo_moment_match(
                 data,
-                original,
+                others_light,
                 log_prob_upars_fn=space.log_density,
                 log_lik_i_upars_fn=lambda draws, i: space.log_likelihood(draws, units[int(i)]),
                 upars=space.draws,

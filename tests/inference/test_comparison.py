@@ -35,11 +35,13 @@ LIMIT = """cell,electrode_distance [mm],concentration [mol/L],temperature [degC]
     s,10,1,25,20,{time},{stop}""".replace(",\n    current_density", ",current_density")
 
 
-def job(law: str, campaign: str | Path, name: str | None = None, blocks: str = "") -> Job:
+def job(
+    law: str, campaign: str | Path, name: str | None = None, blocks: str = "", draws: int = 1000
+) -> Job:
     return parse_job(
         f'schema_version = 1\nname = "{name or law}"\ncampaign = "{campaign}"\n'
         f'[model]\nkinetics = "{law}"\n{blocks}\n'
-        "[sampler]\nseed = 5\nchains = 4\ntune = 1000\ndraws = 1000\n"
+        f"[sampler]\nseed = 5\nchains = 4\ntune = 1000\ndraws = {draws}\n"
     )
 
 
@@ -184,7 +186,8 @@ def test_a_weight_of_zero_leaves_a_row_out(toy: Callable[..., Campaign]) -> None
 def test_measured_lithium_kinetics_prefer_marcus_hush_chidsey(
     real_campaigns: list[Path], which: int
 ) -> None:
-    found = compare([job(law, real_campaigns[which]) for law in LAWS])
+    # The closest rival is half a unit behind: its Monte Carlo error is to be far below that.
+    found = compare([job(law, real_campaigns[which], draws=4000) for law in LAWS])
     table = found.scores.loc[ALL_POINTS]
     assert found.reliable, found.problems
     assert found.best == "marcus_hush_chidsey"
