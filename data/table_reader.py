@@ -236,7 +236,7 @@ def _read_row(
             row.cells[name] = converted
             message = column.complaint(converted)
             if message and not excluded:
-                if unit == "%":  # there is nothing to hint at: the header says it already
+                if unit in ("%", "percent"):  # the header says what the hint would
                     message = message.removesuffix(column.slip)
                 as_written = f"{text} {unit} = " if unit != canonical else ""
                 complain(name, as_written + message)

@@ -75,7 +75,7 @@ class Comparison:
     findings : tuple of str
         What the comparison says, in sentences.
     done : mapping of str to tuple of str
-        By job, every unit that importance sampling did not serve, and what was done.
+        By job, every unit whose importance weights have a heavy tail, and what was done.
     problems : tuple of str
         Why numbers of this comparison are not to be trusted; empty where all are.
     attrs : mapping

@@ -134,7 +134,7 @@ class LeftOut:
     good_k : float
         Pareto k up to which an importance sum is trusted at this number of draws.
     done : tuple of str
-        Every unit whose importance weights cannot be trusted, and what was done.
+        Every unit whose importance weights have a heavy tail, and what was done.
     """
 
     table: "pd.DataFrame"
@@ -200,8 +200,12 @@ def leave_out(
         for i in np.argsort(-np.nan_to_num(ks, nan=np.inf))
         if not ks[i] <= good_k or (ks[i] > _FINITE_VARIANCE and not errors[i] <= _VISIBLE_ERROR)
     ]
-    if matching and heavy:
+    for i in heavy:
+        if ks[i] <= good_k:
+            entries[i].notes.append(f"an error of {errors[i]:.2f} or more")
+    if heavy:
         logger.info("weights of heavy tail in %d of %d", len(heavy), len(units))
+    if matching and heavy:
         _match(fitted, units, data, original, entries, heavy)
     bad = [i for i in heavy if not ks[i] <= good_k and entries[i].method != "moment matching"]
     refits = _Refits(fitted)
@@ -234,7 +238,7 @@ def leave_out(
     done = [
         f"{unit}: Pareto k {k:.2f}, {', '.join(entry.notes)}"
         for unit, k, entry in zip(units, ks, entries, strict=True)
-        if not k <= good_k
+        if entry.notes
     ]
     return LeftOut(table, good_k, tuple(done))
 
@@ -349,8 +353,7 @@ def _importance(data: xr.DataTree) -> Any:
 def _monte_carlo_errors(data: xr.DataTree, original: Any) -> Array:
     """Return the standard errors of the log densities that finite weights have, of each unit."""
     log_density = data["log_likelihood"]["left_out"] - original.elpd_i
-    weights = np.exp(original.log_weights - original.log_weights.max(SAMPLE))
-    parts = weights / weights.sum(SAMPLE) * (np.exp(log_density) - 1.0)
+    parts = np.exp(original.log_weights + log_density) - np.exp(original.log_weights)
     errors: Array = np.sqrt((parts**2).sum(SAMPLE)).transpose("unit").values
     return errors
 
@@ -381,21 +384,18 @@ def _match(
                 upars=space.draws,
                 var_name="left_out",
                 max_iters=_MATCHING_ROUNDS,
-                k_threshold=_FINITE_VARIANCE,
+                k_threshold=min(_FINITE_VARIANCE, good_k),
                 pointwise=True,
             )
     except (ValueError, FloatingPointError, np.linalg.LinAlgError) as error:
         for i in heavy:
-            if not entries[i].k <= good_k:
-                entries[i].notes.append(f"moment matching was not possible ({error})")
+            entries[i].notes.append(f"moment matching was not possible ({error})")
         return
     for i in heavy:
         k, elpd = float(matched.pareto_k.values[i]), float(matched.elpd_i.values[i])
         lighter = not k >= entries[i].k  # the k of raw weights is infinite or NaN where they break
         if lighter and k <= good_k and np.isfinite(elpd):
             entries[i].method, entries[i].elpd = "moment matching", elpd
-        elif entries[i].k <= good_k:
-            continue  # no better, but good enough as it was
         entries[i].notes.append(f"{k:.2f} after moment matching")
 
 

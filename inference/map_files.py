@@ -118,7 +118,7 @@ def _groups(path: Path | str) -> dict[str, xr.Dataset]:
     try:
         with xr.open_datatree(path, engine="netcdf4") as tree:
             return {name: group.load().to_dataset() for name, group in tree.children.items()}
-    except (OSError, RuntimeError, ValueError) as error:
+    except (AttributeError, OSError, RuntimeError, ValueError) as error:
         raise MapError(f"{path} cannot be read as maps ({error}): draw them again") from error
 
 

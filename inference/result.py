@@ -226,7 +226,7 @@ def load_result(path: str | os.PathLike[str]) -> Result:
         raise RunFolderError(f"there is no run folder and no file {str(given)!r}")
     try:
         tree = xr.load_datatree(file, engine="netcdf4")
-    except (OSError, RuntimeError, ValueError) as error:
+    except (AttributeError, OSError, RuntimeError, ValueError) as error:
         raise RunFolderError(f"{str(file)!r} is not a result: {error}") from error
     if "gate" not in tree.attrs:
         raise RunFolderError(f"{str(file)!r} is a NetCDF file, but not the result of a fit")

@@ -17,6 +17,10 @@ _BOTH = (
     "limiting currents give D/(1 - t+) and Sand's times D/(1 - t+)^2, each with its error. More of "
     "both, in the same electrolyte, would narrow what they leave"
 )
+_EITHER = (
+    "limiting currents give D/(1 - t+) and Sand's times D/(1 - t+)^2. Both, in the same "
+    "electrolyte, would separate the two"
+)
 _ANGLE = (
     "penetration data identify surface_energy*|cos(contact_angle)| only. A sessile-drop angle "
     "would separate them"
@@ -132,9 +136,11 @@ def _base(label: str) -> str:
 
 
 def _transport(tables: Collection[str]) -> str:
-    # A published row may hold either combination.
-    alone = {frozenset({"lsv"}): _LIMITING_ONLY, frozenset({"sand"}): _SAND_ONLY}
-    return alone.get(frozenset({"lsv", "sand", "published"} & set(tables)), _BOTH)
+    if ("lsv" in tables) == ("sand" in tables):
+        return _BOTH
+    if "published" in tables:  # which may hold the other combination, or neither
+        return _EITHER
+    return _LIMITING_ONLY if "lsv" in tables else _SAND_ONLY
 
 
 def why_open(label: str, tables: Collection[str]) -> str:

@@ -127,7 +127,7 @@ def _show(comparison: "Comparison") -> None:
         "difference that of the paired differences. weight: of the mixture that predicts best "
         "(stacking)."
     )
-    heading("What was done about importance weights that cannot be trusted")
+    heading("What was done about importance weights of heavy tail")
     for name, lines in comparison.done.items():
         job = attrs["jobs"][name]
         counts = ", ".join(f"{n} by {m}" for m, n in job["methods"].items())
