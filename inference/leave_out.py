@@ -366,7 +366,7 @@ def _match(
     entries: Sequence[_Entry],
     heavy: Sequence[int],
 ) -> None:
-    """Move the draws for units of heavy-tailed weights; note what came of those that matter."""
+    """Move the draws for units of heavy-tailed weights; note what came of each."""
     import arviz as az
 
     space = _Unconstrained(fitted)

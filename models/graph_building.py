@@ -1,4 +1,4 @@
-"""What PyTensor does besides while graphs are built and compiled, and need not."""
+"""What is held off while graphs are built and compiled."""
 
 import gc
 from collections.abc import Iterator
