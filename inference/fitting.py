@@ -273,7 +273,7 @@ def _compute(
         sampled, sample_stats, history = _sample(compiled, sampler, progress)
     with timings.stage("predict"):
         predictor = Predictor(model)
-        after = predictor.evaluate(sampled, noise)
+        after = predictor.evaluate(sampled, noise, row_by_row=True)
         before_free = predictor.prior(PRIOR_DRAWS, prior_seed)
         before = predictor.evaluate(before_free, prior_noise)
     with timings.stage("diagnose"):

@@ -19,7 +19,7 @@ of that width which holds the true value. Log-likelihoods are densities on the n
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,9 @@ __all__ = [
     "Observation",
     "Threshold",
     "log_interval",
+    "log_mean",
     "log_ndtr",
+    "log_value",
     "log_weakest",
     "log_weakest_interval",
     "observed_clock",
@@ -112,11 +114,20 @@ class Observation:
         ``(value, *parameters) -> log-likelihood`` of each row.
     draw : callable
         ``(*parameters, rng=, size=) -> draws``, in NumPy.
+    given : tuple of (str, ndarray of int)
+        Observed variables, registered before, on whose values the distribution depends as well,
+        each with the position along it that goes with each row here. To `logp` and `draw` these
+        values come before the parameters.
     """
 
     parameters: tuple[Any, ...]
     logp: Callable[..., Any]
     draw: Callable[..., Array]
+    given: tuple[tuple[str, NDArray[np.intp]], ...] = ()
+
+    def given_by(self, values: Mapping[str, Array]) -> list[Array]:
+        """Return what is given, out of values of every observed variable, each (..., rows)."""
+        return [values[name][..., at] for name, at in self.given]
 
     def register(self, name: str, observed: Any) -> None:
         """Add the observed variable to the current PyMC model and to its ``observations``.
@@ -127,7 +138,8 @@ class Observation:
         import pymc as pm
 
         model = pm.modelcontext(None)
-        used = self
+        behind = [model[other][at] for other, at in self.given]
+        used = replace(self, parameters=(*behind, *self.parameters), given=())
         if getattr(model, "weighted", False):
             rows = len(model.coords[f"{name}_row"])
             used = self._weighted(pm.Data(f"{name}_weight", np.ones(rows), dims=f"{name}_row"))
@@ -159,7 +171,7 @@ def _log_normal_density(z: Any, scale: Any) -> Any:
 
 
 @kernel
-def _log_value(x: Any, mu: Any, sigma: Any) -> Any:
+def log_value(x: Any, mu: Any, sigma: Any) -> Any:
     """Log density of a value."""
     return _log_normal_density((x - mu) / sigma, sigma)
 
@@ -168,7 +180,7 @@ def _log_value(x: Any, mu: Any, sigma: Any) -> Any:
 def _log_value_or_interval(x: Any, mu: Any, sigma: Any, halfwidth: Any) -> Any:
     """Log density of a value, or log probability of an interval where it has a width."""
     inside = log_interval((x + halfwidth - mu) / sigma, (x - halfwidth - mu) / sigma)
-    return where(halfwidth > 0, inside, _log_value(x, mu, sigma))
+    return where(halfwidth > 0, inside, log_value(x, mu, sigma))
 
 
 @kernel
@@ -183,7 +195,7 @@ def _log_from(x: Any, mu: Any, sigma: Any, ceiling: Any, otherwise: Any) -> Any:
     return where(x >= ceiling - TOLERANCE, log_ndtr((mu - ceiling) / sigma), otherwise)
 
 
-def _log_mean(terms: Any, log_weights: Any) -> Any:
+def log_mean(terms: Any, log_weights: Any) -> Any:
     """Log of the weighted sum, over the first axis, of the exponentials of terms."""
     weighed = terms + log_weights
     top = weighed.max(axis=0)
@@ -246,7 +258,7 @@ def observed_value(
         if design.interval_rows.size:
             result = _log_value_or_interval(x, mu, sigma, halfwidth)
         else:
-            result = _log_value(x, mu, sigma)
+            result = log_value(x, mu, sigma)
         if design.has_floor:
             result = _log_up_to(x, mu, sigma, floor, result)
         if design.has_ceiling:
@@ -287,7 +299,7 @@ def _log_smallest(
 ) -> Any:
     """Log density or probability of the smallest of several normal values."""
     z = (x - mu) / sigma
-    result = _log_value(x, mu, sigma) + np.log(patches) + (patches - 1.0) * log_ndtr(-z)
+    result = log_value(x, mu, sigma) + np.log(patches) + (patches - 1.0) * log_ndtr(-z)
     if design.interval_rows.size:
         upper, lower = (x + halfwidth - mu) / sigma, (x - halfwidth - mu) / sigma
         result = where(halfwidth > 0, log_weakest_interval(upper, lower, patches), result)
@@ -430,8 +442,8 @@ def observed_clock(
         density = _log_normal_density(z, scatter) + threshold.log_slope(times, *parameters)
         if errors:
             log_weights = first_axis(np.log(weights / np.sqrt(np.pi)))
-            happened = _log_mean(density[first_node:], log_weights)
-            survived = _log_mean(log_ndtr(-z[first_node:]), log_weights)
+            happened = log_mean(density[first_node:], log_weights)
+            survived = log_mean(log_ndtr(-z[first_node:]), log_weights)
         else:
             happened, survived = density[0], log_ndtr(-z[0])
         if intervals:
