@@ -20,6 +20,7 @@ __all__ = [
     "CHECK_MCSE",
     "CHECK_TREE_DEPTH",
     "DEFAULT_RISK",
+    "DRAWN_ON",
     "EFFECTIVE_ENERGY",
     "FINGERPRINT_TOLERANCE",
     "GATE_BFMI",
@@ -46,6 +47,7 @@ __all__ = [
     "SLOW_DIFFUSION",
     "STEADY_TARGET_ACCEPT",
     "SWEEP_RATE",
+    "TAIL_MOVED",
     "TENSION_FAIL",
     "TENSION_INFORMED",
     "TENSION_MEASURABLE",
@@ -65,6 +67,14 @@ GATE_BFMI: Final = 0.3
 STEADY_TARGET_ACCEPT: Final = 0.99
 """Acceptance that a fit with divergent transitions is sampled again at, in smaller steps: what
 Stan's and PyMC's advice on divergences comes to. Betancourt 2016, arXiv:1604.00695."""
+
+DRAWN_ON: Final = 8
+"""Times the draws asked for up to which a fit is drawn on, where it needs more for the gate. Our
+choice: three doublings; what still mixes too slowly then needs other data or priors, not time."""
+
+TAIL_MOVED: Final = 4.0
+"""Standard errors by which an end of an interval must have moved for more draws to have changed it.
+Our choice: among a hundred ends chance alone moves one as far in one fit of 150."""
 
 INTERVAL: Final = 0.90
 """Probability of the equal-tailed intervals in every table."""

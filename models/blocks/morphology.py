@@ -185,7 +185,8 @@ def _thickness(
         shape = np.shape(all_covered) if size is None else size
         middle, width = own(coverage, *known)
         excess = softplus(-(middle + width * rng.standard_normal(shape)))
-        return np.exp(all_covered + excess + error * rng.standard_normal(shape))
+        thickness: Array = np.exp(all_covered + excess + error * rng.standard_normal(shape))
+        return thickness
 
     none = 0.0 * all_covered
     parameters = (all_covered, covering, scatter + none, coverage_error, error)
