@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "ENDS",
     "RANGE",
     "RANGE_COLUMNS",
     "UNSTATED_CELLS",
@@ -35,7 +36,8 @@ in proportion to its inverse. Assumed: no source states it."""
 _SPAN = f"{UNSTATED_CELLS[0]} to {UNSTATED_CELLS[-1]}"
 _LOWEST, _HIGHEST = "current_density_lowest", "current_density_highest"
 _HEIGHT, _CELLS = "step_height", "cells"
-_BRACKET = ("current_density_lower", "current_density_upper")
+ENDS = ("current_density_lower", "current_density_upper")
+"""Columns of what is known of one cell, or of two that bracket: not of a range."""
 
 RANGE = (
     Column(
@@ -129,7 +131,7 @@ def _number(row: Row) -> Iterable[Complaint]:
         yield (
             _CELLS,
             "1 is not legal: a range is over 2 cells or more, or blank where not stated; what one "
-            f"cell bore is an interval: {' and '.join(_BRACKET)}",
+            f"cell bore is an interval: {' and '.join(ENDS)}",
         )
 
 
@@ -147,7 +149,7 @@ def _no_bracket(end: str) -> Check:
 
 def range_checks() -> tuple[Callable[[Row], Iterable[Complaint]], ...]:
     """Return the checks of a table whose rows may be ranges over cells."""
-    return (_ends, _height, _number, *(_no_bracket(end) for end in _BRACKET))
+    return (_ends, _height, _number, *(_no_bracket(end) for end in ENDS))
 
 
 def range_phrase(rows: "xr.Dataset") -> str:

@@ -10,18 +10,15 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from data.columns import AREA, LAB, SEPARATOR, TEMPERATURE
-from data.ranges import RANGE, is_range, range_checks, range_phrase, range_rows
+from data.ranges import ENDS, RANGE, is_range, range_checks, range_phrase, range_rows
 from data.schema import Check, Column, Complaint, Row, Table, given
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-_ENDS = ("current_density_lower", "current_density_upper")
-
-
 def _check_ends(row: Row) -> Iterable[Complaint]:
-    lower, upper = _ENDS
+    lower, upper = ENDS
     if row["bracket_from"] == "one_cell" and not is_range(row):
         if not given(row, lower) and not given(row, upper):
             yield lower, "is blank and so is current_density_upper: give one end or both"
@@ -84,7 +81,7 @@ TABLE = Table(
     key=("separator", "temperature", "lab"),
     checks=(
         _check_ends,
-        *(_check_both(end) for end in _ENDS),
+        *(_check_both(end) for end in ENDS),
         _check_range,
         *range_checks(),
         _check_overpotential,

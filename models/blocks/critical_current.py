@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from data.errors import ModelError
-from data.ranges import RANGE_COLUMNS, range_rows
+from data.ranges import ENDS, RANGE_COLUMNS, range_rows
 from models.context import Context
 from models.likelihoods import observed_range, observed_value, observed_verdict
 from models.observations import (
@@ -35,7 +35,6 @@ ISOTHERMAL = "exchange_current_density"
 
 _CELLS, _ONE_CELL = "critical_current_cells", "critical_current_one_cell"
 _RANGE, _OVERPOTENTIAL = "critical_current_range", "critical_current_overpotential"
-_ENDS = ("current_density_lower", "current_density_upper")
 
 
 def _rows(table: xr.Dataset) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         data, rows = context.pack(
             _CELLS,
             np.repeat([0.0, 1.0], count),
-            log_current=np.log(np.concatenate([si(several, end) for end in _ENDS])),
+            log_current=np.log(np.concatenate([si(several, end) for end in ENDS])),
             **context.patches(pairs),
         )
         z = (rows["log_current"] - context.log_threshold(pairs)) / scatter
@@ -81,7 +80,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         observed_value(
             _ONE_CELL,
             observed=data,
-            location=context.log_threshold(one_cell) - np.log(unit(one_cell, _ENDS[0])),
+            location=context.log_threshold(one_cell) - np.log(unit(one_cell, ENDS[0])),
             scatter=scatter,
             rows=rows,
             design=design,
@@ -157,7 +156,7 @@ def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
             result[column].values[rows[name]] = written[column].values
 
     if _ONE_CELL in drawn:
-        write(_ONE_CELL, recorded_currents(parts[_ONE_CELL], drawn[_ONE_CELL]), _ENDS)
+        write(_ONE_CELL, recorded_currents(parts[_ONE_CELL], drawn[_ONE_CELL]), ENDS)
     if _RANGE in drawn:
         write(_RANGE, recorded_ranges(parts[_RANGE], drawn[_RANGE]), RANGE_COLUMNS[:2])
     if _OVERPOTENTIAL in drawn:
