@@ -294,6 +294,7 @@ def _compute(
             summary,
             model.informed_by,
             options.kinetics,
+            log_likelihood=after["log_likelihood"],
         )
         found += unused_options(campaign, model_blocks, options)
     observed = xr.Dataset(

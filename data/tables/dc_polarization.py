@@ -42,6 +42,16 @@ def _check_protocol(name: str) -> Check:
     return check
 
 
+def _of_steps(check: Check) -> Check:
+    """Return the check for step rows alone: in others its columns are not legal at all."""
+
+    def of_steps(row: Row) -> Iterable[Complaint]:
+        if row["protocol"] == "step":
+            yield from check(row)
+
+    return of_steps
+
+
 def _check_steps(row: Row) -> Iterable[Complaint]:
     if row["protocol"] == "step" and not is_range(row):
         lower, upper = _STEP[:2]
@@ -102,7 +112,7 @@ TABLE = Table(
         *(_check_protocol(name) for name in (*_ONE_WAY, *_STEP)),
         *events_before_stop("transition_time"),
         _check_steps,
-        *range_checks(),
+        *(_of_steps(check) for check in range_checks()),
         _check_thickness,
     ),
     tally=_tally,
