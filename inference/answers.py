@@ -46,10 +46,11 @@ from inference.maps import (
     ranges_of_data,
     refuse_uncovered,
     refuse_unresolved,
-    scatter_prior_driven,
+    scatter_notes,
 )
 from inference.mechanisms import CURRENT_FACTOR, MECHANISMS, Mechanism, Setting, Values, cell_factor
 from inference.noise import CellNoise, band_draws
+from inference.symptoms import suspicions
 from inference.thresholds import DEFAULT_RISK, INTERVAL, INTERVAL_DEVIATE
 from models.options import SHARED_THRESHOLD
 from models.physics import metal_capacity
@@ -728,6 +729,7 @@ def _notes(result: "Result", design: Design) -> tuple[str, ...]:
     gate = getattr(result, "gate", None)
     if gate is not None and not gate.passed:
         notes.append("NOT CONVERGED: do not use; the convergence gate failed.")
+<<<<<<< HEAD
     driven = scatter_prior_driven(result, design)
     names = [
         item.name for item, prior in zip(MECHANISMS[design.cell], driven, strict=True) if prior
@@ -766,6 +768,10 @@ def _unstated_cells(result: "Result", block: str) -> int:
             cells = design.sel({f"{table}_range_column": "cells"})
             count += int((cells == 0).sum()) // 2  # the lowest and the highest step of each
     return count
+=======
+    notes += suspicions(result)
+    return (*notes, *scatter_notes(result, design))
+>>>>>>> c1070f5 (Scatter as a symptom, prior-driven by narrowing and shift, exact prior moments (work in progress))
 
 
 def _words(design: Design, without: set[str]) -> str:

@@ -2,11 +2,14 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "diagnostics",
@@ -14,6 +17,8 @@ __all__ = [
     "loo_pit",
     "pareto_k",
     "power_scaling",
+    "quantile_errors",
+    "spread_errors",
     "uniformity",
 ]
 
@@ -43,6 +48,39 @@ def diagnostics(draws: xr.Dataset) -> Any:
     sd = {str(name): float(values.std(ddof=1)) for name, values in draws.data_vars.items()}
     table["mcse_over_sd"] = [table.loc[name, "mcse_mean"] / sd[name] for name in table.index]
     return table[["r_hat", "ess_bulk", "ess_tail", "mcse_over_sd"]]
+
+
+def quantile_errors(draws: xr.Dataset, probability: float) -> "pd.Series[float]":
+    """Return the Monte Carlo error of a quantile of every scalar, by its name.
+
+    Parameters
+    ----------
+    draws : Dataset
+        Scalars over ``chain`` and ``draw``.
+    probability : float
+        Of the quantile.
+    """
+    return _errors(draws, method="quantile", prob=probability)
+
+
+def spread_errors(draws: xr.Dataset) -> "pd.Series[float]":
+    """Return the Monte Carlo error of the standard deviation of every scalar, by its name.
+
+    Parameters
+    ----------
+    draws : Dataset
+        Scalars over ``chain`` and ``draw``.
+    """
+    return _errors(draws, method="sd")
+
+
+def _errors(draws: xr.Dataset, **choices: Any) -> "pd.Series[float]":
+    import arviz as az
+    import pandas as pd
+
+    together = draws.to_dataarray("scalar").transpose("chain", "draw", "scalar")
+    found = az.mcse(together.to_dataset(name="scalars"), **choices)["scalars"]
+    return pd.Series(np.asarray(found.values, dtype=float), index=list(map(str, draws.data_vars)))
 
 
 def power_scaling(

@@ -4,7 +4,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from data.display import fill
-from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING
+from inference.standing import PRIOR_DRIVEN_WORDS
+from inference.thresholds import INTERVAL
 
 if TYPE_CHECKING:
     from inference.answers import Answer
@@ -29,8 +30,8 @@ Convergence gate: <strong>{{ "passed" if passed else "FAILED" }}</strong>.
 {% endfor %}
 </tbody></table>
 <p>narrower: by how much the interval is narrower than that of the prior (of its logarithm where the
-parameter is positive). Below {{ limit }}× the data hardly speak of the parameter: it is the prior
-that is shown.</p>
+parameter is positive). Where a parameter is {{ driven }}, the data hardly speak of it: it is the
+prior that is shown.</p>
 {{ listed("Findings (%d)" % findings | length, findings) }}
 {{ listed("Convergence", criteria) }}
 {{ listed("Assumed numbers (%d)" % assumed | length, assumed) }}
@@ -87,7 +88,7 @@ def result_html(result: "Result") -> str:
         advice=gate.advice,
         percent=f"{100 * INTERVAL:g} %",
         rows=rows,
-        limit=PRIOR_DRIVEN_NARROWING,
+        driven=PRIOR_DRIVEN_WORDS,
         findings=result.findings(),
         criteria=[f"{name}: {value}" for name, value in gate.criteria.items()],
         assumed=result.assumptions,

@@ -10,10 +10,10 @@ from inference.checks.remedies import why_open
 from inference.coverage import data_ranges
 from inference.mechanisms import LAB_SCATTER, MECHANISMS
 from inference.notes import dependent_rows, laboratories
+from inference.standing import PRIOR_DRIVEN_WORDS, Standing, prior_driven, standing
 from inference.thresholds import (
     BOUND_AT_EDGE,
     EFFECTIVE_ENERGY,
-    PRIOR_DRIVEN_NARROWING,
     PROTOCOLS_DIFFER,
     PULL,
     SLOW_DIFFUSION,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["findings"]
 
+_DRIVEN = {"prior": "prior-driven", "near": "near the limit of being prior-driven"}
 _SOLID_SODIUM = (0.2, 0.3)  # J/m^2, as the note on the prior of surface_energy says
 _SEPARATE_ANGLE = (
     "Penetration identifies the product surface_energy * |cos(contact_angle)| only; the angle of "
@@ -83,7 +84,7 @@ def findings(
     found += dependent_rows(campaign)
     found += _identifiability(campaign, summary, informed_by)
     driven = _driven_scatters(campaign, posterior, summary)
-    found += _scatters(driven, campaign)
+    found += _scatters(driven, campaign, summary)
     found += _laboratories(campaign, posterior)
     found += _uninformed(summary, {name for names, _ in driven.values() for name in names})
     found += _effective_energy(campaign, posterior, summary)
@@ -94,19 +95,20 @@ def findings(
     return found
 
 
-def _prior_driven(summary: "pd.DataFrame", label: str) -> bool:
-    return label in summary.index and summary.loc[label, "narrowing"] < PRIOR_DRIVEN_NARROWING
+def _standing(summary: "pd.DataFrame", label: str) -> Standing | None:
+    return standing(summary.loc[label]) if label in summary.index else None
 
 
 def _identifiability(
     campaign: "Campaign", summary: "pd.DataFrame", informed_by: Mapping[str, list[str]]
 ) -> list[str]:
     found = []
-    if _prior_driven(summary, "contact_angle"):
+    of_angle = _standing(summary, "contact_angle")
+    if of_angle in {"prior", "near"}:
         narrowing = summary.loc["contact_angle", "narrowing"]
         found.append(
-            f"contact_angle is prior-driven (its interval is {narrowing:.1f} times narrower than "
-            f"the prior's). {_SEPARATE_ANGLE}"
+            f"contact_angle is {_DRIVEN[of_angle]} (its interval is {narrowing:.1f} times "
+            f"narrower than the prior's). {_SEPARATE_ANGLE}"
         )
     quantities = _published_quantities(campaign) if "published" in campaign.tables else set()
     both = {"ambipolar_diffusivity", "transference_number"} & quantities
@@ -127,7 +129,7 @@ def _identifiability(
             )
         )
     polarised = informed_by.get("self_diffusivity")
-    if polarised and _prior_driven(summary, "self_diffusivity"):
+    if polarised and _standing(summary, "self_diffusivity") == "prior":
         found.append(_BULK_ONLY)
     return found
 
@@ -148,7 +150,7 @@ def _published_quantities(campaign: "Campaign") -> set[str]:
 def _driven_scatters(
     campaign: "Campaign", posterior: xr.Dataset, summary: "pd.DataFrame"
 ) -> dict[tuple[str, str], tuple[list[str], list[str]]]:
-    """Return the prior-driven scatters of each limit that the campaign's maps show, and the others.
+    """Return scatters of each limit that the maps show: those not the data's, and the others.
 
     A map is drawn of the kinds of cell that the data speak of; each of its limits, by kind of cell
     and name, has scatters of its own.
@@ -161,7 +163,7 @@ def _driven_scatters(
             block = mechanism.scatters[0].removesuffix("_scatter")
             if f"{block}_lab_offset" in posterior:
                 names.append(LAB_SCATTER)
-            driven = [name for name in names if _prior_driven(summary, name)]
+            driven = [name for name in names if _standing(summary, name) != "data"]
             if driven:
                 rest = [name for name in names if name not in driven]
                 found[cell, mechanism.name] = (driven, rest)
@@ -169,14 +171,24 @@ def _driven_scatters(
 
 
 def _scatters(
-    driven: Mapping[tuple[str, str], tuple[list[str], list[str]]], campaign: "Campaign"
+    driven: Mapping[tuple[str, str], tuple[list[str], list[str]]],
+    campaign: "Campaign",
+    summary: "pd.DataFrame",
 ) -> list[str]:
     found = []
     for (cell, limit), (open_, known) in driven.items():
-        share = f"partly assumed; the data show {', '.join(known)}" if known else "largely assumed"
+        near = all(_standing(summary, name) == "near" for name in open_)
+        share = (
+            f"partly assumed; the data show {', '.join(known)}"
+            if known
+            else "partly assumed"
+            if near
+            else "largely assumed"
+        )
         remedies = [f"{name}: {_begun(why_open(name, campaign.tables))}." for name in open_]
         found.append(
-            f"How cells differ in the {limit} limit of {cell} cells is prior-driven "
+            f"How cells differ in the {limit} limit of {cell} cells is "
+            f"{_DRIVEN['near' if near else 'prior']} "
             f"({', '.join(open_)}): where that limit decides, the width of the safe-current band "
             f"is {share}. {' '.join(remedies)}"
         )
@@ -239,7 +251,7 @@ def _uninformed(summary: "pd.DataFrame", named: Collection[str]) -> list[str]:
         str(name)
         for name, row in summary.iterrows()
         if row["informed_by"] == "prior"
-        and row["narrowing"] < PRIOR_DRIVEN_NARROWING
+        and prior_driven(row)
         and row["source"] != "derived"
         and name not in told
     ]
@@ -251,15 +263,15 @@ def _uninformed(summary: "pd.DataFrame", named: Collection[str]) -> list[str]:
     hardly = [
         str(name)
         for name, row in summary.iterrows()
-        if row["narrowing"] < PRIOR_DRIVEN_NARROWING
+        if prior_driven(row)
         and row["informed_by"] != "prior"
         and row["source"] != "derived"
         and name not in {*told, "self_diffusivity"}
     ]
     if hardly:
         found.append(
-            f"Informed but hardly narrowed (less than {PRIOR_DRIVEN_NARROWING:g} times): "
-            f"{', '.join(hardly)}. Their intervals are mostly the prior's."
+            f"Informed, but {PRIOR_DRIVEN_WORDS}: {', '.join(hardly)}. Their intervals are mostly "
+            "the prior's."
         )
     return found
 

@@ -42,6 +42,7 @@ from inference.sampling import (
     scalars,
 )
 from inference.summary import summary_table
+from inference.symptoms import symptom_findings
 from inference.thresholds import INTERVAL, STEADY_TARGET_ACCEPT
 from models.joint import block_options, blocks_to_fit, build_model, priors_of
 
@@ -374,7 +375,17 @@ def _compute(
         summary = summary_table(
             posterior, prior, model.priors, model.informed_by, drawn.diagnostics
         )
-        found = findings(
+        observed = xr.Dataset(
+            {name: (f"{name}_row", values) for name, values in predictor.observed.items()},
+            coords={
+                f"{name}_row": list(model.coords[f"{name}_row"]) for name in model.observations
+            },
+        )
+        suspected = [
+            each.sentence
+            for each in symptom_findings(observed, after["predictive"], posterior, model.priors)
+        ]
+        found = suspected + findings(
             fitted,
             posterior,
             after["predictive"],
@@ -384,10 +395,6 @@ def _compute(
             log_likelihood=after["log_likelihood"],
         )
         found += unused_options(campaign, model_blocks, options)
-    observed = xr.Dataset(
-        {name: (f"{name}_row", values) for name, values in predictor.observed.items()},
-        coords={f"{name}_row": list(model.coords[f"{name}_row"]) for name in model.observations},
-    )
     tree = xr.DataTree.from_dict(
         {
             "posterior": _labelled(posterior),
@@ -427,6 +434,7 @@ def _compute(
         "references": json.dumps(dict(campaign.metadata.references)),
         "assumptions": json.dumps([str(each) for each in fitted.assumptions]),
         "findings": json.dumps(found),
+        "suspicions": json.dumps(suspected),
         "gate": json.dumps(asdict(drawn.gate)),
         "timings": json.dumps(timings),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -36,7 +36,8 @@ from inference.mechanisms import (
 )
 from inference.named_separators import separators_of
 from inference.noise import Noise, chosen_draws
-from inference.thresholds import DEFAULT_RISK, PRIOR_DRIVEN_NARROWING, TOLERANCE_REACH
+from inference.standing import PRIOR_DRIVEN_WORDS, Standing, standing
+from inference.thresholds import DEFAULT_RISK, TOLERANCE_REACH
 from models import physics
 from models.separators import MACMULLIN_SCATTER
 from models.temperature import TEMPERATURE_WINDOW
@@ -60,6 +61,7 @@ __all__ = [
     "refuse_uncovered",
     "refuse_unresolved",
     "safe_current_map",
+    "scatter_notes",
     "scatter_prior_driven",
 ]
 
@@ -377,8 +379,7 @@ def _variables(
     driven = {
         "units": "1",
         "long_name": "whether the scatter between cells comes from its prior",
-        "comment": "true where the 90 % interval of a scatter is less than "
-        f"{PRIOR_DRIVEN_NARROWING:g} times narrower than that of its prior",
+        "comment": f"true where a scatter is, beyond Monte Carlo error, {PRIOR_DRIVEN_WORDS}",
     }
     return {
         "median_cell_threshold": currents(
@@ -656,8 +657,33 @@ def _reaches(design: Design, name: str, value: float) -> str:
     return f"reaches {shown} within {name}_sd ({TOLERANCE_REACH:g} standard deviations)"
 
 
+def scatter_standings(result: "Result", design: Design) -> list[Standing]:
+    """Say for each mechanism what its scatters come from: of several, the least known.
+
+    Parameters
+    ----------
+    result : Result
+        The fit.
+    design : Design
+        Of the kind of cell.
+
+    Returns
+    -------
+    list of {"prior", "near", "data"}
+        In the order of `MECHANISMS`; see `inference.standing`.
+    """
+    rows = result.summary().to_dict("index")
+    found: list[Standing] = []
+    for item in MECHANISMS[design.cell]:
+        names = (*item.scatters, *([LAB_SCATTER] if has_lab_offsets(item, result) else []))
+        # A fixed parameter has no row: no data in it either.
+        own = {standing(rows.get(name)) for name in names}
+        found.append("prior" if "prior" in own else "near" if "near" in own else "data")
+    return found
+
+
 def scatter_prior_driven(result: "Result", design: Design) -> Any:
-    """Say for each mechanism whether the data hardly narrow one of its scatters.
+    """Say for each mechanism whether the data hardly speak of one of its scatters.
 
     Parameters
     ----------
@@ -671,20 +697,34 @@ def scatter_prior_driven(result: "Result", design: Design) -> Any:
     ndarray of bool, shape (mechanism,)
         In the order of `MECHANISMS`.
     """
-    narrowing = result.summary()["narrowing"]
-    return np.array(
-        [
-            # A fixed parameter has no row: no data in it either.
-            any(
-                not float(narrowing.get(name, np.nan)) >= PRIOR_DRIVEN_NARROWING
-                for name in (
-                    *item.scatters,
-                    *([LAB_SCATTER] if has_lab_offsets(item, result) else []),
-                )
-            )
-            for item in MECHANISMS[design.cell]
-        ]
-    )
+    return np.array([each == "prior" for each in scatter_standings(result, design)])
+
+
+def scatter_notes(result: "Result", design: Design) -> list[str]:
+    """Say in sentences which scatters of new cells are their prior's.
+
+    Parameters
+    ----------
+    result : Result
+        The fit.
+    design : Design
+        Of the kind of cell.
+
+    Returns
+    -------
+    list of str
+        Empty where all come from data.
+    """
+    every = list(zip(MECHANISMS[design.cell], scatter_standings(result, design), strict=True))
+    return [
+        f"How new cells scatter {words} for {' and '.join(names)}."
+        for standing_of, words in (
+            ("prior", "comes from the prior, not from data,"),
+            ("near", "is near the limit between the prior and the data"),
+        )
+        for names in [[item.name for item, found in every if found == standing_of]]
+        if names
+    ]
 
 
 def ranges_of_data(design: Design, result: "Result") -> dict[str, list[float]]:

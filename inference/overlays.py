@@ -23,7 +23,8 @@ from inference.job import software_versions
 from inference.result import Result, load_result
 from inference.run_folder import MAP, RunFolder
 from inference.sampling import scalars
-from inference.thresholds import INTERVAL, MOVED, NARROWED, PRIOR_DRIVEN_NARROWING
+from inference.standing import prior_driven
+from inference.thresholds import INTERVAL, MOVED, NARROWED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -311,7 +312,7 @@ def _parameters(named: Mapping[str, Result]) -> "pd.DataFrame":
                     **{key: float(row[key]) for key in ("median", "lower", "upper")},
                     "narrower": narrower,
                     "shift": shift,
-                    "prior_driven": not row["narrowing"] >= PRIOR_DRIVEN_NARROWING,
+                    "prior_driven": prior_driven(row),
                     "informed_by": str(row["informed_by"]),
                 }
             )

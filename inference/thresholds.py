@@ -4,6 +4,7 @@ from statistics import NormalDist
 from typing import Final
 
 __all__ = [
+    "ABOVE_ITS_PRIOR",
     "ABSURD_FAIL",
     "ABSURD_WARN",
     "ALIKE",
@@ -28,18 +29,21 @@ __all__ = [
     "GATE_R_HAT",
     "INTERVAL",
     "INTERVAL_DEVIATE",
+    "MONTE_CARLO_ERRORS",
     "MOST_FITS_OF_A_REFIT",
     "MOST_REFITS",
     "MOVED",
     "NARROWED",
     "PARETO_K",
     "PIT_ROWS",
+    "POPULATIONS_APART",
     "POWER_SCALING",
     "PREDICTIVE_FAIL",
     "PREDICTIVE_WARN",
     "PREFERRED",
     "PRIOR_DRIVEN_CONTRACTION",
     "PRIOR_DRIVEN_NARROWING",
+    "PRIOR_DRIVEN_SHIFT",
     "PRIOR_ITSELF_CONTRACTION",
     "PROTOCOLS_DIFFER",
     "PULL",
@@ -53,6 +57,7 @@ __all__ = [
     "TENSION_MEASURABLE",
     "TENSION_WARN",
     "TOLERANCE_REACH",
+    "TWO_POPULATIONS",
 ]
 
 GATE_R_HAT: Final = 1.01
@@ -86,6 +91,17 @@ PRIOR_DRIVEN_NARROWING: Final = 1.5
 """Prior-driven: the interval is less than this many times narrower than the prior's. Our choice:
 with a normal prior and likelihood the data then carry no more than 1.25 times the prior's
 information."""
+
+PRIOR_DRIVEN_SHIFT: Final = 0.5
+"""Prior-driven: and the median has moved by less than this many standard deviations of the prior.
+What a normal posterior as wide as its prior is moved by where it holds the same information (0.13
+nats of Kullback-Leibler divergence) as one that is `PRIOR_DRIVEN_NARROWING` times narrower and has
+not moved."""
+
+MONTE_CARLO_ERRORS: Final = 2.0
+"""A number is beyond a limit where it is so by more than this many Monte Carlo errors of its own;
+within them the milder words are used. Our choice: chance alone then says too much in one of forty
+cases at the limit, and hardly ever away from it."""
 
 EFFECTIVE_ENERGY: Final = 2.0
 """A surface energy is called effective where its 90 % interval lies above this many times the
@@ -178,6 +194,20 @@ PARETO_K: Final = 0.7
 
 PIT_ROWS: Final = 5
 """Least rows whose LOO-PIT values are tested for uniformity. Our choice."""
+
+ABOVE_ITS_PRIOR: Final = 0.975
+"""A scatter is a symptom where its posterior median lies above this point of its prior: what one
+homogeneous table in forty has, if the prior is right."""
+
+TWO_POPULATIONS: Final = 5.0
+"""Log predictive density by which two populations must be ahead of one. Our choice: homogeneous
+rows put them so far ahead in less than 0.7 % of tables (Markov's inequality; one in some thousands
+by simulation), while 12 rows of two kinds do so whose means are ten standard deviations of either
+apart, and 25 rows whose means are six."""
+
+POPULATIONS_APART: Final = 1.5
+"""Least factor between two populations of positive quantities that is told of: the geometric mean
+of two halves is off either by its root, 1.22, and less than a fifth moves no answer by much."""
 
 ABSURD_WARN: Final = 0.05
 """Share of prior draws that one rule calls absurd above which the prior is worth a look. Our

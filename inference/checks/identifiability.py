@@ -11,12 +11,22 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from inference.arviz_statistics import power_scaling
+from inference.arviz_statistics import power_scaling, quantile_errors, spread_errors
 from inference.checks.remedies import ridge_remedy, why_open
-from inference.checks.scales import log_jacobian, natural, natural_values, prior_spread, robust_sd
+from inference.checks.scales import (
+    CENTRAL,
+    CENTRAL_DEVIATE,
+    log_jacobian,
+    natural,
+    natural_values,
+    prior_spread,
+    prior_values,
+    robust_sd,
+)
 from inference.checks.verdicts import Finding, Section, Verdict, plain
 from inference.result import Result
 from inference.sampling import scalars
+from inference.standing import Standing, beyond, standing
 from inference.summary import FACTORS
 from inference.thresholds import (
     POWER_SCALING,
@@ -58,6 +68,9 @@ PRODUCTS = (
 _OF_SEPARATORS = ("pore_radius", "thickness", "porosity", "macmullin_number", "pore_size_spread")
 _OF_ONE = ("pore_radius", "thickness", "porosity", "macmullin_number", "lsv_area")
 _OFFSET = "_offset"  # of a separator or a laboratory
+_OF_NORMAL_DRAWS = 0.97
+"""Relative standard error of the width of the central 68 % of draws of a normal distribution, times
+the root of their number."""
 
 
 def main_parameters(labels: Iterable[str]) -> list[str]:
@@ -89,11 +102,19 @@ def identifiability_section(result: Result, seed: int) -> Section:
     prior = scalars(result.prior)
     informed = json.loads(str(result.attrs["informed_by"]))
     tables = result.blocks
-    contraction = contractions(draws, prior, priors)
+    contraction, errors = contractions(draws, prior, priors)
+    learnt = {str(label): row for label, row in result.summary().iterrows()}
     matrix, shifts, floors = _power_scaling(result, draws, priors, seed)
     correlated = ridges(draws, natural(prior))
     findings = [
-        *contraction_findings(contraction, informed, tables),
+        *contraction_findings(
+            contraction,
+            informed,
+            tables,
+            errors=errors,
+            standings={label: standing(row) for label, row in learnt.items()},
+            shifts={label: float(row.get("shift", 0.0)) for label, row in learnt.items()},
+        ),
         *_moved_by_tables(matrix, shifts, floors, tables),
         *_prior_against_data(matrix, shifts, tables, priors),
         *ridge_findings(correlated, tables),
@@ -104,7 +125,7 @@ def identifiability_section(result: Result, seed: int) -> Section:
         findings=tuple(findings),
         tables={
             "contraction": [
-                plain({"parameter": label, "contraction": value})
+                plain({"parameter": label, "contraction": value, "error": errors[label]})
                 for label, value in contraction.items()
             ],
             "power_scaling": [
@@ -125,7 +146,9 @@ def identifiability_section(result: Result, seed: int) -> Section:
     )
 
 
-def contractions(draws: xr.Dataset, prior: xr.Dataset, priors: PriorSet) -> dict[str, float]:
+def contractions(
+    draws: xr.Dataset, prior: xr.Dataset, priors: PriorSet
+) -> tuple[dict[str, float], dict[str, float]]:
     """Return the share of each prior's variance that the data have removed.
 
     Parameters
@@ -135,40 +158,42 @@ def contractions(draws: xr.Dataset, prior: xr.Dataset, priors: PriorSet) -> dict
     prior : Dataset
         Prior scalars in their units.
     priors : PriorSet
-        Exact where a parameter has a prior of its own.
+        Exact where they fix the prior of a parameter, or of a product of parameters.
 
     Returns
     -------
-    dict of str to float
+    contraction : dict of str to float
         1 where the data say everything, 0 where they say nothing; below 0 where the posterior is
-        wider than the prior. Without a prior of its own, a parameter is compared by the widths of
-        its central 68 %; a thousand prior draws leave an error of some 0.07 where the data say
-        nothing. The prior of a separator's offset, whose tails are long, is exact.
+        wider than the prior. What has no prior of its own is compared by the widths of the central
+        68 %, since few draws show those well also where tails are long.
+    errors : dict of str to float
+        Monte Carlo error of each, by the draws of the posterior and, where the prior is known from
+        draws only, of the prior.
     """
-    found = {}
+    found, errors = {}, {}
+    spreads = spread_errors(draws)
+    low, high = (quantile_errors(draws, probability) for probability in CENTRAL)
     for key, values in draws.data_vars.items():
         name = str(key)
+        exact = prior_values(name, priors)
+        of_prior = 0.0
         if name in priors or name.partition("[")[0] in priors:
             before, after = prior_spread(name, priors, prior)[1], float(values.std())
-        elif name.startswith("separator_offset["):
-            before, after = robust_sd(_offsets(priors)), robust_sd(values.values)
-        elif name in prior:
-            before = robust_sd(natural_values(name, prior[name].values))
+            of_posterior = spreads[name] / after
+        elif exact is not None or name in prior:
+            values_before = prior[name].values if exact is None else exact
+            before = robust_sd(natural_values(name, values_before))
             after = robust_sd(values.values)
+            of_posterior = float(np.hypot(low[name], high[name])) / (2.0 * CENTRAL_DEVIATE * after)
+            if exact is None:
+                of_prior = _OF_NORMAL_DRAWS / np.sqrt(values_before.size)
         else:
             continue
         if np.isfinite(before) and before > 0:
-            found[name] = 1.0 - (after / before) ** 2
-    return found
-
-
-def _offsets(priors: PriorSet) -> Array:
-    """Return offsets of separators as their prior has them: a scatter times a normal deviate."""
-    from scipy.special import ndtri
-
-    probabilities = (np.arange(400) + 0.5) / 400
-    scatter = priors["separator_scatter"].distribution.quantile(probabilities)
-    return np.outer(scatter, ndtri(probabilities)).ravel()
+            left = (after / before) ** 2
+            found[name] = 1.0 - left
+            errors[name] = float(2.0 * left * np.hypot(of_posterior, of_prior))
+    return found, errors
 
 
 def contraction_findings(
@@ -177,6 +202,9 @@ def contraction_findings(
     tables: Collection[str],
     *,
     ranges: Mapping[str, tuple[float, float]] | None = None,
+    errors: Mapping[str, float] | None = None,
+    standings: Mapping[str, Standing] | None = None,
+    shifts: Mapping[str, float] | None = None,
 ) -> list[Finding]:
     """Return what is the prior's, with what would measure it, and what is identified.
 
@@ -190,15 +218,37 @@ def contraction_findings(
         Tables that are fitted.
     ranges : mapping of str to tuple of float, optional
         Of a forecast: the 10 and 90 % points of the contraction over what the prior holds possible.
+    errors : mapping of str to float, optional
+        Of a fit: Monte Carlo errors of the contractions.
+    standings : mapping of str to str, optional
+        Of a fit: what each posterior comes from, by narrowing and shift (`inference.standing`). A
+        forecast knows narrowing alone.
+    shifts : mapping of str to float, optional
+        Of a fit: how far the median has moved, in standard deviations of the prior.
     """
     ahead = ranges is not None
     main = [label for label in main_parameters(contraction) if label in contraction]
     depends = [name for name in main if ranges is not None and _depends(*ranges[name])]
-    open_ones = [
-        name
-        for name in main
-        if contraction[name] < PRIOR_DRIVEN_CONTRACTION and name not in depends
-    ]
+    given = standings or {}
+    own_error = errors or {}
+
+    def is_open(name: str) -> bool:
+        if name in given:
+            return given[name] != "data"
+        return contraction[name] < PRIOR_DRIVEN_CONTRACTION
+
+    def is_partly(name: str) -> bool:
+        """Whether more than the prior is shown, or Monte Carlo error does not tell."""
+        near = given.get(name) == "near"
+        return near or not beyond(
+            PRIOR_ITSELF_CONTRACTION, contraction[name], own_error.get(name, 0.0)
+        )
+
+    def told_of(name: str) -> str:
+        error = own_error.get(name, 0.0)
+        return _two(contraction[name]) + (f" ± {error:.2f}" if error >= _TOLD else "")
+
+    open_ones = [name for name in main if is_open(name) and name not in depends]
     found: list[Finding] = []
     silent = [
         name for name in open_ones if not _reached(name, informed_by) and name not in PRODUCTS
@@ -207,14 +257,13 @@ def contraction_findings(
     for name in open_ones:
         if name in PRODUCTS or (name in silent and name != "contact_angle"):
             continue
-        partly = contraction[name] >= PRIOR_ITSELF_CONTRACTION
-        told.setdefault((why_open(name, tables), partly), []).append(name)
+        told.setdefault((why_open(name, tables), is_partly(name)), []).append(name)
     for (reason, partly), names in told.items():
-        shown = [f"{name} (contraction {_two(contraction[name])})" for name in names]
+        shown = [f"{name} (contraction {told_of(name)})" for name in names]
         is_driven = "will be" if ahead else "is" if len(names) == 1 else "are"
         what = "partly the prior's" if partly else "prior-driven"
         head = (
-            f"{names[0]} {is_driven} {what} (contraction {_two(contraction[names[0]])})"
+            f"{names[0]} {is_driven} {what} (contraction {told_of(names[0])})"
             if len(names) == 1
             else f"{_and(shown)} {is_driven} {what}"
         )
@@ -224,11 +273,12 @@ def contraction_findings(
                 "warn",
                 f"{head}{_because(reason)}.",
                 contraction={name: contraction[name] for name in names},
+                error={name: own_error.get(name) for name in names},
                 limit=PRIOR_DRIVEN_CONTRACTION if partly else PRIOR_ITSELF_CONTRACTION,
             )
         )
     if ranges is not None and depends:
-        several = [
+        widely = [
             f"{name} ({_two(ranges[name][0])} to {_two(ranges[name][1])})" for name in depends
         ]
         head = (
@@ -236,7 +286,7 @@ def contraction_findings(
             f"{_two(ranges[depends[0]][1])} of the prior's variance"
             if len(depends) == 1
             else f"the data may remove very different shares of the prior's variance of "
-            f"{_and(several)}"
+            f"{_and(widely)}"
         )
         found.append(
             Finding.of(
@@ -263,6 +313,20 @@ def contraction_findings(
         (name for name in main if name not in open_ones and name not in depends),
         key=lambda name: -contraction[name],
     )
+    moved = [name for name in good if given and contraction[name] < PRIOR_DRIVEN_CONTRACTION]
+    if moved:
+        several = _and([f"{name} (by {(shifts or {})[name]:+.1f})" for name in moved])
+        found.append(
+            Finding.of(
+                "moved",
+                "ok",
+                "The data narrow little, but move, in standard deviations of the prior: "
+                f"{several}.",
+                contraction={name: contraction[name] for name in moved},
+                shift={name: (shifts or {})[name] for name in moved},
+            )
+        )
+        good = [name for name in good if name not in moved]
     if good:
         told_good = ", ".join(
             f"{name} ({_two(contraction[name])}{_given(name, contraction)})" for name in good
@@ -329,6 +393,9 @@ def _because(reason: str) -> str:
     if not reason:
         return ""
     return f". {reason}" if reason[0].isupper() else f": {reason}"
+
+
+_TOLD = 0.005  # a Monte Carlo error that shows in two digits
 
 
 def _two(value: float) -> str:

@@ -91,13 +91,19 @@ def _told_unchecked(section: Section, *, asked: bool) -> Section:
 def _fit_section(result: Result, seed: int) -> Section:
     from inference.checks.absurdity import absurd_shares, absurdity_findings
     from inference.checks.predictive import fit_findings
+    from inference.symptoms import symptom_findings
+    from models.priors import resolve_priors
 
+    priors = resolve_priors(result.metal, result.model_options.priors)
+    symptoms = symptom_findings(
+        result.observed_data, result.posterior_predictive, result.posterior, priors
+    )
     findings, table = fit_findings(result, seed)
     absurd = absurd_shares(result.prior, result.prior_predictive)
     return Section(
         name="fit",
         title="Whether the model predicts its own data",
-        findings=(*findings, *absurdity_findings(absurd)),
+        findings=(*symptoms, *findings, *absurdity_findings(absurd)),
         tables={"observed_variables": table, "absurdity": plain(absurd)},
     )
 

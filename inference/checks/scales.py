@@ -1,28 +1,38 @@
 """The natural scale of a parameter: the whole real line, on which posteriors are near normal."""
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from data.quantities import quantities
 from models.priors import PriorSet
 
 __all__ = [
+    "CENTRAL",
+    "CENTRAL_DEVIATE",
     "log_jacobian",
     "natural",
     "natural_values",
     "prior_covariance",
     "prior_spread",
+    "prior_values",
     "robust_sd",
 ]
 
 Array = NDArray[np.float64]
 
+CENTRAL = (0.16, 0.84)
+"""Probabilities of the ends of the central 68 %."""
+CENTRAL_DEVIATE = 0.9944578832097532
+"""Of a standard normal at the upper of them."""
+
 _TINY = 1e-12
 _QUANTILES = (np.arange(4000) + 0.5) / 4000
+_FEWER = (np.arange(400) + 0.5) / 400  # of either factor of a product
 _CHANCE = 4.0
-_CENTRAL = (0.16, 0.84)
-_DEVIATE = 0.9944578832097532  # of a standard normal at the upper of them
 
 
 def _logit(fraction: Array) -> Array:
@@ -94,8 +104,8 @@ def robust_sd(values: Array) -> float:
     Few draws show it well also where the tails are long, as those of what has a scatter of unknown
     size: there the variance of draws hangs on the largest of them.
     """
-    low, high = np.quantile(values, _CENTRAL)
-    return float((high - low) / (2.0 * _DEVIATE))
+    low, high = np.quantile(values, CENTRAL)
+    return float((high - low) / (2.0 * CENTRAL_DEVIATE))
 
 
 def natural(draws: xr.Dataset) -> xr.Dataset:
@@ -114,6 +124,63 @@ def natural(draws: xr.Dataset) -> xr.Dataset:
     )
 
 
+_DERIVED: dict[str, tuple[tuple[str, ...], Callable[..., Array]]] = {
+    "wetting_product": (
+        ("surface_energy", "contact_angle"),
+        lambda energy, angle: -energy * np.cos(np.radians(angle)),
+    ),
+    "diffusivity_over_anion_transference": (
+        ("ambipolar_diffusivity", "transference_number"),
+        lambda diffusivity, transference: diffusivity / (1.0 - transference),
+    ),
+    "diffusivity_over_anion_transference_squared": (
+        ("ambipolar_diffusivity", "transference_number"),
+        lambda diffusivity, transference: diffusivity / (1.0 - transference) ** 2,
+    ),
+    "effective_self_diffusivity": (
+        ("self_diffusivity", "supply_factor"),
+        lambda diffusivity, factor: diffusivity * factor**2,
+    ),
+    "separator_offset": (("separator_scatter", ""), lambda scatter, deviate: scatter * deviate),
+    "lab_offset": (("lab_scatter", ""), lambda scatter, deviate: scatter * deviate),
+}
+"""What follows from two independent parameters; ``""`` is a standard normal deviate."""
+
+
+def prior_values(label: str, priors: PriorSet) -> Array | None:
+    """Return values that represent the prior of a parameter, each of the same probability.
+
+    Parameters
+    ----------
+    label : str
+        A scalar.
+    priors : PriorSet
+        Of the job.
+
+    Returns
+    -------
+    ndarray, shape (values,), or None
+        Quantiles at the middles of intervals of equal probability; of a product of two parameters,
+        the products of such quantiles. None where the prior is known from draws only.
+    """
+    base, bracket, member = label.partition("[")
+    own = priors.get(label) or priors.get(base)
+    if own is not None:
+        return np.asarray(own.distribution.quantile(_QUANTILES))
+    if base.endswith("_lab_offset"):
+        base = "lab_offset"
+    if base not in _DERIVED:
+        return None
+    names, product = _DERIVED[base]
+    factors = []
+    for name in names:
+        prior = priors.get(f"{name}{bracket}{member}") or priors.get(name)
+        if name and prior is None:
+            return None
+        factors.append(ndtri(_FEWER) if prior is None else prior.distribution.quantile(_FEWER))
+    return np.asarray(product(factors[0][:, None], factors[1])).ravel()
+
+
 def prior_spread(label: str, priors: PriorSet, draws: xr.Dataset) -> tuple[float, float]:
     """Return mean and standard deviation of a parameter's prior on its natural scale.
 
@@ -122,17 +189,16 @@ def prior_spread(label: str, priors: PriorSet, draws: xr.Dataset) -> tuple[float
     label : str
         A scalar.
     priors : PriorSet
-        Where the parameter has a prior of its own, the numbers are exact.
+        Where they fix the prior of the parameter, the numbers are exact (`prior_values`).
     draws : Dataset
         Scalars drawn from the prior, in the units of the quantities, for the others.
     """
-    own = priors.get(label) or priors.get(label.partition("[")[0])
-    if own is not None and not own.fixed:
-        values = natural_values(label, own.distribution.quantile(_QUANTILES))
-    elif label in draws:
-        values = natural_values(label, draws[label].values)
-    else:
+    values = prior_values(label, priors)
+    if values is None and label in draws:
+        values = draws[label].values
+    if values is None or np.ptp(values) == 0.0:
         return float("nan"), float("nan")
+    values = natural_values(label, values)
     return float(np.mean(values)), float(np.std(values))
 
 

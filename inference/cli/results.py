@@ -19,7 +19,8 @@ from inference.cli.text import (
     ticked,
 )
 from inference.design import WORDS
-from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING
+from inference.standing import PRIOR_DRIVEN_WORDS
+from inference.thresholds import INTERVAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,8 +74,8 @@ def show_parameters(result: "Result", *, everything: bool = False) -> None:
     show_table(filled)
     paragraph(
         "narrower: by how much the interval is narrower than that of the prior (of its logarithm "
-        f"where the parameter is positive). Below {PRIOR_DRIVEN_NARROWING:g}× the data hardly "
-        "speak of the parameter: it is the prior that is shown."
+        f"where the parameter is positive). Where a parameter is {PRIOR_DRIVEN_WORDS}, the data "
+        "hardly speak of it: it is the prior that is shown."
     )
     left_out = len(summary) - len(kept)
     if left_out:

@@ -26,7 +26,8 @@ from inference.figures.style import (
     pretty_unit,
     styled,
 )
-from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING
+from inference.standing import prior_driven
+from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING, PRIOR_DRIVEN_SHIFT
 
 if TYPE_CHECKING:
     from inference.result import Result
@@ -89,7 +90,8 @@ def posterior_forest(result: "Result") -> Figure:
     labels = [
         f"prior, {percent}",
         f"posterior, median and {percent}",
-        f"posterior, prior-driven (narrower less than {PRIOR_DRIVEN_NARROWING:g} times)",
+        f"posterior, prior-driven (narrower < {PRIOR_DRIVEN_NARROWING:g}×, moved < "
+        f"{PRIOR_DRIVEN_SHIFT:g} sd)",
     ]
     return finish(
         figure,
@@ -115,9 +117,9 @@ def _forest_row(axes: Axes, name: str, row: Any) -> None:
     # Powers of ten far from one go into the unit, once.
     power = math.floor(math.log10(abs(row["median"]))) if row["median"] else 0
     scale = 10.0**power if abs(power) > 3 else 1.0
+    driven = prior_driven(row)
     row = {key: float(row[key]) / (1.0 if key == "narrowing" else scale) for key in _COLUMNS_READ}
     positive = known.support == "positive" and row["lower"] > 0 and row["prior_lower"] > 0
-    driven = not row["narrowing"] >= PRIOR_DRIVEN_NARROWING
     colour = ORANGE if driven else BLUE
     ends = [row[key] for key in ("prior_lower", "prior_upper", "lower", "upper")]
     ends = [end for end in ends if math.isfinite(end)]

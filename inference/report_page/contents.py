@@ -20,7 +20,8 @@ from inference.cite import citations
 from inference.cli.text import interval, number
 from inference.design import VARIANTS, WORDS, Cell, Design
 from inference.mechanisms import Setting
-from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING
+from inference.standing import PRIOR_DRIVEN_WORDS, prior_driven
+from inference.thresholds import INTERVAL
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -78,7 +79,7 @@ def report_contents(contents: "RunContents", cells: Mapping[Cell, str]) -> Conte
         "gate": asdict(result.gate),
         "check": _check(contents),
         "parameters": list(_parameters(contents)),
-        "prior_driven_below": f"{PRIOR_DRIVEN_NARROWING:g}",
+        "prior_driven_words": PRIOR_DRIVEN_WORDS,
         "findings": result.findings(),
         "tables": list(_tables(contents)),
         "campaign_summary": result.campaign_summary,
@@ -154,7 +155,6 @@ def _parameters(contents: "RunContents") -> Iterator[Context]:
         width = row["upper"] - row["lower"]
         narrowing = float(row["narrowing"])
         share = contraction.get(str(label))
-        driven = narrowing < PRIOR_DRIVEN_NARROWING
         source = str(row["source"])
         yield {
             "label": str(label),
@@ -166,7 +166,7 @@ def _parameters(contents: "RunContents") -> Iterator[Context]:
             "prior": interval(row["prior_lower"], row["prior_upper"]),
             "narrowing": "–" if math.isnan(narrowing) else f"{number(narrowing)}×",
             "contraction": "–" if share is None else f"{max(share, 0.0):.2f}",
-            "driven": driven,
+            "driven": prior_driven(row),
             "informed_by": str(row["informed_by"]),
             "source": {"project": "choice of this project", "derived": "derived"}.get(
                 source, source

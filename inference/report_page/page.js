@@ -428,12 +428,9 @@ const AnodePage = (() => {
     const cautions = [];
     if (payload.synthetic) cautions.push("SYNTHETIC DATA: nobody measured what this rests on.");
     if (payload.not_converged) cautions.push("NOT CONVERGED: do not use.");
+    cautions.push(...payload.suspicions);
     if (beyond.length) cautions.push(`Extrapolated, no data there: ${beyond.join("; ")}.`);
-    const driven = payload.prior_driven[design.cell];
-    if (driven.length) {
-      cautions.push("How new cells scatter comes from the prior, not from data, for "
-        + `${driven.join(" and ")}.`);
-    }
+    cautions.push(...payload.scatter[design.cell]);
     byId("cautions").replaceChildren(...cautions.map((text) => element("li", {}, text)));
     byId("cautions").dataset.extrapolated = String(beyond.length > 0);
   }

@@ -23,7 +23,7 @@ from inference.maps import (
     one_design,
     ranges_of_data,
     refuse_uncovered,
-    scatter_prior_driven,
+    scatter_notes,
 )
 from inference.mechanisms import (
     ACTIVATION,
@@ -39,6 +39,7 @@ from inference.mechanisms import (
 )
 from inference.named_separators import separators_of
 from inference.noise import noise_table
+from inference.symptoms import suspicions
 from inference.thresholds import DEFAULT_RISK, INTERVAL_DEVIATE, TOLERANCE_REACH
 from models.physics import constants
 from models.separators import MACMULLIN_SCATTER
@@ -212,7 +213,8 @@ def page_payload(
             "covers": {cell: COVERS[cell] for cell in cells},
             "does_not_cover": {cell: DOES_NOT_COVER[cell] for cell in cells},
         },
-        "prior_driven": {cell: _prior_driven(_default(result, cell), result) for cell in cells},
+        "suspicions": suspicions(result),
+        "scatter": {cell: scatter_notes(result, _default(result, cell)) for cell in cells},
         "cells_order": cells,
         "data_kind": str(result.attrs["campaign_kind"]),
         "not_converged": not result.gate.passed,
@@ -363,10 +365,3 @@ def _ranges(result: "Result", cells: Iterable[Cell]) -> dict[str, dict[str, list
             design = one_design({"cell": "solid", "protocol": protocol}, result)
             found[f"solid {protocol}"] = dict(ranges_of_data(design, result))
     return found
-
-
-def _prior_driven(design: Design, result: "Result") -> list[str]:
-    """Return the mechanisms of which the data hardly narrow a scatter."""
-    driven = scatter_prior_driven(result, design)
-    names = [item.name for item in MECHANISMS[design.cell]]
-    return [name for name, prior in zip(names, driven, strict=True) if prior]

@@ -1,0 +1,69 @@
+"""Whether what is shown of a parameter is its prior: by narrowing and by shift."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from inference.thresholds import (
+    MONTE_CARLO_ERRORS,
+    PRIOR_DRIVEN_NARROWING,
+    PRIOR_DRIVEN_SHIFT,
+)
+
+__all__ = ["PRIOR_DRIVEN_WORDS", "Standing", "beyond", "prior_driven", "standing"]
+
+Standing = Literal["prior", "near", "data"]
+
+PRIOR_DRIVEN_WORDS = (
+    f"narrower less than {PRIOR_DRIVEN_NARROWING:g} times, and moved by less than "
+    f"{PRIOR_DRIVEN_SHIFT:g} standard deviations of the prior"
+)
+"""What is meant by prior-driven."""
+
+
+def beyond(value: float, limit: float, error: float) -> bool:
+    """Say whether a number exceeds a limit by more than its Monte Carlo error explains.
+
+    Parameters
+    ----------
+    value, limit : float
+        The number and the limit.
+    error : float
+        Standard error of the number by the finite number of draws.
+    """
+    return value - limit > MONTE_CARLO_ERRORS * error
+
+
+def standing(row: Mapping[str, Any] | None) -> Standing:
+    """Say what a parameter's posterior comes from.
+
+    Parameters
+    ----------
+    row : mapping, optional
+        A row of `inference.summary.summary_table`: ``narrowing`` and ``shift`` with their errors,
+        zero where left out. None stands for a parameter without a row: it is fixed.
+
+    Returns
+    -------
+    {"prior", "near", "data"}
+        The prior, where the data have neither narrowed nor moved it; the data, where they have
+        done either; near the limit between the two, where Monte Carlo error does not tell.
+    """
+    narrowing = math.nan if row is None else float(row["narrowing"])
+    if row is None or math.isnan(narrowing):
+        return "prior"
+    shift = abs(float(row.get("shift", 0.0)))
+    numbers = (
+        (narrowing, PRIOR_DRIVEN_NARROWING, float(row.get("narrowing_error", 0.0))),
+        (shift, PRIOR_DRIVEN_SHIFT, float(row.get("shift_error", 0.0))),
+    )
+    if any(beyond(*number) for number in numbers):
+        return "data"
+    return (
+        "prior" if all(beyond(limit, value, error) for value, limit, error in numbers) else "near"
+    )
+
+
+def prior_driven(row: Mapping[str, Any] | None) -> bool:
+    """Say whether a parameter is its prior's beyond Monte Carlo error; see `standing`."""
+    return standing(row) == "prior"
