@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from inference.arviz_statistics import quantile_errors
 from inference.checks.remedies import why_open
 from inference.coverage import data_ranges
 from inference.mechanisms import LAB_SCATTER, MECHANISMS
 from inference.notes import dependent_rows, laboratories
-from inference.standing import PRIOR_DRIVEN_WORDS, Standing, prior_driven, standing
+from inference.standing import (
+    PRIOR_DRIVEN_WORDS,
+    Standing,
+    beyond,
+    prior_driven,
+    share_error,
+    standing,
+)
 from inference.thresholds import (
     BOUND_AT_EDGE,
     EFFECTIVE_ENERGY,
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["findings"]
 
 _DRIVEN = {"prior": "prior-driven", "near": "near the limit of being prior-driven"}
+_OF_MEDIAN = 1.25  # error of the median of n normal draws, in standard deviations over sqrt(n)
 _SOLID_SODIUM = (0.2, 0.3)  # J/m^2, as the note on the prior of surface_energy says
 _SEPARATE_ANGLE = (
     "Penetration identifies the product surface_energy * |cos(contact_angle)| only; the angle of "
@@ -229,7 +238,8 @@ def _effective_energy(
     if not known or summary.loc["surface_energy", "informed_by"] == "prior":
         return []
     low, middle, high = np.quantile(posterior["surface_energy"].values, [0.05, 0.5, 0.95])
-    if low < EFFECTIVE_ENERGY * _SOLID_SODIUM[1]:
+    error = float(quantile_errors(posterior[["surface_energy"]], 0.05)["surface_energy"])
+    if not beyond(low, EFFECTIVE_ENERGY * _SOLID_SODIUM[1], error):
         return []
     least, most = (middle / metal for metal in reversed(_SOLID_SODIUM))
     text = (
@@ -294,15 +304,17 @@ def _pulls(campaign: "Campaign", predictive: xr.Dataset, log_likelihood: xr.Data
                 relative if np.isfinite(relative) else float(np.sqrt(np.log1p((sd / value) ** 2)))
             )
             # The prediction is centred on the model's own value of the quantity.
-            shift = float(np.median(np.log(drawn[row] / value))) / spread
-            if abs(shift) > PULL:
+            shifts = np.log(drawn[row] / value) / spread
+            shift = float(np.median(shifts))
+            error = _OF_MEDIAN * float(np.std(shifts)) / np.sqrt(shifts.size)
+            if beyond(abs(shift), PULL, error):
                 moved.append(f"{name} by {shift:+.1f} of its standard deviations")
         elif np.isfinite(lower) != np.isfinite(upper):
             edge = upper if np.isfinite(upper) else lower
             # Draws at the bound stand for everything beyond it.
-            beyond = np.isclose(drawn[row], edge, rtol=1e-6)
-            probability = float(beyond.mean())
-            if probability < BOUND_AT_EDGE:
+            at_bound = np.isclose(drawn[row], edge, rtol=1e-6)
+            probability = float(at_bound.mean())
+            if beyond(BOUND_AT_EDGE, probability, share_error(probability, drawn.shape[-1])):
                 side = "below" if np.isfinite(upper) else "above"
                 # The posterior has seen the statement: what the rest says is without it.
                 seen = log_likelihood["published"].isel(published_row=row).values
@@ -334,13 +346,14 @@ def _protocols(campaign: "Campaign", posterior: xr.Dataset) -> list[str]:
     supply = posterior["supply_factor"]
     one_way, step = supply.sel(protocol="one_way"), supply.sel(protocol="step")
     probability = float((one_way > step).mean())
-    if max(probability, 1.0 - probability) < PROTOCOLS_DIFFER:
+    error = share_error(probability, one_way.size)
+    if not beyond(max(probability, 1.0 - probability), PROTOCOLS_DIFFER, error):
         return []
     finding = (
         f"The two protocols of polarisation disagree: supply_factor is "
         f"{float(one_way.median()):.2f} one way and {float(step.median()):.2f} in steps."
     )
-    if probability > PROTOCOLS_DIFFER:
+    if probability > 0.5:
         times = float((one_way / step).median()) ** 2
         finding += (
             " Maps use the step protocol, the more cautious one, unless the job says otherwise; at "

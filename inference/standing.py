@@ -10,7 +10,14 @@ from inference.thresholds import (
     PRIOR_DRIVEN_SHIFT,
 )
 
-__all__ = ["PRIOR_DRIVEN_WORDS", "Standing", "beyond", "prior_driven", "standing"]
+__all__ = [
+    "PRIOR_DRIVEN_WORDS",
+    "Standing",
+    "beyond",
+    "prior_driven",
+    "share_error",
+    "standing",
+]
 
 Standing = Literal["prior", "near", "data"]
 
@@ -32,6 +39,21 @@ def beyond(value: float, limit: float, error: float) -> bool:
         Standard error of the number by the finite number of draws.
     """
     return value - limit > MONTE_CARLO_ERRORS * error
+
+
+def share_error(share: float, draws: float) -> float:
+    """Return the Monte Carlo error of a share of independent draws.
+
+    Parameters
+    ----------
+    share : float
+        Between 0 and 1.
+    draws : float
+        How many; their effective number where they depend on each other. Half a draw is added on
+        either side, so that a share of none has an error too.
+    """
+    inside = (share * draws + 0.5) / (draws + 1.0)
+    return math.sqrt(inside * (1.0 - inside) / draws)
 
 
 def standing(row: Mapping[str, Any] | None) -> Standing:

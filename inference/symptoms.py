@@ -201,7 +201,7 @@ def _finding(
         f"{kind}: {_listed([rows.labels[at] for at in each])}"
         for kind, each in zip(kinds, ends, strict=True)
     )
-    text = " and ".join(said)
+    text = ", and ".join(said)
     return Finding.of(
         f"scatter {scatter}",
         "fail",

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from inference.checks.verdicts import Finding, Verdict, plain
+from inference.standing import beyond, share_error
 from inference.thresholds import ABSURD_FAIL, ABSURD_WARN
 
 __all__ = ["RULES", "Rule", "absurd_shares", "absurdity_findings"]
@@ -225,7 +226,8 @@ def absurd_shares(prior: xr.Dataset, predictive: xr.Dataset) -> list[dict[str, A
     -------
     list of dict
         ``rule``, ``variable``, ``limit``, ``reason``, ``share`` (of draws in which any separator
-        or row breaks it); the last row is of draws that break any rule.
+        or row breaks it) and its ``error`` by the number of draws; the last row is of draws that
+        break any rule.
     """
     values: dict[str, xr.DataArray] = {str(k): v for k, v in prior.data_vars.items()}
     values |= {str(k): v for k, v in predictive.data_vars.items()}
@@ -242,6 +244,7 @@ def absurd_shares(prior: xr.Dataset, predictive: xr.Dataset) -> list[dict[str, A
                 "limit": rule.limit,
                 "reason": rule.reason,
                 "share": float(broken.mean()),
+                "error": share_error(float(broken.mean()), broken.size),
             }
         )
     share = float(every.mean()) if every.size else 0.0
@@ -251,10 +254,10 @@ def absurd_shares(prior: xr.Dataset, predictive: xr.Dataset) -> list[dict[str, A
     ]
 
 
-def _verdict(share: float) -> Verdict:
-    if share > ABSURD_FAIL:
+def _verdict(row: Mapping[str, Any]) -> Verdict:
+    if beyond(row["share"], ABSURD_FAIL, row["error"]):
         return "fail"
-    return "warn" if share > ABSURD_WARN else "ok"
+    return "warn" if beyond(row["share"], ABSURD_WARN, row["error"]) else "ok"
 
 
 def absurdity_findings(table: list[dict[str, Any]]) -> list[Finding]:
@@ -266,11 +269,11 @@ def absurdity_findings(table: list[dict[str, Any]]) -> list[Finding]:
         From `absurd_shares`.
     """
     *rules, total = table
-    often = [row for row in rules if row["share"] > ABSURD_WARN]
+    often = [row for row in rules if _verdict(row) != "ok"]
     findings = [
         Finding.of(
             f"absurd {row['variable']}",
-            _verdict(row["share"]),
+            _verdict(row),
             f"{row['share']:.0%} of prior draws are absurd by the rule '{row['rule']}' "
             f"({row['variable']}): {row['reason']}. Tighten the priors behind it.",
             **{key: row[key] for key in ("share", "limit")},

@@ -44,6 +44,7 @@ from inference.checks.tension import Gaussian, distance, equivalent, pair_tensio
 from inference.checks.verdicts import Finding, Section, Verdict, plain
 from inference.result import Result
 from inference.sampling import scalars
+from inference.standing import beyond
 from inference.thresholds import (
     GATE_R_HAT,
     TENSION_FAIL,
@@ -62,6 +63,7 @@ __all__ = [
     "conflict_section",
     "joint_tension",
     "protocol_findings",
+    "tension_error",
 ]
 
 Array = NDArray[np.float64]
@@ -96,7 +98,7 @@ class Moments:
         return self.variance / self.draws
 
 
-def joint_tension(alone: Moments, joint: Moments) -> float | None:
+def joint_tension(alone: Moments, joint: Moments) -> tuple[float, float] | None:
     """Return the shift of a table's posterior against the joint one, in standard deviations.
 
     Parameters
@@ -106,13 +108,34 @@ def joint_tension(alone: Moments, joint: Moments) -> float | None:
 
     Returns
     -------
-    float or None
-        None where the other tables add so little that the shift cannot be measured.
+    tension, error : float, or None
+        With its Monte Carlo error. None where the other tables add so little that the shift cannot
+        be measured.
     """
     removed = alone.variance - joint.variance
     if removed < TENSION_MEASURABLE * alone.variance:
         return None
-    return float((alone.mean - joint.mean) / np.sqrt(removed + alone.noise + joint.noise))
+    noise = alone.noise + joint.noise
+    tension = (alone.mean - joint.mean) / np.sqrt(removed + noise)
+    # Of the means, and of the two variances, each 2 v^2/n.
+    of_variance = 2.0 * (alone.variance * alone.noise + joint.variance * joint.noise)
+    share = np.sqrt(of_variance) / (removed + noise)
+    return float(tension), float(
+        np.hypot(np.sqrt(noise / (removed + noise)), 0.5 * tension * share)
+    )
+
+
+def tension_error(tension: float, draws: float) -> float:
+    """Return the Monte Carlo error of a difference of two means in standard deviations, at most.
+
+    Parameters
+    ----------
+    tension : float
+        The difference.
+    draws : float
+        Effective number of draws behind the less known of the two.
+    """
+    return float(np.sqrt((1.0 + 0.5 * tension**2) / draws))
 
 
 def conflict_section(
@@ -204,12 +227,18 @@ def protocol_findings(result: Result, priors: PriorSet) -> list[Finding]:
                 )
             )
             before = [prior_spread(label, priors, xr.Dataset()) for label in labels]
-            found.append(_protocols(name, first, second, ratio, before))
+            draws = float(result.summary().loc[labels, "ess_bulk"].min())
+            found.append(_protocols(name, first, second, ratio, before, draws))
     return found
 
 
 def _protocols(
-    name: str, first: str, second: str, ratio: Array, before: Sequence[tuple[float, float]]
+    name: str,
+    first: str,
+    second: str,
+    ratio: Array,
+    before: Sequence[tuple[float, float]],
+    draws: float,
 ) -> Finding:
     mean, variance = float(ratio.mean()), float(ratio.var())
     prior_mean = before[0][0] - before[1][0]
@@ -238,7 +267,8 @@ def _protocols(
         f"(90 % interval {low:.2f} to {high:.2f}; one would be agreement), a tension of "
         f"{abs(tension):.1f} standard deviations inside one table"
     )
-    verdict = _verdict(tension)
+    error = tension_error(tension, draws)
+    verdict = _verdict(tension, error)
     text += (
         ": the protocols agree."
         if verdict == "ok"
@@ -246,7 +276,8 @@ def _protocols(
         "factor, so that neither biases the other; choose the protocol that your cell follows."
     )
     # Each protocol has a factor of its own: the conflict is known and modelled.
-    return Finding.of(key, "ok" if verdict == "ok" else "warn", text, tension=tension, **numbers)
+    numbers |= {"tension": tension, "error": error}
+    return Finding.of(key, "ok" if verdict == "ok" else "warn", text, **numbers)
 
 
 def _spoken(protocol: str) -> str:
@@ -269,10 +300,10 @@ def adjusted(tension: float, chances: int) -> float:
     return float(np.copysign(norm.isf(np.exp(log_tail)) if log_tail > -700 else tension, tension))
 
 
-def _verdict(tension: float) -> Verdict:
-    if abs(tension) > TENSION_FAIL:
+def _verdict(tension: float, error: float) -> Verdict:
+    if beyond(abs(tension), TENSION_FAIL, error):
         return "fail"
-    return "warn" if abs(tension) > TENSION_WARN else "ok"
+    return "warn" if beyond(abs(tension), TENSION_WARN, error) else "ok"
 
 
 # --- between tables -------------------------------------------------------------------------------
@@ -355,7 +386,8 @@ def _against_joint(
             {
                 "table": table,
                 "parameter": name,
-                "tension": tension,
+                "tension": measured[0],
+                "error": measured[1],
                 "mean": each.mean,
                 "sd": np.sqrt(each.variance),
                 "joint_mean": joint[name].mean,
@@ -365,8 +397,8 @@ def _against_joint(
         for table, moments in heard.items()
         for name, each in moments.items()
         if name in joint
-        for tension in [joint_tension(each, joint[name])]
-        if tension is not None
+        for measured in [joint_tension(each, joint[name])]
+        if measured is not None
     ]
     return sorted(rows, key=lambda row: -abs(row["tension"]))
 
@@ -393,12 +425,14 @@ def _pairs(
             for label, value in zip(labels, pair_tension(one, other, prior), strict=True)
             if np.isfinite(value)
         }
+        tension = equivalent(squared, directions)
         both = {"first": first, "second": second}
         pairs.append(
             plain(
                 {
                     **both,
-                    "tension": equivalent(squared, directions),
+                    "tension": tension,
+                    "error": tension_error(tension, min(one.draws, other.draws)),
                     "squared_distance": squared,
                     "directions": directions,
                     "parameters": dict(sorted(tensions.items(), key=lambda each: -abs(each[1]))),
@@ -431,7 +465,8 @@ def _joint_findings(
         of_table = [row for row in rows if row["table"] == table]
         if not of_table:
             continue
-        verdict = _verdict(adjusted(of_table[0]["tension"], len(of_table)))
+        largest = of_table[0]
+        verdict = _verdict(adjusted(largest["tension"], len(of_table)), largest["error"])
         if verdict == "ok":
             continue
         bad = [row for row in of_table if abs(row["tension"]) > TENSION_WARN]
@@ -474,7 +509,7 @@ def _pair_findings(rows: Sequence[Mapping[str, Any]], tables: Sequence[str]) -> 
             )
         ]
     worst, *others = rows
-    verdict = _verdict(worst["tension"])
+    verdict = _verdict(worst["tension"], worst["error"])
     text = (
         f"The pair of tables that disagrees most is {worst['first']} and {worst['second']}, by "
         f"{worst['tension']:.1f} standard deviations"
@@ -488,7 +523,7 @@ def _pair_findings(rows: Sequence[Mapping[str, Any]], tables: Sequence[str]) -> 
         )
     findings = [Finding.of("pairs", verdict, text, **worst)]
     for row in others:
-        verdict = _verdict(row["tension"])
+        verdict = _verdict(row["tension"], row["error"])
         if verdict != "ok":
             findings.append(
                 Finding.of(

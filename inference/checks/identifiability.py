@@ -105,7 +105,7 @@ def identifiability_section(result: Result, seed: int) -> Section:
     contraction, errors = contractions(draws, prior, priors)
     learnt = {str(label): row for label, row in result.summary().iterrows()}
     matrix, shifts, floors = _power_scaling(result, draws, priors, seed)
-    correlated = ridges(draws, natural(prior))
+    correlated = ridges(draws, natural(prior), result.summary()["ess_bulk"].to_dict())
     findings = [
         *contraction_findings(
             contraction,
@@ -116,7 +116,7 @@ def identifiability_section(result: Result, seed: int) -> Section:
             shifts={label: float(row.get("shift", 0.0)) for label, row in learnt.items()},
         ),
         *_moved_by_tables(matrix, shifts, floors, tables),
-        *_prior_against_data(matrix, shifts, tables, priors),
+        *_prior_against_data(matrix, shifts, floors, tables, priors),
         *ridge_findings(correlated, tables),
     ]
     return Section(
@@ -487,7 +487,7 @@ def _moved_by_tables(
     for name in matrix:
         if name == "prior":
             continue
-        limit = max(POWER_SCALING, floors[name])
+        limit = POWER_SCALING + floors[name]  # beyond what chance alone gives
         moved = {label: value for label, value in matrix[name].items() if value > limit}
         main = sorted(main_parameters(moved), key=lambda label: -moved[label])
         others = len(moved) - len(main)
@@ -521,6 +521,7 @@ def _moved_by_tables(
 def _prior_against_data(
     matrix: Mapping[str, Mapping[str, float]],
     shifts: Mapping[str, Mapping[str, float]],
+    floors: Mapping[str, float],
     tables: Collection[str],
     priors: PriorSet,
 ) -> list[Finding]:
@@ -530,7 +531,10 @@ def _prior_against_data(
     pulled = []
     for label in main_parameters(matrix["prior"]):
         strongest = max((t for t in matrix if t in tables), key=lambda t: matrix[t][label])
-        if min(matrix["prior"][label], matrix[strongest][label]) <= POWER_SCALING:
+        # Beyond what chance alone gives.
+        if any(
+            matrix[each][label] <= POWER_SCALING + floors[each] for each in ("prior", strongest)
+        ):
             continue
         # Both move it, and in opposite directions.
         if shifts["prior"][label] * shifts[strongest][label] < 0 and label in priors:
@@ -553,7 +557,11 @@ def _prior_against_data(
 # --- ridges ---------------------------------------------------------------------------------------
 
 
-def ridges(draws: xr.Dataset, prior: xr.Dataset | None = None) -> list[dict[str, Any]]:
+def ridges(
+    draws: xr.Dataset,
+    prior: xr.Dataset | None = None,
+    effective: Mapping[str, float] | None = None,
+) -> list[dict[str, Any]]:
     """Return the pairs of parameters that are correlated above `thresholds.RIDGE`.
 
     Parameters
@@ -562,6 +570,8 @@ def ridges(draws: xr.Dataset, prior: xr.Dataset | None = None) -> list[dict[str,
         Scalars on natural scales.
     prior : Dataset, optional
         The same from the prior.
+    effective : mapping of str to float, optional
+        Effective numbers of draws: correlations are above the limit beyond their Monte Carlo error.
 
     Returns
     -------
@@ -573,16 +583,22 @@ def ridges(draws: xr.Dataset, prior: xr.Dataset | None = None) -> list[dict[str,
     if len(labels) < 2:
         return []
     matrix = np.corrcoef([draws[label].values.ravel() for label in labels])
-    return ridges_of(matrix, labels, prior)
+    return ridges_of(matrix, labels, prior, effective)
 
 
 def ridges_of(
-    matrix: Array, labels: Sequence[str], prior: xr.Dataset | None = None
+    matrix: Array,
+    labels: Sequence[str],
+    prior: xr.Dataset | None = None,
+    effective: Mapping[str, float] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the ridges of a correlation matrix; arguments as for `ridges`."""
     found = []
     for i, j in np.argwhere(np.triu(np.abs(matrix) > RIDGE, 1)):
         first, second = labels[i], labels[j]
+        draws = np.inf if effective is None else min(effective[first], effective[second])
+        if not beyond(abs(matrix[i, j]), RIDGE, (1.0 - matrix[i, j] ** 2) / np.sqrt(draws)):
+            continue
         before = float("nan")
         if prior is not None and first in prior and second in prior:
             pair = (prior[first].values.ravel(), prior[second].values.ravel())

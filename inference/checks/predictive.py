@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.arviz_statistics import loo_pit, pareto_k, uniformity
-from inference.checks.verdicts import Finding, Verdict, plain
+from inference.checks.verdicts import Finding, Verdict, plain, worst
 from inference.result import Result
 from inference.sampling import scalars
+from inference.standing import beyond, share_error
 from inference.thresholds import PARETO_K, PIT_ROWS, PREDICTIVE_FAIL, PREDICTIVE_WARN
 from models.observations import TOLERANCE
 
@@ -77,7 +78,8 @@ def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[st
         pit = loo_pit(name, posterior, groups, seed)
         k = pareto_k(name, posterior, groups)
         p_pit = uniformity(pit, len(predicted)) if observed.size >= PIT_ROWS else float("nan")
-        findings += [_statistics(name, observed.size, p_values), _calibration(name, pit, k, p_pit)]
+        statistics = _statistics(name, observed.size, p_values, len(few))
+        findings += [statistics, _calibration(name, pit, k, p_pit)]
         table.append(
             plain(
                 {
@@ -194,13 +196,13 @@ def _verdict_statistics(columns: dict[str, Array]) -> dict[str, Callable[[Array]
     return statistics
 
 
-def _verdict(p_value: float) -> Verdict:
-    if p_value < PREDICTIVE_FAIL:
+def _verdict(p_value: float, error: float = 0.0) -> Verdict:
+    if beyond(PREDICTIVE_FAIL, p_value, error):
         return "fail"
-    return "warn" if p_value < PREDICTIVE_WARN else "ok"
+    return "warn" if beyond(PREDICTIVE_WARN, p_value, error) else "ok"
 
 
-def _statistics(name: str, rows: int, p_values: dict[str, float]) -> Finding:
+def _statistics(name: str, rows: int, p_values: dict[str, float], draws: int) -> Finding:
     # As many chances to be surprised as there are statistics (Bonferroni).
     two_sided = {
         key: min(1.0, 2.0 * len(p_values) * min(p, 1.0 - p)) for key, p in p_values.items()
@@ -208,7 +210,8 @@ def _statistics(name: str, rows: int, p_values: dict[str, float]) -> Finding:
     shown = f"{name} ({rows} row{'s' if rows != 1 else ''})"
     if not two_sided:
         return Finding.of(f"predictive {name}", "ok", f"{shown}: the design leaves it no choice.")
-    off = {key: p for key, p in two_sided.items() if p < PREDICTIVE_WARN}
+    errors = {key: 2.0 * len(p_values) * share_error(p, draws) for key, p in p_values.items()}
+    off = {key: p for key, p in two_sided.items() if _verdict(p, errors[key]) != "ok"}
     least = min(two_sided, key=two_sided.__getitem__)
     if not off:
         return Finding.of(
@@ -224,7 +227,7 @@ def _statistics(name: str, rows: int, p_values: dict[str, float]) -> Finding:
         f"(p = {p:.3f})"
         for key, p in sorted(off.items(), key=lambda item: item[1])
     )
-    verdict = _verdict(two_sided[least])
+    verdict = worst(_verdict(p, errors[key]) for key, p in off.items())
     cautious = set(off) == {"spread"} and p_values["spread"] > 0.5
     if cautious:  # intervals are wider than they need be, which misleads nobody
         verdict = "warn"
