@@ -346,7 +346,7 @@ def contraction_findings(
         if name not in main and not name.partition("[")[0].endswith("_offset")
     ]
     if single:
-        learnt = [name for name in single if contraction[name] >= PRIOR_DRIVEN_CONTRACTION]
+        learnt = [name for name in single if not is_open(name)]
         text = (
             f"Of {len(single)} properties of single separators and areas, "
             f"{'the data teach' if not ahead else 'the data will teach'} "

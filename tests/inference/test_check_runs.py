@@ -188,9 +188,18 @@ def test_the_literature_is_told_what_its_priors_drive_and_that_protocols_disagre
     found = check(literature_result, conflict=False)
     assert found.section("sampling").verdict == "ok"
     identified = found.section("identifiability")
-    angle = identified.finding("prior-driven contact_angle")
-    assert angle.numbers["contraction"]["contact_angle"] < 0.2
+    [angle] = [each for each in identified.findings if each.key.endswith("contact_angle")]
+    assert angle.verdict == "warn"
+    # The truth is near 0.05; words on its side of a limit hold within the error of the draws.
+    away = angle.numbers["contraction"]["contact_angle"] - 0.05
+    assert abs(away) < 0.03 + 5 * angle.numbers["error"]["contact_angle"]
     assert "A sessile-drop angle would separate them" in angle.sentence
+    # A scatter of 0.15 whose prior says 0.25 +- 0.5 is not the prior's.
+    rows = literature_result.summary()
+    moved = [n for n in rows.index if n.endswith("_scatter") and abs(rows.loc[n, "shift"]) > 0.6]
+    shown = {name for each in identified.findings if each.key.startswith(("prior", "partly"))
+             for name in each.numbers["contraction"]}  # fmt: skip
+    assert not shown & {*moved}
     assert "sand_scatter" in identified.finding("uninformed").sentence
     table = {row["parameter"]: row for row in identified.tables["power_scaling"]}
     matrix = table["supply_factor[step]"]["sensitivity"]
@@ -226,4 +235,6 @@ def test_the_forecast_of_the_literature_is_near_what_the_fit_then_finds(
         name = row["parameter"]
         if name in {"wetting_product", "supply_factor[step]", "contact_angle", "creep_exponent",
                     "creep_reference_stress", "self_diffusivity"}:  # fmt: skip
-            assert forecasts[name] == pytest.approx(row["contraction"], abs=0.15)
+            # The forecast is of a linear model; the draws of the fit have an error of their own.
+            near = 0.05 + 5 * row["error"]
+            assert forecasts[name] == pytest.approx(row["contraction"], abs=near)

@@ -83,11 +83,12 @@ class Fabricated:
         }
         self.data_ranges: dict[str, dict[str, list[float]]] = {}
         self.narrowing = dict.fromkeys(SCATTERS, 3.0)
+        self.shift = dict.fromkeys(SCATTERS, 0.0)
 
     def summary(self) -> Any:
         import pandas as pd
 
-        return pd.DataFrame({"narrowing": self.narrowing})
+        return pd.DataFrame({"narrowing": self.narrowing, "shift": self.shift})
 
 
 def mapped(result: Fabricated, design: Mapping[str, Any], **options: Any) -> xr.Dataset:
@@ -300,6 +301,18 @@ def test_a_scatter_that_the_data_do_not_narrow_is_flagged() -> None:
     assert driven.sel(mechanism="penetration")
     assert not driven.sel(mechanism="depletion")
     assert mapped(result, SOLID)["scatter_prior_driven"].all()
+
+
+def test_a_scatter_that_the_data_have_moved_is_not_its_priors() -> None:
+    # From 0.25 to 0.15 at a prior of 0.5 in its logarithm: one standard deviation.
+    result = Fabricated()
+    result.narrowing |= {"dc_polarization_scatter": 1.1}
+    result.shift |= {"dc_polarization_scatter": -1.02}
+    assert not mapped(result, SOLID)["scatter_prior_driven"].any()
+    assert not safe_current(result, SOLID).notes  # type: ignore[arg-type]
+    result.shift |= {"dc_polarization_scatter": -0.1}
+    [note] = safe_current(result, SOLID).notes  # type: ignore[arg-type]
+    assert note == "How new cells scatter comes from the prior, not from data, for voids."
 
 
 def test_the_creep_feed_follows_the_law_of_the_fit() -> None:

@@ -1,0 +1,172 @@
+"""Scatter as a symptom: homogeneous tables raise no alarm, tables of two kinds are told first."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from data.campaign import Campaign
+from inference import fit, safe_current
+from inference.checks import check
+from inference.checks.populations import deviates, two_populations
+from inference.job import parse_job
+from inference.symptoms import suspicions, symptom_findings
+from inference.thresholds import TWO_POPULATIONS
+from models.priors import resolve_priors
+
+PRIORS = resolve_priors("Na", {})
+
+
+def found(variable: str, scatter: float, rows: dict[str, Any], predicted: Any) -> Any:
+    """Return the symptoms of one table whose scatter is known as well as its rows allow."""
+    rng = np.random.default_rng(0)
+    table = variable.partition("_")[0]
+    log_scatter = np.log(scatter) + rng.standard_normal((4, 500)) / np.sqrt(2.0 * len(rows))
+    row = f"{variable}_row"
+    return symptom_findings(
+        xr.Dataset({variable: (row, np.array([*rows.values()]))}, coords={row: [*rows]}),
+        xr.Dataset({variable: (("chain", "draw", row), predicted)}),
+        xr.Dataset({f"{table}_scatter": (("chain", "draw"), np.exp(log_scatter))}),
+        PRIORS,
+    )
+
+
+def as_fitted(logs: dict[str, float], variable: str) -> Any:
+    """Return the symptoms of values that a fit has given their own mean and scatter."""
+    x = np.array([*logs.values()])
+    rng = np.random.default_rng(1)
+    predicted = x.mean() + x.std(ddof=1) * rng.standard_normal((4, 500, x.size))
+    return found(variable, float(x.std(ddof=1)), dict(zip(logs, np.exp(x), strict=True)),
+                 np.exp(predicted))  # fmt: skip
+
+
+def test_homogeneous_rows_are_hardly_ever_split() -> None:
+    # The chance of any is below exp(-5) a table, whatever its size: two in 600 are allowed.
+    rng = np.random.default_rng(2)
+    margins = []
+    for rows in (5, 8, 12, 25):
+        for _ in range(150):
+            split = two_populations(rng.standard_normal(rows), [str(each) for each in range(rows)])
+            margins.append(-np.inf if split is None else split.margin)
+    assert np.sum(np.array(margins) > TWO_POPULATIONS) <= 2
+
+
+def test_homogeneous_tables_raise_no_alarm() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        rows, scatter = int(rng.integers(4, 25)), 0.1 * np.exp(0.4 * rng.standard_normal())
+        logs = {f"c{i}, 1": scatter * rng.standard_normal() for i in range(rows)}
+        assert as_fitted(logs, "lsv") == []
+
+
+@pytest.mark.parametrize("factor", [2.0, 3.0, 5.0])
+@pytest.mark.parametrize(("rows", "poor"), [(10, 5), (16, 4)])
+def test_two_electrolytes_in_one_table_are_named(factor: float, rows: int, poor: int) -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(5):
+        logs = {
+            f"{'poor' if i < poor else 'rich'}{i}, 1": 0.04 * rng.standard_normal()
+            - (np.log(factor) if i < poor else 0.0)
+            for i in range(rows)
+        }
+        [told] = as_fitted(logs, "lsv")
+        assert told.verdict == "fail"
+        assert {name[:4] for name in told.numbers["lowest"]} == {"poor"}
+        assert {name[:4] for name in told.numbers["highest"]} == {"rich"}
+        assert len(told.numbers["lowest"]) == poor
+        assert told.numbers["factor"] == pytest.approx(factor, rel=0.2)
+        assert "a safe current from it may lie above what the poorer kind bears" in told.sentence
+        assert "as two campaigns" in told.sentence
+        assert "column lab" not in told.sentence  # lsv has none
+        lab = as_fitted({name.partition(",")[0]: x for name, x in logs.items()}, "sand")
+        assert "in the column lab" in lab[0].sentence
+
+
+def test_the_points_of_one_cell_are_of_one_kind() -> None:
+    rng = np.random.default_rng(5)
+
+    def curves(*offsets: float) -> Any:
+        return as_fitted(
+            {
+                f"k{cell}, {point} mV": offset + 0.03 * rng.standard_normal()
+                for cell, offset in enumerate(offsets)
+                for point in range(8)
+            },
+            "kinetics",
+        )
+
+    assert curves(0.0, 0.1, -0.1, 0.12) == []  # cells of one make differ
+    [told] = curves(0.0, 0.05, 1.0, 1.1)
+    assert {name[:2] for name in told.numbers["lowest"]} == {"k0", "k1"}
+    assert {name[:2] for name in told.numbers["highest"]} == {"k2", "k3"}
+
+
+def test_one_outlier_is_no_population() -> None:
+    rng = np.random.default_rng(6)
+    z = np.append(rng.standard_normal(24), -9.0)
+    assert two_populations(z, [str(each) for each in range(25)]) is None
+
+
+def test_a_scatter_above_its_prior_is_told_of_verdicts_too() -> None:
+    # Of 20 cells at currents over a decade some fail at a third of what others bear.
+    rng = np.random.default_rng(7)
+    current = np.geomspace(0.3, 3.0, 20)
+    share = np.clip(0.5 + 0.4 * np.log10(current), 0.02, 0.98)
+    failed = (current > 1.0).astype(float)
+    failed[2], failed[17] = 1.0, 0.0
+    rows = {f"p{i}": failed[i] for i in range(20)}
+    predicted = (rng.uniform(size=(4, 500, 20)) < share).astype(float)
+    [told] = found("penetration", 1.1, rows, predicted)
+    assert "penetration_scatter is 1.1 (90 % interval" in told.sentence
+    assert "above the 97.5 % point of its prior (0.67)" in told.sentence
+    assert told.numbers["lowest"][0] == "p2"
+    assert told.numbers["highest"][0] == "p17"
+    assert found("penetration", 0.5, rows, predicted) == []
+    assert np.isnan(deviates(failed, predicted.reshape(-1, 20))).all()
+
+
+LSV = (
+    "cell,separator,layers,reservoir_thickness [um],reservoir_side,concentration [mol/L],"
+    "temperature [degC],scan_rate [mV/s],plateau,area [cm^2],plateau_current [mA]\n"
+)
+SEPARATORS = (
+    "separator,pore_type,pore_radius [nm],thickness [um],porosity [1],macmullin_number [1]\n"
+    "A,polymer,20,25,0.4,5.0\n"
+)
+
+
+@pytest.mark.slow
+def test_the_fit_of_two_electrolytes_says_so_before_all_else(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    # Plateaus of 1 to 3 layers, 46 mA over their number; those of the second electrolyte a third.
+    rng = np.random.default_rng(8)
+    lines = []
+    for i in range(12):
+        layers, name = 1 + i % 3, "a" if i < 6 else "b"
+        own = 46.0 / layers * np.exp(0.04 * rng.standard_normal()) / (1.0 if i < 6 else 3.0)
+        lines.append(f"{name}{i},A,{layers},0,,1,25,1,1,0.5,{own:.4g}\n")
+    campaign = campaign_of(separators=SEPARATORS, lsv=LSV + "".join(lines))
+    result = fit(
+        parse_job(
+            f'schema_version = 1\nname = "two"\ncampaign = "{campaign.path}"\n'
+            '[model]\nblocks = ["lsv"]\n[sampler]\ndraws = 500\ntune = 500\nchains = 4\nseed = 3\n'
+        )
+    )
+    first = result.findings()[0]
+    median = float(result.summary().loc["lsv_scatter", "median"])
+    assert first.startswith(f"lsv_scatter is {median:.2g} (90 % interval")
+    assert "two populations predict the rows of lsv better than one" in first
+    assert suspicions(result) == [first]
+    told = check(result).section("fit").findings[0]
+    assert (told.key, told.verdict, told.sentence) == ("scatter lsv_scatter", "fail", first)
+    assert {name[0] for name in told.numbers["lowest"]} == {"b"}
+    answer = safe_current(
+        result,
+        {"cell": "liquid", "pore_radius": "20 nm", "porosity": 0.4, "thickness": "25 um",
+         "charge": "3 mAh/cm^2"},
+    )  # fmt: skip
+    assert first in answer.notes
+    assert any(first in sentence for sentence in answer.sentences())
