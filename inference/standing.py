@@ -22,8 +22,8 @@ __all__ = [
 Standing = Literal["prior", "near", "data"]
 
 PRIOR_DRIVEN_WORDS = (
-    f"narrower less than {PRIOR_DRIVEN_NARROWING:g} times, and moved by less than "
-    f"{PRIOR_DRIVEN_SHIFT:g} standard deviations of the prior"
+    f"less than {PRIOR_DRIVEN_NARROWING:g} times narrower than its prior, and moved by less than "
+    f"{PRIOR_DRIVEN_SHIFT:g} of its standard deviations"
 )
 """What is meant by prior-driven."""
 

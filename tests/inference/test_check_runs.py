@@ -197,7 +197,7 @@ def test_the_literature_is_told_what_its_priors_drive_and_that_protocols_disagre
     # A scatter of 0.15 whose prior says 0.25 +- 0.5 is not the prior's.
     rows = literature_result.summary()
     moved = [n for n in rows.index if n.endswith("_scatter") and abs(rows.loc[n, "shift"]) > 0.6]
-    shown = {name for each in identified.findings if each.key.startswith(("prior", "partly"))
+    shown = {name for each in identified.findings if each.key.startswith(("prior-driven", "partly"))
              for name in each.numbers["contraction"]}  # fmt: skip
     assert not shown & {*moved}
     assert "sand_scatter" in identified.finding("uninformed").sentence

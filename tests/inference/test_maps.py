@@ -18,6 +18,7 @@ from scipy.special import ndtr, ndtri
 from data.campaign import load_campaign
 from data.errors import MapError
 from data.quantities import quantity
+from inference.answers import safe_current
 from inference.coverage import data_ranges
 from inference.design import read_design
 from inference.map_files import load_maps, load_noise, save_map_table, save_maps
@@ -309,9 +310,12 @@ def test_a_scatter_that_the_data_have_moved_is_not_its_priors() -> None:
     result.narrowing |= {"dc_polarization_scatter": 1.1}
     result.shift |= {"dc_polarization_scatter": -1.02}
     assert not mapped(result, SOLID)["scatter_prior_driven"].any()
-    assert not safe_current(result, SOLID).notes  # type: ignore[arg-type]
+    asked = {"cell": "solid", "charge": "1 mAh/cm^2", "pressure": "0 MPa"}
+    before = safe_current(result, asked).notes  # type: ignore[arg-type]
+    assert not any("comes from the prior" in note for note in before)
     result.shift |= {"dc_polarization_scatter": -0.1}
-    [note] = safe_current(result, SOLID).notes  # type: ignore[arg-type]
+    *rest, note = safe_current(result, asked).notes  # type: ignore[arg-type]
+    assert tuple(rest) == before
     assert note == "How new cells scatter comes from the prior, not from data, for voids."
 
 
