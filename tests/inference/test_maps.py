@@ -317,6 +317,8 @@ def test_a_scatter_that_the_data_have_moved_is_not_its_priors() -> None:
     *rest, note = safe_current(result, asked).notes  # type: ignore[arg-type]
     assert tuple(rest) == before
     assert note == "How new cells scatter comes from the prior, not from data, for voids."
+    result.attrs["suspicions"] = '["lsv_scatter is 0.61: two kinds of rows."]'
+    assert "lsv_scatter is 0.61: two kinds of rows." in safe_current(result, asked).notes  # type: ignore[arg-type]
 
 
 def test_the_creep_feed_follows_the_law_of_the_fit() -> None:
