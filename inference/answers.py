@@ -729,15 +729,7 @@ def _notes(result: "Result", design: Design) -> tuple[str, ...]:
     gate = getattr(result, "gate", None)
     if gate is not None and not gate.passed:
         notes.append("NOT CONVERGED: do not use; the convergence gate failed.")
-<<<<<<< HEAD
-    driven = scatter_prior_driven(result, design)
-    names = [
-        item.name for item, prior in zip(MECHANISMS[design.cell], driven, strict=True) if prior
-    ]
-    if names:
-        notes.append(
-            f"How new cells scatter comes from the prior, not from data, for {' and '.join(names)}."
-        )
+    notes += [*suspicions(result), *scatter_notes(result, design)]
     return (*notes, *(_scatter(result, item) for item in MECHANISMS[design.cell]))
 
 
@@ -768,10 +760,6 @@ def _unstated_cells(result: "Result", block: str) -> int:
             cells = design.sel({f"{table}_range_column": "cells"})
             count += int((cells == 0).sum()) // 2  # the lowest and the highest step of each
     return count
-=======
-    notes += suspicions(result)
-    return (*notes, *scatter_notes(result, design))
->>>>>>> c1070f5 (Scatter as a symptom, prior-driven by narrowing and shift, exact prior moments (work in progress))
 
 
 def _words(design: Design, without: set[str]) -> str:
