@@ -368,6 +368,8 @@ def _slow_sweeps(campaign: "Campaign", posterior: xr.Dataset) -> list[str]:
         return []
     table, separators = campaign.tables["lsv"], campaign.tables["separators"]
     diffusivity = float(posterior["ambipolar_diffusivity"].median()) * 1e-4
+    of_median = quantile_errors(posterior[["ambipolar_diffusivity"]], 0.5)
+    error = float(of_median["ambipolar_diffusivity"]) * 1e-4 / diffusivity
     names = [str(name) for name in separators["separator"].values]
     slow = []
     for row, label in enumerate(labels(table)):
@@ -383,7 +385,7 @@ def _slow_sweeps(campaign: "Campaign", posterior: xr.Dataset) -> list[str]:
         rate = float(table["scan_rate"].values[row])
         # What matters is the potential swept while the salt diffuses across.
         swept = time * (rate if np.isfinite(rate) else SWEEP_RATE)
-        if swept > SLOW_DIFFUSION * SWEEP_RATE:
+        if beyond(swept, SLOW_DIFFUSION * SWEEP_RATE, swept * error):
             stated = f"{rate:g} mV/s" if np.isfinite(rate) else "rate not stated"
             slow.append(f"{label} ({time:.0f} s, {stated})")
     if not slow:
