@@ -554,8 +554,8 @@ def observed_range(
         weights = np.reshape(log_weights, (counts.size, *axes, -1))
         starts = count * above + _log_any(first - above, count)
         both = count * all_cells + _log_both(first - all_cells, last - all_cells, count)
-        log_lowest = _log_mean(starts, weights)
-        return where(is_highest, _log_mean(both, weights) - log_lowest, log_lowest)
+        log_lowest = log_mean(starts, weights)
+        return where(is_highest, log_mean(both, weights) - log_lowest, log_lowest)
 
     def draw(
         mu: Array,
