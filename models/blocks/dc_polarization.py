@@ -77,9 +77,13 @@ def _rows(table: xr.Dataset) -> dict[str, Any]:
 
 
 def _check_metal(table: xr.Dataset, context: Context) -> None:
-    """Refuse rows that strip more metal than there is, in fact or by plan, all at once."""
+    """Refuse rows that strip more metal than there is, all at once.
+
+    A planned end counts where no event came before it: nothing else depends on it.
+    """
     present = metal_capacity(si(table, "electrode_thickness"), context.molar_volume)
     seen = np.fmax(si(table, "transition_time"), si(table, "transition_time_lower"))
+    event = np.isfinite(np.fmax(seen, si(table, "transition_time_upper")))
     constant = si(table, "current_density")
     below_lowest = si(table, "current_density_lowest") - si(table, "step_height")
     survived = np.fmax(si(table, "current_density_lower"), below_lowest)
@@ -90,7 +94,7 @@ def _check_metal(table: xr.Dataset, context: Context) -> None:
         (survived, si(table, "step_time"), "was stripped within the step survived", check),
         (
             constant,
-            si(table, "stop_time"),
+            np.where(event, np.nan, si(table, "stop_time")),
             "would be stripped by stop_time",
             "enter as stop_time the time at which the metal is gone, at the latest",
         ),

@@ -320,6 +320,49 @@ def test_sampling_the_products_does_not_change_the_priors_of_their_factors(toy: 
     )
 
 
+STEPS = """cell,protocol,temperature [degC],pressure [MPa],electrode_thickness [um],\
+    current_density_lower [mA/cm^2],current_density_upper [mA/cm^2],step_time [s]
+    a,step,25,0,,0.3,0.4,1800
+    b,step,25,1,200,0.6,0.7,1000
+    c,step,25,4,200,1.4,1.5,500"""
+IMAGED = """cell,temperature [degC],pressure [kPa],current_density [mA/cm^2],plating_time [s],\
+    coverage [1],thickness [um]
+    a,25,500,0.5,1800,0.4,20"""
+
+
+def test_coordinates_of_the_sampler_do_not_change_the_prior(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    """What is sampled in place of supply factor and constraint leaves their priors alone."""
+    from pymc.distributions.transforms import Transform
+
+    model = build_model(campaign_of(dc_polarization=STEPS, morphology=IMAGED))
+    assert {"void_free_step", "film_flow_stress"} <= {rv.name for rv in model.free_RVs}
+    names = ["film_constraint_factor", "creep_current_at_9_MPa", "creep_reference_stress",
+             "self_diffusivity", "creep_pressure_exponent"]  # fmt: skip
+    *drawn, supply = prior_draws(model, [*names, "supply_factor"])
+    names += ["supply_factor[one_way]", "supply_factor[step]"]
+    priors = [model.priors[name].distribution for name in names]
+    draws = [*drawn, *supply.T]
+    scores = []
+    for prior, values in zip(priors, draws, strict=True):
+        grid = np.linspace(0.0005, 0.9995, 2000)
+        scores.append(stats.norm.ppf(np.interp(values, prior.quantile(grid), grid)))
+        assert stats.kstest(scores[-1], "norm").pvalue > 1e-5
+    # Independent of each other: no correlation beyond five standard errors.
+    apart = np.corrcoef(scores) - np.eye(len(scores))
+    assert np.abs(apart).max() < 5.0 / np.sqrt(4000)
+    knee: Transform = model.rvs_to_transforms[model["creep_current_at_9_MPa"]]
+    assert knee.name == "knee"
+    x = np.linspace(-6.0, 6.0, 40)
+    values = knee.backward(x)
+    np.testing.assert_allclose(knee.forward(values), x, rtol=1e-12, atol=1e-12)
+    slope = (knee.backward(x + 1e-6) - knee.backward(x - 1e-6)) / 2e-6
+    np.testing.assert_allclose(knee.log_jac_det(x), np.log(slope), rtol=1e-6, atol=1e-6)
+    # Half of the 1.45 mA/cm^2 under 4 MPa, through 200 of 500 um, at the prior's exponent of 2.
+    assert np.exp(knee.log_knee) == pytest.approx(0.5 * 1.45 / 0.4 * (9 / 4) ** 2, rel=2e-3)
+
+
 def test_the_prior_of_the_exchange_current_is_the_catalogues_where_penetration_alone_is_fitted(
     campaign_of: Callable[..., Campaign],
 ) -> None:
