@@ -186,7 +186,8 @@ class Predictor:
         Returns
         -------
         dict of str to Dataset
-            ``derived``, ``log_prior``, ``predictive`` and ``log_likelihood``.
+            ``derived``, ``log_prior``, ``predictive`` and ``log_likelihood``; where cells are of
+            two kinds also ``second_kind``, the probability that a row's cell is of the second.
         """
         rng = np.random.default_rng(seed)
         # What the observations depend on is many times what is kept of them.
@@ -223,12 +224,14 @@ class Predictor:
             rv.name: (("chain", "draw", *dimensions(self._model, rv)), over_draws(next(stacked)))
             for rv in self._model.free_RVs
         }
-        predictive, log_likelihood = {}, {}
+        predictive, log_likelihood, second_kind = {}, {}, {}
         for name, moving in parameters.items():
             dims = ("chain", "draw", f"{name}_row")
-            drawn, weighed = self._observe(name, moving, chains * draws, rng)
+            drawn, weighed, kinds = self._observe(name, moving, chains * draws, rng)
             predictive[name] = (dims, over_draws(drawn))
             log_likelihood[name] = (dims, over_draws(weighed))
+            if kinds is not None:
+                second_kind[name] = (dims, over_draws(kinds))
         used = {dim for dims, _ in (derived | log_prior | predictive).values() for dim in dims}
         coords = sample | coordinates(self._model, used - {"chain", "draw"})
 
@@ -236,21 +239,24 @@ class Predictor:
             own = {dim for dims, _ in variables.values() for dim in dims}
             return xr.Dataset(variables, coords={k: v for k, v in coords.items() if k in own})
 
-        return {
+        found = {
             "derived": dataset(derived),
             "log_prior": dataset(log_prior),
             "predictive": dataset(predictive),
             "log_likelihood": dataset(log_likelihood),
         }
+        return found | ({"second_kind": dataset(second_kind)} if second_kind else {})
 
     def _observe(
         self, name: str, moving: list[Array], total: int, rng: np.random.Generator
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Array, Array, Array | None]:
         """Draw and weigh one observed variable for every draw of its parameters."""
         observation = self._model.observations[name]
         observed = self.observed[name]
         drawn, weighed = (np.empty((total, observed.size)) for _ in range(2))
-        for chunk in _chunks(total, max(1, _CHUNK // (64 * observed.size))):
+        kinds = np.empty((total, observed.size)) if observation.kinds == 2 else None
+        size = max(1, _CHUNK // (64 * observed.size * observation.kinds))
+        for chunk in _chunks(total, size):
             varying = iter(moving)
             parameters = [
                 next(varying)[chunk] if fixed is None else fixed for fixed in self._constants[name]
@@ -260,7 +266,9 @@ class Predictor:
             with np.errstate(all="ignore"):  # the branches that a row does not take
                 drawn[chunk] = observation.draw(*full, rng=rng, size=shape)
                 weighed[chunk] = observation.logp(observed, *full)
-        return drawn, weighed
+                if kinds is not None:
+                    kinds[chunk] = observation.second_kind(observed, *full)
+        return drawn, weighed, kinds
 
     @property
     def observed(self) -> dict[str, Array]:

@@ -157,6 +157,10 @@ def build_model(
         if getattr(validated.get("dc_polarization"), "creep_current", None) == "norton":
             # Maps under pressure need it, also where no row of the campaign is under pressure.
             _ = parameters["constraint_factor"]
+        for name, own in validated.items():
+            # So do maps of a limit whose cells follow another law, be they data or prior.
+            if getattr(own, "cells", "lognormal") != "lognormal":
+                context.cells(name)
     model.informed_by = {
         name: sorted(found) for name, found in sorted(parameters.informed_by.items())
     }

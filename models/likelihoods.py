@@ -12,6 +12,9 @@ all tables:
 `observed_clock`
     The time at which a cell fails under a constant current, or the planned end it survived.
 
+Cells scatter by a law of `models.cells`. Where they are of several kinds, each kind has a multiple
+of the scatter, and the log-likelihood of a row is that of the mixture.
+
 An interval is stored as its centre on the natural scale, with the half-width in the design, so that
 every observation is one number and a draw of it is one too: the draw is the centre of an interval
 of that width which holds the true value. Log-likelihoods are densities on the natural scale
@@ -25,6 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.cells import Cells
 from models.observations import TOLERANCE, Design, Scale, inverse
 from models.physics import weakest_deviate
 from models.physics.backend import (
@@ -49,6 +53,8 @@ __all__ = [
 ]
 
 Array = NDArray[np.float64]
+
+_ONE_KIND = Cells()
 
 
 def _nodes(design: Design) -> int:
@@ -112,11 +118,53 @@ class Observation:
         ``(value, *parameters) -> log-likelihood`` of each row.
     draw : callable
         ``(*parameters, rng=, size=) -> draws``, in NumPy.
+    second_kind : callable, optional
+        ``(value, *parameters) -> probability`` that a row's cell is of the last of several kinds.
+    kinds : int
+        How many kinds of cells there are.
     """
 
     parameters: tuple[Any, ...]
     logp: Callable[..., Any]
     draw: Callable[..., Array]
+    second_kind: Callable[..., Array] | None = None
+    kinds: int = 1
+
+    def of(
+        self, cells: Cells, parameters: tuple[Any, ...], scaled: Callable[..., tuple[Any, ...]]
+    ) -> "Observation":
+        """Return the observation of cells that are of several kinds.
+
+        Parameters
+        ----------
+        cells : Cells
+            Their law: each kind has a multiple of the scatter.
+        parameters : tuple of tensor
+            What the new distribution depends on, besides the parameter of the law; shape (rows,)
+            each.
+        scaled : callable
+            ``(multiplier, *parameters)``: the parameters of this distribution for such cells.
+        """
+        law = cells.law
+
+        def terms(value: Any, tail: Any, *given: Any) -> tuple[Any, Any]:
+            log_weights, multipliers = law.components(tail)
+            return self.logp(value, *scaled(multipliers, *given)), log_weights
+
+        def logp(value: Any, *given: Any) -> Any:
+            return _log_mean(*terms(value, *given))
+
+        def draw(tail: Array, *given: Array, rng: np.random.Generator, size: Any = None) -> Array:
+            multipliers = law.draw(tail, rng, _shape(size, tail))
+            return self.draw(*scaled(multipliers, *given), rng=rng, size=size)
+
+        def second_kind(value: Any, *given: Any) -> Array:
+            each, log_weights = terms(value, *given)
+            weighed = each + log_weights
+            return np.asarray(np.exp(weighed[-1] - _log_mean(each, log_weights)))
+
+        tail = cells.parameter + 0.0 * parameters[0]
+        return Observation((tail, *parameters), logp, draw, second_kind, law.count)
 
     def register(self, name: str, observed: Any) -> None:
         """Add the observed variable to the current PyMC model and to its ``observations``.
@@ -213,6 +261,7 @@ def observed_value(
     design: Design,
     scale: Scale | Array = "log",
     patches: Any = None,
+    cells: Cells = _ONE_KIND,
 ) -> None:
     """Register values that scatter normally about a location on their natural scale.
 
@@ -235,6 +284,8 @@ def observed_value(
         positive number (log).
     patches : tensor, shape (rows,), optional
         Number of patches, each with a value of its own, of which the smallest is observed.
+    cells : Cells, optional
+        How the scatter of cells is distributed; normally by default.
     """
 
     def logp(
@@ -272,7 +323,17 @@ def observed_value(
     sigma = np.sqrt(scatter**2 + rows["sd"] ** 2)
     limits = (rows["halfwidth"], rows["floor"], rows["ceiling"])
     several = () if patches is None else (patches,)
-    Observation((location, sigma, *limits, *several), logp, draw).register(name, observed)
+    observation = Observation((location, sigma, *limits, *several), logp, draw)
+    if cells.law.count > 1:
+        given = (location, scatter + 0.0 * location, rows["sd"], *limits, *several)
+
+        def scaled(
+            multiplier: Any, mu: Any, scatter: Any, sd: Any, *others: Any
+        ) -> tuple[Any, ...]:
+            return mu, np.sqrt((multiplier * scatter) ** 2 + sd**2), *others
+
+        observation = observation.of(cells, given, scaled)
+    observation.register(name, observed)
 
 
 def _log_smallest(
@@ -300,7 +361,9 @@ def _log_smallest(
     return result
 
 
-def observed_verdict(name: str, *, observed: Any, z: Any, patches: Any = None) -> None:
+def observed_verdict(
+    name: str, *, observed: Any, z: Any, patches: Any = None, cells: Cells = _ONE_KIND
+) -> None:
     """Register verdicts, 1 for a failed cell, with failure probability ``Phi(z)``.
 
     A cell of several patches fails with the first of them: ``1 - (1 - Phi(z))^patches``.
@@ -315,6 +378,8 @@ def observed_verdict(name: str, *, observed: Any, z: Any, patches: Any = None) -
         Log of the current over the threshold, in units of the scatter.
     patches : tensor, shape (rows,), optional
         Number of patches of each cell; one when left out.
+    cells : Cells, optional
+        How the scatter of cells is distributed; normally by default.
     """
 
     def logp(value: Any, z: Any, *patches: Any) -> Any:
@@ -331,7 +396,14 @@ def observed_verdict(name: str, *, observed: Any, z: Any, patches: Any = None) -
         return failed
 
     several = () if patches is None else (patches,)
-    Observation((z, *several), logp, draw).register(name, observed)
+    observation = Observation((z, *several), logp, draw)
+    if cells.law.count > 1:
+
+        def scaled(multiplier: Any, z: Any, *others: Any) -> tuple[Any, ...]:
+            return z / multiplier, *others
+
+        observation = observation.of(cells, observation.parameters, scaled)
+    observation.register(name, observed)
 
 
 @dataclass(frozen=True)
@@ -364,6 +436,7 @@ def observed_clock(
     scatter: Any,
     rows: Mapping[str, Any],
     design: Design,
+    cells: Cells = _ONE_KIND,
 ) -> None:
     r"""Register the times at which cells fail under constant currents.
 
@@ -391,6 +464,8 @@ def observed_clock(
         first look before which an event counts as "by then".
     design : Design
         What no row has is left out of the graph.
+    cells : Cells, optional
+        How the scatter of cells is distributed; normally by default.
     """
     intervals, errors = design.interval_rows.size, design.error_rows.size
     nodes, weights = np.polynomial.hermite.hermgauss(_nodes(design) if errors else 1)
@@ -461,4 +536,11 @@ def observed_clock(
         *(rows[key] for key in ("sd", "halfwidth", "floor", "ceiling")),
         *(parameter + zeros for parameter in parameters),
     )
-    Observation(every, logp, draw).register(name, observed)
+    observation = Observation(every, logp, draw)
+    if cells.law.count > 1:
+
+        def scaled(multiplier: Any, current: Any, scatter: Any, *others: Any) -> tuple[Any, ...]:
+            return current, multiplier * scatter, *others
+
+        observation = observation.of(cells, every, scaled)
+    observation.register(name, observed)

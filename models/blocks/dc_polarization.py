@@ -8,11 +8,12 @@ import xarray as xr
 from pydantic import BaseModel, ConfigDict
 
 from data.errors import ModelError
+from models.cells import cell_priors
 from models.context import Context
 from models.latents import PROTOCOLS
 from models.likelihoods import Threshold, observed_clock, observed_value
 from models.observations import measured, recorded, recorded_currents, si, unit
-from models.options import Labs, StatedPressure
+from models.options import CellsLaw, Labs, StatedPressure
 from models.physics import (
     arrhenius,
     metal_capacity,
@@ -21,9 +22,10 @@ from models.physics import (
     void_free_time,
 )
 
-__all__ = ["SOURCES", "Options", "likelihood", "record"]
+__all__ = ["PRIORS", "SOURCES", "Options", "likelihood", "record"]
 
 SOURCES = ("tsai2020", "lu2022", "spencerjolly2020", "wang2020")
+PRIORS = cell_priors("dc_polarization")
 
 _VOIDS = Threshold(void_free_current_density, void_free_log_slope, void_free_time)
 
@@ -47,6 +49,11 @@ class Options(BaseModel):
         Where the rows name two laboratories or more in the column ``lab``: each has an offset on
         the logarithm of its void-free currents, normal with ``lab_scatter``, or all are one; rows
         that name none count as one laboratory.
+    cells : {"lognormal", "student_t", "contaminated"}
+        How the factor of a cell on its void-free current is distributed: lognormal, with Student's
+        t in place of the normal (``dc_polarization_degrees_of_freedom``), or lognormal with a share
+        ``dc_polarization_contamination`` of cells that have four times the scatter. The tail
+        decides about small risks, and few cells show it: compare the three.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +61,7 @@ class Options(BaseModel):
     creep_current: Literal["empirical", "norton"] = "empirical"
     pressure: StatedPressure = "as_stated"
     labs: Labs = "offsets"
+    cells: CellsLaw = "lognormal"
 
 
 def _rows(table: xr.Dataset) -> dict[str, Any]:
@@ -102,7 +110,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     """
     _check_metal(table, context)
     parameters = context.parameters
-    scatter = parameters["dc_polarization_scatter"]
+    scatter, law = parameters["dc_polarization_scatter"], context.cells("dc_polarization")
     cells = context.design(
         "dc_polarization",
         temperature=si(table, "temperature"),
@@ -141,6 +149,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
                 scatter=scatter,
                 rows=rows,
                 design=design,
+                cells=law,
             )
         else:
             observed, design = measured(part, "current_density")
@@ -155,6 +164,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
                 scatter=scatter,
                 rows=rows,
                 design=design,
+                cells=law,
             )
 
 
