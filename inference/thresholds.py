@@ -46,6 +46,7 @@ __all__ = [
     "SLOW_DIFFUSION",
     "STEADY_TARGET_ACCEPT",
     "SWEEP_RATE",
+    "TAIL_MOVES",
     "TENSION_FAIL",
     "TENSION_INFORMED",
     "TENSION_MEASURABLE",
@@ -104,6 +105,10 @@ choice."""
 
 DEFAULT_RISK: Final = 0.05
 """Probability that a new cell fails at the safe current."""
+
+TAIL_MOVES: Final = 0.2
+"""The tail of the cells' scatter decides where another law of it moves a safe current by more than
+this share. Our choice: a fifth, as for the rows that decide."""
 
 CALIBRATION_R_HAT: Final = 1.05
 """Largest R-hat of a replicate whose ranks count: ranks need far fewer draws than intervals do.

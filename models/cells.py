@@ -232,7 +232,7 @@ def deviate(law: CellLaw, normal: Any, parameter: Any = None, patches: Any = 1.0
     ndarray
         Deviates x, of the broadcast shape.
     """
-    smallest = weakest_deviate(normal, patches)
+    smallest = normal if np.all(np.equal(patches, 1.0)) else weakest_deviate(normal, patches)
     if law.count == 1:
         return np.asarray(smallest)
     log_weights, multipliers = law.components(np.asarray(parameter, dtype=float))
