@@ -521,6 +521,7 @@ class _Asked:
         self.levels = max(risk - half, 0.0), min(risk + half, 1.0)
         self._cell_noise = CellNoise(seed)
         rows = band_draws(count)
+        self._factors: dict[str, FloatArray] = {}
         self._band = {name: values[rows][:, None] for name, values in self.parameters.items()}
 
     def thresholds(
@@ -566,7 +567,11 @@ class _Asked:
         conditions = Conditions(design, noise, len(noise.table)).of(())
         lowest: Any = np.inf
         for mechanism in MECHANISMS[design.cell]:
-            factor = cell_factor(mechanism, self._band, conditions, noise)
+            if mechanism.name not in self._factors:  # no question changes the area
+                self._factors[mechanism.name] = cell_factor(
+                    mechanism, self._band, conditions, noise
+                )
+            factor = self._factors[mechanism.name]
             core = self._core_over_cells(mechanism, conditions)
             here = mechanism.threshold(self._band, conditions, factor, self.setting, core)
             lowest = np.minimum(lowest, here)

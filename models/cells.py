@@ -19,8 +19,8 @@ Notes
 -----
 Against SciPy's Student distribution, the logarithms of density and distribution function are within
 2e-5 at 2 degrees of freedom and 2e-6 from 3 degrees on for deviates up to 6, and within 1e-3 up to
-50 for at most 5 degrees of freedom. Further out, where a tail of many degrees holds less than one
-cell in 1e15, the tail of the sum is that of its widest normal.
+50 for at most 5 degrees of freedom. Quantiles are within 1e-4 in probability where that is above
+1e-5. Further out the tail of the sum is that of its widest normal: lighter, and still smooth.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
 from models.physics import weakest_deviate
@@ -53,6 +54,7 @@ _LEFT: Final = 16.0 * np.sqrt(2.0)  # standard deviations of ln w, of many degre
 _RIGHT: Final = 14.0  # fall of the logarithm of the density of ln w
 _MOST_STEPS: Final = 60
 _CLOSE: Final = 1e-12
+_TABLED: Final = 32
 
 
 def _nodes(like: Any) -> Array:
@@ -98,6 +100,9 @@ class CellLaw:
         new first axis; for NumPy and PyTensor.
     count : int
         Number of components.
+    smooth : bool
+        Whether deviates are so smooth in the logarithm of the parameter that a few of its values
+        give them all.
     prior : mapping
         Of the parameter, in the form of `models/catalogue.toml`.
     """
@@ -106,6 +111,7 @@ class CellLaw:
     parameter: str = ""
     components: Callable[[Any], Mixture] = _single
     count: int = 1
+    smooth: bool = False
     prior: Mapping[str, Any] | None = None
 
     def parameter_of(self, block: str) -> str:
@@ -146,6 +152,7 @@ LAWS: Final[Mapping[str, CellLaw]] = {
             "degrees_of_freedom",
             _student_t,
             _NODES.size,
+            True,
             {
                 "support": [2.0, float("inf")],
                 "distribution": "Gamma",
@@ -162,6 +169,7 @@ LAWS: Final[Mapping[str, CellLaw]] = {
             "contamination",
             _contaminated,
             2,
+            False,
             {
                 "support": [0.0, 1.0],
                 "distribution": "Beta",
@@ -235,13 +243,30 @@ def deviate(law: CellLaw, normal: Any, parameter: Any = None, patches: Any = 1.0
     smallest = normal if np.all(np.equal(patches, 1.0)) else weakest_deviate(normal, patches)
     if law.count == 1:
         return np.asarray(smallest)
-    log_weights, multipliers = law.components(np.asarray(parameter, dtype=float))
+    parameter = np.asarray(parameter, dtype=float)
+    if law.smooth and parameter.shape[1:] == (1,) and len(parameter) > _TABLED:
+        return _interpolated(law, normal, np.log(parameter[:, 0]), patches)
+    log_weights, multipliers = law.components(parameter)
     z, normal, patches = np.broadcast_arrays(
         *(np.asarray(each, dtype=float) for each in (smallest, normal, patches))
     )
     shape = np.broadcast_shapes(z.shape, multipliers.shape[1:])
     low, high = (np.broadcast_to(np.log(f(multipliers, axis=0)), shape) for f in (np.min, np.max))
     return _root(z, normal, patches, np.exp(log_weights), multipliers, low.copy(), high.copy())
+
+
+def _interpolated(law: CellLaw, normal: Any, log_parameter: Array, patches: Any) -> Array:
+    """Return deviates (parameter, cell) from those at Chebyshev nodes of the parameter's logarithm.
+
+    Within 1e-7 of the deviates themselves for normal numbers up to four.
+    """
+    low, high = log_parameter.min(), log_parameter.max()
+    nodes = chebyshev.chebpts1(_TABLED)
+    centre, half = (low + high) / 2.0, max((high - low) / 2.0, _CLOSE)
+    known = deviate(law, normal, np.exp(centre + half * nodes)[:, None], patches)
+    at_nodes = chebyshev.chebvander(nodes, _TABLED - 1)
+    elsewhere = chebyshev.chebvander((log_parameter - centre) / half, _TABLED - 1)
+    return np.asarray(np.linalg.solve(at_nodes.T, elsewhere.T).T @ known)
 
 
 def _root(

@@ -126,6 +126,7 @@ const AnodePhysics = (() => {
   const CELL_LAWS = {
     student_t: {
       parameter: "degrees_of_freedom",
+      smooth: true,
       components(degrees) {
         const fall = 2.0 * RIGHT / degrees;
         const left = -LEFT / Math.sqrt(degrees);
@@ -414,6 +415,36 @@ const AnodePhysics = (() => {
     return sum;
   }
 
+  /** Deviates of all cells for any parameter, from those at Chebyshev nodes of its logarithm. */
+  function tableOf(law, parameter, normals, patches) {
+    let low = Infinity;
+    let high = -Infinity;
+    for (const value of parameter) {
+      low = Math.min(low, Math.log(value));
+      high = Math.max(high, Math.log(value));
+    }
+    const centre = (low + high) / 2.0;
+    const half = Math.max((high - low) / 2.0, 1e-12);
+    const angles = Array.from({ length: NODES }, (_, n) => Math.PI * (n + 0.5) / NODES);
+    const known = angles.map((angle) => {
+      const mixture = law.components(Math.exp(centre + half * Math.cos(angle)));
+      return Float64Array.from(normals, (normal) => cellDeviate(mixture, normal, patches));
+    });
+    return (value) => {
+      const x = (Math.log(value) - centre) / half;
+      const found = new Float64Array(normals.length);
+      const near = angles.findIndex((angle) => Math.abs(x - Math.cos(angle)) < 1e-14);
+      if (near >= 0) return known[near];
+      let total = 0.0;
+      angles.forEach((angle, n) => {  // barycentric interpolation
+        const weight = (n % 2 ? -1.0 : 1.0) * Math.sin(angle) / (x - Math.cos(angle));
+        total += weight;
+        for (let k = 0; k < found.length; k++) found[k] += weight * known[n][k];
+      });
+      return found.map((sum) => sum / total);
+    };
+  }
+
   /** Deviates of cells as functions (i, k) of draw and cell; kept where they change by the draw. */
   function deviatesOf(model, design, scatter, noise, count) {
     const patches = design.conditions.area_ratio ?? 1.0;
@@ -430,9 +461,13 @@ const AnodePhysics = (() => {
     model.deviates = model.deviates || {};
     const key = `${block} ${spread ? "cells" : noise ? "noise" : "median"}`;
     if (model.deviates[key]?.patches !== patches) model.deviates[key] = { patches, rows: [] };
-    const { rows } = model.deviates[key];
+    const kept = model.deviates[key];
+    const { rows } = kept;
     return (i, k) => {
-      if (rows[i] === undefined) {
+      if (rows[i] === undefined && spread && law.smooth) {
+        kept.table = kept.table || tableOf(law, parameter, normals, patches);
+        rows[i] = kept.table(parameter[i]);
+      } else if (rows[i] === undefined) {
         const mixture = law.components(parameter[i]);
         // Either every cell is of every draw, or each is of its own.
         rows[i] = spread
