@@ -43,6 +43,7 @@ __all__ = [
     "PROTOCOLS_DIFFER",
     "PULL",
     "RIDGE",
+    "SECOND_KIND",
     "SLOW_DIFFUSION",
     "STEADY_TARGET_ACCEPT",
     "SWEEP_RATE",
@@ -105,6 +106,10 @@ choice."""
 
 DEFAULT_RISK: Final = 0.05
 """Probability that a new cell fails at the safe current."""
+
+SECOND_KIND: Final = 0.5
+"""Posterior probability above which a row is named as a cell of the second kind: likelier than
+not."""
 
 TAIL_MOVES: Final = 0.2
 """The tail of the cells' scatter decides where another law of it moves a safe current by more than

@@ -261,7 +261,7 @@ def observed_value(
     design: Design,
     scale: Scale | Array = "log",
     patches: Any = None,
-    cells: Cells = _ONE_KIND,
+    law: Cells = _ONE_KIND,
 ) -> None:
     """Register values that scatter normally about a location on their natural scale.
 
@@ -284,7 +284,7 @@ def observed_value(
         positive number (log).
     patches : tensor, shape (rows,), optional
         Number of patches, each with a value of its own, of which the smallest is observed.
-    cells : Cells, optional
+    law : Cells, optional
         How the scatter of cells is distributed; normally by default.
     """
 
@@ -324,7 +324,7 @@ def observed_value(
     limits = (rows["halfwidth"], rows["floor"], rows["ceiling"])
     several = () if patches is None else (patches,)
     observation = Observation((location, sigma, *limits, *several), logp, draw)
-    if cells.law.count > 1:
+    if law.law.count > 1:
         given = (location, scatter + 0.0 * location, rows["sd"], *limits, *several)
 
         def scaled(
@@ -332,7 +332,7 @@ def observed_value(
         ) -> tuple[Any, ...]:
             return mu, np.sqrt((multiplier * scatter) ** 2 + sd**2), *others
 
-        observation = observation.of(cells, given, scaled)
+        observation = observation.of(law, given, scaled)
     observation.register(name, observed)
 
 
@@ -362,7 +362,7 @@ def _log_smallest(
 
 
 def observed_verdict(
-    name: str, *, observed: Any, z: Any, patches: Any = None, cells: Cells = _ONE_KIND
+    name: str, *, observed: Any, z: Any, patches: Any = None, law: Cells = _ONE_KIND
 ) -> None:
     """Register verdicts, 1 for a failed cell, with failure probability ``Phi(z)``.
 
@@ -378,7 +378,7 @@ def observed_verdict(
         Log of the current over the threshold, in units of the scatter.
     patches : tensor, shape (rows,), optional
         Number of patches of each cell; one when left out.
-    cells : Cells, optional
+    law : Cells, optional
         How the scatter of cells is distributed; normally by default.
     """
 
@@ -397,12 +397,12 @@ def observed_verdict(
 
     several = () if patches is None else (patches,)
     observation = Observation((z, *several), logp, draw)
-    if cells.law.count > 1:
+    if law.law.count > 1:
 
         def scaled(multiplier: Any, z: Any, *others: Any) -> tuple[Any, ...]:
             return z / multiplier, *others
 
-        observation = observation.of(cells, observation.parameters, scaled)
+        observation = observation.of(law, observation.parameters, scaled)
     observation.register(name, observed)
 
 
@@ -436,7 +436,7 @@ def observed_clock(
     scatter: Any,
     rows: Mapping[str, Any],
     design: Design,
-    cells: Cells = _ONE_KIND,
+    law: Cells = _ONE_KIND,
 ) -> None:
     r"""Register the times at which cells fail under constant currents.
 
@@ -464,7 +464,7 @@ def observed_clock(
         first look before which an event counts as "by then".
     design : Design
         What no row has is left out of the graph.
-    cells : Cells, optional
+    law : Cells, optional
         How the scatter of cells is distributed; normally by default.
     """
     intervals, errors = design.interval_rows.size, design.error_rows.size
@@ -537,10 +537,10 @@ def observed_clock(
         *(parameter + zeros for parameter in parameters),
     )
     observation = Observation(every, logp, draw)
-    if cells.law.count > 1:
+    if law.law.count > 1:
 
         def scaled(multiplier: Any, current: Any, scatter: Any, *others: Any) -> tuple[Any, ...]:
             return current, multiplier * scatter, *others
 
-        observation = observation.of(cells, every, scaled)
+        observation = observation.of(law, every, scaled)
     observation.register(name, observed)

@@ -43,7 +43,7 @@ def _parts(table: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
 def likelihood(table: xr.Dataset, context: Context) -> None:
     """Register the brackets and, where given, the overpotential at penetration [mV]."""
     several, one_cell, with_overpotential = _parts(table)
-    scatter, cells = context.parameters["penetration_scatter"], context.cells("penetration")
+    scatter, law = context.parameters["penetration_scatter"], context.cells("penetration")
     if several.sizes["critical_current"]:
         count = several.sizes["critical_current"]
         data, rows = context.pack(
@@ -54,7 +54,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         )
         pairs = xr.concat([several, several], "critical_current", combine_attrs="override")
         z = (rows["log_current"] - context.log_threshold(pairs)) / scatter
-        observed_verdict(_CELLS, observed=data, z=z, patches=rows.get("patches"), cells=cells)
+        observed_verdict(_CELLS, observed=data, z=z, patches=rows.get("patches"), law=law)
     if one_cell.sizes["critical_current"]:
         observed, design = measured(one_cell, "current_density")
         data, rows = context.pack(
@@ -68,7 +68,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             rows=rows,
             design=design,
             patches=rows.get("patches"),
-            cells=cells,
+            law=law,
         )
     if with_overpotential.sizes["critical_current"]:
         observed, design = measured(with_overpotential, "overpotential", scale="linear")

@@ -149,7 +149,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
                 scatter=scatter,
                 rows=rows,
                 design=design,
-                cells=law,
+                law=law,
             )
         else:
             observed, design = measured(part, "current_density")
@@ -164,7 +164,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
                 scatter=scatter,
                 rows=rows,
                 design=design,
-                cells=law,
+                law=law,
             )
 
 

@@ -88,7 +88,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         scatter=context.parameters["lsv_scatter"],
         rows=rows,
         design=design,
-        cells=context.cells("lsv"),
+        law=context.cells("lsv"),
     )
 
 

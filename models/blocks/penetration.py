@@ -105,7 +105,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         observed=data,
         z=z,
         patches=rows.get("patches"),
-        cells=context.cells("penetration"),
+        law=context.cells("penetration"),
     )
 
 

@@ -87,7 +87,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         scatter=context.parameters["sand_scatter"],
         rows=rows,
         design=design,
-        cells=context.cells("sand"),
+        law=context.cells("sand"),
     )
 
 

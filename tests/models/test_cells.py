@@ -61,13 +61,13 @@ def form(kind: str, law: str, parameter: float, patches: float | None = None) ->
             observed = np.array([0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
             observed_verdict(
                 "x", observed=pt.as_tensor(observed), z=pt.as_tensor(Z), patches=several,
-                cells=cells,
+                law=cells,
             )  # fmt: skip
         elif kind == "value":
             observed = np.exp(np.minimum(SCATTER * Z / 10.0, DESIGN.ceiling))
             observed_value(
                 "x", observed=pt.as_tensor(observed), location=pt.zeros(ROWS), scatter=SCATTER,
-                rows=rows, design=DESIGN, patches=several, cells=cells,
+                rows=rows, design=DESIGN, patches=several, law=cells,
             )  # fmt: skip
         else:
             unit, parameters = 1000.0, (5.5e-13, 23.68e-6, 0.9, 0.0)
@@ -79,7 +79,7 @@ def form(kind: str, law: str, parameter: float, patches: float | None = None) ->
                 "x", observed=pt.as_tensor(observed), threshold=VOIDS,
                 parameters=[pt.as_tensor(value) for value in parameters],
                 log_current=pt.as_tensor(np.full(ROWS, np.log(current))), scatter=SCATTER,
-                rows=ends, design=DESIGN, cells=cells,
+                rows=ends, design=DESIGN, law=cells,
             )  # fmt: skip
     observation: Observation = model.observations["x"]
     values = [np.broadcast_to(each.eval(), ROWS) for each in observation.parameters]
@@ -243,7 +243,7 @@ def test_gradients_of_the_laws_are_finite_far_into_their_tails() -> None:
                 model.observations = {}
                 observed_verdict(
                     "x", observed=pt.ones(ROWS), z=pt.zeros(ROWS),
-                    cells=Cells(LAWS[law], pt.as_tensor(0.5)),
+                    law=Cells(LAWS[law], pt.as_tensor(0.5)),
                 )  # fmt: skip
             holder["x"] = model.observations["x"]
 

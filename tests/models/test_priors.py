@@ -216,7 +216,7 @@ def test_a_misspelt_distribution_or_parameter_of_one_is_offered_the_nearest(
 ) -> None:
     with pytest.raises(PriorError, match=f"'{written}' is not legal .did you mean '{meant}'") as e:
         resolve_priors("Na", {"surface_energy": {"distribution": written}})
-    assert "LogNormal, Normal, HalfNormal, Beta, AbsCosineBeta, Uniform" in str(e.value)
+    assert "LogNormal, Normal, HalfNormal, Beta, AbsCosineBeta, Gamma, Uniform" in str(e.value)
     assert "Fixed" not in str(e.value)
     entry = {"distribution": "LogNormal", "median": "1 J/m^2", "sigmma": 0.3}
     with pytest.raises(PriorError, match=r"did you mean 'sigma'.*legal are median, sigma"):
