@@ -200,6 +200,11 @@ class Cells:
     law: CellLaw = LOGNORMAL
     parameter: Any = None
 
+    @property
+    def mixed(self) -> bool:
+        """Whether there are cells of several kinds."""
+        return self.law.count > 1
+
 
 def cell_priors(block: str) -> dict[str, dict[str, Any]]:
     """Return the priors of the parameters of every law for the cells of a block.

@@ -324,7 +324,7 @@ def observed_value(
     limits = (rows["halfwidth"], rows["floor"], rows["ceiling"])
     several = () if patches is None else (patches,)
     observation = Observation((location, sigma, *limits, *several), logp, draw)
-    if law.law.count > 1:
+    if law.mixed:
         given = (location, scatter + 0.0 * location, rows["sd"], *limits, *several)
 
         def scaled(
@@ -397,7 +397,7 @@ def observed_verdict(
 
     several = () if patches is None else (patches,)
     observation = Observation((z, *several), logp, draw)
-    if law.law.count > 1:
+    if law.mixed:
 
         def scaled(multiplier: Any, z: Any, *others: Any) -> tuple[Any, ...]:
             return z / multiplier, *others
@@ -537,7 +537,7 @@ def observed_clock(
         *(parameter + zeros for parameter in parameters),
     )
     observation = Observation(every, logp, draw)
-    if law.law.count > 1:
+    if law.mixed:
 
         def scaled(multiplier: Any, current: Any, scatter: Any, *others: Any) -> tuple[Any, ...]:
             return current, multiplier * scatter, *others
