@@ -27,7 +27,17 @@ RISKS = (0.02, 0.05, 0.3)
 RNG = np.random.default_rng(20261120)
 
 
-def random_draws(setting: Setting, laws_of_temperature: bool, labs: bool) -> dict[str, Any]:
+BLOCKS = ("penetration", "sand", "dc_polarization")
+CELLS: dict[str, Any] = {
+    "lognormal": {},
+    "student_t": {f"{block}_degrees_of_freedom": (2.0, 10.0) for block in BLOCKS},
+    "contaminated": {f"{block}_contamination": (0.0, 0.1) for block in BLOCKS},
+}
+
+
+def random_draws(
+    setting: Setting, laws_of_temperature: bool, labs: bool, cells: str
+) -> dict[str, Any]:
     def lognormal(median: float, sigma: float) -> Any:
         return median * np.exp(sigma * RNG.standard_normal(DRAWS))
 
@@ -53,6 +63,10 @@ def random_draws(setting: Setting, laws_of_temperature: bool, labs: bool) -> dic
         "separator_scatter": lognormal(0.15, 0.7),
         "sand_scatter": lognormal(0.25, 0.5),
         "dc_polarization_scatter": lognormal(0.25, 0.5),
+    }
+    draws |= {
+        name: low + scale * RNG.gamma(2.0, size=DRAWS).clip(1e-3, 9.0)
+        for name, (low, scale) in CELLS[cells].items()
     }
     if laws_of_temperature:
         draws["exchange_current_density_activation_energy"] = lognormal(40e3, 0.3)
@@ -126,7 +140,8 @@ def compared(browser: Any) -> list[tuple[Any, Any, Design]]:
     every = list(cases())
     each = -(-DESIGNS // len(every))
     for place, (setting, warm) in enumerate(every):
-        draws = random_draws(setting, warm, labs=bool(place % 2))
+        law = list(CELLS)[place % len(CELLS)]
+        draws = random_draws(setting, warm, labs=bool(place % 2), cells=law)
         noise = Noise(place, DRAWS)
         designs = [
             random_design(cell, setting) for cell in ("liquid", "solid") for _ in range(each // 2)
