@@ -1,6 +1,7 @@
 """Laws of cells: their limits, their quantiles, and likelihoods and draws that agree with them."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -288,3 +289,38 @@ def test_a_block_has_the_parameter_of_its_law_and_no_other(
     assert {rv.name for rv in model.free_RVs} == names | added
     assert model.informed_by["sand_degrees_of_freedom"] == ["sand"]
     assert "dc_polarization_contamination" not in model.informed_by
+
+
+EVERY = ("penetration", "sand", "dc_polarization", "lsv")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("law", ["student_t", "contaminated"])
+def test_all_draws_at_once_weigh_as_each_by_itself(law: str, synthetic: Any) -> None:
+    """Kinds of cells, nodes over errors and draws each have an axis of their own."""
+    from inference.comparison import _observations
+    from inference.leave_out import _Unconstrained
+    from inference.prediction import Predictor
+
+    options = {block: {"cells": law} for block in EVERY}
+    model = build_model(synthetic, ModelOptions(options=options))
+    predictor = Predictor(model)
+    free = predictor.prior(6, 1)
+    found = predictor.evaluate(free, 2)
+    assert ("second_kind" in found) == (law == "contaminated")
+    for draw in (0, 5):
+        single = predictor.evaluate(free.isel(draw=[draw]), 2)
+        for group in ("log_likelihood", "second_kind"):
+            for name, values in found.get(group, {}).items():
+                due = single[group][name].isel(draw=0).values
+                np.testing.assert_allclose(values.isel(draw=draw).values, due, rtol=1e-9)
+    likelihoods = found["log_likelihood"]
+    assert all(np.isfinite(each).all() for each in likelihoods.values())
+    # Laws of cells compare on the same observations, and draws move on the sampler's own space.
+    plain = build_model(synthetic)
+    assert _observations(model) == _observations(plain)
+    there: Any = SimpleNamespace(model=model, free=free)
+    moved = _Unconstrained(there)
+    back, _ = moved._back(moved.draws.values.reshape(6, -1))
+    for rv, values in zip(model.free_RVs, back, strict=True):
+        np.testing.assert_allclose(values, free[rv.name].values[0], rtol=1e-6, atol=1e-12)
