@@ -8,10 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from data.dataset import make_dataset
 from data.errors import CampaignError, InputError, Mistake
 from data.metadata import FILE, CampaignMetadata, read_metadata
 from data.quantities import quantities
+from data.ranges import range_rows, without_number
 from data.references import bibliography, recognise
 from data.schema import ROW_UNIT, Table, nearest
 from data.table_reader import ReadRow, ReadTable, read_table
@@ -19,6 +22,7 @@ from data.tables import tables as all_tables
 
 if TYPE_CHECKING:
     import xarray as xr
+    from numpy.typing import NDArray
 
 __all__ = [
     "Assumption",
@@ -45,8 +49,8 @@ class Assumption:
         What the row is called.
     column : str
         Column of the number.
-    value : float
-        The number [unit].
+    value : float or str
+        The number [unit]; in words where a blank stands for several.
     unit : str
         Its unit.
     note : str
@@ -58,15 +62,20 @@ class Assumption:
     table: str
     row: str
     column: str
-    value: float
+    value: float | str
     unit: str
     note: str
     source: str
 
+    @property
+    def equation(self) -> str:
+        """What is assumed, such as ``"step_height = 1 mA/cm^2"``."""
+        value = self.value if isinstance(self.value, str) else f"{self.value:g}"
+        return f"{self.column} = {value}" + ("" if self.unit == "1" else f" {self.unit}")
+
     def __str__(self) -> str:
         """Return the assumption on one line, without its note."""
-        unit = "" if self.unit == "1" else f" {self.unit}"
-        return f"{self.table}, {self.row}: {self.column} = {self.value:g}{unit}"
+        return f"{self.table}, {self.row}: {self.equation}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +111,7 @@ class Campaign:
         return [
             assumption
             for name, dataset in self.tables.items()
-            for position, named in enumerate(dataset["assumed"].values)
-            if named  # most rows of most campaigns assume nothing
+            for position in np.flatnonzero(_assuming(dataset))  # hardly any row of most campaigns
             for assumption in _assumptions(all_tables()[name], dataset.isel({name: position}))
         ]
 
@@ -260,15 +268,26 @@ def _plain(dataset: "xr.Dataset") -> dict[str, list[str]]:
     }
 
 
+def _assuming(dataset: "xr.Dataset") -> "NDArray[np.bool_]":
+    """Return which rows of a table assume a number."""
+    named = dataset["assumed"].values.astype(bool)
+    if "cells" not in dataset:
+        return named
+    return named | (range_rows(dataset) & np.isnan(dataset["cells"].values))
+
+
 def _assumptions(table: Table, row: "xr.Dataset") -> Iterable[Assumption]:
     cells = {str(name): row[name].item() for name in row if name != "line"}
-    for name in ReadRow(0, cells).assumed:
+    assumed: dict[str, float | str] = {n: float(cells[n]) for n in ReadRow(0, cells).assumed}
+    if span := without_number(cells):
+        assumed["cells"] = f"{span} (not stated)"
+    for name, value in assumed.items():
         unit = table.fields[name].unit or ""
         yield Assumption(
             table=table.name,
             row=table.row_label(cells),
             column=name,
-            value=float(cells[name]),
+            value=value,
             unit=str(cells["unit"]) if unit == ROW_UNIT else unit,
             note=str(cells["note"]),
             source=str(cells["source"]),

@@ -249,8 +249,7 @@ def _assumed(campaign: "Campaign") -> list[str]:
             if assumption.note and assumption.note != note:
                 lines += _wrap(assumption.note, "      note: ", "      ")
             place, note = here, assumption.note
-        unit = "" if assumption.unit == "1" else f" {assumption.unit}"
-        lines.append(f"      {assumption.column} = {assumption.value:g}{unit}")
+        lines.append(f"      {assumption.equation}")
     return lines
 
 

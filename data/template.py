@@ -89,6 +89,10 @@ def _readme(name: str, folder: str) -> str:
         "Never write NaN, `n/a`, `<5` or `5±1`.\n"
         "* `x_sd` is the standard deviation of an exact `x`. Where `x_lower` and `x_upper` exist, "
         "they replace `x` by an interval; one of them blank makes it one-sided.\n"
+        "* Where of several cells, stepped up in current, only the range of the failing steps is "
+        "known, one row holds it: `current_density_lowest`, `current_density_highest`, "
+        "`step_height` and, if known, `cells`; `current_density_lower` and `current_density_upper` "
+        "stay blank, they are of one cell. Never enter a range over cells as the interval of one.\n"
         "* `lab` matters: as soon as the rows of a table name two laboratories, each has an offset "
         "of its own, and rows that leave it blank count as one more. Fill it in every row or in "
         "none.\n",

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from data.errors import AnodebayesError, MapError
+from data.ranges import UNSTATED_CELLS
 from data.units import parse_quantity, to_si
 from inference.design import (
     AXES,
@@ -60,6 +61,7 @@ from inference.noise import CellNoise, band_draws
 from inference.tails import AS_FITTED, other_cells, tail_sentence
 from inference.tails import WORDS as CELL_WORDS
 from inference.thresholds import DEFAULT_RISK, INTERVAL, INTERVAL_DEVIATE
+from models.options import SHARED_THRESHOLD
 from models.physics import metal_capacity
 from models.temperature import TEMPERATURE_WINDOW
 
@@ -788,7 +790,36 @@ def _notes(result: "Result", design: Design) -> tuple[str, ...]:
         notes.append(
             f"How new cells scatter comes from the prior, not from data, for {' and '.join(names)}."
         )
-    return tuple(notes)
+    return (*notes, *(_scatter(result, item) for item in MECHANISMS[design.cell]))
+
+
+def _scatter(result: "Result", mechanism: Mechanism) -> str:
+    """Say how much cells differ, and what is assumed of the cells that tell it."""
+    name = mechanism.scatters[0]
+    lower, middle, upper = np.quantile(result.posterior[name], [_TAILS[0], 0.5, _TAILS[1]])
+    text = (
+        f"Between cells the logarithm of the current for {mechanism.name} scatters by "
+        f"{_shown(middle, 2)} ({100 * INTERVAL:.0f} % interval {_shown(lower, 2)} to "
+        f"{_shown(upper, 2)}; {name})."
+    )
+    if counts := _unstated_cells(result, name.removesuffix("_scatter")):
+        text += (
+            f" {counts} range{'s' if counts > 1 else ''} over cells behind it "
+            f"{'do' if counts > 1 else 'does'} not state the number of cells: "
+            f"{UNSTATED_CELLS[0]} to {UNSTATED_CELLS[-1]} assumed, few more likely than many."
+        )
+    return text
+
+
+def _unstated_cells(result: "Result", block: str) -> int:
+    """Count the fitted ranges over cells of a threshold that do not state how many cells."""
+    count = 0
+    for table in SHARED_THRESHOLD.get(block, (block,)):
+        if (name := f"{table}_range_design") in result.constant_data:
+            design = result.constant_data[name]
+            cells = design.sel({f"{table}_range_column": "cells"})
+            count += int((cells == 0).sum()) // 2  # the lowest and the highest step of each
+    return count
 
 
 def _words(design: Design, without: set[str]) -> str:

@@ -40,7 +40,7 @@ _SOFTWARE = {
 }
 # Sources of priors that are choices and not publications.
 _OWN_CHOICES = frozenset({"", "project", "job"})
-_UNPUBLISHED = {"tracer": "tracer measurements of self-diffusion in the bulk metal"}
+_NO_REFERENCE = {"tracer": "tracer measurements of self-diffusion in the bulk metal"}
 
 
 # Sources of one kinetics law only.
@@ -114,7 +114,7 @@ def _reference(key: str, result: "Result") -> Reference:
     """Return what a key stands for: the campaign's own citation, the shared one, or its text."""
     if key in bibliography():
         return bibliography()[key]
-    return Reference(key=key, citation=result.references.get(key) or _UNPUBLISHED.get(key, key))
+    return Reference(key=key, citation=result.references.get(key) or _NO_REFERENCE.get(key, key))
 
 
 def _software(result: "Result") -> Iterator[Citation]:

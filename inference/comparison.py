@@ -51,7 +51,17 @@ CELLS = "cell by cell"
 
 FILE = "comparison.json"
 _NOT_DATA = {*(column.name for column in TEXT_COLUMNS), "line"}
-_CENSORING = ("_lower", "_upper", "stop_time", "bracket_from", "outcome")
+_CENSORING = (
+    "_lower",
+    "_upper",
+    "_lowest",
+    "_highest",
+    "step_height",
+    "cells",
+    "stop_time",
+    "bracket_from",
+    "outcome",
+)
 _MOST_NAMED = 3
 
 logger = logging.getLogger(__name__)
@@ -450,7 +460,7 @@ def _observations(model: Any) -> dict[str, tuple[Any, ...]]:
             design = np.asarray(model[f"{name}_design"].get_value())
             values += [
                 np.round(design[:, columns.index(column)], 12).tolist()
-                for column in ("halfwidth", "floor", "ceiling")
+                for column in ("halfwidth", "floor", "ceiling", "step_height", "cells")
                 if column in columns
             ]
         found[name] = (list(model.coords[f"{name}_row"]), values)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.ranges import ENDS, RANGE_COLUMNS
 from data.units import si_factor
 from inference.design import FloatArray
 from models.physics import macmullin_number_from_porosity
@@ -147,8 +148,7 @@ def _solid(campaign: "Campaign", protocol: str | None = None) -> dict[str, list[
     return {
         "charge": [
             _charges(table, "transition_time"),
-            _numbers(table, "current_density_lower") * step_time,
-            _numbers(table, "current_density_upper") * step_time,
+            *(_numbers(table, name) * step_time for name in (*ENDS, *RANGE_COLUMNS[:2])),
         ],
         "pressure": [_numbers(table, "pressure")],
         "temperature": [_numbers(table, "temperature")],

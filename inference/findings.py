@@ -52,6 +52,8 @@ def findings(
     summary: "pd.DataFrame",
     informed_by: Mapping[str, list[str]],
     kinetics: str,
+    *,
+    log_likelihood: xr.Dataset,
 ) -> list[str]:
     """Say what the data identify and what they do not, where tables pull on each other, and more.
 
@@ -67,6 +69,8 @@ def findings(
         Tables that inform each parameter.
     kinetics : str
         The law.
+    log_likelihood : Dataset
+        Of each observation at the draws.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def findings(
     found += _laboratories(campaign, posterior)
     found += _uninformed(summary, {name for names, _ in driven.values() for name in names})
     found += _effective_energy(campaign, posterior, summary)
-    found += _pulls(campaign, predictive)
+    found += _pulls(campaign, predictive, log_likelihood)
     found += _protocols(campaign, posterior)
     found += _slow_sweeps(campaign, posterior)
     found += _inversion(campaign, posterior, kinetics)
@@ -259,7 +263,7 @@ def _uninformed(summary: "pd.DataFrame", named: Collection[str]) -> list[str]:
     return found
 
 
-def _pulls(campaign: "Campaign", predictive: xr.Dataset) -> list[str]:
+def _pulls(campaign: "Campaign", predictive: xr.Dataset, log_likelihood: xr.Dataset) -> list[str]:
     """Report one-sided published statements at their edge, and which rows they pull on."""
     if "published" not in predictive:
         return []
@@ -287,8 +291,12 @@ def _pulls(campaign: "Campaign", predictive: xr.Dataset) -> list[str]:
             probability = float(beyond.mean())
             if probability < BOUND_AT_EDGE:
                 side = "below" if np.isfinite(upper) else "above"
+                # The posterior has seen the statement: what the rest says is without it.
+                seen = log_likelihood["published"].isel(published_row=row).values
+                rest = 1.0 / float(np.exp(-seen).mean())
                 edges.append(
-                    f"{name} {side} {edge:g} (fulfilled with probability {probability:.2f})"
+                    f"{name} {side} {edge:g} (fulfilled with probability {probability:.2f}, and "
+                    f"with about {rest:.1g} by all that is fitted besides)"
                 )
     found = []
     if edges:

@@ -294,6 +294,7 @@ def _compute(
             summary,
             model.informed_by,
             options.kinetics,
+            log_likelihood=after["log_likelihood"],
         )
         found += unused_options(campaign, model_blocks, options)
     observed = xr.Dataset(
@@ -376,12 +377,14 @@ _OBSERVABLES = {
     "penetration": ("1", "cell penetrated (1) or survived (0)"),
     "critical_current_cells": ("1", "cell penetrated (1) or survived (0)"),
     "critical_current_one_cell": ("mA/cm^2", "critical current density of one cell"),
+    "critical_current_range": ("mA/cm^2", "lowest and highest failing step of several cells"),
     "critical_current_overpotential": ("mV", "overpotential at penetration"),
     "kinetics": ("mA/cm^2", "magnitude of the current density"),
     "lsv": ("mA", "plateau current"),
     "sand": ("s", "time of depletion or planned end"),
     "dc_polarization_one_way": ("s", "time of transition or planned end"),
     "dc_polarization_step": ("mA/cm^2", "current density of failure within a step"),
+    "dc_polarization_range": ("mA/cm^2", "lowest and highest failing step of several cells"),
     "creep": ("MPa", "stress"),
     "morphology_coverage": ("1", "coverage"),
     "morphology_thickness": ("um", "thickness of the deposit"),

@@ -254,7 +254,7 @@ class Predictor:
         observation = self._model.observations[name]
         observed = self.observed[name]
         drawn, weighed = (np.empty((total, observed.size)) for _ in range(2))
-        kinds = np.empty((total, observed.size)) if observation.kinds == 2 else None
+        kinds = np.empty((total, observed.size)) if observation.second_kind else None
         size = max(1, _CHUNK // (64 * observed.size * observation.kinds))
         for chunk in _chunks(total, size):
             varying = iter(moving)

@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from data.errors import ModelError
+from data.ranges import RANGE_COLUMNS
 from data.tables import tables
 from data.units import si_factor, to_si
 
@@ -22,8 +23,11 @@ __all__ = [
     "inverse",
     "labels",
     "measured",
+    "range_labels",
+    "ranges",
     "recorded",
     "recorded_currents",
+    "recorded_ranges",
     "si",
     "unit",
 ]
@@ -162,6 +166,71 @@ def recorded_currents(table: xr.Dataset, drawn: Array) -> xr.Dataset:
             values[bare] = np.exp(stated + step * end)
             result[f"{column}_{side}"] = (result[f"{column}_{side}"].dims, values)
             result[f"{column}_{side}"].attrs = dict(table[f"{column}_{side}"].attrs)
+    return result
+
+
+def ranges(table: xr.Dataset) -> tuple[Array, dict[str, Array]]:
+    """Return ranges over cells as observed values and the staircases they were read from.
+
+    Parameters
+    ----------
+    table : Dataset
+        Rows that are ranges over cells.
+
+    Returns
+    -------
+    observed : ndarray, shape (2 rows,)
+        The lowest failing steps, then the highest, in the unit of the columns.
+    columns : dict of str to ndarray, each of shape (2 rows,)
+        For `models.likelihoods.observed_range`: ``step_height``, ``first_step``, ``cells``.
+    """
+    lowest, highest, height, cells = (table[name].values.astype(float) for name in RANGE_COLUMNS)
+    first = np.remainder(lowest, height)
+    columns = {
+        "step_height": height,
+        "first_step": np.where(first > 0, first, height),
+        "cells": np.nan_to_num(cells),
+    }
+    return np.concatenate([lowest, highest]), {k: np.tile(v, 2) for k, v in columns.items()}
+
+
+def range_labels(names: list[str]) -> list[str]:
+    """Return the labels of the two values of each range over cells."""
+    return [f"{name}, {end}" for end in ("lowest", "highest") for name in names]
+
+
+def recorded_ranges(table: xr.Dataset, drawn: Array) -> xr.Dataset:
+    """Return the table with drawn ranges over cells.
+
+    Parameters
+    ----------
+    table : Dataset
+        Rows that are ranges over cells.
+    drawn : ndarray, shape (2 rows,)
+        As `ranges` gives them.
+
+    Returns
+    -------
+    Dataset
+        A copy.
+
+    Raises
+    ------
+    ModelError
+        If a cell was drawn below the height of a step: such a row is not legal.
+    """
+    lowest, highest = np.split(drawn, 2)
+    result = table.copy(deep=True)
+    for name, values in zip(RANGE_COLUMNS[:2], (lowest, highest), strict=True):
+        result[name].values[:] = values
+    below = np.flatnonzero(lowest < table["step_height"].values)
+    if below.size:
+        row = int(below[0])
+        raise ModelError(
+            f"{table.attrs['table']}.csv, line {int(table['line'].values[row])}: a cell drawn for "
+            f"the design failed at {lowest[row]:.3g} mA/cm^2, below one step_height of "
+            f"{float(table['step_height'].values[row]):g}; give the design lower steps"
+        )
     return result
 
 

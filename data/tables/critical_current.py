@@ -1,25 +1,25 @@
 """Critical currents of separators: the bracket between a current survived and one that penetrated.
 
 In a bracket from *different_cells* the ends belong to different cells and may overlap. In one from
-*one_cell* the same cell survived the lower current and was penetrated at the upper one.
+*one_cell* the same cell survived the lower current and was penetrated at the upper one. Where of
+several cells, each stepped up in current, only the range of the penetrating steps is known, a row
+holds the lowest and the highest of them.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from data.columns import AREA, LAB, SEPARATOR, TEMPERATURE
+from data.ranges import ENDS, RANGE, is_range, range_checks, range_phrase, range_rows
 from data.schema import Check, Column, Complaint, Row, Table, given
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-_ENDS = ("current_density_lower", "current_density_upper")
-
-
 def _check_ends(row: Row) -> Iterable[Complaint]:
-    lower, upper = _ENDS
-    if row["bracket_from"] == "one_cell":
+    lower, upper = ENDS
+    if row["bracket_from"] == "one_cell" and not is_range(row):
         if not given(row, lower) and not given(row, upper):
             yield lower, "is blank and so is current_density_upper: give one end or both"
         elif given(row, lower, upper) and float(row[lower]) >= float(row[upper]):
@@ -34,10 +34,15 @@ def _check_both(end: str) -> Check:
     """Return the check that a bracket from different cells has an end."""
 
     def check(row: Row) -> Iterable[Complaint]:
-        if row["bracket_from"] != "one_cell" and not given(row, end):
+        if row["bracket_from"] != "one_cell" and not is_range(row) and not given(row, end):
             yield end, "is blank: a bracket from different_cells has both ends"
 
     return check
+
+
+def _check_range(row: Row) -> Iterable[Complaint]:
+    if row["bracket_from"] == "one_cell" and is_range(row):
+        yield "bracket_from", "'one_cell' is not legal in a range over cells: leave it blank"
 
 
 def _check_overpotential(row: Row) -> Iterable[Complaint]:
@@ -51,16 +56,20 @@ def _check_overpotential(row: Row) -> Iterable[Complaint]:
 
 
 def _tally(rows: "xr.Dataset") -> Sequence[str]:
+    every, ranges = rows, range_rows(rows)
+    rows = rows.isel(critical_current=~ranges)
     one_cell = rows["bracket_from"] == "one_cell"
     lower, upper = rows["current_density_lower"], rows["current_density_upper"]
     phrases = [
         f"{int(one_cell.sum())} brackets from one cell, {int((~one_cell).sum())} from several"
     ]
+    if ranges.any():
+        phrases.append(range_phrase(every))
     if open_ends := int(lower.isnull().sum() + upper.isnull().sum()):
         phrases.append(f"{open_ends} one-sided")
     if overlapping := int((lower > upper).sum()):
         phrases.append(f"{overlapping} with overlapping ends")
-    if overpotentials := int(rows["overpotential"].notnull().sum()):
+    if overpotentials := int(every["overpotential"].notnull().sum()):
         phrases.append(f"{overpotentials} with the overpotential at penetration")
     return phrases
 
@@ -70,7 +79,13 @@ TABLE = Table(
     row="one separator's bracket",
     label=("separator", "lab"),
     key=("separator", "temperature", "lab"),
-    checks=(_check_ends, *(_check_both(end) for end in _ENDS), _check_overpotential),
+    checks=(
+        _check_ends,
+        *(_check_both(end) for end in ENDS),
+        _check_range,
+        *range_checks(),
+        _check_overpotential,
+    ),
     tally=_tally,
     columns=(
         SEPARATOR,
@@ -80,15 +95,16 @@ TABLE = Table(
             long_name="highest current density survived",
             unit="mA/cm^2",
             support="positive",
-            blank="no lower end (one_cell only)",
+            blank="no lower end (one_cell only), or a range over cells",
         ),
         Column(
             name="current_density_upper",
             long_name="lowest current density that penetrated",
             unit="mA/cm^2",
             support="positive",
-            blank="no upper end (one_cell only)",
+            blank="no upper end (one_cell only), or a range over cells",
         ),
+        *RANGE,
         Column(
             name="bracket_from",
             long_name="whether one cell gave both ends",

@@ -2,7 +2,8 @@
 
 A *one_way* row is a test at one current until the potential runs away. A *step* row is a cell
 stepped up in current, each step of one length: it survived the lower current and failed at the
-upper one.
+upper one. Where of several stepped cells only the range of the failing steps is known, a *step* row
+holds the lowest and the highest of them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from data.checks import events_before_stop
 from data.columns import CELL, LAB, TEMPERATURE
+from data.ranges import RANGE, RANGE_COLUMNS, is_range, range_checks, range_phrase, range_rows
 from data.schema import Check, Column, Complaint, Row, Table, given
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ _ONE_WAY = (
     "transition_time_upper",
     "stop_time",
 )
-_STEP = ("current_density_lower", "current_density_upper", "step_time")
+_STEP = ("current_density_lower", "current_density_upper", "step_time", *RANGE_COLUMNS)
 _DUE = ("current_density", "stop_time", "step_time")
 
 
@@ -40,11 +42,25 @@ def _check_protocol(name: str) -> Check:
     return check
 
 
+def _of_steps(check: Check) -> Check:
+    """Return the check for step rows alone: in others its columns are not legal at all."""
+
+    def of_steps(row: Row) -> Iterable[Complaint]:
+        if row["protocol"] == "step":
+            yield from check(row)
+
+    return of_steps
+
+
 def _check_steps(row: Row) -> Iterable[Complaint]:
-    if row["protocol"] == "step":
+    if row["protocol"] == "step" and not is_range(row):
         lower, upper = _STEP[:2]
         if not given(row, lower) and not given(row, upper):
-            yield lower, "is blank and so is current_density_upper: give one end or both"
+            yield (
+                lower,
+                "is blank and so is current_density_upper: give one end or both, or the range "
+                "over several cells in current_density_lowest and current_density_highest",
+            )
         elif given(row, lower, upper) and float(row[lower]) >= float(row[upper]):
             yield (
                 lower,
@@ -73,7 +89,8 @@ def _tally(rows: "xr.Dataset") -> Sequence[str]:
             f"one_way: {exact} exact, {bounded} intervals, "
             f"{count - exact - bounded} without transition by stop_time (censored)"
         )
-    step = rows.isel(dc_polarization=(rows["protocol"] == "step").values)
+    ranges = range_rows(rows)
+    step = rows.isel(dc_polarization=(rows["protocol"] == "step").values & ~ranges)
     if count := step.sizes["dc_polarization"]:
         none_failed = int(step["current_density_upper"].isnull().sum())
         at_first = int(step["current_density_lower"].isnull().sum())
@@ -81,6 +98,8 @@ def _tally(rows: "xr.Dataset") -> Sequence[str]:
             f"step: {count - none_failed - at_first} current intervals, "
             f"{none_failed} never failed, {at_first} failed at the first step"
         )
+    if ranges.any():
+        phrases.append(f"step: {range_phrase(rows)}")
     return phrases
 
 
@@ -93,6 +112,7 @@ TABLE = Table(
         *(_check_protocol(name) for name in (*_ONE_WAY, *_STEP)),
         *events_before_stop("transition_time"),
         _check_steps,
+        *(_of_steps(check) for check in range_checks()),
         _check_thickness,
     ),
     tally=_tally,
@@ -151,15 +171,16 @@ TABLE = Table(
             long_name="last current density survived",
             unit="mA/cm^2",
             support="positive",
-            blank="failed at the first step, or a one_way row",
+            blank="failed at the first step, a range over cells, or a one_way row",
         ),
         Column(
             name="current_density_upper",
             long_name="current density of the failed step",
             unit="mA/cm^2",
             support="positive",
-            blank="none failed, or a one_way row",
+            blank="none failed, a range over cells, or a one_way row",
         ),
+        *RANGE,
         Column(
             name="step_time",
             long_name="length of a step (a half-cycle)",

@@ -136,6 +136,13 @@ RULES = (
         "no battery electrode passes that",
     ),
     Rule(
+        "critical current of a range above 10 A/cm^2",
+        "critical_current_range",
+        _ABOVE,
+        1e4,
+        "no battery electrode passes that",
+    ),
+    Rule(
         "overpotential above 5 V at penetration",
         "critical_current_overpotential",
         _ABOVE,
@@ -166,6 +173,13 @@ RULES = (
     Rule(
         "step current above 10 A/cm^2",
         "dc_polarization_step",
+        _ABOVE,
+        1e4,
+        "no ceramic electrolyte passes that",
+    ),
+    Rule(
+        "step current of a range above 10 A/cm^2",
+        "dc_polarization_range",
         _ABOVE,
         1e4,
         "no ceramic electrolyte passes that",

@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from data.errors import MapError
+from data.ranges import ENDS, RANGE_COLUMNS, range_rows
 from inference.figures.bands import (
     BEYOND,
     GONE,
@@ -227,7 +228,7 @@ def critical_current_against_radius(
     result : Result
         A finished fit.
     campaign : Campaign, optional
-        What was fitted: its single tests and brackets are drawn.
+        What was fitted: its single tests, brackets and ranges are drawn.
     width : {"single", "double"}, optional
         Columns of print; one by default.
 
@@ -351,6 +352,14 @@ _MARKS: Final[dict[str, dict[str, Any]]] = {
         "markeredgewidth": 0.8,
     },
     "bracket": {"color": BLACK, "marker": "_", "markersize": 6, "linestyle": "-", "linewidth": 1.0},
+    "range over cells": {
+        "color": BLACK,
+        "marker": "D",
+        "markersize": 3.2,
+        "markerfacecolor": VERMILION,
+        "linestyle": ":",
+        "linewidth": 1.0,
+    },
 }
 
 
@@ -379,9 +388,10 @@ def _tests(
                 ends = [float(row["current_density"])]
                 kind = str(row["outcome"].item())
             else:
-                limits = (row["current_density_lower"], row["current_density_upper"])
-                ends = [float(end) for end in limits if np.isfinite(float(end))]
-                kind = "bracket"
+                of_range = bool(range_rows(row))
+                names = RANGE_COLUMNS[:2] if of_range else ENDS
+                ends = [float(row[end]) for end in names if np.isfinite(float(row[end]))]
+                kind = "range over cells" if of_range else "bracket"
             found.append(_Test(radius, [end / porosity for end in ends], kind))
     return found
 

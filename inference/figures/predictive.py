@@ -66,6 +66,7 @@ _PANELS: Final = {
     "critical_current_one_cell": _Panel(
         "Brackets from one cell", "critical current density", "mA/cm^2"
     ),
+    "critical_current_range": _Panel("Ranges over cells", "current density of failure", "mA/cm^2"),
     "critical_current_overpotential": _Panel(
         "Overpotential at penetration", "overpotential", "mV", "linear"
     ),
@@ -76,6 +77,7 @@ _PANELS: Final = {
     "dc_polarization_step": _Panel(
         "Polarisation in steps", "current density of failure", "mA/cm^2"
     ),
+    "dc_polarization_range": _Panel("Ranges over cells", "current density of failure", "mA/cm^2"),
     "creep": _Panel("Creep tests", "stress", "MPa"),
     "morphology_coverage": _Panel("Coverage of deposits", "covered fraction", "1", "logit"),
     "morphology_thickness": _Panel("Thickness of deposits", "thickness", "um"),
@@ -261,7 +263,10 @@ def _marks(rows: _Rows) -> _Marks:
     # Where there is a measurement error instead of an interval, the bar is two of its sd long.
     half = np.where(half > 0, half, design.get("sd", zero))
     half = np.where(above | below, 0.0, half)
-    return _Marks(value, _inverse(x - half, scale), _inverse(x + half, scale), above, below)
+    lower, upper = _inverse(x - half, scale), _inverse(x + half, scale)
+    if "step_height" in design:  # a cell failed between this step and the one before
+        lower = np.maximum(value - design["step_height"], 0.0)
+    return _Marks(value, lower, upper, above, below)
 
 
 def _row_figure(parts: list[_Rows]) -> Figure:

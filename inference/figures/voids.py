@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from data.errors import MapError
+from data.ranges import ENDS, RANGE_COLUMNS, range_rows
 from inference.figures.bands import BEYOND, GONE, band, beyond_handle, require_informed
 from inference.figures.maps import PROTOCOL_WORDS, draw_risk, hatch
 from inference.figures.style import (
@@ -92,7 +93,7 @@ def void_free_capacities(
     figure = new_figure(printed, 88.0 if aside else 138.0)
     grid = figure.subplots(*((1, 2) if aside else (2, 1)), sharex=True, sharey=True)
     temperatures = _temperatures(campaign)
-    never = False
+    never = ranges = brackets = False
     shown: list[FloatArray] = []
     middles: list[tuple[FloatArray, FloatArray]] = []
     beyond = False
@@ -104,6 +105,8 @@ def void_free_capacities(
         middles.append((charges, currents[:, 1]))
         cells = _cells(campaign, protocol)
         never |= any(cell.never for cell in cells)
+        ranges |= any(cell.of_several for cell in cells)
+        brackets |= any(cell.current.size > 1 and not cell.of_several for cell in cells)
         shown.append(_draw_cells(axes, cells, temperatures))
         axes.set_title(title)
     reach = np.concatenate([_CURRENTS, *shown])
@@ -131,12 +134,20 @@ def void_free_capacities(
     if never:
         artists.append(Line2D([], [], color=BLACK, marker="$\u2191$", markersize=7, linestyle=""))
         texts.append("no voids by the end")
+    if ranges:
+        artists.append(
+            Line2D([], [], color=BLACK, marker="D", markersize=2.8, linestyle=":", linewidth=1.0)
+        )
+        texts.append("range over cells")
     points = f"The polarisations are not shown: {GONE}."
     if campaign is not None:
-        points = (
-            "Points: cells without pressure, at the temperature of a curve; a bar in steps runs "
-            "from the last current survived to that of failure."
-        )
+        points = "Points: cells without pressure, at the temperature of a curve."
+        if brackets:
+            points += " A bar in steps runs from the last current survived to that of failure."
+        if ranges:
+            points += (
+                " Dotted: the lowest and the highest of the steps at which several cells failed."
+            )
     return finish(
         figure,
         "Capacity that can be stripped before voids form",
@@ -208,12 +219,16 @@ def _capacities(
 
 @dataclass(frozen=True)
 class _Cell:
-    """A polarisation: temperature [degC], ends of current [mA/cm^2] and capacity [mAh/cm^2]."""
+    """A polarisation: temperature [degC], ends of current [mA/cm^2] and capacity [mAh/cm^2].
+
+    That of a range over several cells runs from the lowest failing step to the highest.
+    """
 
     temperature: float
     current: FloatArray
     capacity: FloatArray
     never: bool
+    of_several: bool
 
 
 def _cells(campaign: "Campaign | None", protocol: str) -> list[_Cell]:
@@ -241,10 +256,12 @@ def _cells(campaign: "Campaign | None", protocol: str) -> list[_Cell]:
             never = not known("transition_time", "transition_time_upper").size
             hours = (hours if hours.size else known("stop_time")) / _HOUR
         else:
-            current = known("current_density_lower", "current_density_upper")
-            never = not known("current_density_upper").size
+            ends = RANGE_COLUMNS[:2] if range_rows(row) else ENDS
+            current = known(*ends)
+            never = not known(ends[1]).size
             hours = known("step_time") / _HOUR
-        found.append(_Cell(float(row["temperature"]), current, current * hours, never))
+        temperature, several = float(row["temperature"]), bool(range_rows(row))
+        found.append(_Cell(temperature, current, current * hours, never, several))
     return found
 
 
@@ -258,6 +275,21 @@ def _draw_cells(axes: Axes, cells: list[_Cell], temperatures: list[float]) -> Fl
         colour, marker = _LOOKS[int(np.argmin(gaps))]
         current = np.broadcast_to(cell.current, cell.capacity.shape)
         x, y = float(np.exp(np.log(current).mean())), float(np.exp(np.log(cell.capacity).mean()))
+        currents += [*current]
+        if cell.of_several:
+            axes.plot(
+                current,
+                cell.capacity,
+                color=BLACK,
+                linestyle=":",
+                linewidth=1.0,
+                marker="D",
+                markersize=2.8,
+                markerfacecolor=colour,
+                markeredgewidth=0.5,
+                zorder=4,
+            )
+            continue
         axes.plot(current, cell.capacity, color=BLACK, linewidth=0.9, zorder=4)
         if cell.never:
             axes.annotate(
@@ -283,7 +315,6 @@ def _draw_cells(axes: Axes, cells: list[_Cell], temperatures: list[float]) -> Fl
             markeredgewidth=0.6,
             zorder=5,
         )
-        currents += [*current]
     return np.array(currents)
 
 

@@ -1,9 +1,10 @@
 """Critical currents by bracket, and the overpotential at penetration.
 
 A bracket from different cells is two cells: one that survived the lower current and one that was
-penetrated at the upper one. A bracket from one cell holds that cell's own threshold. Which pore
-decides, what an area does, what a laboratory adds and how cells differ is chosen with the block
-``penetration``: the threshold is the same.
+penetrated at the upper one. A bracket from one cell holds that cell's own threshold, and a range
+over cells the lowest and the highest of theirs. Which pore decides, what an area does, what a
+laboratory adds and how cells differ is chosen with the block ``penetration``: the threshold is the
+same.
 """
 
 from collections.abc import Mapping
@@ -13,9 +14,20 @@ import numpy as np
 import xarray as xr
 
 from data.errors import ModelError
+from data.ranges import ENDS, RANGE_COLUMNS, range_rows
 from models.context import Context
-from models.likelihoods import observed_value, observed_verdict
-from models.observations import labels, measured, recorded, recorded_currents, si, unit
+from models.likelihoods import observed_range, observed_value, observed_verdict
+from models.observations import (
+    labels,
+    measured,
+    range_labels,
+    ranges,
+    recorded,
+    recorded_currents,
+    recorded_ranges,
+    si,
+    unit,
+)
 
 __all__ = ["ISOTHERMAL", "SOURCES", "likelihood", "record"]
 
@@ -23,36 +35,42 @@ SOURCES = ("ma2022",)
 ISOTHERMAL = "exchange_current_density"
 
 _CELLS, _ONE_CELL = "critical_current_cells", "critical_current_one_cell"
-_OVERPOTENTIAL = "critical_current_overpotential"
-_ENDS = ("current_density_lower", "current_density_upper")
+_RANGE, _OVERPOTENTIAL = "critical_current_range", "critical_current_overpotential"
 
 
-def _parts(table: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
-    """Split the rows: brackets from different cells, from one cell, rows with an overpotential."""
-    dim = "critical_current"
-    one_cell = np.flatnonzero(table["bracket_from"].values == "one_cell")
-    several = np.flatnonzero(table["bracket_from"].values != "one_cell")
-    with_overpotential = np.flatnonzero(np.isfinite(table["overpotential"].values))
-    return (
-        table.isel({dim: several}),
-        table.isel({dim: one_cell}),
-        table.isel({dim: with_overpotential}),
-    )
+def _rows(table: xr.Dataset) -> dict[str, Any]:
+    """Return the positions of the rows behind each observed variable."""
+    of_range, one_cell = range_rows(table), table["bracket_from"].values == "one_cell"
+    return {
+        _CELLS: np.flatnonzero(~one_cell & ~of_range),
+        _ONE_CELL: np.flatnonzero(one_cell & ~of_range),
+        _RANGE: np.flatnonzero(of_range),
+        _OVERPOTENTIAL: np.flatnonzero(np.isfinite(table["overpotential"].values)),
+    }
+
+
+def _parts(table: xr.Dataset) -> dict[str, xr.Dataset]:
+    """Return the rows behind each observed variable, which may be none."""
+    return {name: table.isel(critical_current=at) for name, at in _rows(table).items()}
+
+
+def _twice(table: xr.Dataset) -> xr.Dataset:
+    """Return rows that stand for two values each: all of the first, then all of the second."""
+    return xr.concat([table, table], "critical_current", combine_attrs="override")
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
-    """Register the brackets and, where given, the overpotential at penetration [mV]."""
-    several, one_cell, with_overpotential = _parts(table)
+    """Register brackets, ranges and, where given, the overpotential at penetration [mV]."""
+    several, one_cell, of_range, with_overpotential = _parts(table).values()
     scatter, law = context.parameters["penetration_scatter"], context.cells("penetration")
     if several.sizes["critical_current"]:
-        count = several.sizes["critical_current"]
+        count, pairs = several.sizes["critical_current"], _twice(several)
         data, rows = context.pack(
             _CELLS,
             np.repeat([0.0, 1.0], count),
-            log_current=np.log(np.concatenate([si(several, end) for end in _ENDS])),
-            **{name: np.tile(column, 2) for name, column in context.patches(several).items()},
+            log_current=np.log(np.concatenate([si(several, end) for end in ENDS])),
+            **context.patches(pairs),
         )
-        pairs = xr.concat([several, several], "critical_current", combine_attrs="override")
         z = (rows["log_current"] - context.log_threshold(pairs)) / scatter
         observed_verdict(_CELLS, observed=data, z=z, patches=rows.get("patches"), law=law)
     if one_cell.sizes["critical_current"]:
@@ -63,10 +81,24 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         observed_value(
             _ONE_CELL,
             observed=data,
-            location=context.log_threshold(one_cell) - np.log(unit(one_cell, _ENDS[0])),
+            location=context.log_threshold(one_cell) - np.log(unit(one_cell, ENDS[0])),
             scatter=scatter,
             rows=rows,
             design=design,
+            patches=rows.get("patches"),
+            law=law,
+        )
+    if of_range.sizes["critical_current"]:
+        observed, columns = ranges(of_range)
+        pairs = _twice(of_range)
+        data, rows = context.pack(_RANGE, observed, **columns, **context.patches(pairs))
+        observed_range(
+            _RANGE,
+            observed=data,
+            location=context.log_threshold(pairs) - np.log(unit(of_range, RANGE_COLUMNS[0])),
+            scatter=scatter,
+            rows=rows,
+            cells=columns["cells"],
             patches=rows.get("patches"),
             law=law,
         )
@@ -93,13 +125,14 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
 
 def dims(table: xr.Dataset) -> dict[str, list[str]]:
     """Return the labels of the rows of each observed variable."""
-    several, one_cell, with_overpotential = (labels(part) for part in _parts(table))
-    ends = [f"{name}, {end}" for end in ("lower", "upper") for name in several]
-    return {_CELLS: ends, _ONE_CELL: one_cell, _OVERPOTENTIAL: with_overpotential}
+    found = {name: labels(part) for name, part in _parts(table).items()}
+    found[_CELLS] = [f"{name}, {end}" for end in ("lower", "upper") for name in found[_CELLS]]
+    found[_RANGE] = range_labels(found[_RANGE])
+    return found
 
 
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
-    """Return the table with drawn overpotentials and brackets.
+    """Return the table with drawn overpotentials, brackets and ranges.
 
     Raises
     ------
@@ -107,9 +140,10 @@ def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
         If a drawn pair of cells is no bracket: the lower current penetrated, or the upper one did
         not. Such a campaign belongs into ``penetration.csv``.
     """
-    several, one_cell, with_overpotential = _parts(table)
+    rows, parts = _rows(table), _parts(table)
     result = table.copy(deep=True)
     if _CELLS in drawn:
+        several = parts[_CELLS]
         count = several.sizes["critical_current"]
         broken = (drawn[_CELLS][:count] > 0.5) | (drawn[_CELLS][count:] < 0.5)
         if broken.any():
@@ -119,16 +153,17 @@ def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
                 "critical current; widen the bracket of the design, or enter the cells singly in "
                 "penetration.csv"
             )
+
+    def write(name: str, written: xr.Dataset, columns: tuple[str, ...]) -> None:
+        for column in columns:
+            result[column].values[rows[name]] = written[column].values
+
     if _ONE_CELL in drawn:
-        at = np.flatnonzero(table["bracket_from"].values == "one_cell")
-        written = recorded_currents(one_cell, drawn[_ONE_CELL])
-        for end in _ENDS:
-            result[end].values[at] = written[end].values
+        write(_ONE_CELL, recorded_currents(parts[_ONE_CELL], drawn[_ONE_CELL]), ENDS)
+    if _RANGE in drawn:
+        write(_RANGE, recorded_ranges(parts[_RANGE], drawn[_RANGE]), RANGE_COLUMNS[:2])
     if _OVERPOTENTIAL in drawn:
-        at = np.flatnonzero(np.isfinite(table["overpotential"].values))
-        written = recorded(
-            with_overpotential, "overpotential", drawn[_OVERPOTENTIAL], scale="linear"
-        )
-        for name in ("overpotential", "overpotential_sd"):
-            result[name].values[at] = written[name].values
+        read = "overpotential"
+        written = recorded(parts[_OVERPOTENTIAL], read, drawn[_OVERPOTENTIAL], scale="linear")
+        write(_OVERPOTENTIAL, written, (read, f"{read}_sd"))
     return result

@@ -8,11 +8,21 @@ import xarray as xr
 from pydantic import BaseModel, ConfigDict
 
 from data.errors import ModelError
+from data.ranges import range_rows
 from models.cells import cell_priors
 from models.context import Context
-from models.latents import PROTOCOLS
-from models.likelihoods import Threshold, observed_clock, observed_value
-from models.observations import measured, recorded, recorded_currents, si, unit
+from models.likelihoods import Threshold, observed_clock, observed_range, observed_value
+from models.observations import (
+    labels,
+    measured,
+    range_labels,
+    ranges,
+    recorded,
+    recorded_currents,
+    recorded_ranges,
+    si,
+    unit,
+)
 from models.options import CellsLaw, Labs, StatedPressure
 from models.physics import (
     arrhenius,
@@ -65,9 +75,13 @@ class Options(BaseModel):
 
 
 def _rows(table: xr.Dataset) -> dict[str, Any]:
-    """Return the positions of the rows of each protocol that has any."""
-    rows = {name: np.flatnonzero(table["protocol"].values == name) for name in PROTOCOLS}
-    return {name: at for name, at in rows.items() if at.size}
+    """Return the positions of the rows that are one-way, steps of one cell, and ranges over cells.
+
+    Only those that there are.
+    """
+    steps, several = table["protocol"].values == "step", range_rows(table)
+    kinds = {"one_way": ~steps, "step": steps & ~several, "range": several}
+    return {name: np.flatnonzero(each) for name, each in kinds.items() if each.any()}
 
 
 def _check_metal(table: xr.Dataset, context: Context) -> None:
@@ -75,7 +89,8 @@ def _check_metal(table: xr.Dataset, context: Context) -> None:
     present = metal_capacity(si(table, "electrode_thickness"), context.molar_volume)
     seen = np.fmax(si(table, "transition_time"), si(table, "transition_time_lower"))
     constant = si(table, "current_density")
-    survived = si(table, "current_density_lower")
+    below_lowest = si(table, "current_density_lowest") - si(table, "step_height")
+    survived = np.fmax(si(table, "current_density_lower"), below_lowest)
     check = "check current, time and thickness"
     mistakes: dict[int, str] = {}
     for current, time, what, advice in (
@@ -103,10 +118,11 @@ def _check_metal(table: xr.Dataset, context: Context) -> None:
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
-    """Register ``dc_polarization_one_way`` [s] and ``dc_polarization_step`` [mA/cm^2].
+    """Register ``dc_polarization_one_way`` [s], ``_step`` and ``_range`` [mA/cm^2].
 
     A one-way row is a clock; a step row holds the current at which its cell just fails within one
-    step. Both share the scatter between cells, and each protocol has its own supply factor.
+    step, or the lowest and the highest of those of several cells. All share the scatter between
+    cells, and each protocol has its own supply factor.
     """
     _check_metal(table, context)
     parameters = context.parameters
@@ -130,13 +146,14 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             cells["temperature"],
         )
     offsets = context.lab_offset("dc_polarization", table)
-    for protocol, at in _rows(table).items():
-        part = table.isel(dc_polarization=at)
-        name = f"dc_polarization_{protocol}"
+    for kind, rows_of_kind in _rows(table).items():
+        part = table.isel(dc_polarization=rows_of_kind)
+        name = f"dc_polarization_{kind}"
+        at = np.tile(rows_of_kind, 2) if kind == "range" else rows_of_kind
         offset = None if offsets is None else offsets[at]
-        factor = parameters[f"supply_factor[{protocol}]"]
+        factor = parameters[f"supply_factor[{'one_way' if kind == 'one_way' else 'step'}]"]
         supply = [diffusivity[at], context.molar_volume, factor, creep[at]]
-        if protocol == "one_way":
+        if kind == "one_way":
             observed, design = measured(part, "transition_time", end="stop_time")
             log_current = np.log(si(part, "current_density"))
             data, rows = context.pack(name, observed, log_current=log_current, **design.columns)
@@ -151,44 +168,58 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
                 design=design,
                 law=law,
             )
+            continue
+        step_time = si(part, "step_time")
+        if kind == "range":
+            observed, columns = ranges(part)
+            step_time = np.tile(step_time, 2)
         else:
             observed, design = measured(part, "current_density")
-            step_time = si(part, "step_time")
-            data, rows = context.pack(name, observed, step_time=step_time, **design.columns)
-            threshold = void_free_current_density(rows["step_time"], *supply)
-            location = np.log(threshold / unit(part, "current_density"))
-            observed_value(
-                name,
-                observed=data,
-                location=location if offset is None else location + offset,
-                scatter=scatter,
-                rows=rows,
-                design=design,
-                law=law,
-            )
+            columns = design.columns
+        data, rows = context.pack(name, observed, step_time=step_time, **columns)
+        threshold = void_free_current_density(rows["step_time"], *supply)
+        location = np.log(threshold / unit(part, "current_density"))
+        location = location if offset is None else location + offset
+        steps: dict[str, Any] = {
+            "observed": data,
+            "location": location,
+            "scatter": scatter,
+            "rows": rows,
+            "law": law,
+        }
+        if kind == "range":
+            observed_range(name, **steps, cells=columns["cells"])
+        else:
+            observed_value(name, **steps, design=design)
 
 
 def dims(table: xr.Dataset) -> dict[str, list[str]]:
     """Return the labels of the rows of each observed variable."""
-    return {
-        f"dc_polarization_{protocol}": [str(cell) for cell in table["cell"].values[at]]
-        for protocol, at in _rows(table).items()
+    found = {
+        f"dc_polarization_{kind}": labels(table.isel(dc_polarization=at))
+        for kind, at in _rows(table).items()
     }
+    if (several := "dc_polarization_range") in found:
+        found[several] = range_labels(found[several])
+    return found
 
 
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
-    """Return the table with drawn times and current intervals."""
+    """Return the table with drawn times, current intervals and ranges over cells."""
     result = table.copy(deep=True)
-    for protocol, at in _rows(table).items():
+    for kind, at in _rows(table).items():
         part = table.isel(dc_polarization=at)
-        values = drawn[f"dc_polarization_{protocol}"]
-        if protocol == "one_way":
+        values = drawn[f"dc_polarization_{kind}"]
+        if kind == "one_way":
             column = "transition_time"
             written = recorded(part, column, values, end="stop_time")
             names = [f"{column}{suffix}" for suffix in ("", "_sd", "_lower", "_upper")]
-        else:
+        elif kind == "step":
             written = recorded_currents(part, values)
             names = ["current_density_lower", "current_density_upper"]
+        else:
+            written = recorded_ranges(part, values)
+            names = ["current_density_lowest", "current_density_highest"]
         for name in names:
             result[name].values[at] = written[name].values
     return result

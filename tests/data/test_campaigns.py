@@ -101,15 +101,14 @@ def test_separators_of_the_literature_campaign_are_nominal_and_assumed(literatur
 def test_step_tests_and_half_cycles_of_source_e(literature):
     rows = literature.tables["dc_polarization"]
     step = rows.isel(dc_polarization=(rows["protocol"] == "step").values)
-    intervals = list(
-        zip(
-            step["step_time"].values / 60,
-            step["current_density_lower"].values,
-            step["current_density_upper"].values,
-            strict=True,
-        )
-    )
-    assert intervals == [(5, 5, 9)] * 2 + [(15, 3, 6)] * 2 + [(30, 2.5, 3.5)] * 2
+    names = ("step_time", "current_density_lowest", "current_density_highest", "step_height")
+    ranges = list(zip(*(step[name].values for name in names), strict=True))
+    assert ranges == [(300, 5, 9, 1), (900, 3, 6, 1), (1800, 2.5, 3.5, 0.5)]
+    assert np.isnan(step["cells"].values).all()  # the source does not state them
+    for name in ("step 5 min", "step 15 min", "step 30 min"):
+        of_row = {str(a).split(": ")[1] for a in literature.assumptions if a.row == name}
+        height = 0.5 if name == "step 30 min" else 1
+        assert of_row == {f"step_height = {height:g} mA/cm^2", "cells = 2 to 8 (not stated)"}
     one_way = rows.isel(dc_polarization=(rows["protocol"] == "one_way").values)
     assert one_way["current_density"].values.tolist() == [1, 1, 0.5]
     assert one_way["temperature"].values.tolist() == [25, 25, 0]
@@ -147,8 +146,8 @@ def test_the_summary_says_what_is_censored_left_out_and_assumed(literature):
     words = " ".join(text.split())
     for phrase in (
         "2 without transition by stop_time (censored)",
-        "step: 6 current intervals",
-        "2 one-sided",
+        "step: 3 ranges over cells (their number not stated: 2 to 8 assumed)",
+        "4 one-sided",
         "Left out (3)",
         "shown, not fitted",
         f"Assumed numbers ({len(literature.assumptions)})",
@@ -160,8 +159,7 @@ def test_the_summary_says_what_is_censored_left_out_and_assumed(literature):
         assert phrase in words
     assert max(len(line) for line in text.splitlines()) <= 96
     for assumption in literature.assumptions:
-        unit = "" if assumption.unit == "1" else f" {assumption.unit}"
-        assert f"{assumption.column} = {assumption.value:g}{unit}" in words
+        assert assumption.equation in words
 
 
 def test_tables_are_labelled_with_units_and_provenance(literature):

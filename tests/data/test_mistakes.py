@@ -29,6 +29,16 @@ DC = (
     "current_density [mA/cm^2],transition_time [h],stop_time [h],"
     "current_density_lower [mA/cm^2],current_density_upper [mA/cm^2],step_time [min]\n"
 )
+RANGE = (
+    "cell,protocol,temperature [degC],pressure [MPa],current_density [mA/cm^2],"
+    "current_density_lower [mA/cm^2],current_density_upper [mA/cm^2],"
+    "current_density_lowest [mA/cm^2],current_density_highest [mA/cm^2],step_height [mA/cm^2],"
+    "cells,step_time [min],stop_time [h]\n"
+)
+BRACKET_RANGE = (
+    "separator,temperature [degC],current_density_lowest [mA/cm^2],"
+    "current_density_highest [mA/cm^2],step_height [mA/cm^2],bracket_from\n"
+)
 MORPHOLOGY = (
     "cell,temperature [degC],pressure [kPa],current_density [mA/cm^2],plating_time [s],"
     "coverage [1],thickness [um]\n"
@@ -97,6 +107,17 @@ ROW_MISTAKES = [
     ("dc_polarization.csv", DC + "a,step,25,0,,,,,5,9,\n", ["step_time", "needs it"]),
     ("dc_polarization.csv", DC + "a,one_way,25,0,,1,9,5,,,\n", ["32400 s is after stop_time"]),
     ("dc_polarization.csv", DC + "a,one_way,25,3,,1,2,5,,,\n", ["electrode_thickness", "3 MPa"]),
+    ("dc_polarization.csv", RANGE + "a,step,25,0,,,,9,5,1,,5,\n", ["9 mA/cm^2 is above", "5"]),
+    ("dc_polarization.csv", RANGE + "a,step,25,0,,,,5,9,,,5,\n", ["step_height", "is due"]),
+    ("dc_polarization.csv", RANGE + "a,step,25,0,,,,5,9,0,,5,\n", ["0 mA/cm^2", "above 0"]),
+    ("dc_polarization.csv", RANGE + "a,step,25,0,,,,5,9,10,,5,\n", ["10 mA/cm^2 is above", "zero"]),
+    ("dc_polarization.csv", RANGE + "a,step,25,0,,,,5,9,1,1,5,\n", ["2 cells or more", "one cell"]),
+    ("dc_polarization.csv", RANGE + "a,step,25,0,,,,5,9,1,2.5,5,\n", ["2.5", "whole number"]),
+    ("dc_polarization.csv", RANGE + "a,step,25,0,,4,,5,9,1,3,5,\n", ["is of one cell", "blank"]),
+    ("dc_polarization.csv", RANGE + "a,step,25,0,,4,5,,,,3,5,\n", ["lowest and the highest"]),
+    ("dc_polarization.csv", RANGE + "a,step,25,0,,,,5,9,1,3,,\n", ["step_time", "needs it"]),
+    ("dc_polarization.csv", RANGE + "a,one_way,25,0,1,,,,,1,,,5\n", ["belongs to step rows"]),
+    ("critical_current.csv", BRACKET_RANGE + "PP,25,5,9,1,one_cell\n", ["not legal in a range"]),
     ("morphology.csv", MORPHOLOGY + "a,25,0,1,60,,\n", ["one of them or both"]),
     ("published.csv", PUBLISHED + "gamma,1,0.1,,,,J/m^2,,,,,\n", ["'gamma' is not legal"]),
     ("published.csv", PUBLISHED + "wetting_product,1,,,,,J/m^2,,,,,\n", ["relative_sd"]),

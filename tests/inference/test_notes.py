@@ -210,6 +210,7 @@ def test_the_fit_and_its_dry_run_say_it_too(campaign_of: Callable[..., Campaign]
         pd.DataFrame(columns=["narrowing", "informed_by", "source"]),
         {},
         "marcus_hush_chidsey",
+        log_likelihood=xr.Dataset(),
     )
     assert note in found
 

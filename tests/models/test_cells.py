@@ -17,6 +17,7 @@ from models.likelihoods import (
     Observation,
     Threshold,
     observed_clock,
+    observed_range,
     observed_value,
     observed_verdict,
 )
@@ -215,6 +216,38 @@ def test_draws_of_observations_follow_their_law(law: str, parameter: float) -> N
     current = np.log(VOIDS.current_density(times, 5.5e-13, 23.68e-6, 0.9, 0.0))
     x = (float(values[1][0]) - current) / SCATTER
     assert stats.kstest(x, lambda x: mixture_cdf(law, parameter, x)).pvalue > 1e-5
+
+
+@pytest.mark.parametrize(("law", "parameter"), [("student_t", 2.7), ("contaminated", 0.2)])
+@pytest.mark.parametrize("cells", [3, 0])
+def test_each_cell_of_a_range_is_of_a_kind_of_its_own(
+    law: str, parameter: float, cells: int
+) -> None:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    lowest, highest, height, scatter = 0.6, 1.4, 0.2, 0.3
+    columns = {"step_height": height, "first_step": height, "cells": float(cells)}
+    with pm.Model(coords={"x_row": range(2)}) as model:
+        model.observations = {}
+        observed_range(
+            "x", observed=pt.as_tensor([lowest, highest]), location=pt.zeros(2), scatter=scatter,
+            rows={name: pt.as_tensor(np.full(2, value)) for name, value in columns.items()},
+            cells=np.full(2, float(cells)), law=Cells(LAWS[law], pt.as_tensor(parameter)),
+        )  # fmt: skip
+    observation = model.observations["x"]
+    values = [each.eval() for each in observation.parameters]
+    ends = np.array([lowest - height, lowest, highest - height, highest])
+    a, b, c, d = mixture_cdf(law, parameter, np.log(ends) / scatter)
+    counts = np.arange(2, 9) if cells == 0 else np.array([cells])
+    each = (d - a) ** counts - (d - b) ** counts - (c - a) ** counts + (c - b) ** counts
+    due = float(np.log(np.average(each, weights=1.0 / counts)))
+    got = observation.logp(np.array([lowest, highest]), *values)
+    assert float(got.sum()) == pytest.approx(due, rel=1e-4)
+    count = 20_000
+    draws = observation.draw(*values, rng=np.random.default_rng(6), size=(count, 2))
+    share = np.mean(np.all(np.abs(draws - [lowest, highest]) < 1e-9, axis=1))
+    assert abs(share - np.exp(due)) < 5 * np.sqrt(np.exp(due) / count)
 
 
 def test_a_far_row_is_probably_of_the_second_kind() -> None:

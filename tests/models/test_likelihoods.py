@@ -19,6 +19,7 @@ from models.likelihoods import (
     log_interval,
     log_ndtr,
     observed_clock,
+    observed_range,
     observed_value,
     observed_verdict,
 )
@@ -155,6 +156,113 @@ def test_a_verdict_is_a_probit() -> None:
     np.testing.assert_allclose(observation.logp(np.zeros(5), z), stats.norm.logsf(z), rtol=1e-12)
     draws = observation.draw(z, rng=np.random.default_rng(2), size=(20_000, 5))
     np.testing.assert_allclose(draws.mean(axis=0), stats.norm.cdf(z), atol=0.012)
+
+
+# --- ranges over cells ---------------------------------------------------------------------------
+
+# Lowest and highest failing step, step height, cells (0: not stated), patches; the median is 1.
+RANGES: dict[str, tuple[float, float, float, int, float]] = {
+    "apart": (0.8, 1.3, 0.1, 4, 1.0),
+    "neighbours": (0.9, 1.0, 0.1, 2, 1.0),
+    "in one step": (1.1, 1.1, 0.2, 3, 1.0),
+    "from the first step": (0.3, 1.2, 0.3, 5, 1.0),
+    "steps overlap": (0.8, 1.0, 0.3, 3, 1.0),
+    "wide steps in one": (1.0, 1.0, 1.0, 6, 1.0),
+    "not stated": (0.8, 1.3, 0.1, 0, 1.0),
+    "not stated, in one step": (1.1, 1.1, 0.2, 0, 1.0),
+    "many cells": (0.6, 1.8, 0.1, 60, 1.0),
+    "far above": (30.0, 40.0, 1.0, 3, 1.0),
+    "far below": (0.02, 0.03, 0.01, 3, 1.0),
+    "several patches": (0.5, 1.0, 0.1, 3, 20.0),
+}
+
+
+def range_form(
+    rows: Sequence[tuple[float, float, float, int, float]], scatter: float
+) -> tuple[Array, Observation, list[Array]]:
+    """Return observed ranges, their distribution and its parameters in NumPy."""
+    import pytensor.tensor as pt
+
+    lowest, highest, height, cells, patches = np.array(rows, dtype=float).T
+    first = np.remainder(lowest, height)
+    first = np.where(first > 0, first, height)
+    columns = {"step_height": height, "first_step": first, "cells": cells}
+    columns = {name: np.tile(values, 2) for name, values in columns.items()}
+    several = np.tile(patches, 2) if (patches != 1).any() else None
+    observed = np.concatenate([lowest, highest])
+    observation = registered(
+        lambda: observed_range(
+            "x",
+            observed=pt.as_tensor(observed),
+            location=pt.zeros(observed.size),
+            scatter=scatter,
+            rows={name: pt.as_tensor(values) for name, values in columns.items()},
+            cells=columns["cells"],
+            patches=None if several is None else pt.as_tensor(several),
+        ),
+        observed.size,
+    )
+    fixed = [np.zeros(observed.size), np.full(observed.size, scatter)]
+    return (
+        observed,
+        observation,
+        [*fixed, *columns.values(), *([] if several is None else [several])],
+    )
+
+
+def range_probability(row: tuple[float, float, float, int, float], s: float) -> tuple[Any, Any]:
+    """Return the probabilities of the lowest step, and of both, to hundreds of digits."""
+    import mpmath
+
+    lowest, highest, height, cells, patches = row
+
+    def fails(current: float) -> Any:
+        z = mpmath.log(current) / s if current > 1e-9 else mpmath.mpf("-inf")
+        return 1 - (1 - mpmath.ncdf(z)) ** patches
+
+    low, up_to = fails(lowest - height), fails(lowest)
+    from_, high = fails(highest - height), fails(highest)
+    first = both = total = mpmath.mpf(0)
+    for n in range(2, 9) if cells == 0 else [cells]:
+        chance = mpmath.mpf(1) / n
+        total += chance
+        first += chance * ((1 - low) ** n - (1 - up_to) ** n)
+        both += chance * (
+            (high - low) ** n
+            - max(high - up_to, 0) ** n
+            - max(from_ - low, 0) ** n
+            + max(from_ - up_to, 0) ** n
+        )
+    return first / total, both / total
+
+
+@pytest.mark.parametrize("scatter", [0.1, 0.3, 2.0])
+def test_a_range_over_cells_has_the_probability_of_its_order_statistics(scatter: float) -> None:
+    import mpmath
+
+    names = [name for name in RANGES if name != "several patches"]
+    for chosen in ([RANGES[name] for name in names], [RANGES["several patches"]]):
+        observed, observation, parameters = range_form(chosen, scatter)
+        got = observation.logp(observed, *parameters)
+        with mpmath.workdps(1200):
+            for row, lowest, highest in zip(chosen, *np.split(got, 2), strict=True):
+                first, both = (float(mpmath.log(p)) for p in range_probability(row, scatter))
+                assert lowest == pytest.approx(first, rel=1e-7, abs=1e-9), row
+                assert lowest + highest == pytest.approx(both, rel=1e-7, abs=1e-9), row
+
+
+@pytest.mark.parametrize("name", [name for name in RANGES if "far" not in name])
+def test_draws_of_a_range_over_cells_follow_its_own_likelihood(name: str) -> None:
+    row = RANGES[name]
+    count = 20_000
+    _, observation, parameters = range_form([row], 0.3)
+    draws = observation.draw(*parameters, rng=np.random.default_rng(5), size=(count, 2))
+    seen, times = np.unique(draws, axis=0, return_counts=True)
+    chance = np.exp([observation.logp(pair, *parameters).sum() for pair in seen])
+    error = np.sqrt(chance * (1 - chance) / count)
+    assert chance.sum() == pytest.approx(1.0, abs=0.02)
+    often = chance * count > 25
+    assert (np.abs(times / count - chance) < 5 * error)[often].all()
 
 
 # --- clocks --------------------------------------------------------------------------------------
@@ -847,9 +955,11 @@ ODD = {
         p2,A,40,9,penetrated""",
     "critical_current": """separator,temperature [degC],current_density_lower [mA/cm^2],\
         current_density_upper [mA/cm^2],bracket_from,overpotential [mV],\
-        overpotential_current_density [mA/cm^2]
-        B,25,2,,one_cell,12,2
-        B,10,,3,one_cell,,""",
+        overpotential_current_density [mA/cm^2],current_density_lowest [mA/cm^2],\
+        current_density_highest [mA/cm^2],step_height [mA/cm^2],cells
+        B,25,2,,one_cell,12,2,,,,
+        B,10,,3,one_cell,,,,,,
+        B,40,,,,,,2,2,0.5,3""",
     "kinetics": """cell,temperature [degC],overpotential [mV],current_density [mA/cm^2]
         k,0,60,9
         k,25,-120,-30""",
@@ -865,13 +975,17 @@ ODD = {
     "dc_polarization": """cell,protocol,temperature [degC],pressure [MPa],pressure_sd [MPa],\
         electrode_thickness [um],current_density [mA/cm^2],transition_time [s],\
         transition_time_lower [s],transition_time_upper [s],stop_time [s],\
-        current_density_lower [mA/cm^2],current_density_upper [mA/cm^2],step_time [s]
-        d1,one_way,25,3,0.3,500,2,12000,,,60000,,,
-        d2,one_way,60,0,,500,4,,9000,,20000,,,
-        d3,one_way,25,0,,500,4,,,4000,20000,,,
-        d4,one_way,25,9,0.9,500,2,,9000,20000,60000,,,
-        d5,step,25,9,0.9,500,,,,,,,6,900
-        d6,step,25,0,,500,,,,,,4,,900""",
+        current_density_lower [mA/cm^2],current_density_upper [mA/cm^2],step_time [s],\
+        current_density_lowest [mA/cm^2],current_density_highest [mA/cm^2],\
+        step_height [mA/cm^2],cells
+        d1,one_way,25,3,0.3,500,2,12000,,,60000,,,,,,,
+        d2,one_way,60,0,,500,4,,9000,,20000,,,,,,,
+        d3,one_way,25,0,,500,4,,,4000,20000,,,,,,,
+        d4,one_way,25,9,0.9,500,2,,9000,20000,60000,,,,,,,
+        d5,step,25,9,0.9,500,,,,,,,6,900,,,,
+        d6,step,25,0,,500,,,,,,4,,900,,,,
+        d7,step,25,9,0.9,500,,,,,,,,900,3,7,1,
+        d8,step,25,0,,500,,,,,,,,300,6,6,2,4""",
     "published": """quantity,value,relative_sd [1],lower,upper,unit,separator,temperature [degC],\
         pressure [MPa],metal_thickness [um],protocol
         supply_factor,0.7,0.3,,,1,,,,,step

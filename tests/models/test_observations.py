@@ -10,7 +10,15 @@ from scipy.special import expit, logit
 
 from data.campaign import Campaign
 from data.errors import ModelError
-from models.observations import Scale, labels, measured, recorded, recorded_currents
+from models.observations import (
+    Scale,
+    labels,
+    measured,
+    ranges,
+    recorded,
+    recorded_currents,
+    recorded_ranges,
+)
 
 NAN = float("nan")
 FORWARD = {"log": np.log, "logit": logit, "linear": lambda x: x}
@@ -149,6 +157,26 @@ def test_a_one_sided_row_drawn_inside_tells_its_step_and_no_more(
         found = optimize.minimize(loss, [np.log(3.0), np.log(0.3)], method="Nelder-Mead").x
         assert found[0] == pytest.approx(mu, abs=4 * spread / np.sqrt(count) * 1.3)
         assert np.exp(found[1]) == pytest.approx(spread, rel=0.1)
+
+
+def test_a_range_over_cells_is_written_as_it_was_drawn(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    head = (
+        "cell,protocol,temperature [degC],pressure [MPa],current_density_lowest [A/m^2],"
+        "current_density_highest [A/m^2],step_height [A/m^2],cells,step_time [s]\n"
+    )
+    rows = campaign_of(dc_polarization=head + "a,step,25,0,45,90,10,,900\nb,step,25,0,30,30,30,4,9")
+    table = rows.tables["dc_polarization"]
+    observed, columns = ranges(table)
+    np.testing.assert_allclose(observed, [4.5, 3.0, 9.0, 3.0])
+    np.testing.assert_allclose(columns["first_step"], [0.5, 3.0] * 2)
+    np.testing.assert_array_equal(columns["cells"], [0, 4] * 2)
+    again, same = ranges(recorded_ranges(table, np.array([3.5, 6.0, 3.5, 9.0])))
+    np.testing.assert_allclose(again, [3.5, 6.0, 3.5, 9.0])
+    assert all((same[name] == columns[name]).all() for name in columns)
+    with pytest.raises(ModelError, match=r"line 2: a cell drawn for the design failed at 0[.]5"):
+        recorded_ranges(table, np.array([0.5, 6.0, 3.5, 9.0]))
 
 
 def test_rows_are_called_by_their_label_and_by_their_line_where_it_repeats(
