@@ -158,8 +158,8 @@ def build_model(
             # Maps under pressure need it, also where no row of the campaign is under pressure.
             _ = parameters["constraint_factor"]
         for name, own in validated.items():
-            # So do maps of a limit whose cells follow another law, be they data or prior.
-            if getattr(own, "cells", "lognormal") != "lognormal":
+            # So do maps of a limit whose cells follow another law, also where no table shows them.
+            if hasattr(own, "cells") and priors[f"{name}_scatter"].core:
                 context.cells(name)
     model.informed_by = {
         name: sorted(found) for name, found in sorted(parameters.informed_by.items())
