@@ -44,16 +44,19 @@ def fingerprint(model: Any) -> dict[str, Any]:
     rng = np.random.default_rng(_SEED)
     observed: dict[str, list[float]] = {}
     drawn: dict[str, list[float]] = {}
+    all_data = {name: np.asarray(model[f"{name}_data"].get_value()) for name in model.observations}
+    again: list[dict[str, Any]] = [{} for _ in range(_POINTS)]
     for name, found in model.observations.items():
-        data = np.asarray(model[f"{name}_data"].get_value())
+        data, known = all_data[name], found.given_by(all_data)
         every = [np.asarray(next(values)) for _ in found.parameters]
         observed[name], drawn[name] = [], []
         for point in range(_POINTS):
             here = [np.broadcast_to(each[point], data.shape) for each in every]
             with np.errstate(all="ignore"):  # the branches that a row does not take
-                again = found.draw(*here, rng=rng, size=data.shape)
-                observed[name].append(_rounded(np.sum(found.logp(data, *here))))
-                drawn[name].append(_rounded(np.sum(found.logp(again, *here))))
+                given = found.given_by(again[point])
+                again[point][name] = found.draw(*given, *here, rng=rng, size=data.shape)
+                observed[name].append(_rounded(np.sum(found.logp(data, *known, *here))))
+                drawn[name].append(_rounded(np.sum(found.logp(again[point][name], *given, *here))))
     return {
         "prior": [_rounded(each) for each in np.sum(of_prior, axis=0)],
         "observed": observed,

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,17 +18,31 @@ from data.errors import RunFolderError
 from data.quantities import quantities
 from inference.coverage import data_ranges
 from inference.findings import findings
-from inference.gate import check_gate
-from inference.job import Job, ResolvedJob, SamplerSection, job_for_campaign, load_job, resolve
+from inference.gate import Gate, check_gate, longer_chains_may_do
+from inference.job import (
+    MOST_DRAWS,
+    Job,
+    ResolvedJob,
+    SamplerSection,
+    job_for_campaign,
+    load_job,
+    resolve,
+)
 from inference.maps import check_designs
 from inference.named_separators import separator_sections
 from inference.notes import dependent_rows, unused_options
 from inference.prediction import Predictor
 from inference.result import Result, load_result
 from inference.run_folder import RESULT, SUMMARY, RunFolder
-from inference.sampling import Sampler, convergence, energy_information, scalars
+from inference.sampling import (
+    Sampler,
+    convergence,
+    energy_information,
+    moved_intervals,
+    scalars,
+)
 from inference.summary import summary_table
-from inference.thresholds import STEADY_TARGET_ACCEPT
+from inference.thresholds import INTERVAL, STEADY_TARGET_ACCEPT
 from models.joint import block_options, blocks_to_fit, build_model, priors_of
 
 __all__ = ["Source", "dry_run", "fit"]
@@ -37,6 +51,7 @@ type Source = Job | Campaign | str | os.PathLike[str]
 """A job, the path or name of one, or a campaign."""
 
 PRIOR_DRAWS = 1000
+_SHOWN = 5
 
 logger = logging.getLogger(__name__)
 
@@ -214,18 +229,18 @@ class _Timings(dict[str, float]):
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time one stage and log it."""
+        """Time one stage, which may come again, and log it."""
         begin = time.perf_counter()
         yield
-        self[name] = time.perf_counter() - begin
-        logger.info("%s %.2f s", name, self[name])
+        took = time.perf_counter() - begin
+        self[name] = self.get(name, 0.0) + took
+        logger.info("%s %.2f s", name, took)
 
 
 def _sample(
-    compiled: Sampler, section: SamplerSection, progress: bool
-) -> tuple[xr.Dataset, xr.Dataset, list[str]]:
-    """Sample, and once more in smaller steps where transitions diverged; say what was done."""
-    history = []
+    compiled: Sampler, section: SamplerSection, history: list[str], progress: bool
+) -> tuple[xr.Dataset, xr.Dataset, SamplerSection]:
+    """Sample, and once more in smaller steps where transitions diverged; note what was done."""
     for accept in dict.fromkeys((section.target_accept, STEADY_TARGET_ACCEPT)):
         sampled, sample_stats = compiled.sample(
             draws=section.draws,
@@ -242,7 +257,87 @@ def _sample(
         logger.info("sampled: %s", history[-1])
         if not divergences or accept >= STEADY_TARGET_ACCEPT:
             break
-    return sampled, sample_stats, history
+    return sampled, sample_stats, section.model_copy(update={"target_accept": accept})
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Draws of the posterior, what follows from them, and the verdict on their sampling."""
+
+    posterior: xr.Dataset
+    internal: xr.Dataset
+    sample_stats: xr.Dataset
+    after: dict[str, xr.Dataset]
+    diagnostics: Any
+    gate: Gate
+
+
+def _draw(
+    compiled: Sampler,
+    predictor: Predictor,
+    asked: SamplerSection,
+    noise: int,
+    timings: _Timings,
+    progress: bool,
+) -> _Drawn:
+    """Sample, in longer and longer chains until the gate passes or a limit is reached.
+
+    The sampler cannot go on where it stopped, so that every attempt begins anew, with the same
+    seed. It takes seconds; and warming up for longer is half of what helps.
+    """
+    section, first = asked, None
+    history: list[str] = []
+    while True:
+        with timings.stage("sample"):
+            sampled, sample_stats, section = _sample(compiled, section, history, progress)
+        with timings.stage("predict"):
+            after = predictor.evaluate(sampled, noise, row_by_row=True)
+        with timings.stage("diagnose"):
+            posterior, internal = _split(sampled, after["derived"])
+            diagnostics = convergence(scalars(posterior.merge(internal)))
+            verdict = (
+                diagnostics,
+                int(sample_stats["diverging"].sum()),
+                energy_information(sample_stats),
+            )
+        longer = section.model_copy(
+            update={"draws": 2 * section.draws, "tune": min(2 * section.tune, MOST_DRAWS)}
+        )
+        if longer.draws > asked.resolved_most_draws or not longer_chains_may_do(*verdict):
+            break
+        if first is None:
+            first = posterior, check_gate(*verdict).failures
+        logger.info("drawing on: %d draws a chain are not enough", section.draws)
+    drawn_on = {}
+    if first is not None:
+        drawn_on = _drawn_on(asked, section, first[1], scalars(first[0]), scalars(posterior))
+    gate = check_gate(*verdict, history, sampler=section, drawn_on=drawn_on)
+    return _Drawn(posterior, internal, sample_stats, after, diagnostics, gate)
+
+
+def _drawn_on(
+    asked: SamplerSection,
+    section: SamplerSection,
+    failures: Sequence[str],
+    before: xr.Dataset,
+    after: xr.Dataset,
+) -> dict[str, str]:
+    """Say how far a fit was drawn on, why, and which intervals that has moved."""
+    moved = moved_intervals(before, after)
+    told = [
+        f"{name} from {one[0]:.3g} to {one[1]:.3g} became {other[0]:.3g} to {other[1]:.3g}"
+        for name, (one, other) in moved.items()
+    ]
+    more = len(told) - _SHOWN
+    return {
+        "draws a chain": (
+            f"drawn on to {section.draws} instead of {asked.draws}, with which the gate failed: "
+            + "; ".join(failures)
+        ),
+        f"{INTERVAL:.0%} intervals that drawing on moved by more than chance": (
+            "; ".join(told[:_SHOWN]) + (f"; and {more} more" if more > 0 else "") or "none"
+        ),
+    }
 
 
 def _built(job: Job, campaign: Campaign) -> tuple[Any, _Timings]:
@@ -268,25 +363,17 @@ def _compute(
     model_blocks = blocks_to_fit(campaign, options)
     fitted = campaign.subset(model_blocks)
     with timings.stage("compile"):
-        compiled = Sampler(model)
-    with timings.stage("sample"):
-        sampled, sample_stats, history = _sample(compiled, sampler, progress)
+        compiled, predictor = Sampler(model), Predictor(model)
+    drawn = _draw(compiled, predictor, sampler, noise, timings, progress)
+    posterior, internal, after = drawn.posterior, drawn.internal, drawn.after
     with timings.stage("predict"):
-        predictor = Predictor(model)
-        after = predictor.evaluate(sampled, noise)
         before_free = predictor.prior(PRIOR_DRAWS, prior_seed)
         before = predictor.evaluate(before_free, prior_noise)
     with timings.stage("diagnose"):
-        posterior, internal = _split(sampled, after["derived"])
         prior, _ = _split(before_free, before["derived"])
-        diagnostics = convergence(scalars(posterior.merge(internal)))
-        gate = check_gate(
-            diagnostics,
-            int(sample_stats["diverging"].sum()),
-            energy_information(sample_stats),
-            history,
+        summary = summary_table(
+            posterior, prior, model.priors, model.informed_by, drawn.diagnostics
         )
-        summary = summary_table(posterior, prior, model.priors, model.informed_by, diagnostics)
         found = findings(
             fitted,
             posterior,
@@ -309,7 +396,7 @@ def _compute(
         {
             "posterior": _labelled(posterior),
             "prior": _labelled(prior),
-            "sample_stats": _labelled(sample_stats, "of the sampler"),
+            "sample_stats": _labelled(drawn.sample_stats, "of the sampler"),
             "log_likelihood": _labelled(after["log_likelihood"], "log-likelihood"),
             "log_prior": _labelled(after["log_prior"], "log-density of the prior"),
             "posterior_predictive": _observables(after["predictive"]),
@@ -345,7 +432,7 @@ def _compute(
         "references": json.dumps(dict(campaign.metadata.references)),
         "assumptions": json.dumps([str(each) for each in fitted.assumptions]),
         "findings": json.dumps(found),
-        "gate": json.dumps(asdict(gate)),
+        "gate": json.dumps(asdict(drawn.gate)),
         "timings": json.dumps(timings),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

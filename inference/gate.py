@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from inference.job import MOST_DRAWS, SamplerSection
 from inference.thresholds import GATE_BFMI, GATE_ESS, GATE_R_HAT, STEADY_TARGET_ACCEPT
 
-__all__ = ["Gate", "check_gate"]
+__all__ = ["Gate", "check_gate", "longer_chains_may_do"]
 
 _WORST = 5
+_LONGER = 2  # times as long as what was tried last, which was drawn on already
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,15 @@ class Gate:
         What failed and where, the worst first.
     advice : str
         What to do about it; empty where nothing failed.
+    job_section : str
+        The section of a job to try next, to be pasted; empty where nothing failed.
     """
 
     passed: bool
     criteria: Mapping[str, str]
     failures: tuple[str, ...] = ()
     advice: str = ""
+    job_section: str = ""
 
 
 def _worst(values: Any, bad: Any, largest: bool) -> str:
@@ -43,8 +48,25 @@ def _worst(values: Any, bad: Any, largest: bool) -> str:
     return shown + (f" and {more} more" if more > 0 else "")
 
 
+def longer_chains_may_do(diagnostics: Any, divergences: int, information: Any) -> bool:
+    """Whether the gate fails, and by nothing that more draws could not mend.
+
+    Parameters
+    ----------
+    diagnostics, divergences, information
+        As for `check_gate`.
+    """
+    return not divergences and not check_gate(diagnostics, 0, information).passed
+
+
 def check_gate(
-    diagnostics: Any, divergences: int, information: Any, history: Sequence[str] = ()
+    diagnostics: Any,
+    divergences: int,
+    information: Any,
+    history: Sequence[str] = (),
+    *,
+    sampler: SamplerSection | None = None,
+    drawn_on: Mapping[str, str] | None = None,
 ) -> Gate:
     """Judge the sampling of a fit.
 
@@ -58,13 +80,17 @@ def check_gate(
         Bayesian fraction of missing information.
     history : sequence of str
         What each attempt at sampling came to; the last one counts.
+    sampler : SamplerSection, optional
+        How the last attempt was sampled; that of a job by default.
+    drawn_on : mapping of str to str, optional
+        What is to be said of longer chains than were asked for, as criteria are.
 
     Returns
     -------
     Gate
         The verdict.
     """
-    failures, advice = [], []
+    failures, advice, more = [], [], False
     r_hat = diagnostics["r_hat"]
     bad = ~(r_hat <= GATE_R_HAT)
     if bad.any():
@@ -72,6 +98,7 @@ def check_gate(
         advice.append(
             "chains disagree: draw and tune longer, and look for two solutions in these parameters"
         )
+        more = True
     for column, name in (("ess_bulk", "bulk"), ("ess_tail", "tail")):
         bad = ~(diagnostics[column] >= GATE_ESS)
         if bad.any():
@@ -80,6 +107,7 @@ def check_gate(
                 f"{_worst(diagnostics[column], bad, largest=False)}"
             )
             advice.append("raise sampler.draws (and sampler.tune) in the job")
+            more = True
     if divergences:
         failures.append(f"{divergences} divergent transitions")
         advice.append(
@@ -93,6 +121,7 @@ def check_gate(
             f"{GATE_BFMI}: {', '.join(f'{value:.2f}' for value in np.asarray(information))}"
         )
         advice.append("draw and tune longer; give wide scatters a tighter prior")
+        more = True
     criteria = {
         "largest R-hat": f"{float(r_hat.max()):.4f} (due: at most {GATE_R_HAT})",
         "least bulk effective sample size": (
@@ -106,5 +135,25 @@ def check_gate(
         "least fraction of missing information": (
             f"{float(np.min(information)):.2f} (due: above {GATE_BFMI})"
         ),
+        **(drawn_on or {}),
     }
-    return Gate(not failures, criteria, tuple(failures), "; ".join(dict.fromkeys(advice)))
+    section = ""
+    if failures:
+        section = _section_to_paste(
+            sampler or SamplerSection(), more=more, steadier=divergences > 0
+        )
+    return Gate(not failures, criteria, tuple(failures), "; ".join(dict.fromkeys(advice)), section)
+
+
+def _section_to_paste(tried: SamplerSection, *, more: bool, steadier: bool) -> str:
+    """Return the section of a job that samples longer, or in smaller steps, than was tried."""
+    times = _LONGER if more else 1
+    accept = tried.target_accept
+    if steadier:  # a tenth of what was left to one
+        accept = round(1.0 - 0.1 * (1.0 - max(accept, STEADY_TARGET_ACCEPT)), 6)
+    return (
+        "[sampler]\n"
+        f"draws = {min(times * tried.draws, MOST_DRAWS)}\n"
+        f"tune = {min(times * tried.tune, MOST_DRAWS)}\n"
+        f"target_accept = {accept:g}\n"
+    )

@@ -29,6 +29,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from data.errors import JobError, MapError
+from inference.thresholds import DRAWN_ON
 from models.options import KineticsLaw, ModelOptions
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from models.priors import PriorSet
 
 __all__ = [
+    "MOST_DRAWS",
     "Job",
     "MapSection",
     "ModelSection",
@@ -54,6 +56,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION: Literal[1] = 1
+MOST_DRAWS = 1_000_000
 BUNDLED = Path(__file__).parent / "jobs"
 VERSIONED_PACKAGES = ("anodebayes", "pymc", "arviz", "nutpie", "numpy", "scipy", "xarray")
 MINIMAL_JOB = (
@@ -96,6 +99,10 @@ class SamplerSection(Section):
     ----------
     draws, tune : int
         Draws kept and draws of warm-up, a chain.
+    most_draws : int, optional
+        Draws a chain up to which a fit is drawn on: where nothing but longer chains is wanting for
+        the convergence gate, it is sampled with twice as many, of both, until the gate passes.
+        Eight times `draws` when left out; no more than `draws` keeps it to what was asked.
     chains : int
         Independent chains; R-hat compares them, so at least two.
     cores : int, optional
@@ -111,8 +118,9 @@ class SamplerSection(Section):
         a hard posterior takes, and `check` says how often it cut one short.
     """
 
-    draws: int = Field(default=1000, ge=1, le=1_000_000)
-    tune: int = Field(default=1000, ge=1, le=1_000_000)
+    draws: int = Field(default=1000, ge=1, le=MOST_DRAWS)
+    tune: int = Field(default=1000, ge=1, le=MOST_DRAWS)
+    most_draws: int | None = Field(default=None, ge=1, le=MOST_DRAWS)
     chains: int = Field(default=4, ge=2, le=64)
     cores: int | None = Field(default=None, ge=1)
     seed: int = Field(default=1, ge=0, le=2**32 - 1)
@@ -123,6 +131,11 @@ class SamplerSection(Section):
     def resolved_cores(self) -> int:
         """Cores that this machine gives the sampler."""
         return self.cores or max(1, min(self.chains, os.cpu_count() or 1))
+
+    @property
+    def resolved_most_draws(self) -> int:
+        """Draws a chain up to which a fit is drawn on."""
+        return self.most_draws or min(DRAWN_ON * self.draws, MOST_DRAWS)
 
 
 class MapSection(Section):
@@ -508,7 +521,12 @@ def resolve(
     _refuse_changed_inputs(job, campaign.content_hash, priors)
     location = job.campaign_location()
     is_bundled = job.campaign in bundled_campaigns()
-    sampler = job.sampler.model_copy(update={"cores": job.sampler.resolved_cores})
+    sampler = job.sampler.model_copy(
+        update={
+            "cores": job.sampler.resolved_cores,
+            "most_draws": job.sampler.resolved_most_draws,
+        }
+    )
     complete = job.model_copy(update={"sampler": sampler})
     options = job.model_options()
     blocks = blocks_to_fit(campaign, options)

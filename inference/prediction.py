@@ -173,7 +173,9 @@ class Predictor:
             for variable in self._model.deterministics
         }
 
-    def evaluate(self, free: xr.Dataset, seed: int) -> dict[str, xr.Dataset]:
+    def evaluate(
+        self, free: xr.Dataset, seed: int, *, row_by_row: bool = False
+    ) -> dict[str, xr.Dataset]:
         """Compute everything that follows from draws of the free variables.
 
         Parameters
@@ -182,6 +184,10 @@ class Predictor:
             Free variables over ``chain`` and ``draw``.
         seed : int
             Of the predicted observations.
+        row_by_row : bool
+            Where an observation depends on another, whether it is predicted for what was observed
+            of the other, as its log-likelihood is; else for what is drawn of it, so that a draw is
+            a whole campaign.
 
         Returns
         -------
@@ -196,7 +202,7 @@ class Predictor:
         )
         step = max(1, _AT_ONCE // (numbers * free.sizes["chain"]))
         parts = [
-            self._evaluate(free.isel(draw=chunk), rng)
+            self._evaluate(free.isel(draw=chunk), rng, row_by_row)
             for chunk in _chunks(free.sizes["draw"], step)
         ]
         if len(parts) == 1:
@@ -207,7 +213,9 @@ class Predictor:
             for group in parts[0]
         }
 
-    def _evaluate(self, free: xr.Dataset, rng: np.random.Generator) -> dict[str, xr.Dataset]:
+    def _evaluate(
+        self, free: xr.Dataset, rng: np.random.Generator, row_by_row: bool
+    ) -> dict[str, xr.Dataset]:
         """Compute everything that follows from some draws, all of them at once."""
         chains, draws = free.sizes["chain"], free.sizes["draw"]
         stacked = iter(self._outputs(free))
@@ -225,10 +233,14 @@ class Predictor:
             for rv in self._model.free_RVs
         }
         predictive, log_likelihood, second_kind = {}, {}, {}
+        total = chains * draws
+        observed = self.observed
+        drawn: dict[str, Array] = {}
         for name, moving in parameters.items():
             dims = ("chain", "draw", f"{name}_row")
-            drawn, weighed, kinds = self._observe(name, moving, chains * draws, rng)
-            predictive[name] = (dims, over_draws(drawn))
+            others = observed if row_by_row else drawn
+            drawn[name], weighed, kinds = self._observe(name, moving, total, rng, observed, others)
+            predictive[name] = (dims, over_draws(drawn[name]))
             log_likelihood[name] = (dims, over_draws(weighed))
             if kinds is not None:
                 second_kind[name] = (dims, over_draws(kinds))
@@ -248,11 +260,18 @@ class Predictor:
         return found | ({"second_kind": dataset(second_kind)} if second_kind else {})
 
     def _observe(
-        self, name: str, moving: list[Array], total: int, rng: np.random.Generator
+        self,
+        name: str,
+        moving: list[Array],
+        total: int,
+        rng: np.random.Generator,
+        every: Mapping[str, Array],
+        others: Mapping[str, Array],
     ) -> tuple[Array, Array, Array | None]:
-        """Draw and weigh one observed variable for every draw of its parameters."""
+        """Draw one observed variable, given `others`, and weigh what was observed of every one."""
         observation = self._model.observations[name]
-        observed = self.observed[name]
+        observed = every[name]
+        known, given = observation.given_by(every), observation.given_by(others)
         drawn, weighed = (np.empty((total, observed.size)) for _ in range(2))
         kinds = np.empty((total, observed.size)) if observation.second_kind else None
         size = max(1, _CHUNK // (64 * observed.size * observation.kinds))
@@ -264,8 +283,9 @@ class Predictor:
             shape = (chunk.stop - chunk.start, observed.size)
             full = [np.broadcast_to(p, shape) for p in parameters]
             with np.errstate(all="ignore"):  # the branches that a row does not take
-                drawn[chunk] = observation.draw(*full, rng=rng, size=shape)
-                weighed[chunk] = observation.logp(observed, *full)
+                before = [np.broadcast_to(each, (total, observed.size))[chunk] for each in given]
+                drawn[chunk] = observation.draw(*before, *full, rng=rng, size=shape)
+                weighed[chunk] = observation.logp(observed, *known, *full)
                 if kinds is not None:
                     kinds[chunk] = observation.second_kind(observed, *full)
         return drawn, weighed, kinds

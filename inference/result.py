@@ -170,9 +170,7 @@ class Result:
     def gate(self) -> Gate:
         """The verdict on the sampling."""
         stored = self._json("gate")
-        return Gate(
-            stored["passed"], stored["criteria"], tuple(stored["failures"]), stored["advice"]
-        )
+        return Gate(**{**stored, "failures": tuple(stored["failures"])})
 
     def findings(self) -> list[str]:
         """Return what the fit found, in sentences."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from inference.compilation import compile_copy, compile_density
 from inference.draws import SAMPLE, labelled
-from inference.thresholds import INTERVAL
+from inference.thresholds import INTERVAL, TAIL_MOVED
 from models.graph_building import building_graphs
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "convergence",
     "energy_information",
     "intervals",
+    "moved_intervals",
     "scalars",
 ]
 
@@ -197,6 +198,42 @@ def intervals(draws: xr.Dataset) -> Any:
     }
     table = table.rename(columns={c: {"lb": "lower", "ub": "upper"}[e] for c, e in ends.items()})
     return table[["median", "lower", "upper"]]
+
+
+def moved_intervals(before: xr.Dataset, after: xr.Dataset) -> dict[str, tuple[Any, Any]]:
+    """Return the intervals that more draws have moved by more than chance.
+
+    Parameters
+    ----------
+    before, after : Dataset
+        From `scalars`, of two samplings of one posterior.
+
+    Returns
+    -------
+    dict of str to (ndarray of shape (2,), ndarray of shape (2,))
+        By scalar, the ends before and after, where one of them has moved by more than
+        `thresholds.TAIL_MOVED` standard errors, those of quantiles in both; the farthest first.
+    """
+    import arviz as az
+
+    names = [name for name in after.data_vars if name in before.data_vars]
+    ends, errors = [], []
+    for draws in (before, after):
+        together = draws[names].to_dataarray("scalar").transpose("chain", "draw", "scalar")
+        tree = xr.DataTree.from_dict({"posterior": together.to_dataset(name="scalars")})
+        tails = ((1.0 - INTERVAL) / 2.0, (1.0 + INTERVAL) / 2.0)
+        ends.append(together.quantile(tails, dim=("chain", "draw")).values)
+        errors.append(
+            np.stack(
+                [az.mcse(tree, method="quantile", prob=tail)["scalars"].values for tail in tails]
+            )
+        )
+    far = (np.abs(ends[1] - ends[0]) / np.hypot(*errors)).max(axis=0)
+    return {
+        str(names[i]): (ends[0][:, i], ends[1][:, i])
+        for i in np.argsort(-far)
+        if far[i] > TAIL_MOVED
+    }
 
 
 def _summary(draws: xr.Dataset, **choices: Any) -> Any:

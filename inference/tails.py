@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from inference.design import Cell, FloatArray
 from inference.mechanisms import MECHANISMS, Deviates, Values, cells_of
-from inference.thresholds import DEFAULT_RISK, TAIL_MOVES
+from inference.thresholds import DEFAULT_RISK, LAW_MOVES
 from models.cells import LAWS, deviate
 from models.priors import resolve_priors
 
@@ -106,7 +106,7 @@ def tail_sentence(
     """
     value = tails.get(AS_FITTED, 0.0)
     others = [name for name in tails if name != AS_FITTED]
-    moves = any(abs(tails[name] - value) > TAIL_MOVES * value for name in others)
+    moves = any(abs(tails[name] - value) > LAW_MOVES * value for name in others)
     if value == 0.0 or not (moves or risk < DEFAULT_RISK):
         return ""
     instead = " and ".join(f"{shown[name]} with {WORDS[name]}" for name in others)

@@ -20,6 +20,7 @@ __all__ = [
     "CHECK_MCSE",
     "CHECK_TREE_DEPTH",
     "DEFAULT_RISK",
+    "DRAWN_ON",
     "EFFECTIVE_ENERGY",
     "FINGERPRINT_TOLERANCE",
     "GATE_BFMI",
@@ -27,6 +28,7 @@ __all__ = [
     "GATE_R_HAT",
     "INTERVAL",
     "INTERVAL_DEVIATE",
+    "LAW_MOVES",
     "MOST_FITS_OF_A_REFIT",
     "MOST_REFITS",
     "MOVED",
@@ -47,7 +49,7 @@ __all__ = [
     "SLOW_DIFFUSION",
     "STEADY_TARGET_ACCEPT",
     "SWEEP_RATE",
-    "TAIL_MOVES",
+    "TAIL_MOVED",
     "TENSION_FAIL",
     "TENSION_INFORMED",
     "TENSION_MEASURABLE",
@@ -67,6 +69,14 @@ GATE_BFMI: Final = 0.3
 STEADY_TARGET_ACCEPT: Final = 0.99
 """Acceptance that a fit with divergent transitions is sampled again at, in smaller steps: what
 Stan's and PyMC's advice on divergences comes to. Betancourt 2016, arXiv:1604.00695."""
+
+DRAWN_ON: Final = 8
+"""Times the draws asked for up to which a fit is drawn on, where it needs more for the gate. Our
+choice: three doublings; what still mixes too slowly then needs other data or priors, not time."""
+
+TAIL_MOVED: Final = 4.0
+"""Standard errors by which an end of an interval must have moved for more draws to have changed it.
+Our choice: among a hundred ends chance alone moves one as far in one fit of 150."""
 
 INTERVAL: Final = 0.90
 """Probability of the equal-tailed intervals in every table."""
@@ -111,7 +121,7 @@ SECOND_KIND: Final = 0.5
 """Posterior probability above which a row is named as a cell of the second kind: likelier than
 not."""
 
-TAIL_MOVES: Final = 0.2
+LAW_MOVES: Final = 0.2
 """The tail of the cells' scatter decides where another law of it moves a safe current by more than
 this share. Our choice: a fifth, as for the rows that decide."""
 

@@ -24,7 +24,7 @@ of that width which holds the true value. Log-likelihoods are densities on the n
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,9 @@ __all__ = [
     "Observation",
     "Threshold",
     "log_interval",
+    "log_mean",
     "log_ndtr",
+    "log_value",
     "log_weakest",
     "log_weakest_interval",
     "observed_clock",
@@ -128,6 +130,10 @@ class Observation:
         ``(value, *parameters) -> log-likelihood`` of each row.
     draw : callable
         ``(*parameters, rng=, size=) -> draws``, in NumPy.
+    given : tuple of (str, ndarray of int)
+        Observed variables, registered before, on whose values the distribution depends as well,
+        each with the position along it that goes with each row here. To `logp` and `draw` these
+        values come before the parameters.
     second_kind : callable, optional
         ``(value, *parameters) -> probability`` that a row's cell is of the last of several kinds.
     kinds : int
@@ -137,8 +143,13 @@ class Observation:
     parameters: tuple[Any, ...]
     logp: Callable[..., Any]
     draw: Callable[..., Array]
+    given: tuple[tuple[str, NDArray[np.intp]], ...] = ()
     second_kind: Callable[..., Array] | None = None
     kinds: int = 1
+
+    def given_by(self, values: Mapping[str, Array]) -> list[Array]:
+        """Return what is given, out of values of every observed variable, each (..., rows)."""
+        return [values[name][..., at] for name, at in self.given]
 
     def of(
         self, cells: Cells, parameters: tuple[Any, ...], scaled: Callable[..., tuple[Any, ...]]
@@ -162,7 +173,7 @@ class Observation:
             return self.logp(value, *scaled(multipliers, *given)), log_weights
 
         def logp(value: Any, *given: Any) -> Any:
-            return _log_mean(*terms(value, *given))
+            return log_mean(*terms(value, *given))
 
         def draw(tail: Array, *given: Array, rng: np.random.Generator, size: Any = None) -> Array:
             multipliers = law.draw(tail, rng, _shape(size, tail))
@@ -171,11 +182,11 @@ class Observation:
         def second_kind(value: Any, *given: Any) -> Array:
             each, log_weights = terms(value, *given)
             weighed = each + log_weights
-            return np.asarray(np.exp(weighed[-1] - _log_mean(each, log_weights)))
+            return np.asarray(np.exp(weighed[-1] - log_mean(each, log_weights)))
 
         tail = cells.parameter + 0.0 * parameters[0]
         known = second_kind if law.count == 2 else None
-        return Observation((tail, *parameters), logp, draw, known, law.count)
+        return Observation((tail, *parameters), logp, draw, second_kind=known, kinds=law.count)
 
     def register(self, name: str, observed: Any) -> None:
         """Add the observed variable to the current PyMC model and to its ``observations``.
@@ -186,10 +197,11 @@ class Observation:
         import pymc as pm
 
         model = pm.modelcontext(None)
-        used = self
+        behind = [model[other][at] for other, at in self.given]
+        used = replace(self, parameters=(*behind, *self.parameters), given=())
         if getattr(model, "weighted", False):
             rows = len(model.coords[f"{name}_row"])
-            used = self._weighted(pm.Data(f"{name}_weight", np.ones(rows), dims=f"{name}_row"))
+            used = used._weighted(pm.Data(f"{name}_weight", np.ones(rows), dims=f"{name}_row"))
         pm.CustomDist(
             name,
             *used.parameters,
@@ -218,7 +230,7 @@ def _log_normal_density(z: Any, scale: Any) -> Any:
 
 
 @kernel
-def _log_value(x: Any, mu: Any, sigma: Any) -> Any:
+def log_value(x: Any, mu: Any, sigma: Any) -> Any:
     """Log density of a value."""
     return _log_normal_density((x - mu) / sigma, sigma)
 
@@ -227,7 +239,7 @@ def _log_value(x: Any, mu: Any, sigma: Any) -> Any:
 def _log_value_or_interval(x: Any, mu: Any, sigma: Any, halfwidth: Any) -> Any:
     """Log density of a value, or log probability of an interval where it has a width."""
     inside = log_interval((x + halfwidth - mu) / sigma, (x - halfwidth - mu) / sigma)
-    return where(halfwidth > 0, inside, _log_value(x, mu, sigma))
+    return where(halfwidth > 0, inside, log_value(x, mu, sigma))
 
 
 @kernel
@@ -242,7 +254,7 @@ def _log_from(x: Any, mu: Any, sigma: Any, ceiling: Any, otherwise: Any) -> Any:
     return where(x >= ceiling - TOLERANCE, log_ndtr((mu - ceiling) / sigma), otherwise)
 
 
-def _log_mean(terms: Any, log_weights: Any) -> Any:
+def log_mean(terms: Any, log_weights: Any) -> Any:
     """Log of the weighted sum, over the first axis, of the exponentials of terms."""
     weighed = terms + log_weights
     top = weighed.max(axis=0)
@@ -308,7 +320,7 @@ def observed_value(
         if design.interval_rows.size:
             result = _log_value_or_interval(x, mu, sigma, halfwidth)
         else:
-            result = _log_value(x, mu, sigma)
+            result = log_value(x, mu, sigma)
         if design.has_floor:
             result = _log_up_to(x, mu, sigma, floor, result)
         if design.has_ceiling:
@@ -359,7 +371,7 @@ def _log_smallest(
 ) -> Any:
     """Log density or probability of the smallest of several normal values."""
     z = (x - mu) / sigma
-    result = _log_value(x, mu, sigma) + np.log(patches) + (patches - 1.0) * log_ndtr(-z)
+    result = log_value(x, mu, sigma) + np.log(patches) + (patches - 1.0) * log_ndtr(-z)
     if design.interval_rows.size:
         upper, lower = (x + halfwidth - mu) / sigma, (x - halfwidth - mu) / sigma
         result = where(halfwidth > 0, log_weakest_interval(upper, lower, patches), result)
@@ -516,8 +528,8 @@ def observed_clock(
         density = _log_normal_density(z, scatter) + threshold.log_slope(times, *parameters)
         if errors:
             log_weights = first_axis(np.log(weights / np.sqrt(np.pi)))
-            happened = _log_mean(density[first_node:], log_weights)
-            survived = _log_mean(log_ndtr(-z[first_node:]), log_weights)
+            happened = log_mean(density[first_node:], log_weights)
+            survived = log_mean(log_ndtr(-z[first_node:]), log_weights)
         else:
             happened, survived = density[0], log_ndtr(-z[0])
         if intervals:
@@ -629,7 +641,7 @@ def observed_range(
             if not law.mixed:
                 return function(*z, *patches)
             log_weights, multipliers = law.law.components(others[-1])
-            return _log_mean(function(*(each / multipliers for each in z), *patches), log_weights)
+            return log_mean(function(*(each / multipliers for each in z), *patches), log_weights)
 
         within = log_weakest_interval if patches else log_interval
         first, last, all_cells = (of_cells(within, *z) for z in ((b, a), (d, c), (d, a)))
@@ -639,8 +651,8 @@ def observed_range(
         weights = np.reshape(log_weights, (counts.size, *axes, -1))
         starts = count * above + _log_any(first - above, count)
         both = count * all_cells + _log_both(first - all_cells, last - all_cells, count)
-        log_lowest = _log_mean(starts, weights)
-        return where(is_highest, _log_mean(both, weights) - log_lowest, log_lowest)
+        log_lowest = log_mean(starts, weights)
+        return where(is_highest, log_mean(both, weights) - log_lowest, log_lowest)
 
     def draw(
         mu: Array,

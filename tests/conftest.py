@@ -97,7 +97,10 @@ def campaign_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Campa
 
 @pytest.fixture(scope="session")
 def parameters_of() -> Callable[..., Values]:
-    """Return a function that evaluates what each observation of a model depends on, in NumPy."""
+    """Return a function that evaluates what each observation of a model depends on, in NumPy.
+
+    What is given of other observations is what was observed of them.
+    """
 
     def evaluate(model: Any, free: Mapping[str, Any] | None = None) -> Values:
         from pytensor import function
@@ -111,8 +114,12 @@ def parameters_of() -> Callable[..., Values]:
         values = iter(
             function([], flat, givens=givens, mode="FAST_COMPILE", on_unused_input="ignore")()
         )
+        observed = {name: model[f"{name}_data"].get_value() for name in model.observations}
         return {
-            name: [np.asarray(next(values)) for _ in observation.parameters]
+            name: [
+                *observation.given_by(observed),
+                *(np.asarray(next(values)) for _ in observation.parameters),
+            ]
             for name, observation in model.observations.items()
         }
 

@@ -237,13 +237,16 @@ def _local(
         label for name, value in quantities.items() for label in function.labels(name, value.size)
     ]
     observations = function.model.observations
-    drawn = {}
+    drawn: dict[str, Array] = {}
     with np.errstate(all="ignore"):
         for name, observation in observations.items():
             full = np.broadcast_arrays(*parameters[name])
             shape = (CAMPAIGNS, full[0].size)
             drawn[name] = observation.draw(
-                *(np.broadcast_to(each, shape) for each in full), rng=rng, size=shape
+                *observation.given_by(drawn),
+                *(np.broadcast_to(each, shape) for each in full),
+                rng=rng,
+                size=shape,
             )
     gradient = np.empty((len(labels), centre.size))
     scores = {name: np.empty((centre.size, *values.shape)) for name, values in drawn.items()}
@@ -259,6 +262,7 @@ def _local(
                 high, low = (
                     observation.logp(
                         drawn[name],
+                        *observation.given_by(drawn),
                         *(np.broadcast_to(p, drawn[name].shape) for p in each[1][name]),
                     )
                     for each in ends
@@ -280,7 +284,8 @@ class _RowInformation:
     """
 
     def __init__(self, scores: Mapping[str, Array], verdicts: Collection[str]) -> None:
-        # Rows are independent: products across rows have no expectation, and are left out.
+        # Rows are independent, or one is given the other: products across rows have no
+        # expectation, and are left out.
         each = {
             name: np.einsum("icr,jcr->rij", finite, finite, optimize=True) / CAMPAIGNS
             for name, score in scores.items()
@@ -466,7 +471,10 @@ def _prior_section(function: FreeFunction, prior: Mapping[str, Array], seed: int
         with np.errstate(all="ignore"):
             for name, observation in function.model.observations.items():
                 full = np.broadcast_arrays(*parameters[name])
-                drawn[name].append(observation.draw(*full, rng=rng, size=full[0].shape))
+                given = observation.given_by(
+                    {each: rows[-1] for each, rows in drawn.items() if rows}
+                )
+                drawn[name].append(observation.draw(*given, *full, rng=rng, size=full[0].shape))
     dataset = function.dataset(
         {name: np.stack([each[name] for each in values])[None] for name in values[0]}
     )

@@ -59,7 +59,8 @@ def _gate(result: Result) -> Finding:
     return Finding.of(
         "gate",
         "fail",
-        f"The convergence gate FAILED: {'; '.join(gate.failures)}. What to do: {gate.advice}.",
+        f"The convergence gate FAILED: {'; '.join(gate.failures)}. What to do: {gate.advice}; "
+        "`anodebayes show RUN` prints a section [sampler] to try next.",
         failures=list(gate.failures),
     )
 

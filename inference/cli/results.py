@@ -125,6 +125,9 @@ def show_gate(result: "Result") -> None:
         paragraph("What failed:")
         ticked(gate.failures)
         paragraph(f"What to do: {gate.advice}")
+        paragraph("A section for the job to try next:")
+        for line in gate.job_section.splitlines():
+            paragraph(line, indent="    ")
 
 
 def show_findings(result: "Result") -> None:

@@ -42,7 +42,7 @@ from inference.named_separators import separators_of
 from inference.noise import Noise, noise_table
 from inference.tails import WORDS as CELL_WORDS
 from inference.tails import other_cells
-from inference.thresholds import DEFAULT_RISK, INTERVAL_DEVIATE, TAIL_MOVES, TOLERANCE_REACH
+from inference.thresholds import DEFAULT_RISK, INTERVAL_DEVIATE, LAW_MOVES, TOLERANCE_REACH
 from models.physics import constants
 from models.separators import MACMULLIN_SCATTER
 from models.temperature import TEMPERATURE_WINDOW
@@ -81,7 +81,7 @@ def physics_document(setting: Setting) -> dict[str, Any]:
             "current_factor": CURRENT_FACTOR,
             "interval_deviate": INTERVAL_DEVIATE,
             "default_risk": DEFAULT_RISK,
-            "tail_moves": TAIL_MOVES,
+            "tail_moves": LAW_MOVES,
         },
         "setting": {
             "molar_volume": setting.molar_volume,

@@ -278,11 +278,13 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     (home / "short.toml").write_text(
         'schema_version = 1\nname = "short"\ncampaign = "sodium-literature"\n'
-        '[model]\nblocks = ["published"]\n[sampler]\ndraws = 40\ntune = 60\nchains = 2\n'
+        '[model]\nblocks = ["published"]\n[sampler]\ndraws = 40\ntune = 60\nmost_draws = 40\n'
+        "chains = 2\n"
     )
     done = command("run", home / "short.toml", "--out", home / "run")
     assert done.returncode == 3, done.stderr
     assert "Convergence gate: FAILED" in done.stdout
+    assert "    [sampler]\n    draws = 80\n    tune = 120\n" in done.stdout
     assert "Parameters (NOT CONVERGED: do not use)" in done.stdout
     assert "No map was drawn" in done.stderr
     assert done.stdout.splitlines()[-1] == str(home / "run" / "report.html")

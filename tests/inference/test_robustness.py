@@ -40,7 +40,8 @@ def test_a_shipped_job_passes_its_gate_without_divergences_for_ten_seeds(name: s
     failed = {}
     for seed in SEEDS:
         section = job.sampler.model_copy(update={"seed": seed})
-        free, statistics, history = _sample(compiled, section, False)
+        history: list[str] = []
+        free, statistics, _ = _sample(compiled, section, history, False)
         posterior, internal = _split(free, predictor.derive(free))
         gate = check_gate(
             convergence(scalars(posterior.merge(internal))),
@@ -169,7 +170,9 @@ CAMPAIGNS: dict[str, Callable[[Campaign], Mapping[str, xr.Dataset]]] = {
     "5000-rows-a-table": many_rows,
 }
 # A gradient over 35 000 rows takes some 50 ms: that the fit ends is tried, not that it converges.
-SAMPLER = {"5000-rows-a-table": "draws = 10\ntune = 30\nchains = 2\nmax_tree_depth = 5"}
+SAMPLER = {
+    "5000-rows-a-table": "draws = 10\nmost_draws = 10\ntune = 30\nchains = 2\nmax_tree_depth = 5"
+}
 
 
 def fitted(name: str, folder: Path, timeout: float) -> tuple[int, str, float]:

@@ -825,24 +825,51 @@ def of_morphology(truth: Truth) -> dict[str, list[float]]:
         spread = (truth["initial_coverage"] ** n + n * 1e-3 * stress**n * time) ** (1 / n)
         coverage = spread / (1 + spread**8) ** (1 / 8)
         charge = row["current_density"] * 10 * row["plating_time"]
-        thickness = charge * MOLAR_VOLUME / (96485.33212 * coverage * truth["apparent_density"])
         error = row["coverage_sd"] / (row["coverage"] * (1 - row["coverage"]))
-        found["morphology_coverage"].append(
-            stats.norm.logpdf(
-                special.logit(row["coverage"]),
-                special.logit(coverage),
-                np.hypot(truth["coverage_scatter"], error),
-            )
+        together = deposit_logp(
+            special.logit(coverage),
+            np.log(charge * MOLAR_VOLUME / (96485.33212 * truth["apparent_density"])),
+            truth["coverage_scatter"],
+            truth["thickness_scatter"],
+            (special.logit(row["coverage"]), error),
+            (np.log(row["thickness"] * 1e-6), relative_sd(row["thickness"], row["thickness_sd"])),
         )
-        error = relative_sd(row["thickness"], row["thickness_sd"])
-        found["morphology_thickness"].append(
-            stats.norm.logpdf(
-                np.log(row["thickness"] * 1e-6 / thickness),
-                0,
-                np.hypot(truth["thickness_scatter"], error),
-            )
+        alone = stats.norm.logpdf(
+            special.logit(row["coverage"]),
+            special.logit(coverage),
+            np.hypot(truth["coverage_scatter"], error),
         )
+        found["morphology_coverage"].append(alone)
+        found["morphology_thickness"].append(together - alone)
     return found
+
+
+def deposit_logp(
+    median: float,
+    all_covered: float,
+    scatter: float,
+    thickness_scatter: float,
+    coverage: tuple[float, float] | None,
+    thickness: tuple[float, float],
+) -> float:
+    """Return the log-likelihood of a deposit, summed over what it may cover itself.
+
+    Its coverage and thickness are values and errors on their natural scales; what it covers is
+    normal about the median, what is seen of it is normal about that, and so is the logarithm of
+    its thickness about that of the metal spread over it.
+    """
+
+    def thick(own: Any) -> Any:
+        due = all_covered - special.log_expit(own)
+        return stats.norm.pdf(thickness[0], due, np.hypot(thickness_scatter, thickness[1]))
+
+    if coverage is not None and coverage[1] == 0.0:
+        return float(stats.norm.logpdf(coverage[0], median, scatter) + np.log(thick(coverage[0])))
+    own = np.linspace(median - 12 * scatter, median + 12 * scatter, 100_001)
+    density = stats.norm.pdf(own, median, scatter) * thick(own)
+    if coverage is not None:
+        density = density * stats.norm.pdf(coverage[0], own, coverage[1])
+    return float(np.log(integrate.trapezoid(density, own)))
 
 
 def of_published(truth: Truth) -> dict[str, list[float]]:
@@ -917,6 +944,8 @@ def test_draws_of_every_row_of_a_campaign_follow_their_own_likelihood(
             continue
         clock = name in {"sand", "dc_polarization_one_way"}
         halfwidth, floor, ceiling = values[3:6] if clock else values[2:5]
+        if name == "morphology_thickness":  # for what was observed of the coverage
+            halfwidth, floor, ceiling = (np.array(each) for each in (0.0, -np.inf, np.inf))
         scale = {"critical_current_overpotential": "linear", "morphology_coverage": "logit"}
         halfwidth, floor, ceiling = (
             np.broadcast_to(each, observed.shape) for each in (halfwidth, floor, ceiling)
@@ -943,6 +972,86 @@ def test_draws_of_every_row_of_a_campaign_follow_their_own_likelihood(
     assert worst < 0.2  # of about a hundred p-values the smallest is small
 
 
+DEPOSITS = """cell,temperature [degC],pressure [kPa],current_density [mA/cm^2],plating_time [s],\
+    coverage [1],coverage_sd [1],thickness [um],thickness_sd [um]
+    both,25,0,0.5,1800,0.15,,40,
+    with errors,25,500,0.5,1800,0.4,0.03,20,1
+    coverage with error,25,500,0.5,1800,0.6,0.05,20,
+    thickness,25,1000,0.5,1800,,,8,0.4
+    coverage,25,1000,0.5,1800,0.7,,,"""
+
+
+@pytest.fixture(scope="module")
+def deposits(campaign_of: Callable[..., Campaign]) -> Any:
+    from models.joint import build_model
+    from models.options import ModelOptions
+
+    return build_model(campaign_of(morphology=DEPOSITS), ModelOptions(blocks=["morphology"]))
+
+
+@pytest.mark.parametrize("scatter", [0.1, 0.4, 0.8])
+@pytest.mark.parametrize("thickness_scatter", [0.05, 0.2, 0.8])
+@pytest.mark.parametrize("median", [0.03, 0.2, 0.5, 0.9, 0.98])
+def test_what_a_deposit_covers_itself_counts_once(
+    deposits: Any,
+    scatter: float,
+    thickness_scatter: float,
+    median: float,
+) -> None:
+    """Rows of coverage and thickness together have the likelihood of their deposits."""
+    rng = np.random.default_rng(6)
+    charge = 5.0 * 1800.0 * MOLAR_VOLUME / (96485.33212 * 0.35)
+    thickness_sd = np.array([0.0, relative_sd(20, 1), 0.0, relative_sd(8, 0.4)])
+    coverage_sd = np.array([0.0, 0.03 / (0.4 * 0.6), 0.05 / (0.6 * 0.4), 0.0])
+    _, thickness = deposits.observations.values()
+    middle = special.logit(median)
+    for _ in range(5):
+        own = middle + scatter * rng.standard_normal(5)
+        seen = own + np.append(coverage_sd, 0.0) * rng.standard_normal(5)
+        spread = np.hypot(thickness_scatter, thickness_sd)
+        thick = np.log(charge) - special.log_expit(own[:4]) + spread * rng.standard_normal(4)
+        given = special.expit(seen[[0, 1, 2, 0]])
+        got = thickness.logp(
+            np.exp(thick) * 1e6,
+            given,
+            np.full(4, np.log(charge * 1e6)),
+            np.full(4, middle),
+            np.full(4, scatter),
+            np.array([*coverage_sd[:3], 1e6]),
+            spread,
+        )
+        for row in range(4):
+            alone = stats.norm.logpdf(seen[row], middle, np.hypot(scatter, coverage_sd[row]))
+            due = deposit_logp(
+                middle, np.log(charge), scatter, thickness_scatter,
+                None if row == 3 else (seen[row], coverage_sd[row]),
+                (thick[row], thickness_sd[row]),
+            )  # fmt: skip
+            assert got[row] == pytest.approx(due - (0.0 if row == 3 else alone), abs=1e-4)
+
+
+def test_a_drawn_thickness_follows_from_the_drawn_coverage(deposits: Any) -> None:
+    from inference.prediction import Predictor
+
+    predictor = Predictor(deposits)
+    free = predictor.prior(4000, 3)
+    whole, by_row = (
+        predictor.evaluate(free, 5, row_by_row=each)["predictive"] for each in (False, True)
+    )
+    density, scatter = (free[name].values[0] for name in ("apparent_density", "thickness_scatter"))
+    charge = 5.0 * 1800.0 * MOLAR_VOLUME / 96485.33212
+    for drawn, coverage in (
+        (whole, whole["morphology_coverage"].values[0, :, 0]),
+        (by_row, np.full(4000, 0.15)),
+    ):
+        thickness = drawn["morphology_thickness"].values[0, :, 0] * 1e-6
+        residual = np.log(thickness * coverage * density / charge) / scatter
+        assert stats.kstest(residual, "norm").pvalue > 1e-5
+    np.testing.assert_array_equal(
+        whole["morphology_coverage"].values, by_row["morphology_coverage"].values
+    )
+
+
 # --- the joint density that is sampled -----------------------------------------------------------
 
 ODD = {
@@ -960,6 +1069,11 @@ ODD = {
         B,25,2,,one_cell,12,2,,,,
         B,10,,3,one_cell,,,,,,
         B,40,,,,,,2,2,0.5,3""",
+    "morphology": """cell,temperature [degC],pressure [kPa],current_density [mA/cm^2],\
+        plating_time [s],coverage [1],coverage_sd [1],thickness [um],thickness_sd [um]
+        m1,25,0,0.5,1800,0.15,,40,
+        m2,25,500,0.5,1800,0.4,0.03,20,1
+        m3,25,1000,0.5,1800,,,8,0.4""",
     "kinetics": """cell,temperature [degC],overpotential [mV],current_density [mA/cm^2]
         k,0,60,9
         k,25,-120,-30""",
@@ -1066,11 +1180,12 @@ class Joint:
         """Return the same from `model.observations`, in NumPy."""
         values = iter(self._parameters(*self._split(x)))
         found = {}
+        data = {name: self.model[f"{name}_data"].get_value() for name in self.model.observations}
         for name, observation in self.model.observations.items():
             parameters = [np.asarray(next(values)) for _ in observation.parameters]
-            observed = self.model[f"{name}_data"].get_value()
+            given = observation.given_by(data)
             with np.errstate(all="ignore"):
-                found[name] = observation.logp(observed, *parameters)
+                found[name] = observation.logp(data[name], *given, *parameters)
         return found
 
 

@@ -91,9 +91,11 @@ def weigher(model: Any) -> Callable[..., dict[str, Any]]:
         point = {name: np.full(shape, 0.4) for name, shape in shapes.items()}
         point |= {name: np.asarray(value, dtype=float) for name, value in values.items()}
         parameters = iter(evaluate(*point.values()))
+        observed = {name: model[f"{name}_data"].get_value() for name in model.observations}
         return {
             name: observation.logp(
-                np.asarray(model[f"{name}_data"].get_value()),
+                observed[name],
+                *observation.given_by(observed),
                 *(next(parameters) for _ in observation.parameters),
             )
             for name, observation in model.observations.items()
