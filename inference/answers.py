@@ -48,8 +48,18 @@ from inference.maps import (
     refuse_unresolved,
     scatter_prior_driven,
 )
-from inference.mechanisms import CURRENT_FACTOR, MECHANISMS, Mechanism, Setting, Values, cell_factor
+from inference.mechanisms import (
+    CURRENT_FACTOR,
+    MECHANISMS,
+    Mechanism,
+    Setting,
+    Values,
+    cell_factor,
+    cells_of,
+)
 from inference.noise import CellNoise, band_draws
+from inference.tails import AS_FITTED, other_cells, tail_sentence
+from inference.tails import WORDS as CELL_WORDS
 from inference.thresholds import DEFAULT_RISK, INTERVAL, INTERVAL_DEVIATE
 from models.options import SHARED_THRESHOLD
 from models.physics import metal_capacity
@@ -118,6 +128,12 @@ class Answer:
     notes : tuple of str
         What must be known with it: synthetic data, a fit that has not converged, scatter that the
         prior alone knows.
+    cells : tuple of str
+        Laws of the cells of the mechanisms, as the job writes them.
+    tails : mapping of str to float
+        Safe current of the answer's design ``as_fitted``, and under the other laws of
+        `models.cells`, the middle half of the cells spread as fitted [mA/cm^2]; see
+        `inference.tails`.
     """
 
     question: str
@@ -138,6 +154,8 @@ class Answer:
     reason: str = ""
     notes: tuple[str, ...] = ()
     current_density: float | None = None
+    cells: tuple[str, ...] = ()
+    tails: Mapping[str, float] = field(default_factory=dict)
     _design: str = field(default="", repr=False)
 
     def sentence(self) -> str:
@@ -207,6 +225,18 @@ class Answer:
             f"{self.draws} draws: more of them would put it {_span(self.drawn, self.unit, 3)}."
         )
 
+    def tail(self) -> str:
+        """Return how far the answer rests on the tail of the cells' scatter, in plain sentences.
+
+        Returns
+        -------
+        str
+            Empty where there is no answer, or the risk is 5 % or more and the tail moves little.
+        """
+        shown = {name: f"{_shown(each)} {CURRENT.unit}" for name, each in self.tails.items()}
+        own = " and ".join(CELL_WORDS[name] for name in dict.fromkeys(self.cells))
+        return tail_sentence(self.tails, own, self.risk, shown)
+
     def sentences(self) -> list[str]:
         """Return the answer and what must be known with it.
 
@@ -224,6 +254,8 @@ class Answer:
                 f"The median cell fails at {_shown(middle)} {CURRENT.unit} ({100 * INTERVAL:.0f} % "
                 f"interval {_shown(lower)} to {_shown(upper)} {CURRENT.unit})."
             )
+        if tail := self.tail():
+            words.append(tail)
         if self.extrapolation:
             words.append("Extrapolated, no data there: " + "; ".join(self.extrapolation) + ".")
         return [*words, *self.notes]
@@ -268,6 +300,9 @@ class Answer:
             "notes": list(self.notes),
             "sentence": self.sentence(),
             "how_sure": self.how_sure(),
+            "cells": list(self.cells),
+            "tails [mA/cm^2]": dict(self.tails),
+            "tail": self.tail(),
         }
 
 
@@ -488,20 +523,31 @@ class _Asked:
         self.levels = max(risk - half, 0.0), min(risk + half, 1.0)
         self._cell_noise = CellNoise(seed)
         rows = band_draws(count)
+        self._factors: dict[str, FloatArray] = {}
         self._band = {name: values[rows][:, None] for name, values in self.parameters.items()}
 
-    def thresholds(self, design: Design, *, median: bool = False) -> FloatArray:
+    def thresholds(
+        self, design: Design, *, median: bool = False, parameters: Values | None = None
+    ) -> FloatArray:
         """Return the threshold of each mechanism in each draw [mA/cm^2], (mechanism, draw)."""
         noise = None if median else self.noise
-        cells = Cells(design, self.parameters, self.setting, noise)
+        cells = Cells(design, parameters or self.parameters, self.setting, noise)
         found = [cells.threshold(mechanism, ()) for mechanism in cells.mechanisms]
         return np.stack(found) / CURRENT_FACTOR
 
-    def safe(self, design: Design, level: float | None = None) -> float:
+    def safe(
+        self, design: Design, level: float | None = None, parameters: Values | None = None
+    ) -> float:
         """Return the current [mA/cm^2] that the risk, or another share of new cells, stands for."""
-        ordered = np.sort(self.thresholds(design).min(axis=0))
+        ordered = np.sort(self.thresholds(design, parameters=parameters).min(axis=0))
         levels = np.array([self.risk if level is None else level])
         return float(order_statistics(ordered, levels)[0])
+
+    def tails(self, design: Design) -> dict[str, float]:
+        """Return the safe current [mA/cm^2] as fitted, and under the other laws of the cells."""
+        others = other_cells(self.result, design.cell, self.parameters, self.noise)
+        found = {AS_FITTED: self.safe(design)}
+        return found | {law: self.safe(design, parameters=each) for law, each in others.items()}
 
     def why_none(self, design: Design) -> str:
         """Say why no current of a design is safe: its metal does not hold the charge."""
@@ -523,7 +569,11 @@ class _Asked:
         conditions = Conditions(design, noise, len(noise.table)).of(())
         lowest: Any = np.inf
         for mechanism in MECHANISMS[design.cell]:
-            factor = cell_factor(mechanism, self._band, conditions, noise)
+            if mechanism.name not in self._factors:  # no question changes the area
+                self._factors[mechanism.name] = cell_factor(
+                    mechanism, self._band, conditions, noise
+                )
+            factor = self._factors[mechanism.name]
             core = self._core_over_cells(mechanism, conditions)
             here = mechanism.threshold(self._band, conditions, factor, self.setting, core)
             lowest = np.minimum(lowest, here)
@@ -650,6 +700,10 @@ class _Asked:
             reason=reason,
             notes=_notes(self.result, design),
             current_density=target if value is None or target is not None else value,
+            cells=tuple(
+                cells_of(each, self.parameters).law.name for each in MECHANISMS[design.cell]
+            ),
+            tails={} if value is None else self.tails(design),
             _design=_words(design, {quantity}),
         )
 

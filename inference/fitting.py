@@ -388,6 +388,10 @@ def _compute(
         {name: (f"{name}_row", values) for name, values in predictor.observed.items()},
         coords={f"{name}_row": list(model.coords[f"{name}_row"]) for name in model.observations},
     )
+    kinds = {
+        group: _labelled(after[group].mean(("chain", "draw")), "cell of the second kind")
+        for group in {"second_kind"} & {*after}
+    }
     tree = xr.DataTree.from_dict(
         {
             "posterior": _labelled(posterior),
@@ -402,6 +406,7 @@ def _compute(
             "sampled": _labelled(internal),
             "summary": xr.Dataset.from_dataframe(summary),
         }
+        | kinds
     )
     tree.attrs = {
         "name": job.name,

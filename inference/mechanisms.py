@@ -1,9 +1,9 @@
 """The mechanisms by which a cell fails, and the threshold current density of each.
 
 Every limit is a current density at which a cell just fails. Cells differ from the median one by a
-lognormal factor u on it: by the scatter between cells, between separators and, where the fit holds
-offsets of them, between laboratories. At a fixed charge the threshold is the root of
-``j = u j_x(Q/j)``, so u stays inside the equation.
+factor u on it: by the scatter between cells, of the law that the fit chose (`models.cells`), and by
+lognormal scatters between separators and, where the fit holds offsets of them, laboratories. At a
+fixed charge the threshold is the root of ``j = u j_x(Q/j)``, so u stays inside the equation.
 
 All is NumPy: parameters and conditions in SI, draws along the last axis.
 """
@@ -18,6 +18,7 @@ import numpy as np
 from data.units import to_si
 from inference.design import Cell, FloatArray, Protocol
 from models import physics
+from models.cells import LAWS, LOGNORMAL, Cells, deviate
 
 if TYPE_CHECKING:
     from inference.result import Result
@@ -34,6 +35,7 @@ __all__ = [
     "Setting",
     "Values",
     "cell_factor",
+    "cells_of",
     "has_lab_offsets",
     "lab_source",
     "option",
@@ -52,7 +54,11 @@ ACTIVATION: Final[Mapping[str, str]] = {
 }
 """Activation energies that give a parameter of the electrolyte its law of temperature."""
 
-_DEFAULT_OPTIONS: Final = {"creep_current": "empirical", "pores": "typical"}
+_DEFAULT_OPTIONS: Final = {
+    "cells": LOGNORMAL.name,
+    "creep_current": "empirical",
+    "pores": "typical",
+}
 
 Values = Mapping[str, FloatArray]
 Deviates = Callable[[str], FloatArray]
@@ -162,6 +168,11 @@ class Mechanism:
     core: Core | None = None
     core_axes: frozenset[str] = frozenset()
     smooth: bool = False
+
+    @property
+    def block(self) -> str:
+        """The table that shows the scatter between cells, and holds its options."""
+        return self.scatters[0].removesuffix("_scatter")
 
     def threshold(
         self,
@@ -400,10 +411,10 @@ def cell_factor(
     """
     between_cells, *shared = mechanism.scatters
     scatter = parameters[between_cells]
-    deviate = np.zeros_like(scatter) if noise is None else noise(between_cells)
-    if "area_ratio" in conditions:
-        deviate = physics.weakest_deviate(deviate, conditions["area_ratio"])
-    log_factor = scatter * deviate
+    normal = np.zeros_like(scatter) if noise is None else noise(between_cells)
+    cells = cells_of(mechanism, parameters)
+    own = deviate(cells.law, normal, cells.parameter, conditions.get("area_ratio", 1.0))
+    log_factor = scatter * own
     if noise is not None:
         terms = [parameters[name] * noise(name) for name in shared]
         if lab_source(mechanism) in parameters:
@@ -411,6 +422,27 @@ def cell_factor(
             terms.append(parameters[source] * noise(source))
         log_factor = log_factor + np.sum(terms, axis=0)
     return cast("FloatArray", np.exp(log_factor))
+
+
+def cells_of(mechanism: Mechanism, parameters: Values) -> Cells:
+    """Return the law of cells that parameters speak of, with its own parameter.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+        The mechanism.
+    parameters : mapping of str to ndarray
+        From `parameter_draws`.
+
+    Returns
+    -------
+    Cells
+        Lognormal where there is no parameter of another law.
+    """
+    for law in LAWS.values():
+        if law.parameter and law.parameter_of(mechanism.block) in parameters:
+            return Cells(law, parameters[law.parameter_of(mechanism.block)])
+    return Cells()
 
 
 def lab_source(mechanism: Mechanism) -> str:
@@ -444,8 +476,7 @@ def has_lab_offsets(mechanism: Mechanism, result: "Result") -> bool:
     bool
         Whether it holds offsets of laboratories.
     """
-    block = mechanism.scatters[0].removesuffix("_scatter")
-    return f"{block}_lab_offset" in result.posterior
+    return f"{mechanism.block}_lab_offset" in result.posterior
 
 
 def option(attrs: Mapping[str, Any], block: str, name: str) -> str:
@@ -492,6 +523,8 @@ def parameter_draws(
     names = list(_PARAMETERS[cell])
     for mechanism in MECHANISMS[cell]:
         names += mechanism.scatters
+        law = LAWS[option(result.attrs, mechanism.block, "cells")]
+        names += [law.parameter_of(mechanism.block)] if law.parameter else []
     if cell == "liquid":
         names += [name for name in ACTIVATION.values() if name in posterior]
         if option(result.attrs, "penetration", "pores") == "weakest_link":

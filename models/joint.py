@@ -167,6 +167,10 @@ def build_model(
         if getattr(validated.get("dc_polarization"), "creep_current", None) == "norton":
             # Maps under pressure need it, also where no row of the campaign is under pressure.
             _ = parameters["constraint_factor"]
+        for name, own in validated.items():
+            # So do maps of a limit whose cells follow another law, also where no table shows them.
+            if hasattr(own, "cells") and priors[f"{name}_scatter"].core:
+                context.cells(name)
     model.informed_by = {
         name: sorted(found) for name, found in sorted(parameters.informed_by.items())
     }

@@ -90,6 +90,7 @@ def _told_unchecked(section: Section, *, asked: bool) -> Section:
 
 def _fit_section(result: Result, seed: int) -> Section:
     from inference.checks.absurdity import absurd_shares, absurdity_findings
+    from inference.checks.kinds import second_kind_findings
     from inference.checks.predictive import fit_findings
 
     findings, table = fit_findings(result, seed)
@@ -97,7 +98,7 @@ def _fit_section(result: Result, seed: int) -> Section:
     return Section(
         name="fit",
         title="Whether the model predicts its own data",
-        findings=(*findings, *absurdity_findings(absurd)),
+        findings=(*findings, *second_kind_findings(result), *absurdity_findings(absurd)),
         tables={"observed_variables": table, "absurdity": plain(absurd)},
     )
 

@@ -32,6 +32,11 @@ const AnodePage = (() => {
     }
   }
   model.bands = unpack(payload.packed.bands);
+  for (const laws of Object.values(model.tails)) {
+    for (const changed of Object.values(laws)) {
+      for (const name of Object.keys(changed.draws)) changed.draws[name] = unpack(changed.draws[name]);
+    }
+  }
   const drawCount = Object.values(model.draws)[0].length;
 
   /** The shares of new cells between which more draws would put a risk. */
@@ -390,6 +395,20 @@ const AnodePage = (() => {
       + `them would put it between ${shown(least)} and ${shown(most)} ${CURRENT}.`;
   }
 
+  /** How far the answer rests on the tail of the cells' scatter, where that is to be said. */
+  function tailInWords({ design, risk }, { safe: [value], tails }) {
+    const others = Object.entries(tails);
+    const moves = others.some(([, each]) =>
+      Math.abs(each - value) > payload.constants.tail_moves * value);
+    if (value === 0 || !(moves || risk < payload.constants.default_risk)) return "";
+    const instead = others.map(([law, each]) =>
+      `${shown(each)} ${CURRENT} with ${payload.words.cells[law]}`).join(" and ");
+    return `${moves ? "THE TAIL DECIDES: at" : "At"} ${bound(100 * risk)} % risk the tail of the `
+      + `cells' scatter is assumed (${payload.words.own_cells[design.cell]}); few cells show it. The `
+      + `same middle half of the cells would bear ${instead}, against ${shown(value)} ${CURRENT}`
+      + `${moves ? ": more than a fifth apart" : ""}.`;
+  }
+
   function show(asked, found, sure) {
     const { design, risk, current } = asked;
     const [safe] = found.safe;
@@ -428,6 +447,8 @@ const AnodePage = (() => {
     const cautions = [];
     if (payload.synthetic) cautions.push("SYNTHETIC DATA: nobody measured what this rests on.");
     if (payload.not_converged) cautions.push("NOT CONVERGED: do not use.");
+    const tail = tailInWords(asked, found);
+    if (tail) cautions.push(tail);
     if (beyond.length) cautions.push(`Extrapolated, no data there: ${beyond.join("; ")}.`);
     const driven = payload.prior_driven[design.cell];
     if (driven.length) {
@@ -487,6 +508,7 @@ const AnodePage = (() => {
     }
     const found = AnodePhysics.evaluate(model, asked.design,
       { risks: [asked.risk, ...drawnLevels(asked.risk)], current: asked.current });
+    found.tails = AnodePhysics.tails(model, asked.design, asked.risk);
     show(asked, found, null);
     working("computing …");
     AnodePhysics.interval(model, asked.design, asked.risk, (sure) => {

@@ -33,13 +33,16 @@ from inference.mechanisms import (
     LAB_SCATTER,
     MECHANISMS,
     Setting,
+    cells_of,
     has_lab_offsets,
     option,
     parameter_draws,
 )
 from inference.named_separators import separators_of
-from inference.noise import noise_table
-from inference.thresholds import DEFAULT_RISK, INTERVAL_DEVIATE, TOLERANCE_REACH
+from inference.noise import Noise, noise_table
+from inference.tails import WORDS as CELL_WORDS
+from inference.tails import other_cells
+from inference.thresholds import DEFAULT_RISK, INTERVAL_DEVIATE, LAW_MOVES, TOLERANCE_REACH
 from models.physics import constants
 from models.separators import MACMULLIN_SCATTER
 from models.temperature import TEMPERATURE_WINDOW
@@ -77,6 +80,8 @@ def physics_document(setting: Setting) -> dict[str, Any]:
             "macmullin_scatter": dict(MACMULLIN_SCATTER),
             "current_factor": CURRENT_FACTOR,
             "interval_deviate": INTERVAL_DEVIATE,
+            "default_risk": DEFAULT_RISK,
+            "tail_moves": LAW_MOVES,
         },
         "setting": {
             "molar_volume": setting.molar_volume,
@@ -183,6 +188,7 @@ def page_payload(
             if "supply_factor" in values:
                 values[f"supply_factor[{protocol}]"] = values.pop("supply_factor")
             parameters |= values
+    noise = Noise(int(table.attrs["seed"]), chosen.size)
     sources = [str(name) for name in table["source"].to_numpy() if _used(str(name), cells, result)]
     document = physics_document(Setting.of(result))
     document["axes"] = {cell: _legal(document["axes"][cell], cell, result) for cell in cells}
@@ -194,6 +200,7 @@ def page_payload(
             "cells": _pack_sources(table["cell_noise"], sources),
             "bands": _pack(table["band_draw"].to_numpy(), "float64"),
         },
+        "tails": {cell: _tails(result, cell, parameters, noise) for cell in cells},
         "count": int(chosen.size),
         "seed": int(table.attrs["seed"]),
         "least_risk": min(DEFAULT_RISK, LEAST_DRAWS_BEYOND / chosen.size),
@@ -211,11 +218,39 @@ def page_payload(
             },
             "covers": {cell: COVERS[cell] for cell in cells},
             "does_not_cover": {cell: DOES_NOT_COVER[cell] for cell in cells},
+            "cells": dict(CELL_WORDS),
+            "own_cells": {cell: _own_cells(cell, parameters) for cell in cells},
         },
         "prior_driven": {cell: _prior_driven(_default(result, cell), result) for cell in cells},
         "cells_order": cells,
         "data_kind": str(result.attrs["campaign_kind"]),
         "not_converged": not result.gate.passed,
+    }
+
+
+def _own_cells(cell: Cell, parameters: Mapping[str, npt.NDArray[np.float64]]) -> str:
+    """Return the laws of the fit's cells in words."""
+    laws = (cells_of(each, parameters).law.name for each in MECHANISMS[cell])
+    return " and ".join(CELL_WORDS[name] for name in dict.fromkeys(laws))
+
+
+def _tails(
+    result: "Result",
+    cell: Cell,
+    parameters: Mapping[str, npt.NDArray[np.float64]],
+    noise: Noise,
+) -> dict[str, dict[str, Any]]:
+    """Return by other law of the cells the draws that differ, and which it has not."""
+    return {
+        law: {
+            "draws": {
+                name: _pack(draws, "float32")
+                for name, draws in values.items()
+                if draws is not parameters.get(name)
+            },
+            "without": [name for name in parameters if name not in values],
+        }
+        for law, values in other_cells(result, cell, parameters, noise).items()
     }
 
 

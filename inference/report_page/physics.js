@@ -11,6 +11,7 @@
  *   noise      standard normal numbers by source, of the same length
  *   cells      standard normal numbers by source: evenly spread cells, for the interval
  *   bands      draws over which the interval runs
+ *   tails      by kind of cell and law of cells: draws that differ, and names of those to leave out
  */
 "use strict";
 
@@ -116,6 +117,76 @@ const AnodePhysics = (() => {
     const logSurvival = logNormal(-deviate) / patches;
     if (logSurvival < -LN_2) return -normalQuantileOfLog(logSurvival);
     return normalQuantileOfLog(Math.log(-Math.expm1(logSurvival)));
+  }
+
+  // Cells: scale mixtures of normals, as models/cells.py has them.
+  const NODES = 32;
+  const LEFT = 16.0 * SQRT_2;
+  const RIGHT = 14.0;
+  const CELL_LAWS = {
+    student_t: {
+      parameter: "degrees_of_freedom",
+      smooth: true,
+      components(degrees) {
+        const fall = 2.0 * RIGHT / degrees;
+        const left = -LEFT / Math.sqrt(degrees);
+        const right = Math.log(1.0 + fall + Math.sqrt(2.0 * fall));
+        const weights = new Float64Array(NODES);
+        const multipliers = new Float64Array(NODES);
+        let sum = 0.0;
+        for (let n = 0; n < NODES; n++) {
+          const logW = left + (right - left) * (n / (NODES - 1));
+          weights[n] = Math.exp(0.5 * degrees * (logW - Math.exp(logW) + 1.0));
+          multipliers[n] = Math.exp(-0.5 * logW);
+          sum += weights[n];
+        }
+        return { weights: weights.map((weight) => weight / sum), multipliers };
+      },
+    },
+    contaminated: {
+      parameter: "contamination",
+      components: (share) => ({ weights: [1.0 - share, share], multipliers: [1.0, 4.0] }),
+    },
+  };
+
+  /** The deviate of a cell at the probability of a standard normal number: Newton's method. */
+  function cellDeviate({ weights, multipliers }, normal, patches) {
+    const z = weakestDeviate(normal, patches);
+    if (z === 0.0) return 0.0;
+    const below = normal <= 0.0;
+    const target = logNormal(-Math.abs(normal));
+    const rising = below === z > 0.0;
+    let low = Math.log(Math.min(...multipliers));
+    let high = Math.log(Math.max(...multipliers));
+    let q = 0.0;
+    for (let step = 0; step < 60; step++) {
+      const x = z * Math.exp(q);
+      let probability = 0.0;
+      let density = 0.0;
+      for (let n = 0; n < weights.length; n++) {
+        const each = x / multipliers[n];
+        let share = 0.0;
+        let exponent = -each * each / 2.0;
+        if (patches === 1.0) {
+          share = erfc((below ? -each : each) / SQRT_2) / 2.0;
+        } else {
+          const logSurvival = logNormal(-each);
+          share = below ? -Math.expm1(patches * logSurvival) : Math.exp(patches * logSurvival);
+          exponent += (patches - 1.0) * logSurvival;
+        }
+        probability += weights[n] * share;
+        density += weights[n] * patches * Math.exp(exponent) / (SQRT_2 * SQRT_PI * multipliers[n]);
+      }
+      const excess = Math.log(probability) - target;
+      if (excess > 0.0 === rising) high = q;
+      else low = q;
+      const trial = q - excess * probability / (density * x * (below ? 1.0 : -1.0));
+      const next = trial >= low && trial <= high ? trial : (low + high) / 2.0;
+      const moved = Math.abs(next - q);
+      q = next;
+      if (moved <= 1e-12 || Math.abs(x) <= 1e-12) break;
+    }
+    return z * Math.exp(q);
   }
 
   /** Radius of the largest of `pores` lognormal pores, the median of the maximum. */
@@ -335,7 +406,7 @@ const AnodePhysics = (() => {
   /** Logarithm of the factor of cell k on the threshold of a mechanism, from draw i. */
   function logFactor(model, mechanism, scatters, noise, deviates, i, k) {
     const draws = model.draws;
-    let sum = draws[scatters[0]][i] * deviates[k];
+    let sum = draws[scatters[0]][i] * deviates(i, k);
     if (noise) {
       for (let s = 1; s < scatters.length; s++) sum += draws[scatters[s]][i] * noise[scatters[s]][k];
       const lab = `lab_scatter of ${mechanism}`;
@@ -344,15 +415,67 @@ const AnodePhysics = (() => {
     return sum;
   }
 
-  function deviatesOf(design, scatter, noise, count) {
-    const area = design.conditions.area_ratio;
-    const found = new Float64Array(count);
-    if (noise) found.set(noise[scatter]);
-    if (area !== undefined && area !== 1.0) {
-      if (!noise) return found.fill(weakestDeviate(0.0, area));
-      for (let k = 0; k < count; k++) found[k] = weakestDeviate(found[k], area);
+  /** Deviates of all cells for any parameter, from those at Chebyshev nodes of its logarithm. */
+  function tableOf(law, parameter, normals, patches) {
+    let low = Infinity;
+    let high = -Infinity;
+    for (const value of parameter) {
+      low = Math.min(low, Math.log(value));
+      high = Math.max(high, Math.log(value));
     }
-    return found;
+    const centre = (low + high) / 2.0;
+    const half = Math.max((high - low) / 2.0, 1e-12);
+    const angles = Array.from({ length: NODES }, (_, n) => Math.PI * (n + 0.5) / NODES);
+    const known = angles.map((angle) => {
+      const mixture = law.components(Math.exp(centre + half * Math.cos(angle)));
+      return Float64Array.from(normals, (normal) => cellDeviate(mixture, normal, patches));
+    });
+    return (value) => {
+      const x = (Math.log(value) - centre) / half;
+      const found = new Float64Array(normals.length);
+      const near = angles.findIndex((angle) => Math.abs(x - Math.cos(angle)) < 1e-14);
+      if (near >= 0) return known[near];
+      let total = 0.0;
+      angles.forEach((angle, n) => {  // barycentric interpolation
+        const weight = (n % 2 ? -1.0 : 1.0) * Math.sin(angle) / (x - Math.cos(angle));
+        total += weight;
+        for (let k = 0; k < found.length; k++) found[k] += weight * known[n][k];
+      });
+      return found.map((sum) => sum / total);
+    };
+  }
+
+  /** Deviates of cells as functions (i, k) of draw and cell; kept where they change by the draw. */
+  function deviatesOf(model, design, scatter, noise, count) {
+    const patches = design.conditions.area_ratio ?? 1.0;
+    const normals = noise ? noise[scatter] : new Float64Array(count);
+    const block = scatter.replace(/_scatter$/, "");
+    const law = Object.values(CELL_LAWS).find((each) => `${block}_${each.parameter}` in model.draws);
+    if (!law) {
+      const found = patches === 1.0 ? normals
+        : Float64Array.from(normals, (normal) => weakestDeviate(normal, patches));
+      return (i, k) => found[k];
+    }
+    const parameter = model.draws[`${block}_${law.parameter}`];
+    const spread = noise === model.cells;
+    model.deviates = model.deviates || {};
+    const key = `${block} ${spread ? "cells" : noise ? "noise" : "median"}`;
+    if (model.deviates[key]?.patches !== patches) model.deviates[key] = { patches, rows: [] };
+    const kept = model.deviates[key];
+    const { rows } = kept;
+    return (i, k) => {
+      if (rows[i] === undefined && spread && law.smooth) {
+        kept.table = kept.table || tableOf(law, parameter, normals, patches);
+        rows[i] = kept.table(parameter[i]);
+      } else if (rows[i] === undefined) {
+        const mixture = law.components(parameter[i]);
+        // Either every cell is of every draw, or each is of its own.
+        rows[i] = spread
+          ? Float64Array.from(normals, (normal) => cellDeviate(mixture, normal, patches))
+          : cellDeviate(mixture, normals[k], patches);
+      }
+      return spread ? rows[i][k] : rows[i];
+    };
   }
 
   /** Functions (i, k) => threshold current density [A/m^2] of cell k by draw i, by mechanism. */
@@ -361,7 +484,7 @@ const AnodePhysics = (() => {
     const conditions = conditionsOf(model, design, noise, count);
     const found = {};
     for (const [mechanism, scatters] of model.scatters[design.cell]) {
-      const deviates = deviatesOf(design, scatters[0], noise, count);
+      const deviates = deviatesOf(model, design, scatters[0], noise, count);
       const factor = (i, k) =>
         Math.exp(logFactor(model, mechanism, scatters, noise, deviates, i, k));
       const law = LAWS[mechanism](model, constants, setting, draws, conditions, design, noise);
@@ -527,6 +650,18 @@ const AnodePhysics = (() => {
     };
   }
 
+  /** Safe currents with cells of other laws, by law: what model.tails changes of the draws. */
+  function tails(model, design, risk) {
+    return Object.fromEntries(Object.entries(model.tails[design.cell]).map(([law, changed]) => {
+      if (!changed.model) {
+        const draws = { ...model.draws, ...changed.draws };
+        for (const name of changed.without) delete draws[name];
+        changed.model = { ...model, draws, deviates: {} };
+      }
+      return [law, evaluate(changed.model, design, { risks: [risk] }).safe[0]];
+    }));
+  }
+
   /**
    * How sure a safe current is: the currents that the risk stands for in single draws of the
    * posterior, over evenly spread cells. Calls `done` with { lower, upper }; works in slices of
@@ -565,7 +700,7 @@ const AnodePhysics = (() => {
   }
 
   return {
-    LEVELS, interval, chidsey, chidseyAtZero, conditionsOf, depletionAtCharge, diffusionAtCharge, erf, erfc,
+    LEVELS, cellDeviate, CELL_LAWS, interval, tails, chidsey, chidseyAtZero, conditionsOf, depletionAtCharge, diffusionAtCharge, erf, erfc,
     erfcx, evaluate, largestPoreRadius, logNormal, metalCapacity, quantile, spreadValue, thresholdsOf,
     weakestDeviate,
   };

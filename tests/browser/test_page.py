@@ -142,6 +142,8 @@ def test_the_page_answers_as_python_does(page: Any, literature_result: Any, ques
     beyond = "Extrapolated, no data there: " + "; ".join(answer.extrapolation) + "."
     cautions = page.find_element("id", "cautions").text
     assert (with_signs(beyond) in cautions) == bool(answer.extrapolation)
+    assert with_signs(answer.tail()) in cautions
+    assert ("the tail of the cells' scatter" in cautions) == bool(answer.tail())
 
 
 def test_the_curve_is_the_map_and_leaves_as_csv(page: Any, literature_result: Any) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from models.joint import build_model, priors_of
 from models.options import ModelOptions
 from models.priors import catalogue, resolve_priors
 
+GAMMA = stats.gamma(2, scale=10.0)
+ABOVE_TWO = SimpleNamespace(ppf=lambda p: GAMMA.ppf(GAMMA.cdf(2.0) + p * GAMMA.sf(2.0)))
 CATALOGUE: dict[str, tuple[str, Any]] = {
     # name: unit, distribution in SciPy
     "surface_energy": ("J/m^2", stats.lognorm(1.0, scale=1.0)),
@@ -50,6 +53,14 @@ CATALOGUE: dict[str, tuple[str, Any]] = {
     "coverage_scatter": ("1", stats.lognorm(0.5, scale=0.4)),
     "overpotential_scatter": ("mV", stats.lognorm(0.5, scale=5)),
     "residual_resistance": ("ohm cm^2", stats.halfnorm(scale=1)),
+    **{
+        f"{block}_{name}": ("1", distribution)
+        for block in ("penetration", "sand", "dc_polarization", "lsv")
+        for name, distribution in (
+            ("contamination", stats.beta(1, 19)),
+            ("degrees_of_freedom", ABOVE_TWO),
+        )
+    },
 }
 BY_METAL = {
     "Na": {
@@ -205,7 +216,7 @@ def test_a_misspelt_distribution_or_parameter_of_one_is_offered_the_nearest(
 ) -> None:
     with pytest.raises(PriorError, match=f"'{written}' is not legal .did you mean '{meant}'") as e:
         resolve_priors("Na", {"surface_energy": {"distribution": written}})
-    assert "LogNormal, Normal, HalfNormal, Beta, AbsCosineBeta, Uniform" in str(e.value)
+    assert "LogNormal, Normal, HalfNormal, Beta, AbsCosineBeta, Gamma, Uniform" in str(e.value)
     assert "Fixed" not in str(e.value)
     entry = {"distribution": "LogNormal", "median": "1 J/m^2", "sigmma": 0.3}
     with pytest.raises(PriorError, match=r"did you mean 'sigma'.*legal are median, sigma"):

@@ -441,7 +441,8 @@ def test_a_published_creep_current_is_norton_s_where_the_job_says_so(
     resolved = resolve(job, campaign, priors_of(campaign, job.model_options()))
     assert parse_job(resolved.text).model_options().options == {
         "dc_polarization": {
-            "creep_current": "norton", "labs": "offsets", "pressure": "as_stated",
+            "cells": "lognormal", "creep_current": "norton", "labs": "offsets",
+            "pressure": "as_stated",
         },
     }  # fmt: skip
 
@@ -449,8 +450,14 @@ def test_a_published_creep_current_is_norton_s_where_the_job_says_so(
 # --- everything at once --------------------------------------------------------------------------
 
 ALL = {
-    "penetration": {"pores": "weakest_link", "area": "weakest_link"},
-    "dc_polarization": {"creep_current": "norton", "pressure": "calibrated"},
+    "penetration": {"pores": "weakest_link", "area": "weakest_link", "cells": "contaminated"},
+    "dc_polarization": {
+        "creep_current": "norton",
+        "pressure": "calibrated",
+        "cells": "student_t",
+    },
+    "sand": {"cells": "student_t"},
+    "lsv": {"cells": "contaminated"},
     "morphology": {"pressure": "calibrated"},
 }
 
@@ -490,6 +497,8 @@ def test_gradients_of_every_variant_are_finite_at_draws_of_the_prior(synthetic: 
     added = {
         "pore_size_spread", "wetted_pores", "lab_scatter", "constraint_factor",
         "dc_polarization_pressure_factor", "morphology_pressure_factor",
+        "penetration_contamination", "dc_polarization_degrees_of_freedom",
+        "sand_degrees_of_freedom", "lsv_contamination",
     }  # fmt: skip
     assert added <= free_of(model)
     gradient = model.compile_fn([model.logp(), model.dlogp()], mode="NUMBA")
@@ -519,6 +528,8 @@ def few_tables() -> Callable[[str], Campaign]:
         "labs": ("penetration",),
         "norton": ("dc_polarization", "creep"),
         "pressure": ("dc_polarization", "creep"),
+        "student_t": ("dc_polarization", "creep"),
+        "contaminated": ("penetration",),
     }
     labs = {"lab": ["w", "x", "y", "z"]}
     columns: dict[str, dict[str, dict[str, Any]]] = {
@@ -587,6 +598,30 @@ VARIANTS: dict[str, tuple[Option, dict[str, Any], dict[str, dict[str, tuple[str,
             "without": {"dc_polarization_pressure_factor": ("holds", 1.0)},
         },
     ),
+    "student_t": (
+        {"dc_polarization": {"cells": "student_t"}},
+        {"dc_polarization_degrees_of_freedom": 2.5},
+        {
+            "with": {
+                "dc_polarization_degrees_of_freedom": ("holds", 2.5),
+                "dc_polarization_scatter": ("holds", 0.2),
+                "supply_factor_one_way": ("holds", 0.9),
+            },
+            "without": {"supply_factor_one_way": ("holds", 0.9)},
+        },
+    ),
+    "contaminated": (
+        {"penetration": {"cells": "contaminated"}},
+        {"penetration_contamination": 0.1},
+        {
+            "with": {
+                "wetting_product": ("holds", PRODUCT),
+                "penetration_contamination": ("holds", 0.1),
+                "penetration_scatter": ("holds", 0.2),
+            },
+            "without": {"wetting_product": ("holds", PRODUCT)},
+        },
+    ),
 }
 WITHOUT = {
     "pores": {"penetration": {"pores": "typical"}},
@@ -594,6 +629,8 @@ WITHOUT = {
     "labs": {"penetration": {"labs": "pooled"}},
     "norton": {"dc_polarization": {"creep_current": "empirical"}},
     "pressure": {"dc_polarization": {"pressure": "as_stated"}},
+    "student_t": {"dc_polarization": {"cells": "lognormal"}},
+    "contaminated": {"penetration": {"cells": "lognormal"}},
 }
 
 
