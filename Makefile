@@ -16,7 +16,7 @@ COMPILE := pip compile pyproject.toml --universal --generate-hashes --all-extras
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-long test-fast notebooks pair lint format types lock lock-check bench clean
+.PHONY: help setup run test test-long test-fast notebooks readme pair lint format types lock lock-check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ test-fast: setup ## run the tests that take seconds
 
 notebooks: setup ## execute the notebooks
 	$(BIN)/pytest -m notebooks tests/notebooks
+
+readme: setup ## run the commands that README.md shows and write what they print into it (minutes)
+	$(BIN)/python tests/test_readme.py $(ONLY)
 
 pair: setup ## write the notebooks from their texts
 	$(BIN)/jupytext --quiet --update --to ipynb notebooks/[0-9]*.py
