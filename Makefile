@@ -42,10 +42,10 @@ run: setup ## fit the literature campaign, check it, map and draw it
 	$(BIN)/anodebayes run
 
 test: setup ## run the tests, without those that take minutes
-	$(BIN)/pytest -n 2 --dist loadfile -m "not long and not notebooks"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not notebooks"
 
-test-long: setup ## run the tests that take minutes: ten seeds, hard campaigns, recovery of variants
-	$(BIN)/pytest -n 2 --dist load -m long
+test-long: setup ## run the tests that take minutes, and the notebooks
+	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "long or notebooks"
 
 test-fast: setup ## run the tests that take seconds
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not long and not notebooks"

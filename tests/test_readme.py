@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -233,18 +232,8 @@ def anodebayes(*arguments: str, folder: Path) -> str:
 
 
 SHOWN = blocks(README.read_text(encoding="utf-8"))
-MINUTES = ("recover", "compare")
-
-
-@pytest.fixture(scope="module")
-def folder(
-    literature_result: Any, synthetic_result: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A folder with the runs that the README speaks of."""
-    made = tmp_path_factory.mktemp("readme")
-    shutil.copytree(literature_result.folder, made / "runs" / "sodium-literature")
-    (made / "runs" / "sodium-synthetic").symlink_to(synthetic_result.folder)
-    return made
+LONG = ("run", "overlay", "recover", "compare")
+FITTED = {"sodium-literature": "literature_result", "sodium-synthetic": "synthetic_result"}
 
 
 @pytest.mark.parametrize(
@@ -253,7 +242,7 @@ def folder(
         pytest.param(
             block,
             id=block.command,
-            marks=pytest.mark.long if block.command.split()[1] in MINUTES else pytest.mark.slow,
+            marks=pytest.mark.long if block.command.split()[1] in LONG else pytest.mark.slow,
         )
         for block in SHOWN
     ],
@@ -261,9 +250,11 @@ def folder(
 def test_a_command_prints_what_the_readme_shows(
     block: Block, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    alone = block.command.split()[1] in (*MINUTES, "calibrate", "import")
-    where = tmp_path if alone else request.getfixturevalue("folder")
-    output = printed(block.command, where)
+    whole = block.command == "anodebayes run"
+    for name in re.findall(r"runs/(\S+)", block.command) + ["sodium-literature"] * whole:
+        result = request.getfixturevalue(FITTED[name])
+        shutil.copytree(result.folder, tmp_path / "runs" / name)
+    output = printed(block.command, tmp_path)
     found = mistakes(block, output)
     assert not found, f"{block.command}: `make readme`, and look at it: {found}\n{output}"
 

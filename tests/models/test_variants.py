@@ -482,9 +482,11 @@ def varied(campaign: Campaign) -> Campaign:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_gradients_of_every_variant_are_finite_at_draws_of_the_prior(synthetic: Campaign) -> None:
     import pymc as pm
+
+    from inference.sampling import Sampler
 
     model = build_model(varied(synthetic), ModelOptions(options=ALL))
     added = {
@@ -492,18 +494,16 @@ def test_gradients_of_every_variant_are_finite_at_draws_of_the_prior(synthetic: 
         "dc_polarization_pressure_factor", "morphology_pressure_factor",
     }  # fmt: skip
     assert added <= free_of(model)
-    gradient = model.compile_fn([model.logp(), model.dlogp()], mode="NUMBA")
+    sampler = Sampler(model)
     drawn = pm.draw(model.free_RVs, draws=60, random_seed=5, mode="FAST_COMPILE")
-    points = {}
+    points = []
     for rv, samples in zip(model.free_RVs, drawn, strict=True):
         transform = model.rvs_to_transforms[rv]
         moved = samples if transform is None else transform.forward(samples, *rv.owner.inputs)
-        points[model.rvs_to_values[rv].name] = (
-            samples if transform is None else moved.eval(mode="FAST_COMPILE")
-        )
-    for i in range(60):
-        point = {name: values[i] for name, values in points.items()}
-        for each in gradient(point):
+        values = samples if transform is None else moved.eval(mode="FAST_COMPILE")
+        points.append(values.reshape(60, -1))
+    for point in np.concatenate(points, axis=1):
+        for each in sampler._compiled.logp_func(point):
             assert np.isfinite(each).all(), point
 
 
