@@ -611,7 +611,10 @@ def sampled(campaign: Campaign, options: ModelOptions) -> tuple[xr.Dataset, int]
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["with", "without"])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    "variant",
+    [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in VARIANTS],
+)
 def test_truth_comes_back_from_data_drawn_with_and_without_the_variant(
     variant: str, kind: str, few_tables: Callable[[str], Campaign], tmp_path: Path
 ) -> None:
@@ -628,6 +631,8 @@ def test_truth_comes_back_from_data_drawn_with_and_without_the_variant(
     posterior, divergences = sampled(campaign, ModelOptions(options=options, priors=priors))
     assert divergences <= 2
     for name, (relation, value) in expected[kind].items():
-        low, high = np.quantile(posterior[name], [0.005, 0.995])
-        found = "above" if low > value else "below" if high < value else "holds"
-        assert found == relation, (name, low, value, high)
+        drawn = np.log(posterior[name].values)
+        away = float((drawn.mean() - np.log(value)) / drawn.std())
+        # Of a dozen truths one in ten thousand is beyond 4.5 where the model is right.
+        due = {"holds": abs(away) < 4.5, "above": away > 2.5, "below": away < -2.5}
+        assert due[relation], (name, value, away)
