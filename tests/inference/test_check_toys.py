@@ -330,7 +330,8 @@ def test_the_fraction_censored_is_compared_where_the_design_censors() -> None:
     ceiling = np.where(np.arange(20) < 10, 0.0, 1000.0)
     columns = {"floor": np.full(20, -1000.0), "ceiling": ceiling}
     predicted = np.exp(np.minimum(rng.standard_normal((2000, 20)), ceiling))
-    half = np.exp(np.minimum(np.linspace(-1.5, 1.5, 20)[rng.permutation(20)], ceiling))
+    spread = np.linspace(-1.5, 1.5, 20)
+    half = np.exp(np.minimum(np.append(spread[::2], spread[1::2]), ceiling))
     every = np.where(np.arange(20) < 10, 1.0, half)
     assert 0.02 < predictive_p_values(half, predicted, columns, "s")["censored"] < 0.98
     assert predictive_p_values(every, predicted, columns, "s")["censored"] < 0.01
@@ -352,8 +353,8 @@ def test_verdicts_are_compared_by_their_fraction_and_the_currents_at_their_edge(
 
 def test_uniformity_accepts_what_is_uniform_and_refuses_what_is_piled_up() -> None:
     rng = np.random.default_rng(9)
-    p_values = np.array([uniformity(rng.uniform(size=20), 4000) for _ in range(1000)])
-    assert (p_values < 0.05).mean() < 0.085  # five standard errors
+    p_values = np.array([uniformity(rng.uniform(size=20), 4000) for _ in range(300)])
+    assert (p_values < 0.05).mean() < 0.09
     assert uniformity(rng.beta(0.3, 0.3, 40), 4000) < 0.01
     assert uniformity(rng.beta(8, 8, 40), 4000) < 0.01
 
