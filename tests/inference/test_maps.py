@@ -41,6 +41,10 @@ SOLID = {
 }
 
 
+OF_CELLS = 0.15
+"""Five standard errors of the 5 % quantile of 2000 normal numbers, over its distance from zero."""
+
+
 class Fabricated:
     """The part of a result that maps read, made of draws of the priors."""
 
@@ -145,14 +149,14 @@ def test_at_fixed_charge_the_cell_factor_enters_squared(cell: str, section: dict
     new = dataset["predictive_threshold"].sel(mechanism=mechanism)
     median = dataset["median_cell_threshold"].sel(mechanism=mechanism, quantile=0.5)
     depth = float(np.log(new.sel(quantile=0.05) / median))
-    assert depth == pytest.approx(2 * 0.3 * ndtri(0.05), rel=0.05)
+    assert depth == pytest.approx(2 * 0.3 * ndtri(0.05), rel=OF_CELLS)
 
 
 def test_in_the_steady_state_the_cell_factor_enters_once() -> None:
     dataset = mapped(one_cell(), {**LIQUID, "pore_radius": "14 nm"}, draws=2000)
     new = dataset["predictive_threshold"].sel(mechanism="depletion", quantile=0.05)
     median = dataset["median_cell_threshold"].sel(mechanism="depletion", quantile=0.5)
-    assert float(np.log(new / median)) == pytest.approx(0.3 * ndtri(0.05), rel=0.05)
+    assert float(np.log(new / median)) == pytest.approx(0.3 * ndtri(0.05), rel=OF_CELLS)
 
 
 def test_the_steady_state_is_the_limiting_current_of_one_trilayer() -> None:
@@ -220,7 +224,7 @@ def test_an_estimated_macmullin_number_scatters_and_a_measured_one_does_not() ->
         dataset = mapped(result, section, draws=2000)
         new = dataset["predictive_threshold"].sel(mechanism="depletion")
         width = np.log(new.sel(quantile=0.95) / new.sel(quantile=0.05))
-        assert float(width) == pytest.approx(2 * scatter * ndtri(0.95), rel=0.07)
+        assert float(width) == pytest.approx(2 * scatter * ndtri(0.95), rel=0.1)
         expected = physics.macmullin_number_from_porosity(0.39, pore_type)
         assert float(dataset["macmullin_number"]) == pytest.approx(float(expected))
 
@@ -416,7 +420,7 @@ def test_a_larger_cell_fails_as_the_weakest_of_its_patches() -> None:
     z = np.log(dataset["current_density"] / float(median.sel(area_ratio=1.0))) / (2 * 0.3)
     for each in ratio:
         survives = dataset["probability_safe"].sel(area_ratio=each)
-        np.testing.assert_allclose(survives, ndtr(-z) ** each, atol=0.04)
+        np.testing.assert_allclose(survives, ndtr(-z) ** each, atol=5 * np.sqrt(0.25 / 2000))
     assert "area_ratio times the area" in dataset.attrs["covers"]
     assert "larger areas" not in dataset.attrs["does_not_cover"]
 
@@ -440,7 +444,7 @@ def test_where_laboratories_differ_a_new_cell_is_made_in_a_new_one() -> None:
         float(np.log(dataset["predictive_threshold"].sel(mechanism="voids")).diff("quantile").sum())
         for dataset in (mapped(alike, solid), mapped(apart, solid))
     ]
-    np.testing.assert_allclose(spread[1] / spread[0], np.hypot(0.3, 0.4) / 0.3, rtol=0.1)
+    np.testing.assert_allclose(spread[1] / spread[0], np.hypot(0.3, 0.4) / 0.3, rtol=0.13)
 
 
 def test_where_the_largest_pore_decides_its_width_is_a_condition() -> None:

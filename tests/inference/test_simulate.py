@@ -114,7 +114,7 @@ def test_published_fractions_are_drawn_as_fractions_by_the_law_that_weighs_them(
     for kind, row in enumerate(FRACTIONS):
         at = np.arange(kind, observed.size, len(FRACTIONS))
         if "0.85" not in row:
-            assert stats.kstest(z[at], "norm").pvalue > 1e-3, row
+            assert stats.kstest(z[at], "norm").pvalue > 1e-6, row
         else:  # above the bound as often as the likelihood says
             below = special.ndtr((special.logit(0.85) - special.logit(0.93)) / sd[at[0]])
             assert exact[at].mean() == pytest.approx(below, abs=0.13)
