@@ -15,7 +15,14 @@ from inference.design import AXES, SEPARATOR_AXES
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["load_maps", "load_noise", "map_table", "save_map_table", "save_maps"]
+__all__ = [
+    "load_maps",
+    "load_noise",
+    "map_table",
+    "save_map_table",
+    "save_maps",
+    "which_new_cells",
+]
 
 _CONVENTIONS: Final = "CF-1.11"
 _NOISE: Final = "noise"
@@ -204,6 +211,24 @@ def map_table(dataset: xr.Dataset) -> "pd.DataFrame":
         columns[header(f"probability_limiting_{mechanism}", part)] = column(part)
     columns["extrapolation"] = np.where(column(dataset["extrapolation"]), "yes", "no")
     return pd.DataFrame(columns)
+
+
+def which_new_cells(dataset: xr.Dataset) -> list[str]:
+    """Return which new cells a map speaks of.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        A map.
+
+    Returns
+    -------
+    list of str
+        Such as "a new cell of a new separator", one for each named separator; empty for solid cells
+        of the laboratories that were fitted.
+    """
+    stated = dataset.coords.get("new_cell", dataset.attrs.get("new_cell", "a new cell"))
+    return [str(each) for each in np.atleast_1d(stated) if str(each) != "a new cell"]
 
 
 def save_map_table(dataset: xr.Dataset, path: Path | str) -> None:

@@ -478,10 +478,15 @@ def drawn_with(
     Returns
     -------
     bool
-        False where a map is missing, is one too many, or has other axes.
+        False where a map is missing, is one too many, has other axes, or does not say which new
+        cells it means.
     """
     asked = {cell: _as_asked(section)["axes"] for cell, section in _sections(axes, result).items()}
-    return asked == {cell: dataset.attrs.get("axes") for cell, dataset in maps.items()}
+    return asked == {
+        # Of a map that does not say which new cells it means, those of a separator were new ones.
+        cell: dataset.attrs.get("axes") if "new_cell" in {**dataset.attrs, **dataset.coords} else ""
+        for cell, dataset in maps.items()
+    }
 
 
 def _sections(
