@@ -220,7 +220,7 @@ def as_fitted(parameters: Values) -> dict[str, tuple[float, float]]:
 
 
 def offset_in_words(design: Design, parameters: Values) -> str:
-    """Say by what the cells of a named separator differ from those of its like.
+    """Say by what a named separator departs from what its pores predict.
 
     Parameters
     ----------
@@ -240,8 +240,8 @@ def offset_in_words(design: Design, parameters: Values) -> str:
     middle, lower, upper = np.exp(np.quantile(parameters[SEPARATOR_OFFSET], levels))
     return (
         f"Metal penetrates the separator {design.separator!r} at {middle:.2f} times the current "
-        f"that its pores alone would let expect ({100 * INTERVAL:.0f} % interval {lower:.2f} to "
-        f"{upper:.2f}): this is counted in."
+        f"that its pores, as fitted, predict ({100 * INTERVAL:.0f} % interval {lower:.2f} to "
+        f"{upper:.2f}): this offset is counted in."
     )
 
 

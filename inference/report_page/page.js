@@ -155,7 +155,9 @@ const AnodePage = (() => {
         ...payload.separators.map((each, i) => [String(i), each.name])],
       index < 0 ? "" : String(index));
       select.append(element("p", { class: "hint" }, "One of the campaign is taken as it was fitted, "
-        + "with its own pores and offset; with a property changed here it is a new one."));
+        + "with its own pores and offset; with a property changed here it is a new one."
+        + (payload.separators_left_out ? ` ${payload.separators_left_out} more have no room on this `
+          + "page: anodebayes ask knows them." : "")));
       conditions.append(select);
     }
     if (cell === "liquid") {

@@ -63,6 +63,9 @@ __all__ = ["explorable_cells", "page_payload", "physics_document", "start_design
 _LINEAR: Final = frozenset({"porosity", "temperature", "pressure"})
 """Axes that the page draws on a linear scale."""
 
+_MOST_SEPARATORS: Final = 16
+"""Separators whose draws a page carries: about 0.1 MB each."""
+
 Packed = dict[str, str]
 
 
@@ -198,6 +201,7 @@ def page_payload(
                 values[f"supply_factor[{protocol}]"] = values.pop("supply_factor")
             parameters |= values
     sources = [str(name) for name in table["source"].to_numpy() if _used(str(name), cells, result)]
+    separators = _separators(result, chosen, noise) if "liquid" in cells else []
     document = physics_document(Setting.of(result))
     document["axes"] = {cell: _legal(document["axes"][cell], cell, result) for cell in cells}
     document["scatters"] = {cell: document["scatters"][cell] for cell in cells}
@@ -216,7 +220,8 @@ def page_payload(
         "synthetic": result.synthetic,
         "name": str(result.attrs["name"]),
         "designs": {cell: _start(result, cell, sections[cell]) for cell in cells},
-        "separators": _separators(result, chosen, noise) if "liquid" in cells else [],
+        "separators": separators[:_MOST_SEPARATORS],
+        "separators_left_out": len(separators[_MOST_SEPARATORS:]),
         "ranges": _ranges(result, cells),
         "temperature_window": TEMPERATURE_WINDOW,
         "words": {
