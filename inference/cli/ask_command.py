@@ -69,7 +69,8 @@ def safe_current(
     result = stored_result(run)
     section = _section(result, at, separator, known_by_name=True)
     section["cell"] = cell or ("liquid" if separator else _cell(section, result))
-    return _show(ask(result, section, _risk(risk)), result, as_json=as_json)
+    answer = _of_a_new_one(ask(result, section, _risk(risk)), separator)
+    return _show(answer, result, as_json=as_json)
 
 
 @guarded
@@ -87,7 +88,8 @@ def required_pore_radius(
 
     result = stored_result(run)
     section = _section(result, at, separator)
-    return _show(ask(result, current, _risk(risk), section), result, as_json=as_json)
+    answer = _of_a_new_one(ask(result, current, _risk(risk), section), separator)
+    return _show(answer, result, as_json=as_json)
 
 
 @guarded
@@ -166,6 +168,19 @@ def _named(result: "Result", name: str) -> dict[str, Any]:
         names = ", ".join(repr(each) for each in known) or "none"
         raise MapError(f"--separator {name!r} is not one of the campaign's: {names}{hint}")
     return known[name]
+
+
+def _of_a_new_one(answer: "Answer", separator: str | None) -> "Answer":
+    """Return an answer that says so where it is not of the separator that was named."""
+    from dataclasses import replace
+
+    if separator is None or answer.separator:
+        return answer
+    note = (
+        f"{separator!r} with a property changed or left open is a new separator: what its own "
+        "cells showed beyond its stated properties is not counted in."
+    )
+    return replace(answer, notes=(note, *answer.notes))
 
 
 def _cell(section: dict[str, Any], result: "Result") -> str:

@@ -295,7 +295,9 @@ def test_the_command_line_gives_the_answers_of_python(literature_result: Result)
     assert (told["separator"], due.separator) == ("trilayer", "trilayer")
     code, printed = anodebayes(*asked, "--at", "porosity=0.45")
     assert code == 0, printed
-    assert json.loads(printed)["separator"] is None
+    changed = json.loads(printed)
+    assert changed["separator"] is None
+    assert changed["notes"][0].startswith("'trilayer' with a property changed or left open is")
     code, printed = anodebayes(
         "ask", "required-pressure", run, "--current", "1 mA/cm^2", "--capacity", "2.5 mAh/cm^2"
     )

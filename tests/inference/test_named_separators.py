@@ -4,6 +4,7 @@ import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 
 from data.campaign import Campaign
 from inference import fit, safe_current, safe_current_map
+from inference.figures import liquid_map
 from inference.map_files import load_maps, map_table, save_maps, which_new_cells
 from inference.maps import drawn_with
-from inference.noise import Noise
+from inference.noise import Noise, band_draws
+from inference.report_page.payload import page_payload
 from models import physics
 
 _spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
@@ -118,8 +121,6 @@ def test_the_interval_of_a_named_separator_knows_its_properties_in_each_draw() -
     result = fitted()
     for name in ("penetration_scatter", "sand_scatter"):
         result.posterior[name][:] = 0.0
-    from inference.noise import band_draws
-
     lowest = np.minimum(*expected(result, new=False))[band_draws(2000)]
     found = safe_current(result, FILM).interval
     np.testing.assert_allclose(found, np.quantile(lowest, [0.05, 0.95]), rtol=1e-9)
@@ -215,6 +216,9 @@ def test_maps_and_their_files_say_which_new_cells_they_mean(tmp_path: Path) -> N
     stored = load_maps(tmp_path / "map.nc")
     assert stored["liquid"]["new_cell"].values.tolist() == words
     assert map_table(dataset)["new_cell"].tolist() == np.repeat(words, 2).tolist()
+    figure = liquid_map(dataset.isel(separator=0), "charge")
+    told = " ".join(" ".join(text.get_text().split()) for text in figure.texts)
+    assert f"The safe current is that of {words[0]}." in told
     one = safe_current_map(result, NEW)
     assert which_new_cells(one) == [one.attrs["new_cell"]] == words[-1:]
     assert set(map_table(one)["new_cell"]) == {words[-1]}
@@ -226,10 +230,6 @@ def test_maps_and_their_files_say_which_new_cells_they_mean(tmp_path: Path) -> N
 
 
 def test_a_page_has_room_for_so_many_separators_and_says_how_many_are_left_out() -> None:
-    from types import SimpleNamespace
-
-    from inference.report_page.payload import page_payload
-
     result = fitted(300)
     result.gate = SimpleNamespace(passed=True)
     payload = page_payload(result, {"liquid": {}})
