@@ -283,7 +283,9 @@ def test_a_separator_of_the_campaign_is_the_one_that_was_fitted(
         assert found["sentence"] == with_signs(answer.sentence())
         assert found["sure"] == with_signs(answer.how_sure())
         cautions = page.find_element("id", "cautions").text
-        for note in answer.notes:
+        of_prior = [note for note in answer.notes if "comes from the prior" in note]
+        assert answer.notes[0].startswith(f"Metal penetrates the separator {name!r} at")
+        for note in (answer.notes[0], *of_prior):
             assert note in cautions
     options = page.execute_script(
         "return [...document.getElementById('over').options].map((each) => each.value)"
