@@ -57,6 +57,7 @@ from inference.mechanisms import (
     cell_factor,
     cells_of,
 )
+from inference.named_separators import as_fitted, belonging, offset_in_words
 from inference.noise import CellNoise, band_draws
 from inference.tails import AS_FITTED, other_cells, tail_sentence
 from inference.tails import WORDS as CELL_WORDS
@@ -113,7 +114,10 @@ class Answer:
     variant : {"polymer", "straight", "step", "one_way"}
         The kind of pores of a liquid cell, the protocol of a solid one.
     conditions : dict of str to float
-        The design, by axis, in the axes' units.
+        The design, by axis, in the axes' units; of a separator as fitted posterior medians.
+    separator : str
+        The separator of the campaign that new cells are of, as it was fitted; empty where they are
+        of a new separator, or of a solid cell.
     mechanism : str
         The mechanism that limits most new cells of the design, at the answer.
     mechanism_probability : float
@@ -156,6 +160,7 @@ class Answer:
     current_density: float | None = None
     cells: tuple[str, ...] = ()
     tails: Mapping[str, float] = field(default_factory=dict)
+    separator: str = ""
     _design: str = field(default="", repr=False)
 
     def sentence(self) -> str:
@@ -176,7 +181,7 @@ class Answer:
         if self.value is None:
             return f"{self.reason} {binds}".rstrip()
         risk = f"{100 * self.risk:g} %"
-        cell = f"a new {self.cell} cell ({self._design})"
+        cell = self._design
         at = f"For {_shown(self.current_density)} {CURRENT.unit} at {risk} risk"
         value = f"{_shown(self.value)} {self.unit}"
         counted = "with all that is not known counted in, it"
@@ -287,6 +292,7 @@ class Answer:
             "current_density [mA/cm^2]": self.current_density,
             "cell": self.cell,
             _choice(self.cell): self.variant,
+            "separator": self.separator or None,
             "conditions": {
                 f"{name} [{_kind(self.cell, name).unit}]": value
                 for name, value in self.conditions.items()
@@ -397,15 +403,15 @@ def required_pore_radius(
     if found.value == -math.inf:
         value, best = None, cell.with_axis("pore_radius", low)
         reason = (
-            f"No pore radius is small enough for {at}: even with {_shown(low)} {kind.unit} a new "
-            f"liquid cell ({_words(best, {'pore_radius'})}) bears only "
+            f"No pore radius is small enough for {at}: even with {_shown(low)} {kind.unit} "
+            f"{cell.words(best, 'pore_radius')} bears only "
             f"{_shown(cell.safe(best))} {CURRENT.unit}."
         )
     elif found.value == math.inf:
         value, best = None, cell.with_axis("pore_radius", high)
         reason = (
-            f"Any pore radius up to {_shown(high)} {kind.unit} will do for {at}: with it a new "
-            f"liquid cell ({_words(best, {'pore_radius'})}) bears "
+            f"Any pore radius up to {_shown(high)} {kind.unit} will do for {at}: with it "
+            f"{cell.words(best, 'pore_radius')} bears "
             f"{_shown(cell.safe(best))} {CURRENT.unit}."
         )
     else:
@@ -482,7 +488,7 @@ def required_pressure(
         )
         reason = (
             f"No pressure that anything is known of is enough for {_shown(target)} {CURRENT.unit} "
-            f"at {100 * risk:g} % risk of a new solid cell ({_words(best, {'pressure'})}): {why}"
+            f"at {100 * risk:g} % risk of {cell.words(best, 'pressure')}: {why}"
         )
     else:
         best = cell.with_axis("pressure", found.value)
@@ -516,6 +522,7 @@ class _Asked:
         self.result, self.design, self.risk = result, design, risk
         self.setting = Setting.of(result)
         self.parameters, self.noise = drawn(result, design, draws, seed)
+        self.fitted = {name: median for name, (median, _) in as_fitted(self.parameters).items()}
         count = next(iter(self.parameters.values())).shape[-1]
         refuse_unresolved(risk, count)
         self.draws = count
@@ -566,7 +573,7 @@ class _Asked:
     def by_draw(self, design: Design) -> FloatArray:
         """Return the current that the risk stands for in each draw of the band [mA/cm^2]."""
         noise = self._cell_noise
-        conditions = Conditions(design, noise, len(noise.table)).of(())
+        conditions = Conditions(design, noise, len(noise.table), self._band).of(())
         lowest: Any = np.inf
         for mechanism in MECHANISMS[design.cell]:
             if mechanism.name not in self._factors:  # no question changes the area
@@ -588,7 +595,11 @@ class _Asked:
 
         None where nothing changes it, or more than one condition does.
         """
-        spread = [name for name in mechanism.core_axes if np.size(conditions.get(name, 0.0)) > 1]
+        spread = [
+            name
+            for name in mechanism.core_axes
+            if name in conditions and conditions[name].shape[-1] > 1
+        ]
         if mechanism.core is None or not mechanism.smooth or len(spread) != 1:
             return None
         values = np.log(conditions[spread[0]])  # in SI and above 0, temperatures too
@@ -600,6 +611,11 @@ class _Asked:
         at_nodes = chebyshev.chebvander(chebyshev.chebpts1(_NODES), _NODES - 1)
         weights = np.linalg.solve(at_nodes.T, chebyshev.chebvander(x, _NODES - 1).T)
         return np.asarray(np.exp(known @ weights))
+
+    def words(self, design: Design, without: str) -> str:
+        """Return new cells of a design in words, without the condition that is asked for."""
+        own = belonging(design, self.result)
+        return f"a new {design.cell} cell{own} ({_words(design, self.fitted, without)})"
 
     def with_axis(self, name: str, value: float) -> Design:
         """Return the design with another value of a condition."""
@@ -692,19 +708,21 @@ class _Asked:
             risk=self.risk,
             cell=design.cell,
             variant=_variant(design),
-            conditions={name: float(axis.values[0]) for name, axis in design.axes.items()},
+            conditions={name: float(axis.values[0]) for name, axis in design.axes.items()}
+            | self.fitted,
             mechanism=mechanism.name,
             mechanism_probability=float(shares[first] / shares.sum()),
             median_cell=(middle, lower, upper),
             extrapolation=_outside(design, self.result),
             reason=reason,
-            notes=_notes(self.result, design),
+            notes=_notes(self.result, design, offset_in_words(design, self.parameters)),
             current_density=target if value is None or target is not None else value,
             cells=tuple(
                 cells_of(each, self.parameters).law.name for each in MECHANISMS[design.cell]
             ),
             tails={} if value is None else self.tails(design),
-            _design=_words(design, {quantity}),
+            separator=design.separator,
+            _design=self.words(design, quantity),
         )
 
 
@@ -774,9 +792,9 @@ def _outside(design: Design, result: "Result") -> tuple[str, ...]:
     return tuple(found)
 
 
-def _notes(result: "Result", design: Design) -> tuple[str, ...]:
+def _notes(result: "Result", design: Design, offset: str) -> tuple[str, ...]:
     """Say what must be known with an answer."""
-    notes = []
+    notes = [offset] if offset else []
     if result.synthetic:
         notes.append("SYNTHETIC DATA: nobody measured what this rests on.")
     gate = getattr(result, "gate", None)
@@ -822,15 +840,16 @@ def _unstated_cells(result: "Result", block: str) -> int:
     return count
 
 
-def _words(design: Design, without: set[str]) -> str:
-    """Return the conditions of a design in words."""
+def _words(design: Design, fitted: Mapping[str, float], without: str) -> str:
+    """Return the conditions of a design in words, those of a separator as fitted."""
     parts = [VARIANTS[_variant(design)]]
-    for name, axis in design.axes.items():
-        if name in without:
+    for name, kind in AXES[design.cell].items():
+        if name == without or not (name in design.axes or name in fitted):
             continue
-        unit = "" if axis.kind.unit == "1" else f" {axis.kind.unit}"
-        text = f"{WORDS[name]} {_shown(float(axis.values[0]))}"
-        if name in design.tolerances:
+        unit = "" if kind.unit == "1" else f" {kind.unit}"
+        value = fitted[name] if name in fitted else float(design.axes[name].values[0])
+        text = f"{WORDS[name]} {_shown(value)}"
+        if name in design.tolerances and name not in fitted:
             tolerance = design.tolerances[name]
             sd = (
                 f"{100 * tolerance.sd:g} %"

@@ -30,6 +30,8 @@ __all__ = [
     "DOES_NOT_COVER",
     "LAB_SCATTER",
     "MECHANISMS",
+    "SEPARATOR_OFFSET",
+    "SEPARATOR_SCATTER",
     "Deviates",
     "Mechanism",
     "Setting",
@@ -39,6 +41,7 @@ __all__ = [
     "has_lab_offsets",
     "lab_source",
     "option",
+    "own_property",
     "parameter_draws",
 ]
 
@@ -47,6 +50,13 @@ CURRENT_FACTOR: Final = 10.0
 
 LAB_SCATTER: Final = "lab_scatter"
 """Posterior variable: scatter of thresholds between laboratories."""
+
+SEPARATOR_SCATTER: Final = "separator_scatter"
+"""Posterior variable: scatter of the logarithm of penetration currents between separators."""
+
+SEPARATOR_OFFSET: Final = "separator_offset"
+"""Posterior variable over separators, and parameter of cells of one of them: its own share of that
+scatter."""
 
 ACTIVATION: Final[Mapping[str, str]] = {
     "exchange_current_density": "exchange_current_density_activation_energy",
@@ -336,7 +346,7 @@ MECHANISMS: Final[Mapping[Cell, tuple[Mechanism, ...]]] = {
         Mechanism(
             "penetration",
             "metal penetrates the pores of the separator",
-            ("penetration_scatter", "separator_scatter"),
+            ("penetration_scatter", SEPARATOR_SCATTER),
             _POROUS | _ENTRY,
             _penetration,
             _pore_current,
@@ -392,7 +402,8 @@ def cell_factor(
     """Return the factor u of cells on their threshold.
 
     A cell of several patches has the smallest factor among them; what belongs to a separator or a
-    laboratory its patches share.
+    laboratory its patches share. Cells of a separator that was fitted have its own offset in place
+    of the scatter between separators, the median cell too; their laboratory is a new one.
 
     Parameters
     ----------
@@ -415,6 +426,9 @@ def cell_factor(
     cells = cells_of(mechanism, parameters)
     own = deviate(cells.law, normal, cells.parameter, conditions.get("area_ratio", 1.0))
     log_factor = scatter * own
+    if SEPARATOR_SCATTER in shared and SEPARATOR_OFFSET in parameters:
+        shared.remove(SEPARATOR_SCATTER)
+        log_factor = log_factor + parameters[SEPARATOR_OFFSET]
     if noise is not None:
         terms = [parameters[name] * noise(name) for name in shared]
         if lab_source(mechanism) in parameters:
@@ -459,6 +473,22 @@ def lab_source(mechanism: Mechanism) -> str:
         Such as ``lab_scatter of voids``.
     """
     return f"{LAB_SCATTER} of {mechanism.name}"
+
+
+def own_property(axis: str) -> str:
+    """Return the name under which a fitted separator's own property is kept among the parameters.
+
+    Parameters
+    ----------
+    axis : str
+        Name of the axis.
+
+    Returns
+    -------
+    str
+        Such as ``porosity of the separator``.
+    """
+    return f"{axis} of the separator"
 
 
 def has_lab_offsets(mechanism: Mechanism, result: "Result") -> bool:

@@ -28,6 +28,9 @@ The table is stored with the maps, as the group ``noise`` of ``map.nc``:
 ``band_draw`` (band)
     Rows of ``posterior_draw`` that the interval of an answer runs over.
 
+New cells of a separator as fitted have the posterior's properties and offset of that separator:
+``separator_scatter`` and the tolerances of a property come in only where the fit holds none.
+
 A new cell's factor on the threshold current of mechanism m is
 ``u = exp(sum of scatter * noise)`` over its scatters; where the fit's cells are not lognormal, the
 noise of the scatter between cells, the first, is taken to the quantile of their law first

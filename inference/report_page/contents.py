@@ -19,6 +19,7 @@ from inference.answers import safe_current
 from inference.cite import citations
 from inference.cli.text import interval, number
 from inference.design import VARIANTS, WORDS, Cell, Design
+from inference.map_files import which_new_cells
 from inference.mechanisms import Setting
 from inference.tails import WORDS as CELL_WORDS
 from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING
@@ -323,6 +324,7 @@ def _map(cell: str, dataset: "xr.Dataset") -> Context:
             format_header(WORDS.get(dim, dim), dataset[dim].attrs.get("units")) for dim in dims
         ],
         "held": [each for each in held if each],
+        "new_cells": which_new_cells(dataset),
         "risk": f"{100 * float(safe.attrs['risk']):g} %",
         "rows": rows,
     }

@@ -8,6 +8,8 @@
  *   axes       by kind of cell and name: scale and offset to SI, spread of a tolerance
  *   scatters   by kind of cell: [mechanism, [names of its scatters, between cells first]]
  *   draws      posterior draws by name, arrays of one length
+ *   own        by name of a separator as fitted: draws of its properties by axis, and of its
+ *              `separator_offset`, of the same length
  *   noise      standard normal numbers by source, of the same length
  *   cells      standard normal numbers by source: evenly spread cells, for the interval
  *   bands      draws over which the interval runs
@@ -375,12 +377,16 @@ const AnodePhysics = (() => {
 
   /**
    * Conditions of cells in SI, arrays over them. A design is
-   * { cell, pore_type, protocol, conditions: {axis: value}, tolerances: {axis: {sd, relative}} },
-   * values in the units of the axes; a condition that is left blank is missing.
+   * { cell, pore_type, protocol, separator, conditions: {axis: value},
+   *   tolerances: {axis: {sd, relative}} },
+   * values in the units of the axes; a condition that is left blank is missing. What belongs to a
+   * separator as fitted, which the design may name, is not among them: see conditionsAt.
    */
   function conditionsOf(model, design, noise, count) {
     const found = {};
+    const own = ownOf(model, design);
     for (const [name, value] of Object.entries(design.conditions)) {
+      if (name in own) continue;
       const kind = model.axes[design.cell][name];
       const tolerance = noise && design.tolerances ? design.tolerances[name] : undefined;
       const values = new Float64Array(count);
@@ -394,7 +400,7 @@ const AnodePhysics = (() => {
       }
       found[name] = values;
     }
-    if (design.cell === "liquid" && !("macmullin_number" in found)) {
+    if (design.cell === "liquid" && !("macmullin_number" in found || "macmullin_number" in own)) {
       const scatter = model.constants.macmullin_scatter[design.pore_type];
       const z = noise ? noise["macmullin_number of the design"] : null;
       found.macmullin_number = found.porosity.map((porosity, k) =>
@@ -403,12 +409,30 @@ const AnodePhysics = (() => {
     return found;
   }
 
+  /** Draws of the separator that a design names, as fitted. */
+  function ownOf(model, design) {
+    return (design.separator && model.own[design.separator]) || {};
+  }
+
+  /** Conditions as functions (i, k) of draw and cell: a separator's own ones change by the draw. */
+  function conditionsAt(model, design, noise, count) {
+    const found = {};
+    for (const [name, values] of Object.entries(conditionsOf(model, design, noise, count))) {
+      found[name] = (i, k) => values[k];
+    }
+    for (const [name, values] of Object.entries(ownOf(model, design))) found[name] = (i) => values[i];
+    return found;
+  }
+
   /** Logarithm of the factor of cell k on the threshold of a mechanism, from draw i. */
-  function logFactor(model, mechanism, scatters, noise, deviates, i, k) {
+  function logFactor(model, mechanism, scatters, noise, deviates, offset, i, k) {
     const draws = model.draws;
     let sum = draws[scatters[0]][i] * deviates(i, k);
+    for (let s = 1; s < scatters.length; s++) {
+      if (offset && scatters[s] === "separator_scatter") sum += offset[i];
+      else if (noise) sum += draws[scatters[s]][i] * noise[scatters[s]][k];
+    }
     if (noise) {
-      for (let s = 1; s < scatters.length; s++) sum += draws[scatters[s]][i] * noise[scatters[s]][k];
       const lab = `lab_scatter of ${mechanism}`;
       if (lab in draws) sum += draws[lab][i] * noise[lab][k];
     }
@@ -481,12 +505,13 @@ const AnodePhysics = (() => {
   /** Functions (i, k) => threshold current density [A/m^2] of cell k by draw i, by mechanism. */
   function thresholdsOf(model, design, noise, count) {
     const { constants, setting, draws } = model;
-    const conditions = conditionsOf(model, design, noise, count);
+    const conditions = conditionsAt(model, design, noise, count);
+    const { separator_offset: offset } = ownOf(model, design);
     const found = {};
     for (const [mechanism, scatters] of model.scatters[design.cell]) {
       const deviates = deviatesOf(model, design, scatters[0], noise, count);
       const factor = (i, k) =>
-        Math.exp(logFactor(model, mechanism, scatters, noise, deviates, i, k));
+        Math.exp(logFactor(model, mechanism, scatters, noise, deviates, offset, i, k));
       const law = LAWS[mechanism](model, constants, setting, draws, conditions, design, noise);
       found[mechanism] = (i, k) => law(i, k, factor(i, k));
     }
@@ -505,14 +530,15 @@ const AnodePhysics = (() => {
       const chidseys = setting.kinetics === "marcus_hush_chidsey";
       const widest = setting.pores === "weakest_link";
       const tolerances = (noise && design.tolerances) || {};
+      const own = ownOf(model, design);
       const varies = ["pore_radius", "temperature", "pore_size_spread"].some(
-        (name) => tolerances[name] && tolerances[name].sd > 0.0);
+        (name) => !(name in own) && tolerances[name] && tolerances[name].sd > 0.0);
       const core = (i, k) => {
-        const temperature = conditions.temperature[k];
-        let radius = conditions.pore_radius[k];
+        const temperature = conditions.temperature(i, k);
+        let radius = conditions.pore_radius(i, k);
         if (widest) {
-          const own = conditions.pore_size_spread;
-          const spread = own ? own[k] : draws.pore_size_spread[i];
+          const stated = conditions.pore_size_spread;
+          const spread = stated ? stated(i, k) : draws.pore_size_spread[i];
           radius = largestPoreRadius(radius, spread, draws.wetted_pores[i]);
         }
         const eta = 2.0 * draws.wetting_product[i] * setting.molar_volume
@@ -523,23 +549,24 @@ const AnodePhysics = (() => {
         return atTemperature(constants, draws, "exchange_current_density", i, temperature)
           * rate(eta / kT, L, atZero);
       };
-      if (varies) return (i, k, factor) => factor * (conditions.porosity[k] * core(i, k));
+      const { porosity } = conditions;
+      if (varies) return (i, k, factor) => factor * (porosity(i, k) * core(i, k));
       const known = cores(model, setting, design, core);
-      return (i, k, factor) => factor * (conditions.porosity[k] * known(i));
+      return (i, k, factor) => factor * (porosity(i, k) * known(i));
     },
 
     depletion(model, constants, setting, draws, conditions) {
       const { thickness, porosity, concentration, temperature, charge } = conditions;
       const number = conditions.macmullin_number;
       return (i, k, factor) => {
-        const D = atTemperature(constants, draws, "ambipolar_diffusivity", i, temperature[k]);
-        const resistance = number[k] * thickness[k];
-        const half = constants.faraday * concentration[k] * D
+        const D = atTemperature(constants, draws, "ambipolar_diffusivity", i, temperature(i, k));
+        const resistance = number(i, k) * thickness(i, k);
+        const half = constants.faraday * concentration(i, k) * D
           / ((1.0 - draws.transference_number[i]) * resistance);
         if (!charge) return factor * 2.0 * half;
-        const time = porosity[k] * resistance * thickness[k] / D;
+        const time = porosity(i, k) * resistance * thickness(i, k) / D;
         const strength = factor * half;
-        return strength / depletionAtCharge(charge[k] / (time * strength));
+        return strength / depletionAtCharge(charge(i, k) / (time * strength));
       };
     },
 
@@ -550,26 +577,26 @@ const AnodePhysics = (() => {
       const density = constants.faraday / setting.molar_volume;
       const norton = setting.creep_current === "norton";
       return (i, k, factor) => {
-        if (charge[k] > metalCapacity(model, thickness[k])) return 0.0;
-        const T = temperature[k];
+        if (charge(i, k) > metalCapacity(model, thickness(i, k))) return 0.0;
+        const T = temperature(i, k);
         const energy = draws.creep_activation_energy[i];
         let creep;
         if (norton) {
-          const stress = pressure[k] / draws.constraint_factor[i];
+          const stress = pressure(i, k) / draws.constraint_factor[i];
           const rate = arrhenius(constants, constants.reference_strain_rate, energy, T);
-          creep = density * thickness[k] * rate
+          creep = density * thickness(i, k) * rate
             * positivePower(stress / draws.creep_reference_stress[i], draws.creep_exponent[i]);
         } else {
           const at = draws.creep_current_at_9_MPa[i]
-            * positivePower(pressure[k] / 9e6, draws.creep_pressure_exponent[i]);
-          creep = arrhenius(constants, at * thickness[k] / 500e-6, energy, T);
+            * positivePower(pressure(i, k) / 9e6, draws.creep_pressure_exponent[i]);
+          creep = arrhenius(constants, at * thickness(i, k) / 500e-6, energy, T);
         }
         const D = arrhenius(
           constants, draws.self_diffusivity[i], draws.self_diffusion_activation_energy[i], T);
         const strength = supply[i] * factor;
         const scale = 2.0 * D * density * density * strength;
-        const share = diffusionAtCharge(charge[k] * (creep / (2.0 * scale)));
-        return strength * creep + strength * scale / charge[k] * share;
+        const share = diffusionAtCharge(charge(i, k) * (creep / (2.0 * scale)));
+        return strength * creep + strength * scale / charge(i, k) * share;
       };
     },
   };
@@ -577,7 +604,8 @@ const AnodePhysics = (() => {
   /** Currents at which metal enters the pores, kept for the last few designs. */
   function cores(model, setting, design, core) {
     const { pore_radius, temperature, pore_size_spread } = design.conditions;
-    const key = [pore_radius, temperature, pore_size_spread, setting.kinetics].join(" ");
+    const key = [pore_radius, temperature, pore_size_spread, setting.kinetics,
+      design.separator ?? ""].join(" ");
     model.kept = model.kept || new Map();
     let values = model.kept.get(key);
     if (!values) {

@@ -14,7 +14,14 @@ import pytest
 from inference import safe_current
 from inference.design import AXES, Axis, Design, Tolerance
 from inference.map_evaluation import QUANTILES, evaluate
-from inference.mechanisms import CURRENT_FACTOR, MECHANISMS, Setting, parameter_draws
+from inference.mechanisms import (
+    CURRENT_FACTOR,
+    MECHANISMS,
+    SEPARATOR_OFFSET,
+    Setting,
+    own_property,
+    parameter_draws,
+)
 from inference.noise import SOURCES, CellNoise, Noise, band_draws
 from inference.report_page.payload import physics_document
 from inference.tails import other_cells
@@ -83,6 +90,17 @@ def random_draws(
     return draws
 
 
+def random_separator() -> dict[str, Any]:
+    """Draws of a separator as fitted, in SI."""
+    return {
+        "pore_radius": 20e-9 * np.exp(0.8 * RNG.standard_normal(DRAWS)),
+        "porosity": RNG.beta(4, 6, DRAWS),
+        "thickness": 25e-6 * np.exp(0.3 * RNG.standard_normal(DRAWS)),
+        "macmullin_number": 1.0 + 5.0 * np.exp(0.3 * RNG.standard_normal(DRAWS)),
+        SEPARATOR_OFFSET: 0.4 * RNG.standard_normal(DRAWS),
+    }
+
+
 def random_design(cell: str, setting: Setting) -> Design:
     kinds = AXES[cell]
     ranges = {
@@ -116,12 +134,18 @@ def random_design(cell: str, setting: Setting) -> Design:
     choices = {"pore_type": str(RNG.choice(["polymer", "straight"]))} if cell == "liquid" else {
         "protocol": str(RNG.choice(["one_way", "step"]))
     }  # fmt: skip
-    return Design(cell, axes, tolerances, **choices)
+    separator = "film" if cell == "liquid" and RNG.random() < 0.4 else ""
+    return Design(cell, axes, tolerances, separator=separator, **choices)
 
 
-def of_protocol(draws: dict[str, Any], design: Design) -> dict[str, Any]:
+def of_design(draws: dict[str, Any], own: dict[str, Any], design: Design) -> dict[str, Any]:
     chosen = f"supply_factor[{design.protocol}]"
-    return {name.partition("[")[0] if name == chosen else name: draws[name] for name in draws}
+    found = {name.partition("[")[0] if name == chosen else name: draws[name] for name in draws}
+    if design.separator:
+        found |= {
+            name if name == SEPARATOR_OFFSET else own_property(name): own[name] for name in own
+        }
+    return found
 
 
 def cases() -> Any:
@@ -146,6 +170,7 @@ def compared(browser: Any) -> list[tuple[Any, Any, Design]]:
     for place, (setting, warm) in enumerate(every):
         law = list(CELLS)[place % len(CELLS)]
         draws = random_draws(setting, warm, labs=bool(place % 2), cells=law)
+        own = random_separator()
         noise = Noise(place, DRAWS)
         designs = [
             random_design(cell, setting) for cell in ("liquid", "solid") for _ in range(each // 2)
@@ -153,6 +178,7 @@ def compared(browser: Any) -> list[tuple[Any, Any, Design]]:
         model = physics_document(setting) | {
             "draws": {name: values.tolist() for name, values in draws.items()},
             "noise": {source: noise(source).tolist() for source in SOURCES},
+            "own": {"film": {name: values.tolist() for name, values in own.items()}},
         }
         currents = [float(np.exp(RNG.uniform(-3, 6))) for _ in designs]
         asked = [
@@ -160,6 +186,7 @@ def compared(browser: Any) -> list[tuple[Any, Any, Design]]:
                 "cell": design.cell,
                 "pore_type": design.pore_type,
                 "protocol": design.protocol,
+                "separator": design.separator,
                 "conditions": {name: axis.values[0] for name, axis in design.axes.items()},
                 "tolerances": {
                     name: {"sd": t.sd, "relative": t.relative}
@@ -172,7 +199,7 @@ def compared(browser: Any) -> list[tuple[Any, Any, Design]]:
             browser.execute_script(
                 """
                 const [model, designs, currents, risks] = JSON.parse(arguments[0]);
-                for (const group of [model.draws, model.noise]) {
+                for (const group of [model.draws, model.noise, model.own.film]) {
                   for (const name in group) group[name] = Float64Array.from(group[name]);
                 }
                 return JSON.stringify(designs.map((design, i) =>
@@ -185,7 +212,7 @@ def compared(browser: Any) -> list[tuple[Any, Any, Design]]:
             axis = Axis(design.current.kind, np.array([current]))
             ours = evaluate(
                 replace(design, current=axis),
-                of_protocol(draws, design),
+                of_design(draws, own, design),
                 setting,
                 noise,
                 risks=np.array(RISKS),

@@ -218,7 +218,8 @@ def test_pores_and_protocol_are_part_of_an_answer() -> None:
     ):
         answer = safe_current(result, design)
         assert answer.to_dict()[key] == value
-        assert f"a new {design['cell']} cell ({words}, " in answer.sentence()
+        of = " of a new separator" if design["cell"] == "liquid" else ""
+        assert f"a new {design['cell']} cell{of} ({words}, " in answer.sentence()
 
 
 def test_a_map_as_a_table_says_its_tolerances_and_its_protocol() -> None:
@@ -279,13 +280,24 @@ def test_the_command_line_gives_the_answers_of_python(literature_result: Result)
     run = literature_result.folder
     trilayer = {"pore_radius": "14 nm", "pore_radius_sd": "4 nm", "thickness": "25 um"}
     trilayer |= {"porosity": "0.39", "porosity_sd": "0.03"}
-    code, printed = anodebayes("ask", "safe-current", run, "--separator", "trilayer", "--json")
+    charge = "charge=2 mAh/cm^2"
+    asked = ("ask", "safe-current", run, "--separator", "trilayer", "--at", charge, "--json")
+    code, printed = anodebayes(*asked)
     assert code == 0, printed
     told = json.loads(printed)
-    due = safe_current(literature_result, {"cell": "liquid", **trilayer})
+    due = safe_current(
+        literature_result,
+        {"cell": "liquid", "separators": ["trilayer"], "charge": "2 mAh/cm^2"},
+    )
     assert told["value"] == due.value
     assert told["interval"] == list(due.interval)
     assert told["sentence"] == due.sentence()
+    assert (told["separator"], due.separator) == ("trilayer", "trilayer")
+    code, printed = anodebayes(*asked, "--at", "porosity=0.45")
+    assert code == 0, printed
+    changed = json.loads(printed)
+    assert changed["separator"] is None
+    assert changed["notes"][0].startswith("'trilayer' with a property changed or left open is")
     code, printed = anodebayes(
         "ask", "required-pressure", run, "--current", "1 mA/cm^2", "--capacity", "2.5 mAh/cm^2"
     )

@@ -588,15 +588,18 @@ def test_separators_of_the_campaign_go_by_their_names() -> None:
     result.attrs["separators"] = json.dumps(separator_sections(table))
     every = mapped(result, {"cell": "liquid", "separators": "campaign"})
     assert every["separator"].values.tolist() == ["trilayer", "AAO 200 nm", "AAO 20 nm"]
-    assert every["pore_radius_sd"].values.tolist() == [4.0, 15.0, 2.0]
-    assert every["porosity_sd"].values.tolist() == [0.03, 0.1, 0.05]
+    # The fit holds nothing of their own: what is stated, as 600 draws have it.
+    np.testing.assert_allclose(every["pore_radius"], [14.0, 100.0, 10.0], rtol=0.06)
+    np.testing.assert_allclose(every["pore_radius_sd"], [4.0, 15.0, 2.0], rtol=0.2)
     thin = {"separator": "trilayer", "thickness": "12 um"}
     one = mapped(result, {"cell": "liquid", "separators": ["AAO 20 nm", thin]})
     assert one["thickness"].values.tolist() == [50.0, 12.0]
-    xr.testing.assert_equal(
-        one["safe_current_density"].sel(separator="AAO 20 nm"),
-        every["safe_current_density"].sel(separator="AAO 20 nm"),
-    )
+    safe = [each["safe_current_density"].sel(separator="AAO 20 nm") for each in (one, every)]
+    assert float(safe[0]) == float(safe[1])
+    assert one["new_cell"].values.tolist() == [
+        "a new cell of the separator 'AAO 20 nm' as fitted",
+        "a new cell of a new separator",
+    ]
     for section, message in (
         ({"separators": ["trilayr"]}, "did you mean 'trilayer'"),
         ({"separators": ["trilayer", "trilayer"]}, "twice"),
