@@ -10,7 +10,7 @@ from data.schema import nearest
 from models.block_options import block_options
 from models.blocks import block, block_names
 from models.graph_building import building_graphs
-from models.observations import labels, measured, si
+from models.observations import labels, si
 from models.options import ModelOptions
 from models.physics import (
     MOLAR_VOLUME,
@@ -217,7 +217,8 @@ def _void_geometry(
     if not (pressure > 0).any():
         return None
     time, thickness = si(table, "step_time"), np.nan_to_num(si(table, "electrode_thickness"))
-    bears = measured(table, "current_density")[0]
+    ends = (f"current_density_{end}" for end in ("lower", "upper", "lowest", "highest"))
+    bears = np.nanmean([table[end].values for end in ends], axis=0)
     typical = np.argsort(pressure, kind="stable")[pressure.size // 2]
     highest = np.flatnonzero(pressure == pressure.max())
     exponent = float(priors["creep_pressure_exponent"].distribution.quantile(0.5))

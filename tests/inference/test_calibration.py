@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from data.campaign import Campaign
+from data.campaign import Campaign, load_campaign
 from data.errors import RunFolderError
 from inference.calibration import RECORD, REPLICATES, Calibration, calibrate, read_calibration
 from inference.fingerprint import fingerprint, fingerprint_differences
@@ -18,6 +18,7 @@ from inference.job import Job, job_for_campaign, load_job
 from inference.replicates import Replicate, Replicator, Settings, _on_steps
 from models.joint import build_model, priors_of
 from models.observations import measured, recorded_currents
+from models.options import ModelOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT / "tests" / "calibration"
@@ -164,6 +165,15 @@ def test_a_right_likelihood_passes_and_a_wrong_one_is_caught(creep: Campaign) ->
     assert not found.table().loc["creep_scatter", "calibrated"]
 
 
+@pytest.mark.long
+def test_deposits_alone_are_calibrated() -> None:
+    """Coverage and thickness of a deposit share what it covers itself, in draws and in fits."""
+    synthetic = load_campaign("sodium-synthetic")
+    model = build_model(synthetic, ModelOptions(blocks=("morphology",)))
+    found = calibration_of(Replicator(model, SHORT, 12), 120)
+    assert found.passed, found.verdict()
+
+
 @pytest.mark.slow
 def test_a_fit_that_ignores_its_data_is_caught_by_their_likelihood_alone(creep: Campaign) -> None:
     blind = build_model(creep, weighted=True)
@@ -296,7 +306,6 @@ def test_a_calibration_goes_on_where_it_stopped(job: Job, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECORDS.glob("*.json")))
 def test_the_recorded_calibrations_are_of_these_priors_and_passed(name: str) -> None:
     record: Mapping[str, Any] = json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
-    from data.campaign import load_campaign
     from inference.job import resolve
 
     job = load_job(name)
