@@ -33,10 +33,14 @@ hypothesis.settings.load_profile("steady")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files that take longest first: what begins last decides when two processes end."""
-    slow = Counter(
-        item.path for item in items for mark in ("slow", "long") if item.get_closest_marker(mark)
-    )
-    items.sort(key=lambda item: -slow[item.path])
+    dear = [
+        (item.path, getattr(item, "originalname", item.name))
+        for item in items
+        if any(item.get_closest_marker(mark) for mark in ("slow", "long", "notebooks"))
+    ]
+    tests = Counter(path for path, _ in {*dear})
+    cases = Counter(path for path, _ in dear)  # of one test: the more, the shorter
+    items.sort(key=lambda item: (-tests[item.path], cases[item.path]))
 
 
 _REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
