@@ -16,7 +16,7 @@ COMPILE := pip compile pyproject.toml --universal --generate-hashes --all-extras
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-long test-fast notebooks pair lint format types lock lock-check bench clean
+.PHONY: help setup run test test-long test-fast notebooks readme pair lint format types lock lock-check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -42,16 +42,19 @@ run: setup ## fit the literature campaign, check it, map and draw it
 	$(BIN)/anodebayes run
 
 test: setup ## run the tests, without those that take minutes
-	$(BIN)/pytest -n 2 --dist loadfile -m "not long and not notebooks"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not notebooks"
 
-test-long: setup ## run the tests that take minutes: ten seeds, hard campaigns, recovery of variants
-	$(BIN)/pytest -n 2 --dist load -m long
+test-long: setup ## run the tests that take minutes, and the notebooks
+	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "long or notebooks"
 
 test-fast: setup ## run the tests that take seconds
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not long and not notebooks"
 
 notebooks: setup ## execute the notebooks
 	$(BIN)/pytest -m notebooks tests/notebooks
+
+readme: setup ## run the commands that README.md shows and write what they print into it (minutes)
+	$(BIN)/python tests/test_readme.py $(ONLY)
 
 pair: setup ## write the notebooks from their texts
 	$(BIN)/jupytext --quiet --update --to ipynb notebooks/[0-9]*.py

@@ -48,9 +48,20 @@ from inference.maps import (
     refuse_unresolved,
     scatter_notes,
 )
-from inference.mechanisms import CURRENT_FACTOR, MECHANISMS, Mechanism, Setting, Values, cell_factor
+from inference.mechanisms import (
+    CURRENT_FACTOR,
+    MECHANISMS,
+    Mechanism,
+    Setting,
+    Values,
+    cell_factor,
+    cells_of,
+)
+from inference.named_separators import as_fitted, belonging, offset_in_words
 from inference.noise import CellNoise, band_draws
 from inference.symptoms import suspicions
+from inference.tails import AS_FITTED, other_cells, tail_sentence
+from inference.tails import WORDS as CELL_WORDS
 from inference.thresholds import DEFAULT_RISK, INTERVAL, INTERVAL_DEVIATE
 from models.options import SHARED_THRESHOLD
 from models.physics import metal_capacity
@@ -104,7 +115,10 @@ class Answer:
     variant : {"polymer", "straight", "step", "one_way"}
         The kind of pores of a liquid cell, the protocol of a solid one.
     conditions : dict of str to float
-        The design, by axis, in the axes' units.
+        The design, by axis, in the axes' units; of a separator as fitted posterior medians.
+    separator : str
+        The separator of the campaign that new cells are of, as it was fitted; empty where they are
+        of a new separator, or of a solid cell.
     mechanism : str
         The mechanism that limits most new cells of the design, at the answer.
     mechanism_probability : float
@@ -119,6 +133,12 @@ class Answer:
     notes : tuple of str
         What must be known with it: synthetic data, a fit that has not converged, scatter that the
         prior alone knows.
+    cells : tuple of str
+        Laws of the cells of the mechanisms, as the job writes them.
+    tails : mapping of str to float
+        Safe current of the answer's design ``as_fitted``, and under the other laws of
+        `models.cells`, the middle half of the cells spread as fitted [mA/cm^2]; see
+        `inference.tails`.
     """
 
     question: str
@@ -139,6 +159,9 @@ class Answer:
     reason: str = ""
     notes: tuple[str, ...] = ()
     current_density: float | None = None
+    cells: tuple[str, ...] = ()
+    tails: Mapping[str, float] = field(default_factory=dict)
+    separator: str = ""
     _design: str = field(default="", repr=False)
 
     def sentence(self) -> str:
@@ -159,7 +182,7 @@ class Answer:
         if self.value is None:
             return f"{self.reason} {binds}".rstrip()
         risk = f"{100 * self.risk:g} %"
-        cell = f"a new {self.cell} cell ({self._design})"
+        cell = self._design
         at = f"For {_shown(self.current_density)} {CURRENT.unit} at {risk} risk"
         value = f"{_shown(self.value)} {self.unit}"
         counted = "with all that is not known counted in, it"
@@ -208,6 +231,18 @@ class Answer:
             f"{self.draws} draws: more of them would put it {_span(self.drawn, self.unit, 3)}."
         )
 
+    def tail(self) -> str:
+        """Return how far the answer rests on the tail of the cells' scatter, in plain sentences.
+
+        Returns
+        -------
+        str
+            Empty where there is no answer, or the risk is 5 % or more and the tail moves little.
+        """
+        shown = {name: f"{_shown(each)} {CURRENT.unit}" for name, each in self.tails.items()}
+        own = " and ".join(CELL_WORDS[name] for name in dict.fromkeys(self.cells))
+        return tail_sentence(self.tails, own, self.risk, shown)
+
     def sentences(self) -> list[str]:
         """Return the answer and what must be known with it.
 
@@ -225,6 +260,8 @@ class Answer:
                 f"The median cell fails at {_shown(middle)} {CURRENT.unit} ({100 * INTERVAL:.0f} % "
                 f"interval {_shown(lower)} to {_shown(upper)} {CURRENT.unit})."
             )
+        if tail := self.tail():
+            words.append(tail)
         if self.extrapolation:
             words.append("Extrapolated, no data there: " + "; ".join(self.extrapolation) + ".")
         return [*words, *self.notes]
@@ -256,6 +293,7 @@ class Answer:
             "current_density [mA/cm^2]": self.current_density,
             "cell": self.cell,
             _choice(self.cell): self.variant,
+            "separator": self.separator or None,
             "conditions": {
                 f"{name} [{_kind(self.cell, name).unit}]": value
                 for name, value in self.conditions.items()
@@ -269,6 +307,9 @@ class Answer:
             "notes": list(self.notes),
             "sentence": self.sentence(),
             "how_sure": self.how_sure(),
+            "cells": list(self.cells),
+            "tails [mA/cm^2]": dict(self.tails),
+            "tail": self.tail(),
         }
 
 
@@ -363,15 +404,15 @@ def required_pore_radius(
     if found.value == -math.inf:
         value, best = None, cell.with_axis("pore_radius", low)
         reason = (
-            f"No pore radius is small enough for {at}: even with {_shown(low)} {kind.unit} a new "
-            f"liquid cell ({_words(best, {'pore_radius'})}) bears only "
+            f"No pore radius is small enough for {at}: even with {_shown(low)} {kind.unit} "
+            f"{cell.words(best, 'pore_radius')} bears only "
             f"{_shown(cell.safe(best))} {CURRENT.unit}."
         )
     elif found.value == math.inf:
         value, best = None, cell.with_axis("pore_radius", high)
         reason = (
-            f"Any pore radius up to {_shown(high)} {kind.unit} will do for {at}: with it a new "
-            f"liquid cell ({_words(best, {'pore_radius'})}) bears "
+            f"Any pore radius up to {_shown(high)} {kind.unit} will do for {at}: with it "
+            f"{cell.words(best, 'pore_radius')} bears "
             f"{_shown(cell.safe(best))} {CURRENT.unit}."
         )
     else:
@@ -448,7 +489,7 @@ def required_pressure(
         )
         reason = (
             f"No pressure that anything is known of is enough for {_shown(target)} {CURRENT.unit} "
-            f"at {100 * risk:g} % risk of a new solid cell ({_words(best, {'pressure'})}): {why}"
+            f"at {100 * risk:g} % risk of {cell.words(best, 'pressure')}: {why}"
         )
     else:
         best = cell.with_axis("pressure", found.value)
@@ -482,6 +523,7 @@ class _Asked:
         self.result, self.design, self.risk = result, design, risk
         self.setting = Setting.of(result)
         self.parameters, self.noise = drawn(result, design, draws, seed)
+        self.fitted = {name: median for name, (median, _) in as_fitted(self.parameters).items()}
         count = next(iter(self.parameters.values())).shape[-1]
         refuse_unresolved(risk, count)
         self.draws = count
@@ -489,20 +531,31 @@ class _Asked:
         self.levels = max(risk - half, 0.0), min(risk + half, 1.0)
         self._cell_noise = CellNoise(seed)
         rows = band_draws(count)
+        self._factors: dict[str, FloatArray] = {}
         self._band = {name: values[rows][:, None] for name, values in self.parameters.items()}
 
-    def thresholds(self, design: Design, *, median: bool = False) -> FloatArray:
+    def thresholds(
+        self, design: Design, *, median: bool = False, parameters: Values | None = None
+    ) -> FloatArray:
         """Return the threshold of each mechanism in each draw [mA/cm^2], (mechanism, draw)."""
         noise = None if median else self.noise
-        cells = Cells(design, self.parameters, self.setting, noise)
+        cells = Cells(design, parameters or self.parameters, self.setting, noise)
         found = [cells.threshold(mechanism, ()) for mechanism in cells.mechanisms]
         return np.stack(found) / CURRENT_FACTOR
 
-    def safe(self, design: Design, level: float | None = None) -> float:
+    def safe(
+        self, design: Design, level: float | None = None, parameters: Values | None = None
+    ) -> float:
         """Return the current [mA/cm^2] that the risk, or another share of new cells, stands for."""
-        ordered = np.sort(self.thresholds(design).min(axis=0))
+        ordered = np.sort(self.thresholds(design, parameters=parameters).min(axis=0))
         levels = np.array([self.risk if level is None else level])
         return float(order_statistics(ordered, levels)[0])
+
+    def tails(self, design: Design) -> dict[str, float]:
+        """Return the safe current [mA/cm^2] as fitted, and under the other laws of the cells."""
+        others = other_cells(self.result, design.cell, self.parameters, self.noise)
+        found = {AS_FITTED: self.safe(design)}
+        return found | {law: self.safe(design, parameters=each) for law, each in others.items()}
 
     def why_none(self, design: Design) -> str:
         """Say why no current of a design is safe: its metal does not hold the charge."""
@@ -521,10 +574,14 @@ class _Asked:
     def by_draw(self, design: Design) -> FloatArray:
         """Return the current that the risk stands for in each draw of the band [mA/cm^2]."""
         noise = self._cell_noise
-        conditions = Conditions(design, noise, len(noise.table)).of(())
+        conditions = Conditions(design, noise, len(noise.table), self._band).of(())
         lowest: Any = np.inf
         for mechanism in MECHANISMS[design.cell]:
-            factor = cell_factor(mechanism, self._band, conditions, noise)
+            if mechanism.name not in self._factors:  # no question changes the area
+                self._factors[mechanism.name] = cell_factor(
+                    mechanism, self._band, conditions, noise
+                )
+            factor = self._factors[mechanism.name]
             core = self._core_over_cells(mechanism, conditions)
             here = mechanism.threshold(self._band, conditions, factor, self.setting, core)
             lowest = np.minimum(lowest, here)
@@ -539,7 +596,11 @@ class _Asked:
 
         None where nothing changes it, or more than one condition does.
         """
-        spread = [name for name in mechanism.core_axes if np.size(conditions.get(name, 0.0)) > 1]
+        spread = [
+            name
+            for name in mechanism.core_axes
+            if name in conditions and conditions[name].shape[-1] > 1
+        ]
         if mechanism.core is None or not mechanism.smooth or len(spread) != 1:
             return None
         values = np.log(conditions[spread[0]])  # in SI and above 0, temperatures too
@@ -551,6 +612,11 @@ class _Asked:
         at_nodes = chebyshev.chebvander(chebyshev.chebpts1(_NODES), _NODES - 1)
         weights = np.linalg.solve(at_nodes.T, chebyshev.chebvander(x, _NODES - 1).T)
         return np.asarray(np.exp(known @ weights))
+
+    def words(self, design: Design, without: str) -> str:
+        """Return new cells of a design in words, without the condition that is asked for."""
+        own = belonging(design, self.result)
+        return f"a new {design.cell} cell{own} ({_words(design, self.fitted, without)})"
 
     def with_axis(self, name: str, value: float) -> Design:
         """Return the design with another value of a condition."""
@@ -643,15 +709,21 @@ class _Asked:
             risk=self.risk,
             cell=design.cell,
             variant=_variant(design),
-            conditions={name: float(axis.values[0]) for name, axis in design.axes.items()},
+            conditions={name: float(axis.values[0]) for name, axis in design.axes.items()}
+            | self.fitted,
             mechanism=mechanism.name,
             mechanism_probability=float(shares[first] / shares.sum()),
             median_cell=(middle, lower, upper),
             extrapolation=_outside(design, self.result),
             reason=reason,
-            notes=_notes(self.result, design),
+            notes=_notes(self.result, design, offset_in_words(design, self.parameters)),
             current_density=target if value is None or target is not None else value,
-            _design=_words(design, {quantity}),
+            cells=tuple(
+                cells_of(each, self.parameters).law.name for each in MECHANISMS[design.cell]
+            ),
+            tails={} if value is None else self.tails(design),
+            separator=design.separator,
+            _design=self.words(design, quantity),
         )
 
 
@@ -721,9 +793,9 @@ def _outside(design: Design, result: "Result") -> tuple[str, ...]:
     return tuple(found)
 
 
-def _notes(result: "Result", design: Design) -> tuple[str, ...]:
+def _notes(result: "Result", design: Design, offset: str) -> tuple[str, ...]:
     """Say what must be known with an answer."""
-    notes = []
+    notes = [offset] if offset else []
     if result.synthetic:
         notes.append("SYNTHETIC DATA: nobody measured what this rests on.")
     gate = getattr(result, "gate", None)
@@ -762,15 +834,16 @@ def _unstated_cells(result: "Result", block: str) -> int:
     return count
 
 
-def _words(design: Design, without: set[str]) -> str:
-    """Return the conditions of a design in words."""
+def _words(design: Design, fitted: Mapping[str, float], without: str) -> str:
+    """Return the conditions of a design in words, those of a separator as fitted."""
     parts = [VARIANTS[_variant(design)]]
-    for name, axis in design.axes.items():
-        if name in without:
+    for name, kind in AXES[design.cell].items():
+        if name == without or not (name in design.axes or name in fitted):
             continue
-        unit = "" if axis.kind.unit == "1" else f" {axis.kind.unit}"
-        text = f"{WORDS[name]} {_shown(float(axis.values[0]))}"
-        if name in design.tolerances:
+        unit = "" if kind.unit == "1" else f" {kind.unit}"
+        value = fitted[name] if name in fitted else float(design.axes[name].values[0])
+        text = f"{WORDS[name]} {_shown(value)}"
+        if name in design.tolerances and name not in fitted:
             tolerance = design.tolerances[name]
             sd = (
                 f"{100 * tolerance.sd:g} %"

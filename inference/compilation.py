@@ -115,7 +115,7 @@ def compile_density(model: Any) -> Density:
     Parameters
     ----------
     model : pymc.Model
-        Its data that are not frozen stay arguments of the function.
+        Its ``pm.Data`` stay arguments of the function.
 
     Returns
     -------

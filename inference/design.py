@@ -360,6 +360,9 @@ class Design:
         Kind of pores, for the MacMullin number (liquid only).
     protocol : {"one_way", "step"}
         How the current is applied, for the supply factor (solid only).
+    separator : str
+        The separator of the campaign that new cells are of (liquid only): in place of the stated
+        properties and tolerances stand its own, as fitted. Without it they are of a new separator.
 
     Raises
     ------
@@ -374,6 +377,7 @@ class Design:
     current: Axis = field(default_factory=_default_current)
     pore_type: PoreType = "polymer"
     protocol: Protocol = "step"
+    separator: str = ""
 
     def __post_init__(self) -> None:
         """Check that the axes and tolerances belong to the kind of cell."""
@@ -449,7 +453,11 @@ class Design:
 
 
 def read_design(
-    cell: str, section: Mapping[str, Any], *, salt_concentration: float | None = None
+    cell: str,
+    section: Mapping[str, Any],
+    *,
+    salt_concentration: float | None = None,
+    separator: str = "",
 ) -> Design:
     """Read a design as a job file writes it; what is not given keeps its default.
 
@@ -463,6 +471,8 @@ def read_design(
         An empty string leaves an optional axis blank.
     salt_concentration : float, optional
         Of the campaign's electrolyte [mol/L], the default of the axis `concentration`.
+    separator : str, optional
+        The separator of the campaign that the section states, of which new cells are.
 
     Returns
     -------
@@ -500,7 +510,7 @@ def read_design(
         if kinds[name].optional and isinstance(entry, str) and not entry.strip():
             continue
         axes[name] = Axis.parse(kinds[name], entry)
-    return Design(kind_of_cell, axes, tolerances, current, **choices)
+    return Design(kind_of_cell, axes, tolerances, current, separator=separator, **choices)
 
 
 SEPARATOR_AXES: Final = (
@@ -538,8 +548,9 @@ def read_designs(
     cell, section, salt_concentration
         As in :func:`read_design`. With the key `separators` of a liquid cell there is a design for
         each: ``"campaign"`` for all of the campaign's, or a list whose items are their names, or
-        tables with the key `separator` and keys of the section. A table that says pore radius,
-        porosity and thickness stands alone; another changes what is known of its name.
+        tables with the key `separator` and keys of the section. By its name alone a separator is
+        the one that was fitted. A table that says more is a new separator: with pore radius,
+        porosity and thickness it stands alone, otherwise it changes what is stated of its name.
     separators : mapping of str to mapping, optional
         What is known of the campaign's separators, as such a section. Without it names are taken
         on trust, to check the rest.
@@ -564,40 +575,44 @@ def read_designs(
                 f"leave out one of the two, or write it into a separator's table"
             )
     return {
-        name: read_design(cell, {**rest, **own}, salt_concentration=salt_concentration)
-        for name, own in _separators(section[_SEPARATORS], separators).items()
+        name: read_design(
+            cell,
+            {**rest, **own},
+            salt_concentration=salt_concentration,
+            separator=name if fitted else "",
+        )
+        for name, (own, fitted) in _separators(section[_SEPARATORS], separators).items()
     }
 
 
 def _separators(
     entry: object, known: Mapping[str, Mapping[str, Any]] | None
-) -> dict[str, dict[str, Any]]:
-    """Return what is said of each separator, by its name."""
+) -> dict[str, tuple[dict[str, Any], bool]]:
+    """Return what is said of each separator by its name, and whether it is the one fitted."""
     if entry == _EVERY_SEPARATOR:
         if known is not None and not known:
             raise MapError(
                 'separators = "campaign", but the campaign has none: give them as tables, such as '
                 '[{separator = "A", pore_radius = "30 nm", porosity = 0.4, thickness = "25 um"}]'
             )
-        return {name: dict(own) for name, own in (known or {"": {}}).items()}
+        return {name: (dict(own), True) for name, own in (known or {"": {}}).items()}
     if isinstance(entry, str) or not isinstance(entry, Sequence) or not entry:
         raise MapError(
             f'separators is {entry!r}: legal are "campaign", or a list of names and tables, such '
             'as ["trilayer", {separator = "A", pore_radius = "30 nm", porosity = 0.4, '
             'thickness = "25 um"}]'
         )
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, tuple[dict[str, Any], bool]] = {}
     for item in entry:
-        name, own = _separator(item, known)
+        name, own = _separator(item)
         if name in found:
             raise MapError(f"separators names {name!r} twice")
-        found[name] = own
+        found[name] = _completed(name, own, known), not own
     return found
 
 
-def _separator(
-    item: object, known: Mapping[str, Mapping[str, Any]] | None
-) -> tuple[str, dict[str, Any]]:
+def _separator(item: object) -> tuple[str, dict[str, Any]]:
+    """Return the name of a separator, and what its table says of it."""
     own = dict(item) if isinstance(item, Mapping) else {"separator": item}
     name = own.pop("separator", None)
     if not isinstance(name, str) or not name.strip():
@@ -609,11 +624,18 @@ def _separator(
             raise MapError(
                 f"separator {name!r} has no {key!r}; legal are {', '.join(OF_SEPARATOR)}{hint}"
             )
+    return name, own
+
+
+def _completed(
+    name: str, own: dict[str, Any], known: Mapping[str, Mapping[str, Any]] | None
+) -> dict[str, Any]:
+    """Return what is said of a separator, completed by what is stated of its name."""
     missing = [key for key in _NEEDED if key not in own]
     if known is None or not missing:
-        return name, own
+        return own
     if name in known:
-        return name, {**known[name], **own}
+        return {**known[name], **own}
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     names = ", ".join(repr(each) for each in known) or "none"

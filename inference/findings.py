@@ -169,8 +169,7 @@ def _driven_scatters(
     for cell, mechanisms in MECHANISMS.items():
         for mechanism in mechanisms if ranges[cell] else ():
             names = [name for name in mechanism.scatters if name in summary.index]
-            block = mechanism.scatters[0].removesuffix("_scatter")
-            if f"{block}_lab_offset" in posterior:
+            if f"{mechanism.block}_lab_offset" in posterior:
                 names.append(LAB_SCATTER)
             driven = [name for name in names if _standing(summary, name) != "data"]
             if driven:

@@ -395,6 +395,10 @@ def _compute(
             log_likelihood=after["log_likelihood"],
         )
         found += unused_options(campaign, model_blocks, options)
+    kinds = {
+        group: _labelled(after[group].mean(("chain", "draw")), "cell of the second kind")
+        for group in {"second_kind"} & {*after}
+    }
     tree = xr.DataTree.from_dict(
         {
             "posterior": _labelled(posterior),
@@ -409,6 +413,7 @@ def _compute(
             "sampled": _labelled(internal),
             "summary": xr.Dataset.from_dataframe(summary),
         }
+        | kinds
     )
     tree.attrs = {
         "name": job.name,

@@ -533,16 +533,13 @@ class _Refits:
     @cached_property
     def _compiled(self) -> tuple[Any, dict[str, Array]]:
         """The sampler of the model with weights, and weights of one."""
-        from pymc.model.transform.optimization import freeze_dims_and_data
-
         from inference.sampling import Sampler
 
         model = self._fitted.weighted()
         weights = {f"{name}_weight": f"{name}_row" for name in model.observations}
         ones = {name: np.ones(len(model.coords[dim])) for name, dim in weights.items()}
-        others = [data.name for data in model.data_vars if data.name not in weights]
         logger.info("compiling the model with weights")
-        return Sampler(freeze_dims_and_data(model, data=others), frozen=False), ones
+        return Sampler(model), ones
 
     def _log_likelihood(self, unit: Unit, weight: float) -> xr.DataArray:
         """Return the unit's log-likelihood at draws of a refit in which it has a weight."""

@@ -33,6 +33,7 @@ from inference.mechanisms import (
     Setting,
     Values,
     cell_factor,
+    own_property,
 )
 from inference.noise import tolerance_source
 from models import physics
@@ -67,17 +68,31 @@ class Conditions:
         the conditions are the nominal ones, of length 1 along the draws.
     count : int
         Draws.
+    parameters : mapping of str to ndarray
+        In SI, draws along their first axis. Properties of a fitted separator among them
+        (`inference.mechanisms.own_property`) take the place of those of the design and its
+        tolerances.
     """
 
-    def __init__(self, design: Design, noise: Deviates | None, count: int) -> None:
+    def __init__(
+        self, design: Design, noise: Deviates | None, count: int, parameters: Values
+    ) -> None:
         self._design = design
         self._noise = noise
-        self._kept = {
+        self.own: dict[str, FloatArray] = {
+            name: parameters[own_property(name)]
+            for name in AXES[design.cell]
+            if own_property(name) in parameters
+        }
+        self._kept = self.own | {
             name: self._values(name, slice(None))
             for name, axis in design.axes.items()
-            if axis.values.size * (count if self._spreads(name) else 1) <= _KEPT
+            if name not in self.own
+            and axis.values.size * (count if self._spreads(name) else 1) <= _KEPT
         }
-        self._estimates = design.cell == "liquid" and "macmullin_number" not in design.axes
+        self._estimates = design.cell == "liquid" and not (
+            "macmullin_number" in design.axes or "macmullin_number" in self.own
+        )
         if self._estimates and "porosity" in self._kept:
             self._kept["macmullin_number"] = self._macmullin(self._kept["porosity"])
 
@@ -96,7 +111,7 @@ class Conditions:
             on them, or with draws alone.
         """
         conditions = {}
-        for name in self._design.axes:
+        for name in dict.fromkeys((*self._design.axes, *self.own)):
             if name in self._kept:
                 conditions[name] = part(self._kept[name], block)
             else:
@@ -167,7 +182,7 @@ class Cells:
         self.noise = noise
         self.mechanisms = MECHANISMS[design.cell]
         self.count = next(iter(parameters.values())).shape[-1]
-        self._conditions = Conditions(design, noise, self.count)
+        self._conditions = Conditions(design, noise, self.count, parameters)
         self._kept: dict[str, FloatArray] = {}
         self._factors = {
             mechanism.name: cell_factor(mechanism, parameters, self._patches(None), noise)
@@ -175,9 +190,10 @@ class Cells:
             if self._points({"area_ratio"}) * self.count <= _KEPT
         }
         shared: dict[str, _Core] = {} if like is None else like._cores
+        spread = {*design.tolerances} - {*self._conditions.own}
         self._cores: dict[str, _Core] = {
             mechanism.name: shared[mechanism.name]
-            if mechanism.name in shared and not mechanism.core_axes & {*design.tolerances}
+            if mechanism.name in shared and not mechanism.core_axes & spread
             else _Core(self, mechanism)
             for mechanism in self.mechanisms
             if mechanism.core is not None
@@ -371,7 +387,7 @@ class _Core:
         }
         design = replace(cells.design, axes=changed | others)
         every = tuple(slice(0, size) for size in design.shape)
-        conditions = Conditions(design, cells.noise, cells.count).of(every)
+        conditions = Conditions(design, cells.noise, cells.count, cells.parameters).of(every)
         assert mechanism.core is not None  # noqa: S101 - made for such mechanisms only
         return mechanism.core(
             {name: values[draws] for name, values in cells.parameters.items()},

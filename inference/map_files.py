@@ -15,7 +15,14 @@ from inference.design import AXES, SEPARATOR_AXES
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["load_maps", "load_noise", "map_table", "save_map_table", "save_maps"]
+__all__ = [
+    "load_maps",
+    "load_noise",
+    "map_table",
+    "save_map_table",
+    "save_maps",
+    "which_new_cells",
+]
 
 _CONVENTIONS: Final = "CF-1.11"
 _NOISE: Final = "noise"
@@ -156,7 +163,8 @@ def map_table(dataset: xr.Dataset) -> "pd.DataFrame":
     -------
     DataFrame
         Columns headed ``quantity [unit]``: kind of data and of cell, every condition and its
-        tolerance as a standard deviation, the kind of pores or the protocol, the safe current at
+        tolerance as a standard deviation (of a separator as fitted the posterior's), the kind of
+        pores or the protocol, which new cells are meant, the safe current at
         the map's risk and at others, quantiles of the critical current of the median cell and of a
         new one, the probability that each mechanism limits, and whether the point is extrapolated.
         The probability of every single current is in the NetCDF file only.
@@ -188,9 +196,9 @@ def map_table(dataset: xr.Dataset) -> "pd.DataFrame":
             relative = unit == "%"
             header_sd = format_header(f"{name}_sd", coordinate.attrs["units"] if relative else unit)
             columns[header_sd] = column(coordinate) * sd / 100.0 if relative else np.full(count, sd)
-    choice = "pore_type" if dataset.attrs["cell"] == "liquid" else "protocol"
-    if choice in dataset.attrs:  # the kinds of pores of several separators are a coordinate
-        columns[choice] = np.full(count, dataset.attrs[choice])
+    for choice in ("pore_type", "protocol", "new_cell"):
+        if choice in dataset.attrs:  # of several separators it is a coordinate
+            columns[choice] = np.full(count, dataset.attrs[choice])
     for risk in dataset["risk"].to_numpy():
         at = dataset["safe_current_density_at_risk"].sel(risk=risk)
         columns[header(f"safe_current_density_at_{100 * risk:g}_percent_risk", safe)] = column(at)
@@ -203,6 +211,24 @@ def map_table(dataset: xr.Dataset) -> "pd.DataFrame":
         columns[header(f"probability_limiting_{mechanism}", part)] = column(part)
     columns["extrapolation"] = np.where(column(dataset["extrapolation"]), "yes", "no")
     return pd.DataFrame(columns)
+
+
+def which_new_cells(dataset: xr.Dataset) -> list[str]:
+    """Return which new cells a map speaks of.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        A map.
+
+    Returns
+    -------
+    list of str
+        Such as "a new cell of a new separator", one for each named separator; empty for solid cells
+        of the laboratories that were fitted.
+    """
+    stated = dataset.coords.get("new_cell", dataset.attrs.get("new_cell", "a new cell"))
+    return [str(each) for each in np.atleast_1d(stated) if str(each) != "a new cell"]
 
 
 def save_map_table(dataset: xr.Dataset, path: Path | str) -> None:

@@ -29,12 +29,13 @@ from inference.mechanisms import (
     DOES_NOT_COVER,
     LAB_SCATTER,
     MECHANISMS,
+    SEPARATOR_SCATTER,
     Setting,
     has_lab_offsets,
     option,
     parameter_draws,
 )
-from inference.named_separators import separators_of
+from inference.named_separators import as_fitted, belonging, separator_draws, separators_of
 from inference.noise import Noise, chosen_draws
 from inference.standing import PRIOR_DRIVEN_WORDS, Standing, standing
 from inference.thresholds import DEFAULT_RISK, TOLERANCE_REACH
@@ -95,8 +96,10 @@ def safe_current_map(
     design : Design or mapping
         The design; a mapping is one as in a job file, with the key `cell` ("liquid" or "solid").
         With its key `separators` ("campaign" for all of the campaign's, or a list of their names
-        or of tables with their properties) the map has them as a dimension, each with its own
-        stated properties and their standard deviations as tolerances.
+        or of tables with their properties) the map has them as a dimension. A name alone stands
+        for the separator as it was fitted: new cells are of *that* one, with the posterior of its
+        properties and of its offset. Any other is a new separator of stated properties, whose
+        standard deviations are tolerances; its offset is drawn anew.
     draws : int, optional
         Posterior draws to use, chosen at random; all of them if there are fewer.
     risk : float, optional
@@ -112,8 +115,9 @@ def safe_current_map(
     xarray.Dataset
         Dimensions are the swept axes of the design, `separator` in front of them where there are
         named ones, `quantile`, `mechanism`, `risk` and `current_density`; fixed axes are scalar
-        coordinates. A steady state is a charge of inf. Current densities are per area of the cell
-        [mA/cm^2].
+        coordinates, those of a separator as fitted posterior medians. `new_cell` says which cells
+        are meant: an attribute, or a coordinate of named separators. A steady state is a charge of
+        inf. Current densities are per area of the cell [mA/cm^2].
 
         median_cell_threshold, predictive_threshold (mechanism, quantile, axes)
             Threshold of each mechanism, of the median cell and of a new cell.
@@ -169,7 +173,7 @@ def _one_map(
     )
     return xr.Dataset(
         _variables(result, design, numbers, risk, risks),
-        coords=_coordinates(design) | {"risk": _risk_coordinate(risks)},
+        coords=_coordinates(design, as_fitted(parameters)) | {"risk": _risk_coordinate(risks)},
         attrs=_attributes(result, design, risk, seed, count),
     )
 
@@ -191,7 +195,7 @@ def drawn(
     Returns
     -------
     parameters : dict of str to ndarray
-        In SI, shape (draw,).
+        In SI, shape (draw,); those of the separator that the design names among them.
     noise : Noise
         Standard normal numbers, one for each draw and each source.
 
@@ -204,7 +208,8 @@ def drawn(
         raise MapError(f"draws is {draws!r}, legal are whole numbers from 2")
     chosen = chosen_draws(result, draws, seed)
     parameters = parameter_draws(result, design.cell, design.protocol, chosen)
-    return parameters, Noise(seed, chosen.size)
+    noise = Noise(seed, chosen.size)
+    return parameters | separator_draws(result, design, chosen, parameters, noise), noise
 
 
 def check_risk(risk: float) -> None:
@@ -261,47 +266,42 @@ def _beside(designs: Mapping[str, Design], found: Mapping[str, xr.Dataset]) -> x
     spread = [
         each
         for each in own
-        if all(each in design.axes for design in designs.values())
-        and any(each in design.tolerances for design in designs.values())
+        if all(each in design.axes or design.separator for design in designs.values())
+        and any("tolerance" in each_map[each].attrs for each_map in found.values())
     ]
     parts = []
     for name, each_map in found.items():
         dataset = each_map.copy()
         for each in own:
-            attrs = {key: dataset[each].attrs[key] for key in ("units", "long_name")}
-            dataset[each].attrs = attrs
-        for each in spread:
-            # A tolerance belongs to one separator: it stands in a coordinate of its own.
-            tolerance = designs[name].tolerances.get(each)
-            attrs = {
-                "units": dataset[each].attrs["units"],
-                "long_name": f"standard deviation of the {dataset[each].attrs['long_name']}",
-            }
-            value = 0.0 if tolerance is None else tolerance.sd
-            if tolerance is not None and tolerance.relative:
-                value *= float(dataset[each])
-            dataset.coords[f"{each}_sd"] = ((), value, attrs)
-        dataset.coords["pore_type"] = (
-            (),
-            designs[name].pore_type,
-            {"long_name": "kind of pores"},
-        )
-        parts.append(dataset.drop_vars("scatter_prior_driven").expand_dims(separator=[name]))
+            stated = dataset[each].attrs
+            dataset[each].attrs = {key: stated[key] for key in ("units", "long_name")}
+            if each in spread:
+                # A tolerance belongs to one separator: it stands in a coordinate of its own.
+                value = stated.get("tolerance", 0.0)
+                if stated.get("tolerance_units") == "%":
+                    value *= float(dataset[each]) / 100.0
+                words = f"standard deviation of the {stated['long_name']}"
+                attrs = {"units": stated["units"], "long_name": words}
+                dataset.coords[f"{each}_sd"] = ((), value, attrs)
+        for each, value, words in (
+            ("pore_type", designs[name].pore_type, "kind of pores"),
+            ("new_cell", dataset.attrs["new_cell"], "which new cells are meant"),
+        ):
+            dataset.coords[each] = ((), value, {"long_name": words})
+        parts.append(dataset.expand_dims(separator=[name]))
     together = xr.concat(
         parts,
         dim="separator",
         data_vars="all",
-        coords=[*own, *(f"{each}_sd" for each in spread), "pore_type"],
+        coords=[*own, *(f"{each}_sd" for each in spread), "pore_type", "new_cell"],
         compat="equals",
         join="exact",
         combine_attrs="override",
     )
-    first = found[names[0]]
-    together["scatter_prior_driven"] = first["scatter_prior_driven"]
     together["separator"].attrs = {"long_name": "separator"}
-    together.attrs.pop("pore_type", None)
-    order = [name for name in first.data_vars if name in together]
-    return together[order]
+    for each in ("pore_type", "new_cell"):
+        together.attrs.pop(each, None)
+    return together[list(found[names[0]].data_vars)]
 
 
 def new_cell_currents(
@@ -479,10 +479,15 @@ def drawn_with(
     Returns
     -------
     bool
-        False where a map is missing, is one too many, or has other axes.
+        False where a map is missing, is one too many, has other axes, or does not say which new
+        cells it means.
     """
     asked = {cell: _as_asked(section)["axes"] for cell, section in _sections(axes, result).items()}
-    return asked == {cell: dataset.attrs.get("axes") for cell, dataset in maps.items()}
+    return asked == {
+        # Of a map that does not say which new cells it means, those of a separator were new ones.
+        cell: dataset.attrs.get("axes") if "new_cell" in {**dataset.attrs, **dataset.coords} else ""
+        for cell, dataset in maps.items()
+    }
 
 
 def _sections(
@@ -673,9 +678,14 @@ def scatter_standings(result: "Result", design: Design) -> list[Standing]:
         In the order of `MECHANISMS`; see `inference.standing`.
     """
     rows = result.summary().to_dict("index")
+    # Cells of one separator do not differ by the scatter between separators.
+    shared = {SEPARATOR_SCATTER} if design.separator else set()
     found: list[Standing] = []
     for item in MECHANISMS[design.cell]:
-        names = (*item.scatters, *([LAB_SCATTER] if has_lab_offsets(item, result) else []))
+        names = (
+            *(name for name in item.scatters if name not in shared),
+            *([LAB_SCATTER] if has_lab_offsets(item, result) else []),
+        )
         # A fixed parameter has no row: no data in it either.
         own = {standing(rows.get(name)) for name in names}
         found.append("prior" if "prior" in own else "near" if "near" in own else "data")
@@ -796,7 +806,8 @@ def _risk_coordinate(risks: FloatArray) -> Any:
     return "risk", risks, {"units": "1", "long_name": "probability that a new cell fails"}
 
 
-def _coordinates(design: Design) -> dict[str, Any]:
+def _coordinates(design: Design, fitted: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+    """Return the conditions of a map, those of a separator as fitted with median and sd."""
     mechanisms = MECHANISMS[design.cell]
     coordinates: dict[str, Any] = {}
     for name, axis in design.axes.items():
@@ -812,12 +823,17 @@ def _coordinates(design: Design) -> dict[str, Any]:
         coordinates[name] = (
             (name, axis.values, attrs) if axis.swept else ((), axis.values[0], attrs)
         )
+    for name, (median, sd) in fitted.items():
+        kind = AXES[design.cell][name]
+        attrs = {"units": kind.unit, "long_name": kind.long_name, "comment": "posterior median"}
+        attrs |= {"tolerance": sd, "tolerance_units": kind.unit} if sd > 0.0 else {}
+        coordinates[name] = ((), median, attrs)
     if design.cell == "liquid":
         kinds = AXES["liquid"]
         if "charge" not in design.axes:
             attrs = {"units": kinds["charge"].unit, "long_name": kinds["charge"].long_name}
             coordinates["charge"] = ((), math.inf, attrs | {"comment": "steady state"})
-        if "macmullin_number" not in design.axes:
+        if "macmullin_number" not in coordinates:
             porosity = design.axes["porosity"]
             values = physics.macmullin_number_from_porosity(porosity.values, design.pore_type)
             attrs = {
@@ -862,6 +878,7 @@ def _attributes(
         "title": f"{title} (SYNTHETIC DATA)" if result.synthetic else title,
         "cell": cell,
         "data_kind": kind,
+        "new_cell": f"a new cell{belonging(design, result)}",
         "covers": COVERS[cell],
         "does_not_cover": DOES_NOT_COVER[cell],
         "risk": risk,

@@ -1,9 +1,9 @@
 """The mechanisms by which a cell fails, and the threshold current density of each.
 
 Every limit is a current density at which a cell just fails. Cells differ from the median one by a
-lognormal factor u on it: by the scatter between cells, between separators and, where the fit holds
-offsets of them, between laboratories. At a fixed charge the threshold is the root of
-``j = u j_x(Q/j)``, so u stays inside the equation.
+factor u on it: by the scatter between cells, of the law that the fit chose (`models.cells`), and by
+lognormal scatters between separators and, where the fit holds offsets of them, laboratories. At a
+fixed charge the threshold is the root of ``j = u j_x(Q/j)``, so u stays inside the equation.
 
 All is NumPy: parameters and conditions in SI, draws along the last axis.
 """
@@ -18,6 +18,7 @@ import numpy as np
 from data.units import to_si
 from inference.design import Cell, FloatArray, Protocol
 from models import physics
+from models.cells import LAWS, LOGNORMAL, Cells, deviate
 
 if TYPE_CHECKING:
     from inference.result import Result
@@ -29,14 +30,18 @@ __all__ = [
     "DOES_NOT_COVER",
     "LAB_SCATTER",
     "MECHANISMS",
+    "SEPARATOR_OFFSET",
+    "SEPARATOR_SCATTER",
     "Deviates",
     "Mechanism",
     "Setting",
     "Values",
     "cell_factor",
+    "cells_of",
     "has_lab_offsets",
     "lab_source",
     "option",
+    "own_property",
     "parameter_draws",
 ]
 
@@ -46,13 +51,24 @@ CURRENT_FACTOR: Final = 10.0
 LAB_SCATTER: Final = "lab_scatter"
 """Posterior variable: scatter of thresholds between laboratories."""
 
+SEPARATOR_SCATTER: Final = "separator_scatter"
+"""Posterior variable: scatter of the logarithm of penetration currents between separators."""
+
+SEPARATOR_OFFSET: Final = "separator_offset"
+"""Posterior variable over separators, and parameter of cells of one of them: its own share of that
+scatter."""
+
 ACTIVATION: Final[Mapping[str, str]] = {
     "exchange_current_density": "exchange_current_density_activation_energy",
     "ambipolar_diffusivity": "ambipolar_diffusivity_activation_energy",
 }
 """Activation energies that give a parameter of the electrolyte its law of temperature."""
 
-_DEFAULT_OPTIONS: Final = {"creep_current": "empirical", "pores": "typical"}
+_DEFAULT_OPTIONS: Final = {
+    "cells": LOGNORMAL.name,
+    "creep_current": "empirical",
+    "pores": "typical",
+}
 
 Values = Mapping[str, FloatArray]
 Deviates = Callable[[str], FloatArray]
@@ -162,6 +178,11 @@ class Mechanism:
     core: Core | None = None
     core_axes: frozenset[str] = frozenset()
     smooth: bool = False
+
+    @property
+    def block(self) -> str:
+        """The table that shows the scatter between cells, and holds its options."""
+        return self.scatters[0].removesuffix("_scatter")
 
     def threshold(
         self,
@@ -325,7 +346,7 @@ MECHANISMS: Final[Mapping[Cell, tuple[Mechanism, ...]]] = {
         Mechanism(
             "penetration",
             "metal penetrates the pores of the separator",
-            ("penetration_scatter", "separator_scatter"),
+            ("penetration_scatter", SEPARATOR_SCATTER),
             _POROUS | _ENTRY,
             _penetration,
             _pore_current,
@@ -381,7 +402,8 @@ def cell_factor(
     """Return the factor u of cells on their threshold.
 
     A cell of several patches has the smallest factor among them; what belongs to a separator or a
-    laboratory its patches share.
+    laboratory its patches share. Cells of a separator that was fitted have its own offset in place
+    of the scatter between separators, the median cell too; their laboratory is a new one.
 
     Parameters
     ----------
@@ -400,10 +422,13 @@ def cell_factor(
     """
     between_cells, *shared = mechanism.scatters
     scatter = parameters[between_cells]
-    deviate = np.zeros_like(scatter) if noise is None else noise(between_cells)
-    if "area_ratio" in conditions:
-        deviate = physics.weakest_deviate(deviate, conditions["area_ratio"])
-    log_factor = scatter * deviate
+    normal = np.zeros_like(scatter) if noise is None else noise(between_cells)
+    cells = cells_of(mechanism, parameters)
+    own = deviate(cells.law, normal, cells.parameter, conditions.get("area_ratio", 1.0))
+    log_factor = scatter * own
+    if SEPARATOR_SCATTER in shared and SEPARATOR_OFFSET in parameters:
+        shared.remove(SEPARATOR_SCATTER)
+        log_factor = log_factor + parameters[SEPARATOR_OFFSET]
     if noise is not None:
         terms = [parameters[name] * noise(name) for name in shared]
         if lab_source(mechanism) in parameters:
@@ -411,6 +436,27 @@ def cell_factor(
             terms.append(parameters[source] * noise(source))
         log_factor = log_factor + np.sum(terms, axis=0)
     return cast("FloatArray", np.exp(log_factor))
+
+
+def cells_of(mechanism: Mechanism, parameters: Values) -> Cells:
+    """Return the law of cells that parameters speak of, with its own parameter.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+        The mechanism.
+    parameters : mapping of str to ndarray
+        From `parameter_draws`.
+
+    Returns
+    -------
+    Cells
+        Lognormal where there is no parameter of another law.
+    """
+    for law in LAWS.values():
+        if law.parameter and law.parameter_of(mechanism.block) in parameters:
+            return Cells(law, parameters[law.parameter_of(mechanism.block)])
+    return Cells()
 
 
 def lab_source(mechanism: Mechanism) -> str:
@@ -429,6 +475,22 @@ def lab_source(mechanism: Mechanism) -> str:
     return f"{LAB_SCATTER} of {mechanism.name}"
 
 
+def own_property(axis: str) -> str:
+    """Return the name under which a fitted separator's own property is kept among the parameters.
+
+    Parameters
+    ----------
+    axis : str
+        Name of the axis.
+
+    Returns
+    -------
+    str
+        Such as ``porosity of the separator``.
+    """
+    return f"{axis} of the separator"
+
+
 def has_lab_offsets(mechanism: Mechanism, result: "Result") -> bool:
     """Say whether a fit found the threshold of a mechanism to differ between laboratories.
 
@@ -444,8 +506,7 @@ def has_lab_offsets(mechanism: Mechanism, result: "Result") -> bool:
     bool
         Whether it holds offsets of laboratories.
     """
-    block = mechanism.scatters[0].removesuffix("_scatter")
-    return f"{block}_lab_offset" in result.posterior
+    return f"{mechanism.block}_lab_offset" in result.posterior
 
 
 def option(attrs: Mapping[str, Any], block: str, name: str) -> str:
@@ -492,6 +553,8 @@ def parameter_draws(
     names = list(_PARAMETERS[cell])
     for mechanism in MECHANISMS[cell]:
         names += mechanism.scatters
+        law = LAWS[option(result.attrs, mechanism.block, "cells")]
+        names += [law.parameter_of(mechanism.block)] if law.parameter else []
     if cell == "liquid":
         names += [name for name in ACTIVATION.values() if name in posterior]
         if option(result.attrs, "penetration", "pores") == "weakest_link":

@@ -28,8 +28,13 @@ The table is stored with the maps, as the group ``noise`` of ``map.nc``:
 ``band_draw`` (band)
     Rows of ``posterior_draw`` that the interval of an answer runs over.
 
+New cells of a separator as fitted have the posterior's properties and offset of that separator:
+``separator_scatter`` and the tolerances of a property come in only where the fit holds none.
+
 A new cell's factor on the threshold current of mechanism m is
-``u = exp(sum of scatter * noise)`` over its scatters; a tolerance with standard deviation s takes a
+``u = exp(sum of scatter * noise)`` over its scatters; where the fit's cells are not lognormal, the
+noise of the scatter between cells, the first, is taken to the quantile of their law first
+(`models.cells.deviate`). A tolerance with standard deviation s takes a
 condition x to ``x exp(sqrt(ln(1 + (s/x)^2)) z)``, a porosity to
 ``1/(1 + exp(-(logit x + s/(x (1 - x)) z)))``, a temperature to ``x + s z``.
 """

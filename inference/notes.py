@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from inference.mechanisms import MECHANISMS
 from models.blocks import block_names
 from models.options import SHARED_THRESHOLD
 from models.temperature import TEMPERATURE_WINDOW, activation_energy, far_rows
@@ -112,6 +113,9 @@ _REACH: dict[str, dict[str, frozenset[str]]] = {
 }
 
 
+_MAPPED = {each.block for mechanisms in MECHANISMS.values() for each in mechanisms}
+
+
 def unused_options(
     campaign: "Campaign", blocks: Sequence[str], options: "ModelOptions"
 ) -> list[str]:
@@ -140,7 +144,13 @@ def unused_options(
         if set(tables) & set(blocks):
             continue
         reach = _REACH.get(block, {})
-        idle = [name for name in given if not reach.get(name, frozenset()) & published]
+        idle = [
+            name
+            for name in given
+            if not reach.get(name, frozenset()) & published
+            # How cells differ is the prior's to say in a map where no row says it.
+            and not (name == "cells" and block in _MAPPED)
+        ]
         if idle:
             files = " and no ".join(f"{name}.csv" for name in tables)
             verb = "changes" if len(idle) == 1 else "change"

@@ -192,7 +192,8 @@ class Predictor:
         Returns
         -------
         dict of str to Dataset
-            ``derived``, ``log_prior``, ``predictive`` and ``log_likelihood``.
+            ``derived``, ``log_prior``, ``predictive`` and ``log_likelihood``; where cells are of
+            two kinds also ``second_kind``, the probability that a row's cell is of the second.
         """
         rng = np.random.default_rng(seed)
         # What the observations depend on is many times what is kept of them.
@@ -231,16 +232,18 @@ class Predictor:
             rv.name: (("chain", "draw", *dimensions(self._model, rv)), over_draws(next(stacked)))
             for rv in self._model.free_RVs
         }
-        predictive, log_likelihood = {}, {}
+        predictive, log_likelihood, second_kind = {}, {}, {}
         total = chains * draws
         observed = self.observed
         drawn: dict[str, Array] = {}
         for name, moving in parameters.items():
             dims = ("chain", "draw", f"{name}_row")
             others = observed if row_by_row else drawn
-            drawn[name], weighed = self._observe(name, moving, total, rng, observed, others)
+            drawn[name], weighed, kinds = self._observe(name, moving, total, rng, observed, others)
             predictive[name] = (dims, over_draws(drawn[name]))
             log_likelihood[name] = (dims, over_draws(weighed))
+            if kinds is not None:
+                second_kind[name] = (dims, over_draws(kinds))
         used = {dim for dims, _ in (derived | log_prior | predictive).values() for dim in dims}
         coords = sample | coordinates(self._model, used - {"chain", "draw"})
 
@@ -248,12 +251,13 @@ class Predictor:
             own = {dim for dims, _ in variables.values() for dim in dims}
             return xr.Dataset(variables, coords={k: v for k, v in coords.items() if k in own})
 
-        return {
+        found = {
             "derived": dataset(derived),
             "log_prior": dataset(log_prior),
             "predictive": dataset(predictive),
             "log_likelihood": dataset(log_likelihood),
         }
+        return found | ({"second_kind": dataset(second_kind)} if second_kind else {})
 
     def _observe(
         self,
@@ -263,13 +267,15 @@ class Predictor:
         rng: np.random.Generator,
         every: Mapping[str, Array],
         others: Mapping[str, Array],
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Array, Array, Array | None]:
         """Draw one observed variable, given `others`, and weigh what was observed of every one."""
         observation = self._model.observations[name]
         observed = every[name]
         known, given = observation.given_by(every), observation.given_by(others)
         drawn, weighed = (np.empty((total, observed.size)) for _ in range(2))
-        for chunk in _chunks(total, max(1, _CHUNK // (64 * observed.size))):
+        kinds = np.empty((total, observed.size)) if observation.second_kind else None
+        size = max(1, _CHUNK // (64 * observed.size * observation.kinds))
+        for chunk in _chunks(total, size):
             varying = iter(moving)
             parameters = [
                 next(varying)[chunk] if fixed is None else fixed for fixed in self._constants[name]
@@ -280,7 +286,9 @@ class Predictor:
                 before = [np.broadcast_to(each, (total, observed.size))[chunk] for each in given]
                 drawn[chunk] = observation.draw(*before, *full, rng=rng, size=shape)
                 weighed[chunk] = observation.logp(observed, *known, *full)
-        return drawn, weighed
+                if kinds is not None:
+                    kinds[chunk] = observation.second_kind(observed, *full)
+        return drawn, weighed, kinds
 
     @property
     def observed(self) -> dict[str, Array]:

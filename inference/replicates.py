@@ -159,7 +159,7 @@ class Replicator:
         self._predictor = Predictor(model)
         self._truths = self._predictor if truths is None else Predictor(truths)
         self._model = model
-        self._sampler = Sampler(model, frozen=False)
+        self._sampler = Sampler(model)
         self._block: tuple[int, xr.Dataset] = -1, xr.Dataset()
 
     def __call__(self, index: int) -> Replicate:

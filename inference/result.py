@@ -29,7 +29,8 @@ class Result:
         Groups ``posterior``, ``prior``, ``sample_stats``, ``log_likelihood``, ``log_prior``,
         ``posterior_predictive``, ``prior_predictive``, ``observed_data``, ``constant_data``,
         ``sampled`` (the free variables of the sampler that are no parameters themselves) and
-        ``summary``; every variable with ``units`` and ``long_name``.
+        ``summary``; every variable with ``units`` and ``long_name``. Where cells are of two kinds
+        also ``second_kind``.
     folder : Path, optional
         The run folder it was read from or written to.
     """
@@ -85,6 +86,11 @@ class Result:
     def log_likelihood(self) -> xr.Dataset:
         """Log-likelihood of each observation."""
         return self._group("log_likelihood")
+
+    @property
+    def second_kind(self) -> xr.Dataset:
+        """Probability that each row's cell is of the second kind; empty where there is one kind."""
+        return self._group("second_kind") if "second_kind" in self.tree else xr.Dataset()
 
     @property
     def metal(self) -> str:

@@ -30,19 +30,14 @@ class Sampler:
     Parameters
     ----------
     model : pymc.Model
-        From `models.joint.build_model`.
-    frozen : bool
-        Whether its data become constants of the compiled code. A model that is not frozen takes
-        longer to compile, and may then be sampled with other values of any ``pm.Data``.
+        From `models.joint.build_model`. Its ``pm.Data`` are no constants of the machine code:
+        other numbers in a table, and more rows, find the code of an earlier process again.
     """
 
     @building_graphs()
-    def __init__(self, model: Any, *, frozen: bool = True) -> None:
+    def __init__(self, model: Any) -> None:
         from nutpie.compile_pymc import CompiledPyMCModel, make_user_data
-        from pymc.model.transform.optimization import freeze_dims_and_data
 
-        if frozen:
-            model = freeze_dims_and_data(model)
         self._model = model
         density = compile_density(model)
         self._constrain = density.constrain
@@ -98,7 +93,7 @@ class Sampler:
         progress : bool
             Whether to show a bar.
         data : mapping of str to ndarray, optional
-            Other values of ``pm.Data`` of a model that is not frozen, by name.
+            Other values of ``pm.Data``, by name.
 
         Returns
         -------

@@ -29,6 +29,7 @@ __all__ = [
     "GATE_R_HAT",
     "INTERVAL",
     "INTERVAL_DEVIATE",
+    "LAW_MOVES",
     "MONTE_CARLO_ERRORS",
     "MOST_FITS_OF_A_REFIT",
     "MOST_REFITS",
@@ -48,6 +49,7 @@ __all__ = [
     "PROTOCOLS_DIFFER",
     "PULL",
     "RIDGE",
+    "SECOND_KIND",
     "SLOW_DIFFUSION",
     "STEADY_TARGET_ACCEPT",
     "SWEEP_RATE",
@@ -130,6 +132,14 @@ choice."""
 
 DEFAULT_RISK: Final = 0.05
 """Probability that a new cell fails at the safe current."""
+
+SECOND_KIND: Final = 0.5
+"""Posterior probability above which a row is named as a cell of the second kind: likelier than
+not."""
+
+LAW_MOVES: Final = 0.2
+"""The tail of the cells' scatter decides where another law of it moves a safe current by more than
+this share. Our choice: a fifth, as for the rows that decide."""
 
 CALIBRATION_R_HAT: Final = 1.05
 """Largest R-hat of a replicate whose ranks count: ranks need far fewer draws than intervals do.

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from data.errors import ModelError
 from data.units import si_factor
+from models.cells import LAWS, Cells
 from models.latents import Parameters
 from models.observations import si
 from models.options import SHARED_THRESHOLD
@@ -191,6 +192,17 @@ class Context:
             return {}
         ratio = si(table, "area") / options.reference_square_metres
         return {"patches": np.where(np.isfinite(ratio), ratio, 1.0)}
+
+    def cells(self, block: str) -> Cells:
+        """Return the law that the cells of a threshold follow.
+
+        Parameters
+        ----------
+        block : str
+            The block that holds the options of the threshold.
+        """
+        law = LAWS[self.options[block].cells]  # type: ignore[attr-defined]
+        return Cells(law, self.parameters[law.parameter_of(block)]) if law.parameter else Cells()
 
     def lab_offset(self, block: str, table: xr.Dataset) -> Any:
         """Return the offset of each row's laboratory on the logarithm of its threshold.

@@ -8,13 +8,22 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveFloat, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeFloat,
+    PositiveFloat,
+    model_validator,
+)
 
 __all__ = [
     "AbsCosineBeta",
     "AnyDistribution",
     "Beta",
     "Fixed",
+    "Gamma",
     "HalfNormal",
     "LogNormal",
     "Normal",
@@ -186,6 +195,36 @@ class AbsCosineBeta(Beta):
         return pm.Deterministic(name, 180.0 - pt.arccos(cosine) * (180.0 / np.pi))
 
 
+class Gamma(_Distribution):
+    """Gamma of shape `alpha` and rate `rate`, truncated to what lies above `lower`."""
+
+    distribution: Literal["Gamma"] = "Gamma"
+    alpha: PositiveFloat
+    rate: PositiveFloat
+    lower: NonNegativeFloat = 0.0
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Interval outside of which the density is zero."""
+        return self.lower, np.inf
+
+    def quantile(self, probability: ArrayLike) -> FloatArray:
+        """Return quantiles, shape of `probability`."""
+        from scipy.special import gammaincc, gammainccinv
+
+        above = gammaincc(self.alpha, self.rate * self.lower) * (1.0 - np.asarray(probability))
+        return np.asarray(gammainccinv(self.alpha, above) / self.rate)
+
+    def variable(self, name: str) -> Any:
+        """Register the distribution as a scalar variable `name` of the current PyMC model."""
+        import pymc as pm
+
+        if self.lower == 0.0:
+            return pm.Gamma(name, alpha=self.alpha, beta=self.rate)
+        whole = pm.Gamma.dist(alpha=self.alpha, beta=self.rate)
+        return pm.Truncated(name, whole, lower=self.lower)
+
+
 class Uniform(_Distribution):
     """Uniform between `lower` and `upper`."""
 
@@ -239,6 +278,6 @@ class Fixed(_Distribution):
 
 
 AnyDistribution = Annotated[
-    LogNormal | Normal | HalfNormal | Beta | AbsCosineBeta | Uniform | Fixed,
+    LogNormal | Normal | HalfNormal | Beta | AbsCosineBeta | Gamma | Uniform | Fixed,
     Field(discriminator="distribution"),
 ]

@@ -12,7 +12,13 @@ from models.blocks import block, block_names
 from models.graph_building import building_graphs
 from models.observations import labels, si
 from models.options import ModelOptions
-from models.physics import MOLAR_VOLUME, REFERENCE_TEMPERATURE, critical_current_density
+from models.physics import (
+    MOLAR_VOLUME,
+    REFERENCE_TEMPERATURE,
+    creep_fed_current_density,
+    critical_current_density,
+    void_free_current_density,
+)
 from models.priors import PriorSet, resolve_priors
 from models.temperature import refuse_far_rows
 
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     import pymc as pm
 
     from data.campaign import Campaign
-    from models.latents import Parameters
+    from models.latents import Parameters, VoidGeometry
 
 __all__ = ["block_options", "blocks_to_fit", "build_model", "observed_labels", "priors_of"]
 
@@ -140,7 +146,11 @@ def build_model(
         coords |= observed_labels(campaign, name)
     with pm.Model(coords=coords, check_bounds=False) as model:
         model.observations, model.design_columns, model.weighted = {}, {}, weighted
-        parameters = Parameters(priors, _threshold_shape(campaign, chosen, options.kinetics))
+        parameters = Parameters(
+            priors,
+            _threshold_shape(campaign, chosen, options.kinetics),
+            _void_geometry(campaign, chosen, validated, priors),
+        )
         context = Context(
             parameters=parameters,
             separators=None if separators is None else Separators(separators, parameters),
@@ -157,6 +167,10 @@ def build_model(
         if getattr(validated.get("dc_polarization"), "creep_current", None) == "norton":
             # Maps under pressure need it, also where no row of the campaign is under pressure.
             _ = parameters["constraint_factor"]
+        for name, own in validated.items():
+            # So do maps of a limit whose cells follow another law, also where no table shows them.
+            if hasattr(own, "cells") and priors[f"{name}_scatter"].core:
+                context.cells(name)
     model.informed_by = {
         name: sorted(found) for name, found in sorted(parameters.informed_by.items())
     }
@@ -187,6 +201,54 @@ def _threshold_shape(
         )
 
     return shape
+
+
+def _void_geometry(
+    campaign: "Campaign", chosen: tuple[str, ...], validated: Mapping[str, Any], priors: PriorSet
+) -> "VoidGeometry | None":
+    """Return what steps under pressure identify; None where there are none, or no law of j_9."""
+    from models.latents import VoidGeometry
+
+    if "dc_polarization" not in chosen or validated["dc_polarization"].creep_current != "empirical":
+        return None
+    table = campaign.tables["dc_polarization"]
+    table = table.isel(dc_polarization=table["protocol"].values == "step")
+    pressure = si(table, "pressure")
+    if not (pressure > 0).any():
+        return None
+    time, thickness = si(table, "step_time"), np.nan_to_num(si(table, "electrode_thickness"))
+    ends = (f"current_density_{end}" for end in ("lower", "upper", "lowest", "highest"))
+    bears = np.nanmean([table[end].values for end in ends], axis=0)
+    typical = np.argsort(pressure, kind="stable")[pressure.size // 2]
+    highest = np.flatnonzero(pressure == pressure.max())
+    exponent = float(priors["creep_pressure_exponent"].distribution.quantile(0.5))
+    # Where creep alone feeds half of what a cell bears under the highest pressure.
+    knee = (
+        0.5
+        * bears[highest].mean()
+        / creep_fed_current_density(
+            pressure[highest[0]], thickness[highest[0]], REFERENCE_TEMPERATURE, 1.0, exponent, 0.0
+        )
+    )
+
+    def shape(parameters: "Parameters") -> Any:
+        creep = creep_fed_current_density(
+            pressure[typical],
+            thickness[typical],
+            REFERENCE_TEMPERATURE,
+            parameters.si("creep_current_at_9_MPa"),
+            parameters["creep_pressure_exponent"],
+            parameters.si("creep_activation_energy"),
+        )
+        return void_free_current_density(
+            time[typical],
+            parameters.si("self_diffusivity"),
+            MOLAR_VOLUME[campaign.metadata.metal],
+            1.0,
+            creep,
+        )
+
+    return VoidGeometry(shape, float(np.log(knee)))
 
 
 def observed_labels(campaign: "Campaign", name: str) -> dict[str, list[str]]:

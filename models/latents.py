@@ -6,6 +6,7 @@ which table asked for what, and that is how a result can say which table informs
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,27 @@ from data.units import si_factor
 from models.distributions import Fixed, LogNormal
 from models.priors import PriorSet
 
-__all__ = ["PROTOCOLS", "Parameters", "known_with_error"]
+__all__ = ["PROTOCOLS", "Parameters", "VoidGeometry", "known_with_error"]
 
 Array = NDArray[np.float64]
 
 PROTOCOLS = ("one_way", "step")
+
+
+@dataclass(frozen=True)
+class VoidGeometry:
+    """What steps under pressure identify; the sampler's coordinates, and no part of the model.
+
+    Parameters
+    ----------
+    shape : callable
+        Void-free current density of a typical step at a supply factor of one.
+    log_knee : float
+        Log of the ``creep_current_at_9_MPa`` about which creep begins to count.
+    """
+
+    shape: Callable[["Parameters"], Any]
+    log_knee: float
 
 
 class Parameters:
@@ -30,7 +47,8 @@ class Parameters:
     Data identify some products and quotients far better than the parameters themselves:
     ``surface_energy * |cos(contact_angle)|`` and ``ambipolar_diffusivity / (1 -
     transference_number)``. Where the prior of the first factor is lognormal, the product is what
-    is sampled, given the second factor; the joint prior is the same, the ridge is gone.
+    is sampled, given the second factor; the joint prior is the same, the ridge is gone. So it is
+    with ``film_constraint_factor * creep_reference_stress``, by which pressures are divided.
 
     Parameters
     ----------
@@ -40,14 +58,20 @@ class Parameters:
         Critical over exchange current density of a typical pore, given the wetting product and the
         reorganization energy. Penetration alone identifies the critical current, so that without
         a measurement of the exchange current density the same is done for this third product.
+    voids : VoidGeometry, optional
+        Of steps under pressure: they identify the current that a typical one bears, which is
+        sampled in place of its supply factor; and what creep feeds of it, or that it feeds little,
+        for which the creep current gets a coordinate with a knee (`models.knee`).
     """
 
     def __init__(
         self,
         priors: PriorSet,
         threshold_shape: Callable[["Parameters"], Any] | None = None,
+        voids: VoidGeometry | None = None,
     ) -> None:
         self.priors = priors
+        self._voids = voids
         self.informed_by: dict[str, set[str]] = {}
         self._variables: dict[str, Any] = {}
         self._reader: str | None = None
@@ -107,7 +131,16 @@ class Parameters:
 
     def _create(self, name: str) -> Any:
         if name not in self._variables:
-            self._variables[name] = self.priors[name].distribution.variable(name)
+            distribution = self.priors[name].distribution
+            if not isinstance(distribution, LogNormal):
+                self._variables[name] = distribution.variable(name)
+            elif name == "film_constraint_factor":
+                self._ridge("film_flow_stress", name, self._create("creep_reference_stress"))
+            elif name == "creep_current_at_9_MPa" and self._voids is not None:
+                knee = self._voids.log_knee
+                self._variables[name] = _lognormal_with_knee(name, distribution, knee)
+            else:
+                self._variables[name] = distribution.variable(name)
         return self._variables[name]
 
     def _ridge(self, product: str, factor: str, scale: Any) -> None:
@@ -141,15 +174,21 @@ class Parameters:
         import pymc as pm
         import pytensor.tensor as pt
 
-        members = [self.priors[f"supply_factor[{each}]"].distribution for each in PROTOCOLS]
-        supply = pt.stack(
-            [
-                member.variable(f"supply_factor_{each}")
-                if not isinstance(member, Fixed)
-                else pt.as_tensor(np.float64(member.value))
-                for each, member in zip(PROTOCOLS, members, strict=True)
-            ]
-        )
+        members = []
+        for each in PROTOCOLS:
+            member = self.priors[f"supply_factor[{each}]"].distribution
+            if isinstance(member, Fixed):
+                members.append(pt.as_tensor(np.float64(member.value)))
+            elif each == "step" and self._voids is not None and isinstance(member, LogNormal):
+                # As `_ridge`, for one member of a family.
+                scale = self._voids.shape(self)
+                sampled = pm.LogNormal(
+                    "void_free_step", mu=np.log(member.median) + np.log(scale), sigma=member.sigma
+                )
+                members.append(sampled / scale)
+            else:
+                members.append(member.variable(f"supply_factor_{each}"))
+        supply = pt.stack(members)
         self._variables["supply_factor"] = pm.Deterministic(
             "supply_factor", supply, dims="protocol"
         )
@@ -158,6 +197,15 @@ class Parameters:
             supply**2 * self._variables["self_diffusivity"],
             dims="protocol",
         )
+
+
+def _lognormal_with_knee(name: str, distribution: LogNormal, log_knee: float) -> Any:
+    import pymc as pm
+
+    from models.knee import Knee
+
+    mu, sigma = np.log(distribution.median), distribution.sigma
+    return pm.LogNormal(name, mu=mu, sigma=sigma, default_transform=Knee(log_knee))
 
 
 def known_with_error(

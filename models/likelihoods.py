@@ -14,6 +14,9 @@ all tables:
 `observed_range`
     The lowest and the highest of the steps at which several cells failed.
 
+Cells scatter by a law of `models.cells`. Where they are of several kinds, each kind has a multiple
+of the scatter, and the log-likelihood of a row is that of the mixture.
+
 An interval is stored as its centre on the natural scale, with the half-width in the design, so that
 every observation is one number and a draw of it is one too: the draw is the centre of an interval
 of that width which holds the true value. Log-likelihoods are densities on the natural scale
@@ -28,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.ranges import UNSTATED_CELLS
+from models.cells import Cells
 from models.observations import TOLERANCE, Design, Scale, inverse
 from models.physics import weakest_deviate
 from models.physics.backend import (
@@ -57,6 +61,8 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
+_ONE_KIND = Cells()
+
 
 def _nodes(design: Design) -> int:
     """Return how many Gauss-Hermite nodes the largest error of a time needs.
@@ -84,6 +90,11 @@ def log_interval(upper: Any, lower: Any) -> Any:
     a = log_ndtr(where(flip, -lower, upper))
     b = log_ndtr(where(flip, -upper, lower))
     return a + np.log(-np.expm1(minimum(b - a, -1e-300)))
+
+
+def _log_survival(z: Any, patches: Any = 1.0) -> Any:
+    """Log of ``(1 - Phi(z))^patches``: none of several patches has failed."""
+    return patches * log_ndtr(-z)
 
 
 _FAR = -30.0  # below it a probability is that of one patch times their number, to 200 digits
@@ -123,16 +134,59 @@ class Observation:
         Observed variables, registered before, on whose values the distribution depends as well,
         each with the position along it that goes with each row here. To `logp` and `draw` these
         values come before the parameters.
+    second_kind : callable, optional
+        ``(value, *parameters) -> probability`` that a row's cell is of the last of several kinds.
+    kinds : int
+        How many kinds of cells there are.
     """
 
     parameters: tuple[Any, ...]
     logp: Callable[..., Any]
     draw: Callable[..., Array]
     given: tuple[tuple[str, NDArray[np.intp]], ...] = ()
+    second_kind: Callable[..., Array] | None = None
+    kinds: int = 1
 
     def given_by(self, values: Mapping[str, Array]) -> list[Array]:
         """Return what is given, out of values of every observed variable, each (..., rows)."""
         return [values[name][..., at] for name, at in self.given]
+
+    def of(
+        self, cells: Cells, parameters: tuple[Any, ...], scaled: Callable[..., tuple[Any, ...]]
+    ) -> "Observation":
+        """Return the observation of cells that are of several kinds.
+
+        Parameters
+        ----------
+        cells : Cells
+            Their law: each kind has a multiple of the scatter.
+        parameters : tuple of tensor
+            What the new distribution depends on, besides the parameter of the law; shape (rows,)
+            each.
+        scaled : callable
+            ``(multiplier, *parameters)``: the parameters of this distribution for such cells.
+        """
+        law = cells.law
+
+        def terms(value: Any, tail: Any, *given: Any) -> tuple[Any, Any]:
+            log_weights, multipliers = law.components(tail)
+            return self.logp(value, *scaled(multipliers, *given)), log_weights
+
+        def logp(value: Any, *given: Any) -> Any:
+            return log_mean(*terms(value, *given))
+
+        def draw(tail: Array, *given: Array, rng: np.random.Generator, size: Any = None) -> Array:
+            multipliers = law.draw(tail, rng, _shape(size, tail))
+            return self.draw(*scaled(multipliers, *given), rng=rng, size=size)
+
+        def second_kind(value: Any, *given: Any) -> Array:
+            each, log_weights = terms(value, *given)
+            weighed = each + log_weights
+            return np.asarray(np.exp(weighed[-1] - log_mean(each, log_weights)))
+
+        tail = cells.parameter + 0.0 * parameters[0]
+        known = second_kind if law.count == 2 else None
+        return Observation((tail, *parameters), logp, draw, second_kind=known, kinds=law.count)
 
     def register(self, name: str, observed: Any) -> None:
         """Add the observed variable to the current PyMC model and to its ``observations``.
@@ -147,7 +201,7 @@ class Observation:
         used = replace(self, parameters=(*behind, *self.parameters), given=())
         if getattr(model, "weighted", False):
             rows = len(model.coords[f"{name}_row"])
-            used = self._weighted(pm.Data(f"{name}_weight", np.ones(rows), dims=f"{name}_row"))
+            used = used._weighted(pm.Data(f"{name}_weight", np.ones(rows), dims=f"{name}_row"))
         pm.CustomDist(
             name,
             *used.parameters,
@@ -230,6 +284,7 @@ def observed_value(
     design: Design,
     scale: Scale | Array = "log",
     patches: Any = None,
+    law: Cells = _ONE_KIND,
 ) -> None:
     """Register values that scatter normally about a location on their natural scale.
 
@@ -252,6 +307,8 @@ def observed_value(
         positive number (log).
     patches : tensor, shape (rows,), optional
         Number of patches, each with a value of its own, of which the smallest is observed.
+    law : Cells, optional
+        How the scatter of cells is distributed; normally by default.
     """
 
     def logp(
@@ -289,7 +346,17 @@ def observed_value(
     sigma = np.sqrt(scatter**2 + rows["sd"] ** 2)
     limits = (rows["halfwidth"], rows["floor"], rows["ceiling"])
     several = () if patches is None else (patches,)
-    Observation((location, sigma, *limits, *several), logp, draw).register(name, observed)
+    observation = Observation((location, sigma, *limits, *several), logp, draw)
+    if law.mixed:
+        given = (location, scatter + 0.0 * location, rows["sd"], *limits, *several)
+
+        def scaled(
+            multiplier: Any, mu: Any, scatter: Any, sd: Any, *others: Any
+        ) -> tuple[Any, ...]:
+            return mu, np.sqrt((multiplier * scatter) ** 2 + sd**2), *others
+
+        observation = observation.of(law, given, scaled)
+    observation.register(name, observed)
 
 
 def _log_smallest(
@@ -317,7 +384,9 @@ def _log_smallest(
     return result
 
 
-def observed_verdict(name: str, *, observed: Any, z: Any, patches: Any = None) -> None:
+def observed_verdict(
+    name: str, *, observed: Any, z: Any, patches: Any = None, law: Cells = _ONE_KIND
+) -> None:
     """Register verdicts, 1 for a failed cell, with failure probability ``Phi(z)``.
 
     A cell of several patches fails with the first of them: ``1 - (1 - Phi(z))^patches``.
@@ -332,6 +401,8 @@ def observed_verdict(name: str, *, observed: Any, z: Any, patches: Any = None) -
         Log of the current over the threshold, in units of the scatter.
     patches : tensor, shape (rows,), optional
         Number of patches of each cell; one when left out.
+    law : Cells, optional
+        How the scatter of cells is distributed; normally by default.
     """
 
     def logp(value: Any, z: Any, *patches: Any) -> Any:
@@ -348,7 +419,14 @@ def observed_verdict(name: str, *, observed: Any, z: Any, patches: Any = None) -
         return failed
 
     several = () if patches is None else (patches,)
-    Observation((z, *several), logp, draw).register(name, observed)
+    observation = Observation((z, *several), logp, draw)
+    if law.mixed:
+
+        def scaled(multiplier: Any, z: Any, *others: Any) -> tuple[Any, ...]:
+            return z / multiplier, *others
+
+        observation = observation.of(law, observation.parameters, scaled)
+    observation.register(name, observed)
 
 
 @dataclass(frozen=True)
@@ -381,6 +459,7 @@ def observed_clock(
     scatter: Any,
     rows: Mapping[str, Any],
     design: Design,
+    law: Cells = _ONE_KIND,
 ) -> None:
     r"""Register the times at which cells fail under constant currents.
 
@@ -408,6 +487,8 @@ def observed_clock(
         first look before which an event counts as "by then".
     design : Design
         What no row has is left out of the graph.
+    law : Cells, optional
+        How the scatter of cells is distributed; normally by default.
     """
     intervals, errors = design.interval_rows.size, design.error_rows.size
     nodes, weights = np.polynomial.hermite.hermgauss(_nodes(design) if errors else 1)
@@ -478,7 +559,14 @@ def observed_clock(
         *(rows[key] for key in ("sd", "halfwidth", "floor", "ceiling")),
         *(parameter + zeros for parameter in parameters),
     )
-    Observation(every, logp, draw).register(name, observed)
+    observation = Observation(every, logp, draw)
+    if law.mixed:
+
+        def scaled(multiplier: Any, current: Any, scatter: Any, *others: Any) -> tuple[Any, ...]:
+            return current, multiplier * scatter, *others
+
+        observation = observation.of(law, every, scaled)
+    observation.register(name, observed)
 
 
 def observed_range(
@@ -490,6 +578,7 @@ def observed_range(
     rows: Mapping[str, Any],
     cells: Array,
     patches: Any = None,
+    law: Cells = _ONE_KIND,
 ) -> None:
     r"""Register ranges over cells: the lowest and the highest step at which one of n cells failed.
 
@@ -522,6 +611,9 @@ def observed_range(
         The column ``cells``.
     patches : tensor, shape (2 ranges,), optional
         Number of patches of each cell, which fails with the first of them; one when left out.
+    law : Cells, optional
+        How the scatter of cells is distributed; normally by default. Each cell of a range is of a
+        kind of its own: the mixture is inside F.
 
     References
     ----------
@@ -532,23 +624,28 @@ def observed_range(
     highest = lowest + ranges
     is_highest = np.arange(2 * ranges) >= ranges
     counts, log_weights = _numbers_of_cells(cells)
+    several = () if patches is None else (patches,)
 
     def logp(
-        value: Any, mu: Any, sigma: Any, height: Any, _first: Any, _cells: Any, *patches: Any
+        value: Any, mu: Any, sigma: Any, height: Any, _first: Any, _cells: Any, *others: Any
     ) -> Any:
         low, high = take(value, lowest), take(value, highest)
         a, b, c, d = (
             (np.log(maximum(current, _NO_CURRENT)) - mu) / sigma
             for current in (low - height, low, high - height, high)
         )
+        patches = others[: len(several)]
+
         # Here, and in the draw, the cells' distribution enters; nowhere else.
-        if patches:
-            within = [log_weakest_interval(*z, patches[0]) for z in ((b, a), (d, c), (d, a))]
-            above = patches[0] * log_ndtr(-a)
-        else:
-            within = [log_interval(*z) for z in ((b, a), (d, c), (d, a))]
-            above = log_ndtr(-a)
-        first, last, all_cells = within
+        def of_cells(function: Callable[..., Any], *z: Any) -> Any:
+            if not law.mixed:
+                return function(*z, *patches)
+            log_weights, multipliers = law.law.components(others[-1])
+            return log_mean(function(*(each / multipliers for each in z), *patches), log_weights)
+
+        within = log_weakest_interval if patches else log_interval
+        first, last, all_cells = (of_cells(within, *z) for z in ((b, a), (d, c), (d, a)))
+        above = of_cells(_log_survival, a)
         axes = (1,) * (max(np.ndim(each) for each in (value, mu, sigma)) - 1)
         count = np.reshape(counts, (-1, *axes, 1))
         weights = np.reshape(log_weights, (counts.size, *axes, -1))
@@ -563,20 +660,22 @@ def observed_range(
         height: Array,
         first: Array,
         cells: Array,
-        *patches: Array,
+        *others: Array,
         rng: np.random.Generator,
         size: Any = None,
     ) -> Array:
         shape = (*_shape(size, mu)[:-1], ranges)
-        every = (mu, sigma, height, first, cells, *patches)
-        mu, sigma, height, first, cells, *several = (each[..., :ranges] for each in every)
+        every = (mu, sigma, height, first, cells, *others)
+        mu, sigma, height, first, cells, *rest = (each[..., :ranges] for each in every)
+        patches = rest[: len(several)]
         chance = np.exp(_numbers_of_cells(np.zeros(2))[1][:, 0])
         unstated = rng.choice(np.array(UNSTATED_CELLS), p=chance, size=shape)
         number = np.where(cells > 0, cells, unstated)
         ends = np.full((2, *shape), np.nan)
         for each in range(int(number.max())):
             deviate = rng.standard_normal(shape)
-            deviate = weakest_deviate(deviate, *several) if several else deviate
+            deviate = weakest_deviate(deviate, *patches) if patches else deviate
+            deviate = deviate * law.law.draw(rest[-1], rng, shape) if law.mixed else deviate
             inside = np.where(each < number, deviate, np.nan)
             ends = np.stack([np.fmin(ends[0], inside), np.fmax(ends[1], inside)])
         current = np.exp(mu + sigma * ends)
@@ -585,10 +684,9 @@ def observed_range(
 
     zeros = 0.0 * location
     columns = (rows["step_height"], rows["first_step"], rows["cells"])
-    several = () if patches is None else (patches,)
-    Observation((location, scatter + zeros, *columns, *several), logp, draw).register(
-        name, observed
-    )
+    tail = (law.parameter + zeros,) if law.mixed else ()
+    every = (location, scatter + zeros, *columns, *several, *tail)
+    Observation(every, logp, draw, kinds=law.law.count).register(name, observed)
 
 
 _NO_CURRENT = 1e-300  # stands for 0 under a logarithm

@@ -4,9 +4,19 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["SHARED_THRESHOLD", "KineticsLaw", "Labs", "ModelOptions", "StatedPressure"]
+__all__ = [
+    "SHARED_THRESHOLD",
+    "CellsLaw",
+    "KineticsLaw",
+    "Labs",
+    "ModelOptions",
+    "StatedPressure",
+]
 
 KineticsLaw = Literal["marcus_hush_chidsey", "butler_volmer", "marcus_hush"]
+
+CellsLaw = Literal["lognormal", "student_t", "contaminated"]
+"""How the cells of a threshold differ: one of `models.cells.LAWS`."""
 
 Labs = Literal["offsets", "pooled"]
 """Whether rows of several laboratories share one threshold, or each has an offset of its own."""

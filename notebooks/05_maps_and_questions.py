@@ -76,8 +76,9 @@ shares.to_series().unstack("mechanism").round(2)
 #
 # ## The separators of the campaign
 #
-# Named separators are laid beside each other, each with its own properties *and their errors*: a
-# nominal radius of 14 nm ± 4 nm is not the same as 14 nm.
+# Separators of the campaign are laid beside each other, each as it was fitted: with what the data
+# leave open of *its* pores, and with the offset of its own cells. Its coordinate `new_cell` says
+# so. A separator of stated properties would be a new one, which nobody has tested.
 
 # %%
 import pandas as pd

@@ -7,6 +7,7 @@ import re
 for _name in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
     os.environ[f"{_name}_NUM_THREADS"] = "1"
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,19 @@ _ALWAYS: dict[str, Any] = {
 hypothesis.settings.register_profile("steady", derandomize=True, **_ALWAYS)
 hypothesis.settings.register_profile("explore", max_examples=5000, **_ALWAYS)
 hypothesis.settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first: what begins last decides when two processes end."""
+    dear = [
+        (item.path, getattr(item, "originalname", item.name))
+        for item in items
+        if any(item.get_closest_marker(mark) for mark in ("slow", "long", "notebooks"))
+    ]
+    tests = Counter(path for path, _ in {*dear})
+    cases = Counter(path for path, _ in dear)  # of one test: the more, the shorter
+    items.sort(key=lambda item: (-tests[item.path], cases[item.path]))
+
 
 _REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
 

@@ -20,6 +20,7 @@ References
 """
 
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -209,13 +210,13 @@ def protocol_findings(result: Result, priors: PriorSet) -> list[Finding]:
         Its priors.
     """
     found = []
-    observed = [str(name) for name in result.observed_data.data_vars]
+    informed = json.loads(str(result.attrs["informed_by"]))
     for variable, values in result.posterior.data_vars.items():
         name = str(variable)
         if _PROTOCOL not in values.dims or f"{name}[{values[_PROTOCOL].values[0]}]" not in priors:
             continue
         members = [str(each) for each in values[_PROTOCOL].values]
-        seen = [each for each in members if any(o.endswith(f"_{each}") for o in observed)]
+        seen = [each for each in members if f"{name}[{each}]" in informed]
         for first, second in itertools.combinations(seen, 2):
             labels = [f"{name}[{each}]" for each in (first, second)]
             if any(priors[label].fixed for label in labels):

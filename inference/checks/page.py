@@ -90,6 +90,7 @@ def _told_unchecked(section: Section, *, asked: bool) -> Section:
 
 def _fit_section(result: Result, seed: int) -> Section:
     from inference.checks.absurdity import absurd_shares, absurdity_findings
+    from inference.checks.kinds import second_kind_findings
     from inference.checks.predictive import fit_findings
     from inference.symptoms import symptom_findings
     from models.priors import resolve_priors
@@ -103,7 +104,12 @@ def _fit_section(result: Result, seed: int) -> Section:
     return Section(
         name="fit",
         title="Whether the model predicts its own data",
-        findings=(*symptoms, *findings, *absurdity_findings(absurd)),
+        findings=(
+            *symptoms,
+            *findings,
+            *second_kind_findings(result),
+            *absurdity_findings(absurd),
+        ),
         tables={"observed_variables": table, "absurdity": plain(absurd)},
     )
 

@@ -98,8 +98,8 @@ class _Unknowns:
     @staticmethod
     def _kind(rv: Any) -> str:
         name = type(rv.owner.op).__name__
-        if name.startswith(("LogNormal", "HalfNormal")):
-            return "log"
+        if name.startswith(("LogNormal", "HalfNormal", "Gamma")) or name == "TruncatedRV":
+            return "log"  # what is truncated otherwise than a normal is a Gamma
         return "logit" if name.startswith("Beta") else "linear"
 
     def vector(self, values: Mapping[str, Array]) -> Array:

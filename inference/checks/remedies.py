@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from models.cells import LAWS
+
 __all__ = ["ridge_remedy", "why_open"]
 
 _TRANSPORT = frozenset({"ambipolar_diffusivity", "transference_number"})
@@ -94,6 +96,9 @@ _WHY = {
     "macmullin_number": "The ionic resistance of the soaked separator would measure it",
 }
 
+_TAILS = tuple(f"_{law.parameter}" for law in LAWS.values() if law.parameter)
+_TAIL = "few cells lie in a tail. Many cells of one make would show it"
+
 _RIDGES: dict[frozenset[str], str] = {
     frozenset({"surface_energy", "contact_angle"}): _ANGLE,
     frozenset({"self_diffusivity", "supply_factor"}): _BULK,
@@ -159,6 +164,8 @@ def why_open(label: str, tables: Collection[str]) -> str:
         Without a full stop; empty where there is nothing particular to say.
     """
     base = _base(label)
+    if base.endswith(_TAILS):
+        return _TAIL
     if base in _TRANSPORT and {"lsv", "sand", "published"} & set(tables):
         return _transport(tables)
     return _WHY.get(base, "")

@@ -28,7 +28,17 @@ Separator = Annotated[
     typer.Option(
         "--separator",
         metavar="NAME",
-        help="A separator of the campaign, with its properties and their standard deviations.",
+        help="A separator of the campaign, as it was fitted: its new cells have its own pore "
+        "radius, porosity, MacMullin number and offset. With a property changed by --at it is a "
+        "new separator.",
+    ),
+]
+Like = Annotated[
+    str | None,
+    typer.Option(
+        "--separator",
+        metavar="NAME",
+        help="A new separator with all but the pore radius as stated of this one.",
     ),
 ]
 Risk = Annotated[
@@ -57,9 +67,10 @@ def safe_current(
     from inference.cli.steps import stored_result
 
     result = stored_result(run)
-    section = _section(result, at, separator)
+    section = _section(result, at, separator, known_by_name=True)
     section["cell"] = cell or ("liquid" if separator else _cell(section, result))
-    return _show(ask(result, section, _risk(risk)), result, as_json=as_json)
+    answer = _of_a_new_one(ask(result, section, _risk(risk)), separator)
+    return _show(answer, result, as_json=as_json)
 
 
 @guarded
@@ -67,7 +78,7 @@ def required_pore_radius(
     run: Run,
     current: Current,
     at: At = None,
-    separator: Separator = None,
+    separator: Like = None,
     risk: Risk = "5 %",
     as_json: Json = False,
 ) -> int:
@@ -76,8 +87,9 @@ def required_pore_radius(
     from inference.cli.steps import stored_result
 
     result = stored_result(run)
-    section = _section(result, at, separator, without_radius=True)
-    return _show(ask(result, current, _risk(risk), section), result, as_json=as_json)
+    section = _section(result, at, separator)
+    answer = _of_a_new_one(ask(result, current, _risk(risk), section), separator)
+    return _show(answer, result, as_json=as_json)
 
 
 @guarded
@@ -108,21 +120,26 @@ def _section(
     at: list[str] | None,
     separator: str | None,
     *,
-    without_radius: bool = False,
+    known_by_name: bool = False,
 ) -> dict[str, Any]:
     """Return the design that the options write."""
     from data.errors import MapError
+    from inference.design import OF_SEPARATOR
 
     section: dict[str, Any] = {}
+    own: dict[str, Any] = {}
     if separator is not None:
-        section = _named(result, separator)
-        radius, sd = section.get("pore_radius"), section.get("pore_radius_sd")
-        if without_radius and radius is not None:
+        stated = _named(result, separator)
+        if known_by_name:
+            own = {"separator": separator}
+            section["separators"] = [own]
+        else:
             # The stated width of the pores is taken along in proportion.
-            del section["pore_radius"]
+            radius, sd = stated.pop("pore_radius"), stated.get("pore_radius_sd")
             if sd is not None:
                 share = float(str(sd).split()[0]) / float(str(radius).split()[0])
-                section["pore_radius_sd"] = f"{100 * share!r} %"
+                stated["pore_radius_sd"] = f"{100 * share!r} %"
+            section = stated
     for entry in at or ():
         name, sign, value = entry.partition("=")
         if not sign or not name.strip() or not value.strip():
@@ -132,7 +149,8 @@ def _section(
                 f"--at {entry!r}: the kind of cell is no condition; say --cell liquid or "
                 "--cell solid, or leave it to the conditions"
             )
-        section[name.strip()] = value.strip()
+        of_separator = bool(own) and name.strip() in OF_SEPARATOR
+        (own if of_separator else section)[name.strip()] = value.strip()
     return section
 
 
@@ -150,6 +168,19 @@ def _named(result: "Result", name: str) -> dict[str, Any]:
         names = ", ".join(repr(each) for each in known) or "none"
         raise MapError(f"--separator {name!r} is not one of the campaign's: {names}{hint}")
     return known[name]
+
+
+def _of_a_new_one(answer: "Answer", separator: str | None) -> "Answer":
+    """Return an answer that says so where it is not of the separator that was named."""
+    from dataclasses import replace
+
+    if separator is None or answer.separator:
+        return answer
+    note = (
+        f"{separator!r} with a property changed or left open is a new separator: what its own "
+        "cells showed beyond its stated properties is not counted in."
+    )
+    return replace(answer, notes=(note, *answer.notes))
 
 
 def _cell(section: dict[str, Any], result: "Result") -> str:

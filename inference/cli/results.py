@@ -178,6 +178,8 @@ def show_maps(result: "Result", maps: Mapping[str, "xr.Dataset"]) -> None:
 
 
 def _show_map(dataset: "xr.Dataset") -> None:
+    from inference.map_files import which_new_cells
+
     safe = dataset["safe_current_density"]
     swept = [str(dim) for dim in safe.dims]
     columns, rest = swept[:2], swept[2:]
@@ -195,6 +197,8 @@ def _show_map(dataset: "xr.Dataset") -> None:
         if "protocol" in dataset.attrs:
             fixed.append(f"supply factor of the {dataset.attrs['protocol']!r} protocol")
         paragraph(f"At {', '.join(fixed)}.")
+    if meant := which_new_cells(dataset):
+        paragraph(f"The safe current is that of {'; '.join(meant)}.")
     headings = [
         name.replace("_", " ")
         + (f" [{dataset[name].attrs['units']}]" if "units" in dataset[name].attrs else "")

@@ -29,6 +29,7 @@ from inference.figures.style import (
     printed_width,
     styled,
 )
+from inference.map_files import which_new_cells
 
 __all__ = ["PROTOCOL_WORDS", "draw_risk", "hatch", "liquid_map", "solid_map"]
 
@@ -40,7 +41,7 @@ _NAMES: Final = {
     "depletion": "depletion of the electrolyte",
     "voids": "voids",
 }
-_NOT_CONDITIONS: Final = ("mechanism", "quantile", "current_density")
+_NOT_CONDITIONS: Final = ("mechanism", "quantile", "current_density", "new_cell")
 _OTHER_CURVES: Final = ((ORANGE, "--"), (GREEN, "-."))
 
 
@@ -399,6 +400,7 @@ def _caption(sheet: xr.Dataset) -> str:
         else:
             fixed.append(f"{words} {_quantity(sheet, str(name), value)}")
     sentences = [f"Held at: {', '.join(fixed)}."] if fixed else []
+    sentences += [f"The safe current is that of {each}." for each in which_new_cells(sheet)]
     if "protocol" in sheet.attrs:
         protocol = PROTOCOL_WORDS[str(sheet.attrs["protocol"])]
         sentences.append(f"Supply factor of {protocol}.")

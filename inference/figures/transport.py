@@ -35,7 +35,9 @@ from inference.figures.style import (
     printed_width,
     styled,
 )
+from inference.mechanisms import MECHANISMS, cell_factor, option
 from models import physics
+from models.cells import LAWS
 from models.temperature import TEMPERATURE_WINDOW
 
 if TYPE_CHECKING:
@@ -249,9 +251,13 @@ def sand_times(result: "Result", *, width: Width | None = None) -> Figure:
     currents = np.concatenate([group.current for group in groups])
     ends = (currents.min() / 1.5, currents.max() * 1.5) if currents.size else _DEFAULT_CURRENTS
     beyond = False
-    scatter = draws_in_si(result, "sand_scatter")["sand_scatter"]
-    normal = np.random.default_rng(int(result.attrs["seed"])).standard_normal(scatter.size)
-    factors = np.exp(scatter * normal)
+    limit = next(each for each in MECHANISMS["liquid"] if each.block == "sand")
+    law = LAWS[option(result.attrs, limit.block, "cells")]
+    own = [law.parameter_of(limit.block)] if law.parameter else []
+    scatter = draws_in_si(result, limit.scatters[0], *own)
+    rng = np.random.default_rng(int(result.attrs["seed"]))
+    normal = rng.standard_normal(scatter[limit.scatters[0]].size)
+    factors = cell_factor(limit, scatter, {}, lambda _source: normal)
     for group, (colour, marker) in zip(groups, _LOOKS, strict=False):
         porosity, macmullin = group.stack(result, names)
         first, last = group.range

@@ -19,9 +19,12 @@ from inference.answers import safe_current
 from inference.cite import citations
 from inference.cli.text import interval, number
 from inference.design import VARIANTS, WORDS, Cell, Design
+from inference.map_files import which_new_cells
 from inference.mechanisms import Setting
 from inference.standing import PRIOR_DRIVEN_WORDS, prior_driven
+from inference.tails import WORDS as CELL_WORDS
 from inference.thresholds import INTERVAL
+from models.cells import LOGNORMAL
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -321,6 +324,7 @@ def _map(cell: str, dataset: "xr.Dataset") -> Context:
             format_header(WORDS.get(dim, dim), dataset[dim].attrs.get("units")) for dim in dims
         ],
         "held": [each for each in held if each],
+        "new_cells": which_new_cells(dataset),
         "risk": f"{100 * float(safe.attrs['risk']):g} %",
         "rows": rows,
     }
@@ -357,6 +361,8 @@ def _equations(result: "Result", cells: Mapping[Cell, str]) -> Context:
     """Say which equations the fit and its maps rest on."""
     setting = Setting.of(result)
     blocks = {*result.blocks}
+    options = json.loads(str(result.attrs.get("options", "{}")))
+    laws = {block: chosen.get("cells", LOGNORMAL.name) for block, chosen in options.items()}
     liquid = {"penetration", "critical_current", "kinetics", "lsv", "sand"}
     return {
         "liquid": "liquid" in cells or bool(blocks & liquid),
@@ -364,6 +370,7 @@ def _equations(result: "Result", cells: Mapping[Cell, str]) -> Context:
         "kinetics": setting.kinetics,
         "creep_current": setting.creep_current,
         "pores": setting.pores,
+        "cells": {b: CELL_WORDS[law] for b, law in laws.items() if law != LOGNORMAL.name},
         "creep": "creep" in blocks or setting.creep_current == "norton",
         "morphology": "morphology" in blocks,
         "blocks": sorted(blocks),

@@ -3,7 +3,7 @@
 
 const AnodePage = (() => {
   const payload = JSON.parse(document.getElementById("payload").textContent);
-  const model = { ...payload, draws: {}, noise: {}, cells: {} };
+  const model = { ...payload, draws: {}, noise: {}, cells: {}, own: {} };
   const byId = (id) => document.getElementById(id);
   const POINTS = 61;
   const CURRENT = "mA/cm²";
@@ -32,7 +32,18 @@ const AnodePage = (() => {
     }
   }
   model.bands = unpack(payload.packed.bands);
+  for (const laws of Object.values(model.tails)) {
+    for (const changed of Object.values(laws)) {
+      for (const name of Object.keys(changed.draws)) changed.draws[name] = unpack(changed.draws[name]);
+    }
+  }
   const drawCount = Object.values(model.draws)[0].length;
+  for (const { name, draws } of payload.separators) {
+    model.own[name] = Object.fromEntries(Object.entries(draws).map(([axis, packed]) => {
+      const values = unpack(packed);
+      return [axis, values.length === drawCount ? values : new Float64Array(drawCount).fill(values[0])];
+    }));
+  }
 
   /** The shares of new cells between which more draws would put a risk. */
   function drawnLevels(risk) {
@@ -82,6 +93,9 @@ const AnodePage = (() => {
     made.append(...children);
     return made;
   }
+
+  const BELONGS = new Set(["pore_radius", "porosity", "thickness", "macmullin_number",
+    "pore_type", "pore_size_spread"]);
 
   // Controls -----------------------------------------------------------------------------------
 
@@ -136,8 +150,15 @@ const AnodePage = (() => {
       field("current", "Is this current safe?", CURRENT, state.current, "Leave blank if you do not ask.")));
     const conditions = element("fieldset", {}, element("legend", {}, "Design"));
     if (cell === "liquid" && payload.separators.length) {
-      conditions.append(choice("separator", "Separator of the campaign",
-        [["", "my own"], ...payload.separators.map((each, i) => [String(i), each.name])], ""));
+      const index = payload.separators.findIndex((each) => each.name === design.separator);
+      const select = choice("separator", "Separator", [["", "a new one"],
+        ...payload.separators.map((each, i) => [String(i), each.name])],
+      index < 0 ? "" : String(index));
+      select.append(element("p", { class: "hint" }, "One of the campaign is taken as it was fitted, "
+        + "with its own pores and offset; with a property changed here it is a new one."
+        + (payload.separators_left_out ? ` ${payload.separators_left_out} more have no room on this `
+          + "page: anodebayes ask knows them." : "")));
+      conditions.append(select);
     }
     if (cell === "liquid") {
       conditions.append(choice("pore_type", "Kind of pores", design.pore_types.map((each) =>
@@ -197,7 +218,7 @@ const AnodePage = (() => {
     const axes = payload.axes[cell];
     const { design } = read();
     const names = Object.keys(axes).filter((name) => !byId(name).disabled
-      && (!axes[name].optional || byId(name).value.trim() !== ""));
+      && !(design.separator && BELONGS.has(name)) && (!axes[name].optional || byId(name).value.trim() !== ""));
     const ends = payload.designs[cell].ends;
     let axis = state.axis[cell];
     if (!names.includes(axis)) axis = Object.keys(ends).find((name) => names.includes(name)) ?? names[0];
@@ -257,7 +278,10 @@ const AnodePage = (() => {
       input.removeAttribute("aria-invalid");
       input.removeAttribute("aria-errormessage");
     }
-    const design = { cell, conditions: {}, tolerances: {} };
+    const design = { cell, conditions: {}, tolerances: {}, separator: "" };
+    if (cell === "liquid" && byId("separator") && byId("separator").value !== "") {
+      design.separator = payload.separators[Number(byId("separator").value)].name;
+    }
     design.pore_type = cell === "liquid" ? byId("pore_type").value : "polymer";
     design.protocol = cell === "solid" ? byId("protocol").value : "step";
     for (const [name, kind] of Object.entries(axes)) {
@@ -327,12 +351,31 @@ const AnodePage = (() => {
 
   const variant = (design) => (design.cell === "liquid" ? design.pore_type : design.protocol);
 
+  const separatorOf = (design) =>
+    payload.separators.find((each) => each.name === design.separator);
+
+  /** A design with what the fit found of its separator in place of what was stated. */
+  function asFitted(design) {
+    const separator = separatorOf(design);
+    if (!separator) return design;
+    const conditions = {};
+    const tolerances = { ...design.tolerances };
+    for (const name of Object.keys(payload.axes[design.cell])) {
+      const own = separator.fitted[name];
+      if (own) conditions[name] = own.median;
+      else if (name in design.conditions) conditions[name] = design.conditions[name];
+      if (own) delete tolerances[name];
+    }
+    return { ...design, conditions, tolerances };
+  }
+
   function toleranceUnit(cell, name) {
     const { spread, unit } = payload.axes[cell][name];
     return spread === "normal" ? "K" : unit;
   }
 
-  function inWords(design) {
+  function inWords(asked) {
+    const design = asFitted(asked);
     const parts = Object.entries(design.conditions).map(([name, value]) => {
       const { unit, words } = payload.axes[design.cell][name];
       const tolerance = design.tolerances[name];
@@ -368,7 +411,8 @@ const AnodePage = (() => {
   /** The answer and what limits the cell, in the words of `anodebayes ask`. */
   function answerInWords({ design, risk }, found, first) {
     const at = `${bound(100 * risk)} %`;
-    const cell = `At ${at} risk a new ${design.cell} cell (${inWords(design)}) bears`;
+    const { belonging } = separatorOf(design) ?? { belonging: payload.words.belonging[design.cell] };
+    const cell = `At ${at} risk a new ${design.cell} cell${belonging} (${inWords(design)}) bears`;
     const [safe] = found.safe;
     const text = safe === 0 ? `${cell} no current: ${whyNone(design, found)}`
       : `${cell} ${shown(safe)} ${CURRENT}: with all that is not known counted in, it fails at `
@@ -388,6 +432,20 @@ const AnodePage = (() => {
       + `${shown(sure.lower, 2)} and ${shown(sure.upper, 2)} ${CURRENT}; more data narrow this `
       + `interval.${safe < sure.lower ? outside : ""} The value is from ${drawCount} draws: more of `
       + `them would put it between ${shown(least)} and ${shown(most)} ${CURRENT}.`;
+  }
+
+  /** How far the answer rests on the tail of the cells' scatter, where that is to be said. */
+  function tailInWords({ design, risk }, { safe: [value], tails }) {
+    const others = Object.entries(tails);
+    const moves = others.some(([, each]) =>
+      Math.abs(each - value) > payload.constants.tail_moves * value);
+    if (value === 0 || !(moves || risk < payload.constants.default_risk)) return "";
+    const instead = others.map(([law, each]) =>
+      `${shown(each)} ${CURRENT} with ${payload.words.cells[law]}`).join(" and ");
+    return `${moves ? "THE TAIL DECIDES: at" : "At"} ${bound(100 * risk)} % risk the tail of the `
+      + `cells' scatter is assumed (${payload.words.own_cells[design.cell]}); few cells show it. The `
+      + `same middle half of the cells would bear ${instead}, against ${shown(value)} ${CURRENT}`
+      + `${moves ? ": more than a fifth apart" : ""}.`;
   }
 
   function show(asked, found, sure) {
@@ -425,12 +483,15 @@ const AnodePage = (() => {
         `with a probability of ${shown(100 * found.bears)} %`, "bears", found.bears]);
     }
     put("numbers", rows);
-    const cautions = [];
+    const separator = separatorOf(design);
+    const cautions = separator ? [separator.offset] : [];
     if (payload.synthetic) cautions.push("SYNTHETIC DATA: nobody measured what this rests on.");
     if (payload.not_converged) cautions.push("NOT CONVERGED: do not use.");
     cautions.push(...payload.suspicions);
+    const tail = tailInWords(asked, found);
+    if (tail) cautions.push(tail);
     if (beyond.length) cautions.push(`Extrapolated, no data there: ${beyond.join("; ")}.`);
-    cautions.push(...payload.scatter[design.cell]);
+    cautions.push(...(separator ? separator.scatter : payload.scatter[design.cell]));
     byId("cautions").replaceChildren(...cautions.map((text) => element("li", {}, text)));
     byId("cautions").dataset.extrapolated = String(beyond.length > 0);
   }
@@ -484,6 +545,7 @@ const AnodePage = (() => {
     }
     const found = AnodePhysics.evaluate(model, asked.design,
       { risks: [asked.risk, ...drawnLevels(asked.risk)], current: asked.current });
+    found.tails = AnodePhysics.tails(model, asked.design, asked.risk);
     show(asked, found, null);
     working("computing …");
     AnodePhysics.interval(model, asked.design, asked.risk, (sure) => {
@@ -632,28 +694,37 @@ const AnodePage = (() => {
     const { rows, axis, asked } = curve;
     const { design, risk } = asked;
     const axes = payload.axes[design.cell];
-    const others = Object.keys(design.conditions).filter((name) => name !== axis);
+    const separator = separatorOf(design);
+    const { conditions } = asFitted(design);
+    const tolerances = { ...design.tolerances };
+    for (const [name, { sd }] of Object.entries(separator?.fitted ?? {})) {
+      if (sd > 0) tolerances[name] = { sd, relative: false };
+      else delete tolerances[name];
+    }
+    const belonging = separator ? separator.belonging : payload.words.belonging[design.cell];
+    const others = Object.keys(conditions).filter((name) => name !== axis);
     const levels = AnodePhysics.LEVELS.map((level) => `q${String(100 * level).padStart(2, "0")}`);
     const names = Object.keys(rows[0].limiting);
     const per = "[mA/cm^2]";
     const digits = (value) => String(Number(value.toPrecision(6)));
+    const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
     const heads = (name) => [`${name} [${axes[name].unit}]`,
-      ...(name in design.tolerances ? [`${name}_sd [${toleranceUnit(design.cell, name)}]`] : [])];
+      ...(name in tolerances ? [`${name}_sd [${toleranceUnit(design.cell, name)}]`] : [])];
     const cells = (name, value) => {
-      const tolerance = design.tolerances[name];
+      const tolerance = tolerances[name];
       if (!tolerance) return [digits(value)];
       return [digits(value),
         digits(tolerance.relative ? tolerance.sd * Math.abs(value) : tolerance.sd)];
     };
     const head = ["data_kind", "cell", ...heads(axis), ...others.flatMap(heads),
-      design.cell === "liquid" ? "pore_type" : "protocol", "risk [1]",
+      design.cell === "liquid" ? "pore_type" : "protocol", "new_cell", "risk [1]",
       `safe_current_density ${per}`,
       ...levels.map((level) => `median_cell_critical_current_density_${level} ${per}`),
       ...levels.map((level) => `predictive_critical_current_density_${level} ${per}`),
       ...names.map((name) => `probability_limiting_${name} [1]`), "extrapolation"];
     const lines = rows.map((row) => [payload.data_kind, design.cell, ...cells(axis, row.x),
-      ...others.flatMap((name) => cells(name, design.conditions[name])), variant(design),
-      digits(risk),
+      ...others.flatMap((name) => cells(name, conditions[name])), variant(design),
+      quoted(`a new cell${belonging}`), digits(risk),
       digits(row.safe[0]), ...row.median.map(digits), ...row.fresh.map(digits),
       ...names.map((name) => digits(row.limiting[name])), row.outside ? "yes" : "no"]);
     return [head, ...lines].map((line) => line.join(",")).join("\n") + "\n";
@@ -751,14 +822,12 @@ const AnodePage = (() => {
     const kept = state.designs[state.cell];
     kept.conditions = design.conditions;
     kept.tolerances = design.tolerances;
+    kept.separator = design.separator;
     kept.pore_type = design.pore_type;
     kept.protocol = design.protocol;
     if (risk > 0) state.risk = Number((100 * risk).toPrecision(12));
     state.current = current;
   }
-
-  const BELONGS = new Set(["pore_radius", "porosity", "thickness", "macmullin_number",
-    "pore_type", "pore_size_spread"]);
 
   /** Call back once for whatever a reader changes: texts as they are typed, choices when made. */
   function onChoice(id, act) {
@@ -776,13 +845,17 @@ const AnodePage = (() => {
     } else if (target.id === "separator") {
       if (target.value !== "") takeSeparator(target.value);
       else for (const name of BELONGS) if (byId(`${name}_sd`)) byId(`${name}_sd`).value = "";
+      buildAxis();
     } else if (target.name === "until") {
       enable();
       if (target.value === "charge" && byId("charge").value === "") byId("charge").value = "1";
       buildAxis();
     } else {
       if (BELONGS.has(target.id.replace(/_sd(_unit)?$/, "")) && byId("separator")) {
-        byId("separator").value = "";
+        if (byId("separator").value !== "") {
+          byId("separator").value = "";
+          buildAxis();
+        }
       }
       const { optional } = payload.axes[state.cell][target.id] || {};
       if (optional) buildAxis();

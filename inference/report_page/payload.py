@@ -2,7 +2,7 @@
 
 The page evaluates safe currents by itself (``physics.js``), on the draws and with the noise of the
 run's maps. Numbers travel as base64 text of little-endian arrays: draws in double precision, noise
-in single, which moves a current by less than one part in a million.
+and properties of separators in single, which moves a current by less than one part in a million.
 """
 
 import base64
@@ -32,15 +32,26 @@ from inference.mechanisms import (
     DOES_NOT_COVER,
     LAB_SCATTER,
     MECHANISMS,
+    SEPARATOR_OFFSET,
     Setting,
+    cells_of,
     has_lab_offsets,
     option,
+    own_property,
     parameter_draws,
 )
-from inference.named_separators import separators_of
-from inference.noise import noise_table
+from inference.named_separators import (
+    as_fitted,
+    belonging,
+    offset_in_words,
+    separator_draws,
+    separators_of,
+)
+from inference.noise import Noise, noise_table
 from inference.symptoms import suspicions
-from inference.thresholds import DEFAULT_RISK, INTERVAL_DEVIATE, TOLERANCE_REACH
+from inference.tails import WORDS as CELL_WORDS
+from inference.tails import other_cells
+from inference.thresholds import DEFAULT_RISK, INTERVAL_DEVIATE, LAW_MOVES, TOLERANCE_REACH
 from models.physics import constants
 from models.separators import MACMULLIN_SCATTER
 from models.temperature import TEMPERATURE_WINDOW
@@ -52,6 +63,9 @@ __all__ = ["explorable_cells", "page_payload", "physics_document", "start_design
 
 _LINEAR: Final = frozenset({"porosity", "temperature", "pressure"})
 """Axes that the page draws on a linear scale."""
+
+_MOST_SEPARATORS: Final = 16
+"""Separators whose draws a page carries: about 0.1 MB each."""
 
 Packed = dict[str, str]
 
@@ -78,6 +92,8 @@ def physics_document(setting: Setting) -> dict[str, Any]:
             "macmullin_scatter": dict(MACMULLIN_SCATTER),
             "current_factor": CURRENT_FACTOR,
             "interval_deviate": INTERVAL_DEVIATE,
+            "default_risk": DEFAULT_RISK,
+            "tail_moves": LAW_MOVES,
         },
         "setting": {
             "molar_volume": setting.molar_volume,
@@ -176,6 +192,7 @@ def page_payload(
     """
     table = noise_table(result, draws, seed)
     chosen = table["posterior_draw"].to_numpy()
+    noise = Noise(int(table.attrs["seed"]), chosen.size)
     cells = list(sections)
     parameters: dict[str, npt.NDArray[np.float64]] = {}
     for cell in cells:
@@ -185,6 +202,7 @@ def page_payload(
                 values[f"supply_factor[{protocol}]"] = values.pop("supply_factor")
             parameters |= values
     sources = [str(name) for name in table["source"].to_numpy() if _used(str(name), cells, result)]
+    separators = _separators(result, chosen, noise) if "liquid" in cells else []
     document = physics_document(Setting.of(result))
     document["axes"] = {cell: _legal(document["axes"][cell], cell, result) for cell in cells}
     document["scatters"] = {cell: document["scatters"][cell] for cell in cells}
@@ -195,6 +213,7 @@ def page_payload(
             "cells": _pack_sources(table["cell_noise"], sources),
             "bands": _pack(table["band_draw"].to_numpy(), "float64"),
         },
+        "tails": {cell: _tails(result, cell, parameters, noise) for cell in cells},
         "count": int(chosen.size),
         "seed": int(table.attrs["seed"]),
         "least_risk": min(DEFAULT_RISK, LEAST_DRAWS_BEYOND / chosen.size),
@@ -202,7 +221,8 @@ def page_payload(
         "synthetic": result.synthetic,
         "name": str(result.attrs["name"]),
         "designs": {cell: _start(result, cell, sections[cell]) for cell in cells},
-        "separators": _separators(result) if "liquid" in cells else [],
+        "separators": separators[:_MOST_SEPARATORS],
+        "separators_left_out": len(separators[_MOST_SEPARATORS:]),
         "ranges": _ranges(result, cells),
         "temperature_window": TEMPERATURE_WINDOW,
         "words": {
@@ -212,12 +232,41 @@ def page_payload(
             },
             "covers": {cell: COVERS[cell] for cell in cells},
             "does_not_cover": {cell: DOES_NOT_COVER[cell] for cell in cells},
+            "cells": dict(CELL_WORDS),
+            "own_cells": {cell: _own_cells(cell, parameters) for cell in cells},
+            "belonging": {cell: belonging(_default(result, cell), result) for cell in cells},
         },
         "suspicions": suspicions(result),
         "scatter": {cell: scatter_notes(result, _default(result, cell)) for cell in cells},
         "cells_order": cells,
         "data_kind": str(result.attrs["campaign_kind"]),
         "not_converged": not result.gate.passed,
+    }
+
+
+def _own_cells(cell: Cell, parameters: Mapping[str, npt.NDArray[np.float64]]) -> str:
+    """Return the laws of the fit's cells in words."""
+    laws = (cells_of(each, parameters).law.name for each in MECHANISMS[cell])
+    return " and ".join(CELL_WORDS[name] for name in dict.fromkeys(laws))
+
+
+def _tails(
+    result: "Result",
+    cell: Cell,
+    parameters: Mapping[str, npt.NDArray[np.float64]],
+    noise: Noise,
+) -> dict[str, dict[str, Any]]:
+    """Return by other law of the cells the draws that differ, and which it has not."""
+    return {
+        law: {
+            "draws": {
+                name: _pack(draws, "float32")
+                for name, draws in values.items()
+                if draws is not parameters.get(name)
+            },
+            "without": [name for name in parameters if name not in values],
+        }
+        for law, values in other_cells(result, cell, parameters, noise).items()
     }
 
 
@@ -328,8 +377,10 @@ def _tolerances(design: Design) -> dict[str, dict[str, Any]]:
     }
 
 
-def _separators(result: "Result") -> list[dict[str, Any]]:
-    """Return the campaign's separators as conditions of designs."""
+def _separators(
+    result: "Result", chosen: npt.NDArray[np.intp], noise: Noise
+) -> list[dict[str, Any]]:
+    """Return the campaign's separators: what is stated of them, and what the fit found."""
     try:
         known = separators_of(result)
     except MapError:
@@ -337,9 +388,12 @@ def _separators(result: "Result") -> list[dict[str, Any]]:
     found = []
     for name, section in known.items():
         try:
-            design = one_design({"cell": "liquid", **section}, result)
+            design = one_design({"cell": "liquid", "separators": [name]}, result)
         except MapError:  # of which not enough is stated
             continue
+        parameters = parameter_draws(result, "liquid", design.protocol, chosen)
+        own = separator_draws(result, design, chosen, parameters, noise)
+        fitted = as_fitted(own)
         found.append(
             {
                 "name": name,
@@ -350,6 +404,18 @@ def _separators(result: "Result") -> list[dict[str, Any]]:
                     if axis in AXES["liquid"]
                 },
                 "tolerances": _tolerances(design),
+                "fitted": {axis: {"median": m, "sd": sd} for axis, (m, sd) in fitted.items()},
+                # What is exact is one number for all draws.
+                "draws": {
+                    axis: _pack(own[name] if np.ptp(own[name]) else own[name][:1], "float32")
+                    for axis, name in (
+                        *((axis, own_property(axis)) for axis in fitted),
+                        (SEPARATOR_OFFSET, SEPARATOR_OFFSET),
+                    )
+                },
+                "belonging": belonging(design, result),
+                "offset": offset_in_words(design, own),
+                "scatter": scatter_notes(result, design),
             }
         )
     return found

@@ -8,9 +8,12 @@
  *   axes       by kind of cell and name: scale and offset to SI, spread of a tolerance
  *   scatters   by kind of cell: [mechanism, [names of its scatters, between cells first]]
  *   draws      posterior draws by name, arrays of one length
+ *   own        by name of a separator as fitted: draws of its properties by axis, and of its
+ *              `separator_offset`, of the same length
  *   noise      standard normal numbers by source, of the same length
  *   cells      standard normal numbers by source: evenly spread cells, for the interval
  *   bands      draws over which the interval runs
+ *   tails      by kind of cell and law of cells: draws that differ, and names of those to leave out
  */
 "use strict";
 
@@ -116,6 +119,76 @@ const AnodePhysics = (() => {
     const logSurvival = logNormal(-deviate) / patches;
     if (logSurvival < -LN_2) return -normalQuantileOfLog(logSurvival);
     return normalQuantileOfLog(Math.log(-Math.expm1(logSurvival)));
+  }
+
+  // Cells: scale mixtures of normals, as models/cells.py has them.
+  const NODES = 32;
+  const LEFT = 16.0 * SQRT_2;
+  const RIGHT = 14.0;
+  const CELL_LAWS = {
+    student_t: {
+      parameter: "degrees_of_freedom",
+      smooth: true,
+      components(degrees) {
+        const fall = 2.0 * RIGHT / degrees;
+        const left = -LEFT / Math.sqrt(degrees);
+        const right = Math.log(1.0 + fall + Math.sqrt(2.0 * fall));
+        const weights = new Float64Array(NODES);
+        const multipliers = new Float64Array(NODES);
+        let sum = 0.0;
+        for (let n = 0; n < NODES; n++) {
+          const logW = left + (right - left) * (n / (NODES - 1));
+          weights[n] = Math.exp(0.5 * degrees * (logW - Math.exp(logW) + 1.0));
+          multipliers[n] = Math.exp(-0.5 * logW);
+          sum += weights[n];
+        }
+        return { weights: weights.map((weight) => weight / sum), multipliers };
+      },
+    },
+    contaminated: {
+      parameter: "contamination",
+      components: (share) => ({ weights: [1.0 - share, share], multipliers: [1.0, 4.0] }),
+    },
+  };
+
+  /** The deviate of a cell at the probability of a standard normal number: Newton's method. */
+  function cellDeviate({ weights, multipliers }, normal, patches) {
+    const z = weakestDeviate(normal, patches);
+    if (z === 0.0) return 0.0;
+    const below = normal <= 0.0;
+    const target = logNormal(-Math.abs(normal));
+    const rising = below === z > 0.0;
+    let low = Math.log(Math.min(...multipliers));
+    let high = Math.log(Math.max(...multipliers));
+    let q = 0.0;
+    for (let step = 0; step < 60; step++) {
+      const x = z * Math.exp(q);
+      let probability = 0.0;
+      let density = 0.0;
+      for (let n = 0; n < weights.length; n++) {
+        const each = x / multipliers[n];
+        let share = 0.0;
+        let exponent = -each * each / 2.0;
+        if (patches === 1.0) {
+          share = erfc((below ? -each : each) / SQRT_2) / 2.0;
+        } else {
+          const logSurvival = logNormal(-each);
+          share = below ? -Math.expm1(patches * logSurvival) : Math.exp(patches * logSurvival);
+          exponent += (patches - 1.0) * logSurvival;
+        }
+        probability += weights[n] * share;
+        density += weights[n] * patches * Math.exp(exponent) / (SQRT_2 * SQRT_PI * multipliers[n]);
+      }
+      const excess = Math.log(probability) - target;
+      if (excess > 0.0 === rising) high = q;
+      else low = q;
+      const trial = q - excess * probability / (density * x * (below ? 1.0 : -1.0));
+      const next = trial >= low && trial <= high ? trial : (low + high) / 2.0;
+      const moved = Math.abs(next - q);
+      q = next;
+      if (moved <= 1e-12 || Math.abs(x) <= 1e-12) break;
+    }
+    return z * Math.exp(q);
   }
 
   /** Radius of the largest of `pores` lognormal pores, the median of the maximum. */
@@ -304,12 +377,16 @@ const AnodePhysics = (() => {
 
   /**
    * Conditions of cells in SI, arrays over them. A design is
-   * { cell, pore_type, protocol, conditions: {axis: value}, tolerances: {axis: {sd, relative}} },
-   * values in the units of the axes; a condition that is left blank is missing.
+   * { cell, pore_type, protocol, separator, conditions: {axis: value},
+   *   tolerances: {axis: {sd, relative}} },
+   * values in the units of the axes; a condition that is left blank is missing. What belongs to a
+   * separator as fitted, which the design may name, is not among them: see conditionsAt.
    */
   function conditionsOf(model, design, noise, count) {
     const found = {};
+    const own = ownOf(model, design);
     for (const [name, value] of Object.entries(design.conditions)) {
+      if (name in own) continue;
       const kind = model.axes[design.cell][name];
       const tolerance = noise && design.tolerances ? design.tolerances[name] : undefined;
       const values = new Float64Array(count);
@@ -323,7 +400,7 @@ const AnodePhysics = (() => {
       }
       found[name] = values;
     }
-    if (design.cell === "liquid" && !("macmullin_number" in found)) {
+    if (design.cell === "liquid" && !("macmullin_number" in found || "macmullin_number" in own)) {
       const scatter = model.constants.macmullin_scatter[design.pore_type];
       const z = noise ? noise["macmullin_number of the design"] : null;
       found.macmullin_number = found.porosity.map((porosity, k) =>
@@ -332,38 +409,109 @@ const AnodePhysics = (() => {
     return found;
   }
 
+  /** Draws of the separator that a design names, as fitted. */
+  function ownOf(model, design) {
+    return (design.separator && model.own[design.separator]) || {};
+  }
+
+  /** Conditions as functions (i, k) of draw and cell: a separator's own ones change by the draw. */
+  function conditionsAt(model, design, noise, count) {
+    const found = {};
+    for (const [name, values] of Object.entries(conditionsOf(model, design, noise, count))) {
+      found[name] = (i, k) => values[k];
+    }
+    for (const [name, values] of Object.entries(ownOf(model, design))) found[name] = (i) => values[i];
+    return found;
+  }
+
   /** Logarithm of the factor of cell k on the threshold of a mechanism, from draw i. */
-  function logFactor(model, mechanism, scatters, noise, deviates, i, k) {
+  function logFactor(model, mechanism, scatters, noise, deviates, offset, i, k) {
     const draws = model.draws;
-    let sum = draws[scatters[0]][i] * deviates[k];
+    let sum = draws[scatters[0]][i] * deviates(i, k);
+    for (let s = 1; s < scatters.length; s++) {
+      if (offset && scatters[s] === "separator_scatter") sum += offset[i];
+      else if (noise) sum += draws[scatters[s]][i] * noise[scatters[s]][k];
+    }
     if (noise) {
-      for (let s = 1; s < scatters.length; s++) sum += draws[scatters[s]][i] * noise[scatters[s]][k];
       const lab = `lab_scatter of ${mechanism}`;
       if (lab in draws) sum += draws[lab][i] * noise[lab][k];
     }
     return sum;
   }
 
-  function deviatesOf(design, scatter, noise, count) {
-    const area = design.conditions.area_ratio;
-    const found = new Float64Array(count);
-    if (noise) found.set(noise[scatter]);
-    if (area !== undefined && area !== 1.0) {
-      if (!noise) return found.fill(weakestDeviate(0.0, area));
-      for (let k = 0; k < count; k++) found[k] = weakestDeviate(found[k], area);
+  /** Deviates of all cells for any parameter, from those at Chebyshev nodes of its logarithm. */
+  function tableOf(law, parameter, normals, patches) {
+    let low = Infinity;
+    let high = -Infinity;
+    for (const value of parameter) {
+      low = Math.min(low, Math.log(value));
+      high = Math.max(high, Math.log(value));
     }
-    return found;
+    const centre = (low + high) / 2.0;
+    const half = Math.max((high - low) / 2.0, 1e-12);
+    const angles = Array.from({ length: NODES }, (_, n) => Math.PI * (n + 0.5) / NODES);
+    const known = angles.map((angle) => {
+      const mixture = law.components(Math.exp(centre + half * Math.cos(angle)));
+      return Float64Array.from(normals, (normal) => cellDeviate(mixture, normal, patches));
+    });
+    return (value) => {
+      const x = (Math.log(value) - centre) / half;
+      const found = new Float64Array(normals.length);
+      const near = angles.findIndex((angle) => Math.abs(x - Math.cos(angle)) < 1e-14);
+      if (near >= 0) return known[near];
+      let total = 0.0;
+      angles.forEach((angle, n) => {  // barycentric interpolation
+        const weight = (n % 2 ? -1.0 : 1.0) * Math.sin(angle) / (x - Math.cos(angle));
+        total += weight;
+        for (let k = 0; k < found.length; k++) found[k] += weight * known[n][k];
+      });
+      return found.map((sum) => sum / total);
+    };
+  }
+
+  /** Deviates of cells as functions (i, k) of draw and cell; kept where they change by the draw. */
+  function deviatesOf(model, design, scatter, noise, count) {
+    const patches = design.conditions.area_ratio ?? 1.0;
+    const normals = noise ? noise[scatter] : new Float64Array(count);
+    const block = scatter.replace(/_scatter$/, "");
+    const law = Object.values(CELL_LAWS).find((each) => `${block}_${each.parameter}` in model.draws);
+    if (!law) {
+      const found = patches === 1.0 ? normals
+        : Float64Array.from(normals, (normal) => weakestDeviate(normal, patches));
+      return (i, k) => found[k];
+    }
+    const parameter = model.draws[`${block}_${law.parameter}`];
+    const spread = noise === model.cells;
+    model.deviates = model.deviates || {};
+    const key = `${block} ${spread ? "cells" : noise ? "noise" : "median"}`;
+    if (model.deviates[key]?.patches !== patches) model.deviates[key] = { patches, rows: [] };
+    const kept = model.deviates[key];
+    const { rows } = kept;
+    return (i, k) => {
+      if (rows[i] === undefined && spread && law.smooth) {
+        kept.table = kept.table || tableOf(law, parameter, normals, patches);
+        rows[i] = kept.table(parameter[i]);
+      } else if (rows[i] === undefined) {
+        const mixture = law.components(parameter[i]);
+        // Either every cell is of every draw, or each is of its own.
+        rows[i] = spread
+          ? Float64Array.from(normals, (normal) => cellDeviate(mixture, normal, patches))
+          : cellDeviate(mixture, normals[k], patches);
+      }
+      return spread ? rows[i][k] : rows[i];
+    };
   }
 
   /** Functions (i, k) => threshold current density [A/m^2] of cell k by draw i, by mechanism. */
   function thresholdsOf(model, design, noise, count) {
     const { constants, setting, draws } = model;
-    const conditions = conditionsOf(model, design, noise, count);
+    const conditions = conditionsAt(model, design, noise, count);
+    const { separator_offset: offset } = ownOf(model, design);
     const found = {};
     for (const [mechanism, scatters] of model.scatters[design.cell]) {
-      const deviates = deviatesOf(design, scatters[0], noise, count);
+      const deviates = deviatesOf(model, design, scatters[0], noise, count);
       const factor = (i, k) =>
-        Math.exp(logFactor(model, mechanism, scatters, noise, deviates, i, k));
+        Math.exp(logFactor(model, mechanism, scatters, noise, deviates, offset, i, k));
       const law = LAWS[mechanism](model, constants, setting, draws, conditions, design, noise);
       found[mechanism] = (i, k) => law(i, k, factor(i, k));
     }
@@ -382,14 +530,15 @@ const AnodePhysics = (() => {
       const chidseys = setting.kinetics === "marcus_hush_chidsey";
       const widest = setting.pores === "weakest_link";
       const tolerances = (noise && design.tolerances) || {};
+      const own = ownOf(model, design);
       const varies = ["pore_radius", "temperature", "pore_size_spread"].some(
-        (name) => tolerances[name] && tolerances[name].sd > 0.0);
+        (name) => !(name in own) && tolerances[name] && tolerances[name].sd > 0.0);
       const core = (i, k) => {
-        const temperature = conditions.temperature[k];
-        let radius = conditions.pore_radius[k];
+        const temperature = conditions.temperature(i, k);
+        let radius = conditions.pore_radius(i, k);
         if (widest) {
-          const own = conditions.pore_size_spread;
-          const spread = own ? own[k] : draws.pore_size_spread[i];
+          const stated = conditions.pore_size_spread;
+          const spread = stated ? stated(i, k) : draws.pore_size_spread[i];
           radius = largestPoreRadius(radius, spread, draws.wetted_pores[i]);
         }
         const eta = 2.0 * draws.wetting_product[i] * setting.molar_volume
@@ -400,23 +549,24 @@ const AnodePhysics = (() => {
         return atTemperature(constants, draws, "exchange_current_density", i, temperature)
           * rate(eta / kT, L, atZero);
       };
-      if (varies) return (i, k, factor) => factor * (conditions.porosity[k] * core(i, k));
+      const { porosity } = conditions;
+      if (varies) return (i, k, factor) => factor * (porosity(i, k) * core(i, k));
       const known = cores(model, setting, design, core);
-      return (i, k, factor) => factor * (conditions.porosity[k] * known(i));
+      return (i, k, factor) => factor * (porosity(i, k) * known(i));
     },
 
     depletion(model, constants, setting, draws, conditions) {
       const { thickness, porosity, concentration, temperature, charge } = conditions;
       const number = conditions.macmullin_number;
       return (i, k, factor) => {
-        const D = atTemperature(constants, draws, "ambipolar_diffusivity", i, temperature[k]);
-        const resistance = number[k] * thickness[k];
-        const half = constants.faraday * concentration[k] * D
+        const D = atTemperature(constants, draws, "ambipolar_diffusivity", i, temperature(i, k));
+        const resistance = number(i, k) * thickness(i, k);
+        const half = constants.faraday * concentration(i, k) * D
           / ((1.0 - draws.transference_number[i]) * resistance);
         if (!charge) return factor * 2.0 * half;
-        const time = porosity[k] * resistance * thickness[k] / D;
+        const time = porosity(i, k) * resistance * thickness(i, k) / D;
         const strength = factor * half;
-        return strength / depletionAtCharge(charge[k] / (time * strength));
+        return strength / depletionAtCharge(charge(i, k) / (time * strength));
       };
     },
 
@@ -427,26 +577,26 @@ const AnodePhysics = (() => {
       const density = constants.faraday / setting.molar_volume;
       const norton = setting.creep_current === "norton";
       return (i, k, factor) => {
-        if (charge[k] > metalCapacity(model, thickness[k])) return 0.0;
-        const T = temperature[k];
+        if (charge(i, k) > metalCapacity(model, thickness(i, k))) return 0.0;
+        const T = temperature(i, k);
         const energy = draws.creep_activation_energy[i];
         let creep;
         if (norton) {
-          const stress = pressure[k] / draws.constraint_factor[i];
+          const stress = pressure(i, k) / draws.constraint_factor[i];
           const rate = arrhenius(constants, constants.reference_strain_rate, energy, T);
-          creep = density * thickness[k] * rate
+          creep = density * thickness(i, k) * rate
             * positivePower(stress / draws.creep_reference_stress[i], draws.creep_exponent[i]);
         } else {
           const at = draws.creep_current_at_9_MPa[i]
-            * positivePower(pressure[k] / 9e6, draws.creep_pressure_exponent[i]);
-          creep = arrhenius(constants, at * thickness[k] / 500e-6, energy, T);
+            * positivePower(pressure(i, k) / 9e6, draws.creep_pressure_exponent[i]);
+          creep = arrhenius(constants, at * thickness(i, k) / 500e-6, energy, T);
         }
         const D = arrhenius(
           constants, draws.self_diffusivity[i], draws.self_diffusion_activation_energy[i], T);
         const strength = supply[i] * factor;
         const scale = 2.0 * D * density * density * strength;
-        const share = diffusionAtCharge(charge[k] * (creep / (2.0 * scale)));
-        return strength * creep + strength * scale / charge[k] * share;
+        const share = diffusionAtCharge(charge(i, k) * (creep / (2.0 * scale)));
+        return strength * creep + strength * scale / charge(i, k) * share;
       };
     },
   };
@@ -454,7 +604,8 @@ const AnodePhysics = (() => {
   /** Currents at which metal enters the pores, kept for the last few designs. */
   function cores(model, setting, design, core) {
     const { pore_radius, temperature, pore_size_spread } = design.conditions;
-    const key = [pore_radius, temperature, pore_size_spread, setting.kinetics].join(" ");
+    const key = [pore_radius, temperature, pore_size_spread, setting.kinetics,
+      design.separator ?? ""].join(" ");
     model.kept = model.kept || new Map();
     let values = model.kept.get(key);
     if (!values) {
@@ -527,6 +678,18 @@ const AnodePhysics = (() => {
     };
   }
 
+  /** Safe currents with cells of other laws, by law: what model.tails changes of the draws. */
+  function tails(model, design, risk) {
+    return Object.fromEntries(Object.entries(model.tails[design.cell]).map(([law, changed]) => {
+      if (!changed.model) {
+        const draws = { ...model.draws, ...changed.draws };
+        for (const name of changed.without) delete draws[name];
+        changed.model = { ...model, draws, deviates: {} };
+      }
+      return [law, evaluate(changed.model, design, { risks: [risk] }).safe[0]];
+    }));
+  }
+
   /**
    * How sure a safe current is: the currents that the risk stands for in single draws of the
    * posterior, over evenly spread cells. Calls `done` with { lower, upper }; works in slices of
@@ -565,7 +728,7 @@ const AnodePhysics = (() => {
   }
 
   return {
-    LEVELS, interval, chidsey, chidseyAtZero, conditionsOf, depletionAtCharge, diffusionAtCharge, erf, erfc,
+    LEVELS, cellDeviate, CELL_LAWS, interval, tails, chidsey, chidseyAtZero, conditionsOf, depletionAtCharge, diffusionAtCharge, erf, erfc,
     erfcx, evaluate, largestPoreRadius, logNormal, metalCapacity, quantile, spreadValue, thresholdsOf,
     weakestDeviate,
   };

@@ -2,8 +2,9 @@
 
 A bracket from different cells is two cells: one that survived the lower current and one that was
 penetrated at the upper one. A bracket from one cell holds that cell's own threshold, and a range
-over cells the lowest and the highest of theirs. Which pore decides, what an area does and what a
-laboratory adds is chosen with the block ``penetration``: the threshold is the same.
+over cells the lowest and the highest of theirs. Which pore decides, what an area does, what a
+laboratory adds and how cells differ is chosen with the block ``penetration``: the threshold is the
+same.
 """
 
 from collections.abc import Mapping
@@ -61,7 +62,7 @@ def _twice(table: xr.Dataset) -> xr.Dataset:
 def likelihood(table: xr.Dataset, context: Context) -> None:
     """Register brackets, ranges and, where given, the overpotential at penetration [mV]."""
     several, one_cell, of_range, with_overpotential = _parts(table).values()
-    scatter = context.parameters["penetration_scatter"]
+    scatter, law = context.parameters["penetration_scatter"], context.cells("penetration")
     if several.sizes["critical_current"]:
         count, pairs = several.sizes["critical_current"], _twice(several)
         data, rows = context.pack(
@@ -71,7 +72,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             **context.patches(pairs),
         )
         z = (rows["log_current"] - context.log_threshold(pairs)) / scatter
-        observed_verdict(_CELLS, observed=data, z=z, patches=rows.get("patches"))
+        observed_verdict(_CELLS, observed=data, z=z, patches=rows.get("patches"), law=law)
     if one_cell.sizes["critical_current"]:
         observed, design = measured(one_cell, "current_density")
         data, rows = context.pack(
@@ -85,6 +86,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             rows=rows,
             design=design,
             patches=rows.get("patches"),
+            law=law,
         )
     if of_range.sizes["critical_current"]:
         observed, columns = ranges(of_range)
@@ -98,6 +100,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             rows=rows,
             cells=columns["cells"],
             patches=rows.get("patches"),
+            law=law,
         )
     if with_overpotential.sizes["critical_current"]:
         observed, design = measured(with_overpotential, "overpotential", scale="linear")

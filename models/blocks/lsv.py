@@ -1,21 +1,41 @@
-"""Linear sweep voltammetry: plateaus scatter lognormally about the limiting current."""
+"""Linear sweep voltammetry: plateaus scatter about the limiting current."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from pydantic import BaseModel, ConfigDict
 
+from models.cells import cell_priors
 from models.context import Context
 from models.latents import known_with_error
 from models.likelihoods import observed_value
 from models.observations import measured, recorded, si, unit
+from models.options import CellsLaw
 from models.physics import Layer, limiting_current_density
 
-__all__ = ["ISOTHERMAL", "SOURCES", "likelihood", "record"]
+__all__ = ["ISOTHERMAL", "PRIORS", "SOURCES", "Options", "likelihood", "record"]
 
 SOURCES = ("ma2022",)
 ISOTHERMAL = "ambipolar_diffusivity"
+PRIORS = cell_priors("lsv")
+
+
+class Options(BaseModel):
+    """Choices under ``[model.options.lsv]``.
+
+    Parameters
+    ----------
+    cells : {"lognormal", "student_t", "contaminated"}
+        How the factor of a cell on its plateau current is distributed: lognormal, with Student's t
+        in place of the normal (``lsv_degrees_of_freedom``), or lognormal with a share
+        ``lsv_contamination`` of cells that have four times the scatter.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cells: CellsLaw = "lognormal"
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
@@ -68,6 +88,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         scatter=context.parameters["lsv_scatter"],
         rows=rows,
         design=design,
+        law=context.cells("lsv"),
     )
 
 

@@ -76,13 +76,14 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     covering = log_coverage - np.log(-np.expm1(log_coverage))
     scatter = parameters["coverage_scatter"]
     covered, thick = _seen(table, "coverage"), _seen(table, "thickness")
+    charge = si(table, "current_density") * plating
     errors = np.full(plating.size, _NOT_SEEN)
     if covered.size:
         name = "morphology_coverage"
         observed, design = measured(
             table.isel(morphology=covered), "coverage", scale=_SCALES["coverage"]
         )
-        data, rows = context.pack(name, observed, **design.columns)
+        data, rows = context.pack(name, observed, charge=charge[covered], **design.columns)
         observed_value(
             name,
             observed=data,
@@ -96,9 +97,8 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     if thick.size:
         name, part = "morphology_thickness", table.isel(morphology=thick)
         observed, design = measured(part, "thickness", scale=_SCALES["thickness"])
-        charge = (si(table, "current_density") * plating)[thick]
         data, rows = context.pack(
-            name, observed, charge=charge, coverage_sd=errors[thick], **design.columns
+            name, observed, charge=charge[thick], coverage_sd=errors[thick], **design.columns
         )
         all_covered = deposit_thickness(
             rows["charge"], 1.0, parameters["apparent_density"], context.molar_volume

@@ -9,15 +9,17 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from data.errors import AnodebayesError
 from data.units import parse_quantity
+from models.cells import cell_priors
 from models.context import Context
 from models.likelihoods import observed_verdict
 from models.observations import si
-from models.options import Labs
+from models.options import CellsLaw, Labs
 
-__all__ = ["ISOTHERMAL", "SOURCES", "Options", "likelihood", "record"]
+__all__ = ["ISOTHERMAL", "PRIORS", "SOURCES", "Options", "likelihood", "record"]
 
 SOURCES = ("ma2022",)
 ISOTHERMAL = "exchange_current_density"
+PRIORS = cell_priors("penetration")
 
 
 class Options(BaseModel):
@@ -50,6 +52,12 @@ class Options(BaseModel):
         an offset on the logarithm of its thresholds, normal with ``lab_scatter``, or all are one;
         rows that name none count as one laboratory. Two or three laboratories hardly identify
         ``lab_scatter``.
+    cells : {"lognormal", "student_t", "contaminated"}
+        How the factor of a cell on its threshold is distributed: lognormal, with Student's t in
+        place of the normal (``penetration_degrees_of_freedom``), or lognormal with a share
+        ``penetration_contamination`` of cells that have four times the scatter. The tail decides
+        about small risks, and few cells show it: compare the three. A cell of several patches is
+        of one kind throughout.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,6 +66,7 @@ class Options(BaseModel):
     area: Literal["ignored", "weakest_link"] = "ignored"
     reference_area: str = "1 cm^2"
     labs: Labs = "offsets"
+    cells: CellsLaw = "lognormal"
 
     @field_validator("reference_area")
     @classmethod
@@ -80,7 +89,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     """Register ``penetration``: 1 for a penetrated cell.
 
     A cell is penetrated where its current exceeds its own threshold: the critical current of its
-    separator times a lognormal factor of the cell.
+    separator times a factor of the cell, of the law that the option `cells` chooses.
     """
     patches = context.patches(table)
     data, rows = context.pack(
@@ -91,7 +100,13 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     )
     scatter = context.parameters["penetration_scatter"]
     z = (rows["log_current"] - context.log_threshold(table)) / scatter
-    observed_verdict("penetration", observed=data, z=z, patches=rows.get("patches"))
+    observed_verdict(
+        "penetration",
+        observed=data,
+        z=z,
+        patches=rows.get("patches"),
+        law=context.cells("penetration"),
+    )
 
 
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:

@@ -7,17 +7,19 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict
 
+from models.cells import cell_priors
 from models.context import Context
 from models.likelihoods import Threshold, observed_clock
 from models.observations import measured, recorded, si
-from models.options import Labs
+from models.options import CellsLaw, Labs
 from models.physics import depletion_current_density, depletion_log_slope, depletion_time
 from models.physics.backend import where
 
-__all__ = ["ISOTHERMAL", "SOURCES", "Options", "likelihood", "record"]
+__all__ = ["ISOTHERMAL", "PRIORS", "SOURCES", "Options", "likelihood", "record"]
 
 SOURCES = ("ma2022", "lu2022")
 ISOTHERMAL = "ambipolar_diffusivity"
+PRIORS = cell_priors("sand")
 
 _DEPLETION = Threshold(depletion_current_density, depletion_log_slope, depletion_time)
 
@@ -31,11 +33,17 @@ class Options(BaseModel):
         Where the rows name two laboratories or more in the column ``lab``: each has an offset on
         the logarithm of its depletion currents, normal with ``lab_scatter``, or all are one; rows
         that name none count as one laboratory.
+    cells : {"lognormal", "student_t", "contaminated"}
+        How the factor of a cell on its depletion current is distributed: lognormal, with Student's
+        t in place of the normal (``sand_degrees_of_freedom``), or lognormal with a share
+        ``sand_contamination`` of cells that have four times the scatter. The tail decides about
+        small risks, and few cells show it: compare the three.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     labs: Labs = "offsets"
+    cells: CellsLaw = "lognormal"
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
@@ -79,6 +87,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         scatter=context.parameters["sand_scatter"],
         rows=rows,
         design=design,
+        law=context.cells("sand"),
     )
 
 

@@ -142,6 +142,8 @@ def test_the_page_answers_as_python_does(page: Any, literature_result: Any, ques
     beyond = "Extrapolated, no data there: " + "; ".join(answer.extrapolation) + "."
     cautions = page.find_element("id", "cautions").text
     assert (with_signs(beyond) in cautions) == bool(answer.extrapolation)
+    assert with_signs(answer.tail()) in cautions
+    assert ("the tail of the cells' scatter" in cautions) == bool(answer.tail())
 
 
 def test_the_curve_is_the_map_and_leaves_as_csv(page: Any, literature_result: Any) -> None:
@@ -260,16 +262,48 @@ def test_ends_of_the_map_that_are_not_legal_take_the_map_and_leave_the_answer(pa
     assert page.execute_script(marked) == []
 
 
-def test_a_separator_of_the_campaign_fills_the_design(page: Any, literature_result: Any) -> None:
-    enter(page, {"separator": "0"})
-    name = page.execute_script("return AnodePage.payload.separators[0].name")
-    found = read(page)
-    own = page.execute_script("return AnodePage.read().design")
-    due = safe_current_map(
-        literature_result, {"cell": "liquid", "separators": [name]}, risk=0.05
-    ).isel(separator=0)
-    assert own["tolerances"]
-    assert found["safe"] == pytest.approx(float(due["safe_current_density"]), rel=1e-5)
+def test_a_separator_of_the_campaign_is_the_one_that_was_fitted(
+    page: Any, literature_result: Any
+) -> None:
+    """Its own draws, also at a charge; with a property changed it is a new one, as typed."""
+    index = {"AAO 20 nm": 2, "trilayer": 0}
+    for name, typed, own in (
+        ("trilayer", {}, {}),
+        ("AAO 20 nm", {"until-charge": "", "charge": "2", "temperature_sd": "1"},
+         {"charge": "2 mAh/cm^2", "temperature_sd": "1 K"}),
+    ):  # fmt: skip
+        enter(page, {"separator": str(index[name]), **typed})
+        found = read(page)
+        assert page.execute_script("return AnodePage.read().design.separator") == name
+        design = {"cell": "liquid", "separators": [name], **own}
+        answer = safe_current(literature_result, design)
+        assert answer.separator == name
+        assert found["safe"] == pytest.approx(answer.value, rel=1e-5)
+        assert found["interval"] == pytest.approx(list(answer.interval), rel=1e-5)
+        assert found["sentence"] == with_signs(answer.sentence())
+        assert found["sure"] == with_signs(answer.how_sure())
+        cautions = page.find_element("id", "cautions").text
+        of_prior = [note for note in answer.notes if "comes from the prior" in note]
+        assert answer.notes[0].startswith(f"Metal penetrates the separator {name!r} at")
+        for note in (answer.notes[0], *of_prior):
+            assert note in cautions
+    options = page.execute_script(
+        "return [...document.getElementById('over').options].map((each) => each.value)"
+    )
+    assert options == ["concentration", "charge", "temperature"]
+    due = map_table(safe_current_map(literature_result, design)).iloc[0]
+    text = page.execute_script("return AnodePage.csv()").splitlines()
+    head, row = (line.split(",") for line in text[:2])
+    for column in ("pore_radius [nm]", "pore_radius_sd [nm]", "macmullin_number [1]"):
+        assert float(row[head.index(column)]) == pytest.approx(due[column], rel=1e-5)
+    assert row[head.index("new_cell")] == due["new_cell"]
+    enter(page, {"thickness": "30"})
+    assert page.execute_script("return AnodePage.read().design.separator") == ""
+    changed = {"separator": "AAO 20 nm", "thickness": "30 um"}
+    answer = safe_current(literature_result, {**design, "separators": [changed]})
+    assert read(page)["safe"] == pytest.approx(answer.value, rel=1e-5)
+    assert read(page)["sentence"] == with_signs(answer.sentence())
+    assert "of a new separator" in answer.sentence()
     page.find_element("id", "reset").click()
     settle(page)
 

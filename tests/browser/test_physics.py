@@ -4,16 +4,27 @@ import itertools
 import json
 from dataclasses import replace
 from importlib.resources import files
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from inference import safe_current
 from inference.design import AXES, Axis, Design, Tolerance
 from inference.map_evaluation import QUANTILES, evaluate
-from inference.mechanisms import CURRENT_FACTOR, MECHANISMS, Setting
-from inference.noise import SOURCES, Noise
+from inference.mechanisms import (
+    CURRENT_FACTOR,
+    MECHANISMS,
+    SEPARATOR_OFFSET,
+    Setting,
+    own_property,
+    parameter_draws,
+)
+from inference.noise import SOURCES, CellNoise, Noise, band_draws
 from inference.report_page.payload import physics_document
+from inference.tails import other_cells
 
 pytestmark = [
     pytest.mark.browser,
@@ -27,7 +38,17 @@ RISKS = (0.02, 0.05, 0.3)
 RNG = np.random.default_rng(20261120)
 
 
-def random_draws(setting: Setting, laws_of_temperature: bool, labs: bool) -> dict[str, Any]:
+BLOCKS = ("penetration", "sand", "dc_polarization")
+CELLS: dict[str, Any] = {
+    "lognormal": {},
+    "student_t": {f"{block}_degrees_of_freedom": (2.0, 10.0) for block in BLOCKS},
+    "contaminated": {f"{block}_contamination": (0.0, 0.1) for block in BLOCKS},
+}
+
+
+def random_draws(
+    setting: Setting, laws_of_temperature: bool, labs: bool, cells: str
+) -> dict[str, Any]:
     def lognormal(median: float, sigma: float) -> Any:
         return median * np.exp(sigma * RNG.standard_normal(DRAWS))
 
@@ -54,6 +75,10 @@ def random_draws(setting: Setting, laws_of_temperature: bool, labs: bool) -> dic
         "sand_scatter": lognormal(0.25, 0.5),
         "dc_polarization_scatter": lognormal(0.25, 0.5),
     }
+    draws |= {
+        name: low + scale * RNG.gamma(2.0, size=DRAWS).clip(1e-3, 9.0)
+        for name, (low, scale) in CELLS[cells].items()
+    }
     if laws_of_temperature:
         draws["exchange_current_density_activation_energy"] = lognormal(40e3, 0.3)
         draws["ambipolar_diffusivity_activation_energy"] = lognormal(20e3, 0.3)
@@ -63,6 +88,17 @@ def random_draws(setting: Setting, laws_of_temperature: bool, labs: bool) -> dic
             f"lab_scatter of {name}": scatter for name in ("penetration", "depletion", "voids")
         }
     return draws
+
+
+def random_separator() -> dict[str, Any]:
+    """Draws of a separator as fitted, in SI."""
+    return {
+        "pore_radius": 20e-9 * np.exp(0.8 * RNG.standard_normal(DRAWS)),
+        "porosity": RNG.beta(4, 6, DRAWS),
+        "thickness": 25e-6 * np.exp(0.3 * RNG.standard_normal(DRAWS)),
+        "macmullin_number": 1.0 + 5.0 * np.exp(0.3 * RNG.standard_normal(DRAWS)),
+        SEPARATOR_OFFSET: 0.4 * RNG.standard_normal(DRAWS),
+    }
 
 
 def random_design(cell: str, setting: Setting) -> Design:
@@ -98,12 +134,18 @@ def random_design(cell: str, setting: Setting) -> Design:
     choices = {"pore_type": str(RNG.choice(["polymer", "straight"]))} if cell == "liquid" else {
         "protocol": str(RNG.choice(["one_way", "step"]))
     }  # fmt: skip
-    return Design(cell, axes, tolerances, **choices)
+    separator = "film" if cell == "liquid" and RNG.random() < 0.4 else ""
+    return Design(cell, axes, tolerances, separator=separator, **choices)
 
 
-def of_protocol(draws: dict[str, Any], design: Design) -> dict[str, Any]:
+def of_design(draws: dict[str, Any], own: dict[str, Any], design: Design) -> dict[str, Any]:
     chosen = f"supply_factor[{design.protocol}]"
-    return {name.partition("[")[0] if name == chosen else name: draws[name] for name in draws}
+    found = {name.partition("[")[0] if name == chosen else name: draws[name] for name in draws}
+    if design.separator:
+        found |= {
+            name if name == SEPARATOR_OFFSET else own_property(name): own[name] for name in own
+        }
+    return found
 
 
 def cases() -> Any:
@@ -126,7 +168,9 @@ def compared(browser: Any) -> list[tuple[Any, Any, Design]]:
     every = list(cases())
     each = -(-DESIGNS // len(every))
     for place, (setting, warm) in enumerate(every):
-        draws = random_draws(setting, warm, labs=bool(place % 2))
+        law = list(CELLS)[place % len(CELLS)]
+        draws = random_draws(setting, warm, labs=bool(place % 2), cells=law)
+        own = random_separator()
         noise = Noise(place, DRAWS)
         designs = [
             random_design(cell, setting) for cell in ("liquid", "solid") for _ in range(each // 2)
@@ -134,6 +178,7 @@ def compared(browser: Any) -> list[tuple[Any, Any, Design]]:
         model = physics_document(setting) | {
             "draws": {name: values.tolist() for name, values in draws.items()},
             "noise": {source: noise(source).tolist() for source in SOURCES},
+            "own": {"film": {name: values.tolist() for name, values in own.items()}},
         }
         currents = [float(np.exp(RNG.uniform(-3, 6))) for _ in designs]
         asked = [
@@ -141,6 +186,7 @@ def compared(browser: Any) -> list[tuple[Any, Any, Design]]:
                 "cell": design.cell,
                 "pore_type": design.pore_type,
                 "protocol": design.protocol,
+                "separator": design.separator,
                 "conditions": {name: axis.values[0] for name, axis in design.axes.items()},
                 "tolerances": {
                     name: {"sd": t.sd, "relative": t.relative}
@@ -153,7 +199,7 @@ def compared(browser: Any) -> list[tuple[Any, Any, Design]]:
             browser.execute_script(
                 """
                 const [model, designs, currents, risks] = JSON.parse(arguments[0]);
-                for (const group of [model.draws, model.noise]) {
+                for (const group of [model.draws, model.noise, model.own.film]) {
                   for (const name in group) group[name] = Float64Array.from(group[name]);
                 }
                 return JSON.stringify(designs.map((design, i) =>
@@ -166,7 +212,7 @@ def compared(browser: Any) -> list[tuple[Any, Any, Design]]:
             axis = Axis(design.current.kind, np.array([current]))
             ours = evaluate(
                 replace(design, current=axis),
-                of_protocol(draws, design),
+                of_design(draws, own, design),
                 setting,
                 noise,
                 risks=np.array(RISKS),
@@ -197,3 +243,61 @@ def test_a_thousand_random_designs_give_the_same_numbers(compared: Any) -> None:
         )
         assert theirs["bears"] == pytest.approx(float(ours.probability_safe[0]), abs=1e-12)
     print(f"largest relative difference over {len(compared)} designs: {worst:.1e}")
+
+
+_spec = spec_from_file_location("toys", Path(__file__).parents[1] / "inference" / "test_tails.py")
+assert _spec is not None
+assert _spec.loader is not None
+toys = module_from_spec(_spec)
+_spec.loader.exec_module(toys)
+
+
+@pytest.mark.parametrize("law", CELLS)
+@pytest.mark.parametrize("area", [1.0, 20.0])
+def test_intervals_and_tails_are_those_of_the_answers(browser: Any, law: str, area: float) -> None:
+    result = toys.known(law, 1000)
+    for name in CELLS[law].keys() & {*result.posterior}:
+        low, scale = CELLS[law][name]
+        result.posterior[name][:] = low + scale * RNG.gamma(2.0, size=(2, 1000)).clip(1e-3, 9.0)
+    answer = safe_current(result, {**toys.WIDE, "area_ratio": area}, 0.02)
+    seed, count = int(result.attrs["seed"]), 2000
+    draws = parameter_draws(result, "liquid", "step", np.arange(count))
+    noise, cells = Noise(seed, count), CellNoise(seed)
+    model = physics_document(Setting.of(result)) | {
+        "draws": {name: values.tolist() for name, values in draws.items()},
+        "noise": {source: noise(source).tolist() for source in SOURCES},
+        "cells": {source: cells(source).tolist() for source in SOURCES},
+        "bands": band_draws(count).tolist(),
+        "tails": {
+            "liquid": {
+                other: {
+                    "draws": {k: v.tolist() for k, v in values.items() if v is not draws.get(k)},
+                    "without": [name for name in draws if name not in values],
+                }
+                for other, values in other_cells(result, "liquid", draws, noise).items()
+            }
+        },
+    }
+    design = {"cell": "liquid", "pore_type": "polymer", "conditions": dict(answer.conditions)}
+    browser.get("about:blank")
+    browser.execute_script(
+        files("inference.report_page").joinpath("physics.js").read_text(encoding="utf-8")
+        + "\nwindow.AnodePhysics = AnodePhysics;"
+    )
+    lower, upper, tails, safe = browser.execute_async_script(
+        """
+        const [model, design, risk] = JSON.parse(arguments[0]);
+        const done = arguments[1];
+        for (const group of [model.draws, model.noise, model.cells]) {
+          for (const name in group) group[name] = Float64Array.from(group[name]);
+        }
+        const [safe] = AnodePhysics.evaluate(model, design, { risks: [risk] }).safe;
+        const tails = AnodePhysics.tails(model, design, risk);
+        AnodePhysics.interval(model, design, risk, ({ lower, upper }) =>
+          done([lower, upper, tails, safe]));
+        """,
+        json.dumps([model, design, 0.02]),
+    )
+    assert safe == pytest.approx(answer.value, rel=1e-9)
+    assert [lower, upper] == pytest.approx(list(answer.interval), rel=1e-7)
+    assert {"as_fitted": safe, **tails} == pytest.approx(dict(answer.tails), rel=1e-9)

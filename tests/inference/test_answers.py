@@ -64,7 +64,7 @@ def test_where_physics_and_scatter_are_known_the_interval_is_the_value() -> None
     median = answer.median_cell[0]
     exact = median * math.exp(0.3 * math.sqrt(2.0) * ndtri(0.05))
     assert answer.interval == pytest.approx((exact, exact), rel=5e-3)
-    assert answer.value == pytest.approx(exact, rel=0.06)  # of 2000 random cells
+    assert answer.value == pytest.approx(exact, rel=0.1)  # five errors of 2000 random cells
 
 
 def test_the_interval_is_that_of_the_risk_within_each_draw() -> None:
@@ -181,7 +181,7 @@ def test_the_monte_carlo_error_of_an_answer_is_what_other_draws_show() -> None:
     values = [answer.value for answer in answers if answer.value is not None]
     center = float(np.median(values))
     held = sum(answer.drawn[0] <= center <= answer.drawn[1] for answer in answers)
-    assert held >= 48  # 54 expected of 60, and 48 at the least with 99 % probability
+    assert held >= 44  # 54 expected of 60, and fewer than 44 once in ten thousand
     widths = [answer.drawn[1] - answer.drawn[0] for answer in answers]
     assert np.median(widths) == pytest.approx(2 * 1.645 * np.std(values), rel=0.5)
 
@@ -201,7 +201,7 @@ def test_metal_that_does_not_hold_the_charge_bears_no_current_and_this_is_said()
     assert some.value == 0.0
     share = float(some.reason.split()[1]) / 100
     exact = ndtr(math.log(45 / 56.6) / math.sqrt(math.log1p(0.4**2)))
-    assert share == pytest.approx(exact, abs=0.02)
+    assert share == pytest.approx(exact, abs=5 * math.sqrt(0.25 / 2000))
     assert some.reason.endswith("% of new cells the metal does not hold the charge.")
     most = safe_current(result, design, 0.5)
     assert most.value is not None
@@ -218,7 +218,8 @@ def test_pores_and_protocol_are_part_of_an_answer() -> None:
     ):
         answer = safe_current(result, design)
         assert answer.to_dict()[key] == value
-        assert f"a new {design['cell']} cell ({words}, " in answer.sentence()
+        of = " of a new separator" if design["cell"] == "liquid" else ""
+        assert f"a new {design['cell']} cell{of} ({words}, " in answer.sentence()
 
 
 def test_a_map_as_a_table_says_its_tolerances_and_its_protocol() -> None:
@@ -279,13 +280,24 @@ def test_the_command_line_gives_the_answers_of_python(literature_result: Result)
     run = literature_result.folder
     trilayer = {"pore_radius": "14 nm", "pore_radius_sd": "4 nm", "thickness": "25 um"}
     trilayer |= {"porosity": "0.39", "porosity_sd": "0.03"}
-    code, printed = anodebayes("ask", "safe-current", run, "--separator", "trilayer", "--json")
+    charge = "charge=2 mAh/cm^2"
+    asked = ("ask", "safe-current", run, "--separator", "trilayer", "--at", charge, "--json")
+    code, printed = anodebayes(*asked)
     assert code == 0, printed
     told = json.loads(printed)
-    due = safe_current(literature_result, {"cell": "liquid", **trilayer})
+    due = safe_current(
+        literature_result,
+        {"cell": "liquid", "separators": ["trilayer"], "charge": "2 mAh/cm^2"},
+    )
     assert told["value"] == due.value
     assert told["interval"] == list(due.interval)
     assert told["sentence"] == due.sentence()
+    assert (told["separator"], due.separator) == ("trilayer", "trilayer")
+    code, printed = anodebayes(*asked, "--at", "porosity=0.45")
+    assert code == 0, printed
+    changed = json.loads(printed)
+    assert changed["separator"] is None
+    assert changed["notes"][0].startswith("'trilayer' with a property changed or left open is")
     code, printed = anodebayes(
         "ask", "required-pressure", run, "--current", "1 mA/cm^2", "--capacity", "2.5 mAh/cm^2"
     )

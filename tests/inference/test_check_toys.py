@@ -68,7 +68,10 @@ def told(measured: Any, noise: float, values: Any, prior: Any) -> tuple[Any, Any
     return values @ measured @ covariance / noise**2, covariance
 
 
-TRANSFERENCE = np.var(special.logit(stats.beta(5, 5).ppf((np.arange(4000) + 0.5) / 4000)))
+ROWS = 5000  # the standard deviation of as many has an error of 0.01
+EVEN = (np.arange(4000) + 0.5) / 4000
+NORMAL = stats.norm.ppf(EVEN)  # draws whose moments are those of the distribution
+TRANSFERENCE = np.var(special.logit(stats.beta(5, 5).ppf(EVEN)))
 
 
 @pytest.mark.parametrize(
@@ -88,10 +91,10 @@ def test_tensions_are_standard_normal_where_tables_agree(
 ) -> None:
     rng = np.random.default_rng(1)
     before, noise = np.diag(prior), (0.1, 0.2)
-    truth = rng.multivariate_normal(np.zeros(len(prior)), before, 3000)
+    truth = rng.multivariate_normal(np.zeros(len(prior)), before, ROWS)
     means, covariances = [], []
     for design, sd in zip((first, second), noise, strict=True):
-        seen = truth @ np.transpose(design) + sd * rng.normal(size=(3000, len(design)))
+        seen = truth @ np.transpose(design) + sd * rng.normal(size=(ROWS, len(design)))
         mean, covariance = told(design, sd, seen, before)
         means.append(mean)
         covariances.append(covariance)
@@ -107,7 +110,7 @@ def test_tensions_are_standard_normal_where_tables_agree(
     assert {directions for _, directions in every} == {shared}
     if shared:
         squared = [each for each, _ in every]
-        assert stats.kstest(squared, "chi2", (shared,)).pvalue > 0.01
+        assert stats.kstest(squared, "chi2", (shared,)).pvalue > 1e-6
 
 
 def test_shifts_against_the_joint_posterior_are_standard_normal() -> None:
@@ -122,7 +125,7 @@ def test_shifts_against_the_joint_posterior_are_standard_normal() -> None:
         joint_tension(Moments(variance * a / noise[0], variance), Moments(j, together))[0]  # type: ignore[index]
         for a, j in zip(seen[:, 0], together * (seen / noise).sum(axis=1), strict=True)
     ]
-    assert stats.kstest(np.array(shifts, dtype=float), "norm").pvalue > 0.01
+    assert stats.kstest(np.array(shifts, dtype=float), "norm").pvalue > 1e-6
 
 
 def test_a_contradiction_about_a_combination_is_seen_whole_by_few_draws() -> None:
@@ -227,32 +230,31 @@ def test_contraction_is_the_share_of_the_priors_variance_that_is_removed() -> No
 def test_power_scaling_names_what_moves_a_parameter_and_noise_is_below_it() -> None:
     # x ~ N(0, 1) a priori, measured at 3 with variance 0.25: N(2.4, 0.2) a posteriori; y is free.
     rng = np.random.default_rng(3)
-    x = 2.4 + np.sqrt(0.2) * rng.standard_normal((4, 1000))
-    y = rng.standard_normal((4, 1000))
+    x = 2.4 + np.sqrt(0.2) * rng.permutation(NORMAL).reshape(4, 1000)
+    y = rng.permutation(NORMAL).reshape(4, 1000)
     parts = {"prior": stats.norm.logpdf(x) + stats.norm.logpdf(y), "table": -2.0 * (x - 3.0) ** 2}
     found = power_scaling(draws(x=x, y=y), parts, seed=4)
     assert found["table"]["x"] > 0.05 > found["table"][""]
-    assert found["table"]["y"] <= 2 * found["table"][""]
+    assert found["table"]["y"] < 0.05
     assert found["prior"]["x"] > 0.05
     # Against more weight on the table the mean moves by precision * (3 - 2.4) * variance.
     shift = np.mean((parts["table"] - parts["table"].mean()) * (x - x.mean()))
-    assert shift == pytest.approx(4.0 * 0.6 * 0.2, abs=0.05)
+    assert shift == pytest.approx(4.0 * 0.6 * 0.2, rel=0.01)
 
 
 def test_a_prior_does_not_pull_on_what_no_data_touch() -> None:
     # In units of x the density of a lognormal would favour small values: -ln x is its Jacobian.
-    rng = np.random.default_rng(11)
     for name, distribution in (
         ("exchange_current_density", stats.lognorm(1.2, scale=5.0)),
         ("transference_number", stats.beta(5, 5)),
     ):
-        x = distribution.rvs(20000, random_state=rng)
+        x = distribution.ppf(EVEN)
         u = natural_values(name, x)
         shifts = [
             float(np.cov(u, density)[0, 1] / u.std())
             for density in (distribution.logpdf(x), distribution.logpdf(x) + log_jacobian(name, x))
         ]
-        assert shifts[1] == pytest.approx(0.0, abs=0.03)
+        assert shifts[1] == pytest.approx(0.0, abs=1e-6)
     # Jacobians are derivatives, also of the cosine that is sampled in place of the angle.
     u = np.linspace(-2, 2, 9)
     fraction = 1 / (1 + np.exp(-np.stack([u - 1e-5, u + 1e-5])))
@@ -273,7 +275,7 @@ def test_offsets_that_no_data_touch_have_no_contraction() -> None:
     posterior = xr.Dataset({"separator_offset[A]": (("chain", "draw"), offsets)})
     found, errors = contractions(posterior, xr.Dataset(), resolve_priors("Na", {}))
     assert found["separator_offset[A]"] == pytest.approx(0.0, abs=5 * errors["separator_offset[A]"])
-    assert robust_sd(rng.standard_normal(100000)) == pytest.approx(1.0, abs=0.01)
+    assert robust_sd(NORMAL) == pytest.approx(1.0, abs=0.001)
 
 
 def test_a_contraction_is_within_its_error_of_the_truth_whatever_the_draws_of_the_prior() -> None:
@@ -408,7 +410,7 @@ def test_p_values_are_fair_to_the_truth_and_catch_each_kind_of_misfit() -> None:
         predictive_p_values(np.exp(rng.standard_normal(30)), predicted, {}, "mA") for _ in "x" * 200
     ]
     for name in ("mean", "spread", "smallest", "largest"):
-        assert stats.kstest([each[name] for each in fair], "uniform").pvalue > 0.01
+        assert stats.kstest([each[name] for each in fair], "uniform").pvalue > 1e-6
     base = rng.standard_normal(30)
     assert predictive_p_values(np.exp(base + 1), predicted, {}, "mA")["mean"] < 0.01
     assert predictive_p_values(np.exp(2 * base), predicted, {}, "mA")["spread"] < 0.01
@@ -421,7 +423,8 @@ def test_the_fraction_censored_is_compared_where_the_design_censors() -> None:
     ceiling = np.where(np.arange(20) < 10, 0.0, 1000.0)
     columns = {"floor": np.full(20, -1000.0), "ceiling": ceiling}
     predicted = np.exp(np.minimum(rng.standard_normal((2000, 20)), ceiling))
-    half = np.exp(np.minimum(np.linspace(-1.5, 1.5, 20)[rng.permutation(20)], ceiling))
+    spread = np.linspace(-1.5, 1.5, 20)
+    half = np.exp(np.minimum(np.append(spread[::2], spread[1::2]), ceiling))
     every = np.where(np.arange(20) < 10, 1.0, half)
     assert 0.02 < predictive_p_values(half, predicted, columns, "s")["censored"] < 0.98
     assert predictive_p_values(every, predicted, columns, "s")["censored"] < 0.01

@@ -52,14 +52,12 @@ def called(compiled: Any, x: np.ndarray[Any, Any]) -> tuple[int, float, np.ndarr
     return code, float(density[0]), gradient
 
 
-@pytest.mark.parametrize("frozen", [True, False])
-def test_the_c_function_is_the_density_and_its_gradient(frozen: bool) -> None:
-    sampler = Sampler(model_of(ROWS), frozen=frozen)
+def test_the_c_function_is_the_density_and_its_gradient() -> None:
+    sampler = Sampler(model_of(ROWS))
     names = [rv.name for rv in sampler._model.free_RVs]
-    cases = [(sampler._compiled, ROWS)]
-    if not frozen:  # other values, and another number of rows, in the same machine code
-        more = np.vstack([ROWS, 2.0 * ROWS, [[0.0, -1.0]]])
-        cases.append((sampler._compiled.with_data(rows=more), more))
+    # Other values, and another number of rows, are evaluated by the same machine code.
+    more = np.vstack([ROWS, 2.0 * ROWS, [[0.0, -1.0]]])
+    cases = [(sampler._compiled, ROWS), (sampler._compiled.with_data(rows=more), more)]
     rng = np.random.default_rng(1)
     for compiled, rows in cases:
         for x in rng.normal(size=(5, 4)):
@@ -82,13 +80,14 @@ def test_what_is_no_density_is_said_in_codes() -> None:
 
 
 def test_draws_come_back_on_the_scale_of_the_parameters() -> None:
-    known = np.column_stack([np.random.default_rng(2).normal(0.7, 0.2, 400), np.zeros(400)])
-    sampler = Sampler(model_of(ROWS), frozen=False)
+    even = stats.norm.ppf((np.arange(400) + 0.5) / 400)
+    known = np.column_stack([0.7 + 0.2 * even, np.zeros(400)])
+    sampler = Sampler(model_of(ROWS))
     choices = {"draws": 500, "tune": 500, "chains": 2, "cores": 2, "target_accept": 0.9}
     draws, _ = sampler.sample(**choices, seed=1, data={"rows": known})
     assert draws["parts"].dims == ("chain", "draw", "parts_dim_0")
     assert draws["scale"].mean() == pytest.approx(0.2, rel=0.1)
-    assert draws["mean"].mean() == pytest.approx(known[:, 0].mean(), abs=0.02)
+    assert draws["mean"].mean() == pytest.approx(0.7, abs=0.02)
     # No data speak of the parts: they are their prior's.
-    assert draws["parts"].mean() == pytest.approx(0.4, abs=0.03)
+    assert draws["parts"].mean() == pytest.approx(0.4, abs=0.04)  # five errors
     assert draws.equals(sampler.sample(**choices, seed=1, data={"rows": known})[0])

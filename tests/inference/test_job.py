@@ -55,8 +55,8 @@ def resolve_text(text: str, *, path: Path | None = None, data: Any = DATA) -> An
         (MINIMAL + '[model]\nblocks = ["kinetcs"]', ["'kinetcs' (did you mean 'kinetics'?)"]),
         (MINIMAL + '[model.options.creeep]\na = "b"', ["'creeep' (did you mean 'creep'?)"]),
         (
-            MINIMAL + '[model.options.lsv]\nlabs = "pooled"',
-            ["model.options.lsv: this block takes no options; those that do are dc_polarization"],
+            MINIMAL + '[model.options.kinetics]\nlabs = "pooled"',
+            ["model.options.kinetics: this block takes no options"],
         ),
         (MINIMAL + "[model]\nblocks = []", ["model.blocks: must not be empty"]),
         (MINIMAL + '[model]\nblocks = ["lsv", 3]', ["model.blocks[1]: must be text"]),

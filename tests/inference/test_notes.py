@@ -225,9 +225,13 @@ def test_options_that_reach_no_fitted_row_are_told_and_the_others_are_not(
 ) -> None:
     norton = {"dc_polarization": {"creep_current": "norton", "labs": "pooled"}}
     pores = {"penetration": {"pores": "weakest_link"}}
-    options = ModelOptions(options={**norton, **pores})
+    # How cells differ is mapped from the prior where no row shows it; of plateaus there is no map.
+    norton["dc_polarization"]["cells"] = "student_t"
+    plateaus = {"lsv": {"cells": "contaminated"}}
+    options = ModelOptions(options={**norton, **pores, **plateaus})
     creep = campaign_of(creep=ROWS["creep"].format(25, 25))
-    [polarised, entered] = unused_options(creep, ["creep"], options)
+    [polarised, entered, plateau] = unused_options(creep, ["creep"], options)
+    assert plateau.startswith("[model.options.lsv] cells changes nothing in this fit")
     assert "[model.options.dc_polarization] creep_current, labs change nothing" in polarised
     assert "no penetration.csv and no critical_current.csv is fitted" in entered
     # A published creep-fed current obeys the law; brackets obey the options of single cells.
@@ -237,7 +241,7 @@ def test_options_that_reach_no_fitted_row_are_told_and_the_others_are_not(
         separators=SEPARATORS,
         critical_current=ROWS["critical_current"].format(22, 24),
     )
-    [note] = unused_options(published, ["critical_current", "published"], options)
+    note, _ = unused_options(published, ["critical_current", "published"], options)
     assert "[model.options.dc_polarization] labs changes nothing" in note
 
 

@@ -114,13 +114,13 @@ def test_predictions_come_back_from_their_seed_and_carry_noise(
     assert not one["predictive"].equals(other["predictive"])
     stress = np.log(one["predictive"]["creep"][0, :, 0])
     scatter = float(one_draw["creep_scatter"][0, 0])
-    assert float(stress.std()) == pytest.approx(scatter, rel=0.06)
+    assert float(stress.std()) == pytest.approx(scatter, rel=5 / np.sqrt(2 * 3000))
     assert float(stress.mean()) == pytest.approx(
-        float(np.log(one_draw["creep_reference_stress"][0, 0])), abs=4 * scatter / np.sqrt(3000)
+        float(np.log(one_draw["creep_reference_stress"][0, 0])), abs=5 * scatter / np.sqrt(3000)
     )
     # The share of cells that draws penetrate is the probability that their likelihood states.
     share = one["predictive"]["penetration"].mean(["chain", "draw"]).values
     weighed = np.exp(one["log_likelihood"]["penetration"][0, 0].values)
     probability = np.where(own.observed["penetration"] > 0.5, weighed, 1 - weighed)
-    np.testing.assert_allclose(share, probability, atol=0.035)
+    np.testing.assert_allclose(share, probability, atol=5 * np.sqrt(0.25 / 3000))
     assert list(one["predictive"]["penetration_row"].values) == ["a", "b"]

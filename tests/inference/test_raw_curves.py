@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from data import Campaign, InputError, load_campaign, new_campaign, write_campaign
 from data.units import parse_quantity
 from inference import fit, import_records, simulate
+from inference.checks.scales import natural_values
 from inference.cli.commands import app
 from inference.importing import Outcome
 from inference.raw_curves import CAMPAIGN, RAW, RawCurve, write_raw_curves
@@ -187,17 +188,17 @@ def test_from_raw_curves_through_import_and_fit_to_the_truth(
     result = fit(target, folder=tmp_path / "run")
     assert result.gate.passed
     truth = true_values(stated)
-    inside = []
+    away = {}
     for name, value in truth.items():
         base, _, member = name.partition("[")
         draws = result.posterior[base]
         if member:
             draws = draws.sel(protocol=member.removesuffix("]"))
-        low, far_low, far_high, high = np.quantile(draws.values, [0.05, 0.001, 0.999, 0.95])
-        assert far_low < value < far_high, (name, value)
-        inside.append(low < value < high)
-    # Intervals of 90 %: of these fixed draws, no fewer than chance would leave.
-    assert np.mean(inside) >= 0.75, dict(zip(truth, inside, strict=True))
+        drawn = natural_values(base, draws.values)
+        away[name] = float((natural_values(base, np.array(value)) - drawn.mean()) / drawn.std())
+    # Twelve standard normal numbers, more or less: chance leaves one in ten thousand beyond.
+    assert max(map(abs, away.values())) < 4.5, away
+    assert np.sqrt(np.mean(np.square([*away.values()]))) < 1.8, away
 
 
 def true_values(stated: dict[str, str | float]) -> dict[str, float]:

@@ -29,8 +29,9 @@ def test_many_cells_recover_the_truth_they_were_drawn_from(
     for name in ("creep_exponent", "creep_reference_stress", "creep_activation_energy"):
         row = table.loc[name]
         assert row["narrowing"] > 3
-        # Inside twice the interval: 1.6 sd to either side doubled is a one in a thousand miss.
-        assert abs(np.log(row["truth"] / row["median"])) < np.log(row["upper"] / row["lower"])
+        # Within five standard deviations, of which the interval spans 3.3.
+        far = 1.5 * np.log(row["upper"] / row["lower"])
+        assert abs(np.log(row["truth"] / row["median"])) < far
     again = recover(job, seed=4, folder=tmp_path / "run")
     assert again.table["truth"].equals(table["truth"])
 

@@ -29,16 +29,17 @@ from inference.sampling import Sampler, convergence, energy_information, scalars
 from models.joint import build_model
 
 pytestmark = pytest.mark.long
-SEEDS = range(1, 11)
+SEEDS = {"sodium-literature": range(1, 11), "sodium-synthetic": range(1, 11)}
+OTHER_LAWS = range(1, 4)  # of the synthetic campaign: one of its nine tables is felt otherwise
 
 
 @pytest.mark.parametrize("name", bundled_jobs())
-def test_a_shipped_job_passes_its_gate_without_divergences_for_ten_seeds(name: str) -> None:
+def test_a_shipped_job_passes_its_gate_without_divergences_for_many_seeds(name: str) -> None:
     job = load_job(name)
     model = build_model(load_campaign(job.campaign_location()), job.model_options())
     compiled, predictor = Sampler(model), Predictor(model)
     failed = {}
-    for seed in SEEDS:
+    for seed in SEEDS.get(name, OTHER_LAWS):
         section = job.sampler.model_copy(update={"seed": seed})
         history: list[str] = []
         free, statistics, _ = _sample(compiled, section, history, False)

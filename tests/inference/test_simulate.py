@@ -26,7 +26,7 @@ CREEP = {
 
 @pytest.fixture(scope="module")
 def design(campaign_of: Callable[..., Campaign]) -> Campaign:
-    rows = [f"c{i},{25 + i},1e-{2 + i % 4},0.3" for i in range(60)]
+    rows = [f"c{i},{25 + i % 60},1e-{2 + i % 4},0.3" for i in range(200)]
     return campaign_of(
         creep="specimen,temperature [degC],strain_rate [1/s],stress [MPa]\n" + "\n".join(rows)
     )
@@ -46,10 +46,7 @@ def test_the_bundled_campaign_is_drawn_again_from_its_own_truth(
         for column, values in table.data_vars.items():
             drawn = again.tables[name][column].values
             if values.dtype.kind == "f":
-                # The Tafel points were drawn while an error of the overpotential was carried by the
-                # relative rise of the current; its logarithm moves them by up to 0.34 %.
-                rtol = 4e-3 if (name, column) == ("kinetics", "current_density") else 1e-4
-                np.testing.assert_allclose(drawn, values, rtol=rtol, err_msg=f"{name}.{column}")
+                np.testing.assert_allclose(drawn, values, rtol=1e-4, err_msg=f"{name}.{column}")
             else:
                 np.testing.assert_array_equal(drawn, values)
     drawn_again = tomllib.loads((tmp_path / "again" / "truth.toml").read_text())
@@ -70,8 +67,8 @@ def test_draws_follow_the_truth_and_their_seed(design: Campaign, tmp_path: Path)
     per_kelvin = (1 / (table["temperature"].values + 273.15) - 1 / 298.15) / 8.31446261815324
     rate = table["strain_rate"].values / 1e-3 * np.exp(44e3 * per_kelvin)
     residual = np.log(stress / (0.3 * rate ** (1 / 5.0))) / 0.05
-    assert abs(residual.mean()) < 4 / np.sqrt(residual.size)
-    assert 0.7 < residual.std() < 1.3
+    assert abs(residual.mean()) < 5 / np.sqrt(residual.size)
+    assert residual.std() == pytest.approx(1.0, abs=5 / np.sqrt(2 * residual.size))
     assert read_truth(tmp_path / "one" / "truth.toml").seed == 1
 
 
@@ -114,10 +111,10 @@ def test_published_fractions_are_drawn_as_fractions_by_the_law_that_weighs_them(
     for kind, row in enumerate(FRACTIONS):
         at = np.arange(kind, observed.size, len(FRACTIONS))
         if "0.85" not in row:
-            assert stats.kstest(z[at], "norm").pvalue > 1e-3, row
+            assert stats.kstest(z[at], "norm").pvalue > 1e-6, row
         else:  # above the bound as often as the likelihood says
             below = special.ndtr((special.logit(0.85) - special.logit(0.93)) / sd[at[0]])
-            assert exact[at].mean() == pytest.approx(below, abs=0.13)
+            assert exact[at].mean() == pytest.approx(below, abs=5 * np.sqrt(0.25 / at.size))
             np.testing.assert_allclose(ceiling[at][~exact[at]], special.logit(0.85), rtol=1e-4)
     others = {rv.name: 0.5 for rv in model.free_RVs}  # on which no row depends
     [parameters] = parameters_of(model, others).values()

@@ -187,6 +187,8 @@ def test_metal_beyond_what_the_electrode_holds_is_refused(
 ) -> None:
     # 1.13 mAh/cm^2 per 10 um of sodium
     build_model(campaign_of(dc_polarization=ONE_WAY + "d,one_way,25,0,100,1,11.2,11.3"))
+    # What was planned beyond an event does not matter.
+    build_model(campaign_of(dc_polarization=ONE_WAY + "d,one_way,25,0,100,1,11.2,30"))
     row = f"d,one_way,25,0,100,1,{transition},{stop}"
     with pytest.raises(ModelError) as raised:
         build_model(campaign_of(dc_polarization=ONE_WAY + row))

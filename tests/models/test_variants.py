@@ -198,7 +198,7 @@ def test_the_weakest_of_several_patches_has_the_distribution_of_their_minimum() 
     for patches in (3, 40):
         smallest = rng.standard_normal((20000, patches)).min(axis=1)
         p = stats.ks_2samp(physics.weakest_deviate(deviate, patches), smallest).pvalue
-        assert p > 0.01
+        assert p > 1e-6
     np.testing.assert_array_equal(physics.weakest_deviate(deviate, 1.0), deviate)
     x, a = np.meshgrid(np.linspace(-6, 6, 25), [0.01, 0.5, 2.0, 1e3, 1e9])
     y = physics.weakest_deviate(x, a)
@@ -264,7 +264,7 @@ def test_a_larger_cell_fails_with_the_probability_of_its_weakest_patch(
     drawn = model.observations["penetration"].draw(
         *parameters, rng=np.random.default_rng(3), size=(40000, 4)
     )
-    np.testing.assert_allclose(drawn.mean(axis=0), 1 - survives, atol=0.01)
+    np.testing.assert_allclose(drawn.mean(axis=0), 1 - survives, atol=5 * np.sqrt(0.25 / 40000))
 
 
 def test_brackets_of_a_larger_cell_hold_its_weakest_patch(
@@ -441,7 +441,8 @@ def test_a_published_creep_current_is_norton_s_where_the_job_says_so(
     resolved = resolve(job, campaign, priors_of(campaign, job.model_options()))
     assert parse_job(resolved.text).model_options().options == {
         "dc_polarization": {
-            "creep_current": "norton", "labs": "offsets", "pressure": "as_stated",
+            "cells": "lognormal", "creep_current": "norton", "labs": "offsets",
+            "pressure": "as_stated",
         },
     }  # fmt: skip
 
@@ -449,8 +450,14 @@ def test_a_published_creep_current_is_norton_s_where_the_job_says_so(
 # --- everything at once --------------------------------------------------------------------------
 
 ALL = {
-    "penetration": {"pores": "weakest_link", "area": "weakest_link"},
-    "dc_polarization": {"creep_current": "norton", "pressure": "calibrated"},
+    "penetration": {"pores": "weakest_link", "area": "weakest_link", "cells": "contaminated"},
+    "dc_polarization": {
+        "creep_current": "norton",
+        "pressure": "calibrated",
+        "cells": "student_t",
+    },
+    "sand": {"cells": "student_t"},
+    "lsv": {"cells": "contaminated"},
     "morphology": {"pressure": "calibrated"},
 }
 
@@ -482,28 +489,30 @@ def varied(campaign: Campaign) -> Campaign:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_gradients_of_every_variant_are_finite_at_draws_of_the_prior(synthetic: Campaign) -> None:
     import pymc as pm
+
+    from inference.sampling import Sampler
 
     model = build_model(varied(synthetic), ModelOptions(options=ALL))
     added = {
         "pore_size_spread", "wetted_pores", "lab_scatter", "constraint_factor",
         "dc_polarization_pressure_factor", "morphology_pressure_factor",
+        "penetration_contamination", "dc_polarization_degrees_of_freedom",
+        "sand_degrees_of_freedom", "lsv_contamination",
     }  # fmt: skip
     assert added <= free_of(model)
-    gradient = model.compile_fn([model.logp(), model.dlogp()], mode="NUMBA")
+    sampler = Sampler(model)
     drawn = pm.draw(model.free_RVs, draws=60, random_seed=5, mode="FAST_COMPILE")
-    points = {}
+    points = []
     for rv, samples in zip(model.free_RVs, drawn, strict=True):
         transform = model.rvs_to_transforms[rv]
         moved = samples if transform is None else transform.forward(samples, *rv.owner.inputs)
-        points[model.rvs_to_values[rv].name] = (
-            samples if transform is None else moved.eval(mode="FAST_COMPILE")
-        )
-    for i in range(60):
-        point = {name: values[i] for name, values in points.items()}
-        for each in gradient(point):
+        values = samples if transform is None else moved.eval(mode="FAST_COMPILE")
+        points.append(values.reshape(60, -1))
+    for point in np.concatenate(points, axis=1):
+        for each in sampler._compiled.logp_func(point):
             assert np.isfinite(each).all(), point
 
 
@@ -519,6 +528,8 @@ def few_tables() -> Callable[[str], Campaign]:
         "labs": ("penetration",),
         "norton": ("dc_polarization", "creep"),
         "pressure": ("dc_polarization", "creep"),
+        "student_t": ("dc_polarization", "creep"),
+        "contaminated": ("penetration",),
     }
     labs = {"lab": ["w", "x", "y", "z"]}
     columns: dict[str, dict[str, dict[str, Any]]] = {
@@ -587,6 +598,30 @@ VARIANTS: dict[str, tuple[Option, dict[str, Any], dict[str, dict[str, tuple[str,
             "without": {"dc_polarization_pressure_factor": ("holds", 1.0)},
         },
     ),
+    "student_t": (
+        {"dc_polarization": {"cells": "student_t"}},
+        {"dc_polarization_degrees_of_freedom": 2.5},
+        {
+            "with": {
+                "dc_polarization_degrees_of_freedom": ("holds", 2.5),
+                "dc_polarization_scatter": ("holds", 0.2),
+                "supply_factor_one_way": ("holds", 0.9),
+            },
+            "without": {"supply_factor_one_way": ("holds", 0.9)},
+        },
+    ),
+    "contaminated": (
+        {"penetration": {"cells": "contaminated"}},
+        {"penetration_contamination": 0.1},
+        {
+            "with": {
+                "wetting_product": ("holds", PRODUCT),
+                "penetration_contamination": ("holds", 0.1),
+                "penetration_scatter": ("holds", 0.2),
+            },
+            "without": {"wetting_product": ("holds", PRODUCT)},
+        },
+    ),
 }
 WITHOUT = {
     "pores": {"penetration": {"pores": "typical"}},
@@ -594,6 +629,8 @@ WITHOUT = {
     "labs": {"penetration": {"labs": "pooled"}},
     "norton": {"dc_polarization": {"creep_current": "empirical"}},
     "pressure": {"dc_polarization": {"pressure": "as_stated"}},
+    "student_t": {"dc_polarization": {"cells": "lognormal"}},
+    "contaminated": {"penetration": {"cells": "lognormal"}},
 }
 
 
@@ -611,7 +648,10 @@ def sampled(campaign: Campaign, options: ModelOptions) -> tuple[xr.Dataset, int]
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["with", "without"])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    "variant",
+    [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in VARIANTS],
+)
 def test_truth_comes_back_from_data_drawn_with_and_without_the_variant(
     variant: str, kind: str, few_tables: Callable[[str], Campaign], tmp_path: Path
 ) -> None:
@@ -628,6 +668,8 @@ def test_truth_comes_back_from_data_drawn_with_and_without_the_variant(
     posterior, divergences = sampled(campaign, ModelOptions(options=options, priors=priors))
     assert divergences <= 2
     for name, (relation, value) in expected[kind].items():
-        low, high = np.quantile(posterior[name], [0.005, 0.995])
-        found = "above" if low > value else "below" if high < value else "holds"
-        assert found == relation, (name, low, value, high)
+        drawn = np.log(posterior[name].values)
+        away = float((drawn.mean() - np.log(value)) / drawn.std())
+        # Of a dozen truths one in ten thousand is beyond 4.5 where the model is right.
+        due = {"holds": abs(away) < 4.5, "above": away > 2.5, "below": away < -2.5}
+        assert due[relation], (name, value, away)

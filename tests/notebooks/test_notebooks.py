@@ -82,6 +82,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.mark.notebooks
+@pytest.mark.xdist_group("notebooks")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_runs_without_a_warning(name: str, elsewhere: Path) -> None:
     from nbclient import NotebookClient
