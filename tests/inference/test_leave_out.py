@@ -132,7 +132,7 @@ def test_a_point_in_contradiction_has_a_bad_k_and_its_exact_density_all_the_same
     assert last["pareto_k"] > found.good_k
     assert last["method"] == ("moment matching" if matching else "refit")
     assert any(f"Pareto k {last['pareto_k']:.2f}" in line for line in found.done)
-    agrees(found, y, points, within=0.15)
+    agrees(found, y, points, within=0.25)  # five errors of a refit
     assert not found.unreliable
 
 
