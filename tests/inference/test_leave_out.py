@@ -16,6 +16,7 @@ from models.observations import Design
 NOISE, PRIOR = 0.5, 2.0
 X = np.array([-1.0, -0.8, -0.5, -0.3, 0.0, 0.2, 0.4, 0.7, 0.9, 1.0])
 SETTINGS = SamplerSection(draws=1000, tune=500, chains=4, cores=2, seed=3)
+MANY = SETTINGS.model_copy(update={"draws": 4000})  # a far point is told by the tail of its draws
 
 
 def line(y: Any, *, x: Any = X, weighted: bool = False) -> Any:
@@ -124,22 +125,22 @@ def test_weights_of_infinite_variance_are_lightened_where_their_error_would_show
 def test_a_point_in_contradiction_has_a_bad_k_and_its_exact_density_all_the_same(
     matching: bool,
 ) -> None:
-    y = data(outlier=5.0)
+    y = data(outlier=4.0)
     points = [[row] for row in range(y.size)]
-    found = leave_out(fitted(y), units(*points), matching=matching)
+    found = leave_out(fitted(y, settings=MANY), units(*points), matching=matching)
     last = found.table.iloc[-1]
     assert last["pareto_k"] > found.good_k
     assert last["method"] == ("moment matching" if matching else "refit")
     assert any(f"Pareto k {last['pareto_k']:.2f}" in line for line in found.done)
-    agrees(found, y, points, within=0.15 if matching else 0.1)
+    agrees(found, y, points, within=0.25)  # five errors of a refit
     assert not found.unreliable
 
 
 @pytest.mark.slow
 def test_half_of_the_data_left_out_at_once_has_its_exact_density() -> None:
-    y = data(outlier=5.0)
+    y = data(outlier=4.0)
     groups = [[0], list(range(5, 10))]
-    found = leave_out(fitted(y), units(*groups), matching=False)
+    found = leave_out(fitted(y, settings=MANY), units(*groups), matching=False)
     assert found.table["method"].tolist()[1] == "refit"
     agrees(found, y, groups, within=0.2)
 
