@@ -37,6 +37,17 @@ def test_a_limiting_current_says_nothing_of_a_pore_radius(
     assert "pore_radius" not in data_ranges(alone)["liquid"]
 
 
+def test_a_range_over_cells_is_data_on_the_charges_of_its_steps(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    head = (
+        "cell,protocol,temperature [degC],pressure [MPa],current_density_lowest [mA/cm^2],"
+        "current_density_highest [mA/cm^2],step_height [mA/cm^2],step_time [min]\n"
+    )
+    campaign = campaign_of(dc_polarization=head + "a,step,25,0,5,9,1,6")
+    assert data_ranges(campaign)["solid step"]["charge"] == pytest.approx([0.5, 0.9])
+
+
 @pytest.mark.parametrize(("time", "depleted"), [("", False), ("900", True)])
 def test_transients_that_were_stopped_before_do_not_separate_transport(
     campaign_of: Callable[..., Campaign], time: str, depleted: bool

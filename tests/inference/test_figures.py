@@ -34,6 +34,7 @@ from inference.figures.bands import BEYOND
 from inference.figures.calibration import calibration_figure
 from inference.figures.capillarity import critical_current_against_radius
 from inference.figures.style import DOUBLE, SINGLE, label, pretty_number, pretty_unit, width, words
+from inference.figures.voids import void_free_capacities
 from inference.maps import maps_from_job
 from inference.replicates import Replicate
 
@@ -328,6 +329,19 @@ def test_the_domains_of_penetration_hold_the_tests_of_the_campaign(
     without = critical_current_against_radius(contents.result, None)
     words_below = next(text for text in without.texts if text.get_gid() == "caption").get_text()
     assert "the campaign is gone, or has changed" in " ".join(words_below.split())
+
+
+def test_a_range_over_cells_is_drawn_as_one_and_never_called_an_interval_of_one_cell(
+    fabricated: Callable[..., Any], literature: Campaign
+) -> None:
+    figure = void_free_capacities(fabricated(synthetic=False), literature)
+    assert "range over cells" in {text.get_text() for text in figure.legends[0].get_texts()}
+    said = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    assert "the lowest and the highest of the steps at which several cells failed" in said
+    assert "from the last current survived to that of failure" not in said
+    dotted = [line for line in figure.axes[1].lines if line.get_linestyle() == ":"]
+    ends = sorted(tuple(np.asarray(line.get_xdata()).tolist()) for line in dotted)
+    assert ends == [(2.5, 3.5), (3.0, 6.0), (5.0, 9.0)]
 
 
 @pytest.mark.parametrize("name", OF_TWO_WIDTHS)

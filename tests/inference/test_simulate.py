@@ -72,6 +72,44 @@ def test_draws_follow_the_truth_and_their_seed(design: Campaign, tmp_path: Path)
     assert read_truth(tmp_path / "one" / "truth.toml").seed == 1
 
 
+RANGE = (
+    "current_density_lowest [mA/cm^2],current_density_highest [mA/cm^2],step_height [mA/cm^2],cells"
+)
+RANGES = {
+    "separators": "separator,pore_type,pore_radius [nm],thickness [um],porosity [1]\n"
+    "A,straight,100,60,0.35",
+    "critical_current": f"separator,temperature [degC],{RANGE}\nA,25,1.5,2.5,0.5,3",
+    "dc_polarization": "cell,protocol,temperature [degC],pressure [MPa],step_time [min],"
+    f"{RANGE}\na,step,25,0,5,5,9,1,\nb,step,25,0,15,3.3,6.3,0.3,40",
+}
+OF_RANGES = {
+    "surface_energy": "2.4 J/m^2", "contact_angle": "150 degree",
+    "reorganization_energy": "0.2 eV", "exchange_current_density": "12 mA/cm^2",
+    "self_diffusivity": "5.6e-9 cm^2/s", "self_diffusion_activation_energy": "43.5 kJ/mol",
+    "supply_factor[step]": 0.45, "dc_polarization_scatter": 0.25, "penetration_scatter": 0.2,
+    "separator_scatter": 0.1,
+}  # fmt: skip
+
+
+def test_ranges_over_cells_are_drawn_as_steps_of_the_staircase_that_the_design_states(
+    campaign_of: Callable[..., Campaign], tmp_path: Path
+) -> None:
+    drawn = simulate(OF_RANGES, campaign_of(**RANGES), seed=3, folder=tmp_path / "drawn")
+    for name, firsts in (("critical_current", [0.5]), ("dc_polarization", [1.0, 0.3])):
+        table = drawn.tables[name]
+        height = table["step_height"].values
+        ends = [table[f"current_density_{end}"].values for end in ("lowest", "highest")]
+        assert (ends[0] <= ends[1]).all()
+        for end in ends:
+            steps = (end - firsts) / height
+            np.testing.assert_allclose(steps, np.round(steps), atol=1e-6)
+    solid = drawn.tables["dc_polarization"]
+    np.testing.assert_array_equal(solid["cells"].values, [np.nan, 40.0])
+    # Forty cells spread over some four scatters.
+    highest, lowest = (solid[f"current_density_{end}"].values[1] for end in ("highest", "lowest"))
+    assert 2.0 < np.log(highest / lowest) / 0.25 < 8.0
+
+
 FRACTIONS = [  # of a transference number of 0.93, and of a positive quantity beside it
     "transference_number,0.9,0.08,,,,1",
     "transference_number,0.9,,0.2,,,1",
