@@ -475,7 +475,7 @@ class Rows:
             logger.info("fit again without %s", unit)
             try:
                 free = refits.draws(unit)
-                after = fitted.predictor.evaluate(free, fitted.sampler.seed)
+                after = fitted.predictor.evaluate(free, fitted.sampler.seed, row_by_row=True)
                 posterior, _ = split_draws(free, after["derived"])
                 r_hat = float(convergence(scalars(posterior))["r_hat"].max())
                 if not r_hat <= GATE_R_HAT:
