@@ -139,6 +139,13 @@ class Answer:
         Safe current of the answer's design ``as_fitted``, and under the other laws of
         `models.cells`, the middle half of the cells spread as fitted [mA/cm^2]; see
         `inference.tails`.
+    design : Design, optional
+        The design that the answer comes to.
+    rows : tuple of str
+        Rows of the data that decide it, and rows that the rest calls nearly impossible, in words:
+        where `inference.checks.influence.Rows.tell` was asked.
+    row_numbers : mapping
+        The same as plain data.
     """
 
     question: str
@@ -162,7 +169,15 @@ class Answer:
     cells: tuple[str, ...] = ()
     tails: Mapping[str, float] = field(default_factory=dict)
     separator: str = ""
+    design: Design | None = field(default=None, repr=False, compare=False)
+    rows: tuple[str, ...] = ()
+    row_numbers: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _design: str = field(default="", repr=False)
+
+    @property
+    def new_cell(self) -> str:
+        """The new cell that it speaks of, with its conditions, in words."""
+        return self._design
 
     def sentence(self) -> str:
         """Return the answer and what limits the cell, in plain sentences.
@@ -182,7 +197,7 @@ class Answer:
         if self.value is None:
             return f"{self.reason} {binds}".rstrip()
         risk = f"{100 * self.risk:g} %"
-        cell = self._design
+        cell = self.new_cell
         at = f"For {_shown(self.current_density)} {CURRENT.unit} at {risk} risk"
         value = f"{_shown(self.value)} {self.unit}"
         counted = "with all that is not known counted in, it"
@@ -264,7 +279,7 @@ class Answer:
             words.append(tail)
         if self.extrapolation:
             words.append("Extrapolated, no data there: " + "; ".join(self.extrapolation) + ".")
-        return [*words, *self.notes]
+        return [*words, *self.rows, *self.notes]
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
@@ -304,6 +319,7 @@ class Answer:
             "median_cell_interval [mA/cm^2]": list(self.median_cell[1:]),
             "extrapolation": list(self.extrapolation),
             "reason": self.reason,
+            "rows": {**self.row_numbers, "sentences": list(self.rows)},
             "notes": list(self.notes),
             "sentence": self.sentence(),
             "how_sure": self.how_sure(),
@@ -723,6 +739,7 @@ class _Asked:
             ),
             tails={} if value is None else self.tails(design),
             separator=design.separator,
+            design=design,
             _design=self.words(design, quantity),
         )
 

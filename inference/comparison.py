@@ -19,7 +19,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,8 +159,8 @@ class _Member:
     def blocks(self) -> tuple[str, ...]:
         return blocks_to_fit(self.campaign, self.job.model_options())
 
-    def build(self, *, weighted: bool = False) -> Any:
-        return build_model(self.campaign, self.job.model_options(), weighted=weighted)
+    def build(self) -> Any:
+        return build_model(self.campaign, self.job.model_options())
 
 
 def compare(
@@ -216,7 +215,9 @@ def compare(
         results[member.name] = result
         logger.info("leave out of %s: %d points, %d cells", member.name, len(points), len(cells))
         left[member.name] = leave_out(
-            _fitted(member, model, result), [*points, *several], most_refits=most_refits
+            Fitted.of(result, member.job, member.campaign, model),
+            [*points, *several],
+            most_refits=most_refits,
         )
     return _assemble(members, results, left, points, cells, remarks)
 
@@ -465,29 +466,6 @@ def _observations(model: Any) -> dict[str, tuple[Any, ...]]:
             ]
         found[name] = (list(model.coords[f"{name}_row"]), values)
     return found
-
-
-def _fitted(member: _Member, model: Any, result: Result) -> Fitted:
-    """Return a result with its model, having checked that they belong together."""
-    every = result.posterior.merge(result.tree["sampled"].to_dataset())
-    fitted = Fitted(
-        model=model,
-        weighted=partial(member.build, weighted=True),
-        free=every[[rv.name for rv in model.free_RVs]],
-        log_likelihood=result.log_likelihood,
-        sampler=member.job.sampler,
-    )
-    few = fitted.free.isel(draw=slice(0, 2))
-    again = fitted.predictor.evaluate(few, 0)["log_likelihood"]
-    for name in again.data_vars:
-        stored = fitted.log_likelihood[name].isel(draw=slice(0, 2))
-        if not np.allclose(again[name].values, stored.transpose(*again[name].dims).values):
-            raise InputError(
-                f"the run {str(result.folder)!r} was computed by another version of the program: "
-                f"its log-likelihood of {name} is no longer what its draws give. Fit it again "
-                "into another folder, or in place: anodebayes fit JOB --force"
-            )
-    return fitted
 
 
 def _assemble(

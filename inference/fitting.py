@@ -44,9 +44,9 @@ from inference.sampling import (
 from inference.summary import summary_table
 from inference.symptoms import symptom_findings
 from inference.thresholds import INTERVAL, STEADY_TARGET_ACCEPT
-from models.joint import block_options, blocks_to_fit, build_model, priors_of
+from models.joint import block_options, blocks_to_fit, build_model, observed_lines, priors_of
 
-__all__ = ["Source", "dry_run", "fit"]
+__all__ = ["Source", "dry_run", "fit", "split_draws"]
 
 type Source = Job | Campaign | str | os.PathLike[str]
 """A job, the path or name of one, or a campaign."""
@@ -294,7 +294,7 @@ def _draw(
         with timings.stage("predict"):
             after = predictor.evaluate(sampled, noise, row_by_row=True)
         with timings.stage("diagnose"):
-            posterior, internal = _split(sampled, after["derived"])
+            posterior, internal = split_draws(sampled, after["derived"])
             diagnostics = convergence(scalars(posterior.merge(internal)))
             verdict = (
                 diagnostics,
@@ -371,7 +371,7 @@ def _compute(
         before_free = predictor.prior(PRIOR_DRAWS, prior_seed)
         before = predictor.evaluate(before_free, prior_noise)
     with timings.stage("diagnose"):
-        prior, _ = _split(before_free, before["derived"])
+        prior, _ = split_draws(before_free, before["derived"])
         summary = summary_table(
             posterior, prior, model.priors, model.informed_by, drawn.diagnostics
         )
@@ -401,8 +401,8 @@ def _compute(
     }
     tree = xr.DataTree.from_dict(
         {
-            "posterior": _labelled(posterior),
-            "prior": _labelled(prior),
+            "posterior": posterior,
+            "prior": prior,
             "sample_stats": _labelled(drawn.sample_stats, "of the sampler"),
             "log_likelihood": _labelled(after["log_likelihood"], "log-likelihood"),
             "log_prior": _labelled(after["log_prior"], "log-density of the prior"),
@@ -425,7 +425,14 @@ def _compute(
         "options": json.dumps(
             {key: value.model_dump() for key, value in block_options(options).items()}
         ),
-        "blocks": json.dumps(list(blocks_to_fit(campaign, options))),
+        "blocks": json.dumps(list(model_blocks)),
+        "lines": json.dumps(
+            {
+                dim.removesuffix("_row"): lines
+                for name in model_blocks
+                for dim, lines in observed_lines(campaign, name).items()
+            }
+        ),
         "informed_by": json.dumps(model.informed_by),
         "resolved_hash": resolved.hash,
         "data_hash": resolved.data_hash,
@@ -449,11 +456,22 @@ def _compute(
     return tree
 
 
-def _split(free: xr.Dataset, derived: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
-    """Part the parameters from what the sampler needed to get at them."""
+def split_draws(free: xr.Dataset, derived: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+    """Part the parameters from what the sampler needed to get at them.
+
+    Parameters
+    ----------
+    free, derived : Dataset
+        Draws of the free variables, and of what follows from them.
+
+    Returns
+    -------
+    public, internal : Dataset
+        Every draw is in one of them; what is public has its unit and long name.
+    """
     public = [name for name in free.data_vars if str(name) in quantities()]
     internal = [name for name in free.data_vars if str(name) not in quantities()]
-    return derived.merge(free[public]), free[internal]
+    return _labelled(derived.merge(free[public])), free[internal]
 
 
 def _labelled(dataset: xr.Dataset, what: str | None = None) -> xr.Dataset:

@@ -22,15 +22,17 @@ import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from data.campaign import Campaign
+from data.errors import InputError
 from inference.draws import SAMPLE
-from inference.job import SamplerSection
+from inference.job import Job, SamplerSection
 from inference.thresholds import (
     GATE_ESS,
     GATE_R_HAT,
@@ -38,13 +40,25 @@ from inference.thresholds import (
     MOST_REFITS,
     STEADY_TARGET_ACCEPT,
 )
+from models.joint import build_model
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from inference.prediction import Predictor
+    from inference.result import Result
 
-__all__ = ["Fitted", "LeftOut", "Unit", "leave_out", "rank"]
+__all__ = [
+    "Fitted",
+    "LeftOut",
+    "RefitFailedError",
+    "Refits",
+    "Unit",
+    "density",
+    "importance",
+    "leave_out",
+    "rank",
+]
 
 Array = NDArray[np.float64]
 
@@ -114,11 +128,52 @@ class Fitted:
 
         return Predictor(self.model)
 
-    def density(self, log_likelihood: xr.Dataset, unit: Unit) -> xr.DataArray:
-        """Return the log-likelihood of a unit, over ``chain`` and ``draw``."""
-        terms = [log_likelihood[name].isel({f"{name}_row": row}) for name, row in unit.rows]
-        total = np.sum([term.transpose(*SAMPLE).values for term in terms], axis=0)
-        return xr.DataArray(total, dims=SAMPLE, coords={d: log_likelihood[d] for d in SAMPLE})
+    @classmethod
+    def of(cls, result: "Result", job: Job, campaign: Campaign, model: Any = None) -> Self:
+        """Return a result with its model, having checked that they belong together.
+
+        Parameters
+        ----------
+        result : Result
+            A finished fit.
+        job : Job
+            The job that it is of.
+        campaign : Campaign
+            The data that were fitted.
+        model : pymc.Model, optional
+            Of this job, where it was built already.
+
+        Returns
+        -------
+        Fitted
+            To leave parts of the data out of.
+
+        Raises
+        ------
+        InputError
+            If the model does not give the log-likelihoods that the result holds.
+        """
+        build = partial(build_model, campaign, job.model_options())
+        model = build() if model is None else model
+        every = result.posterior.merge(result.tree["sampled"].to_dataset())
+        fitted = cls(
+            model=model,
+            weighted=partial(build, weighted=True),
+            free=every[[rv.name for rv in model.free_RVs]],
+            log_likelihood=result.log_likelihood,
+            sampler=job.sampler.model_copy(update={"draws": result.posterior.sizes["draw"]}),
+        )
+        few = fitted.free.isel(draw=slice(0, 2))
+        again = fitted.predictor.evaluate(few, 0)["log_likelihood"]
+        for name in again.data_vars:
+            stored = fitted.log_likelihood[name].isel(draw=slice(0, 2))
+            if not np.allclose(again[name].values, stored.transpose(*again[name].dims).values):
+                raise InputError(
+                    f"the run {str(result.folder)!r} was computed by another version of the "
+                    f"program: its log-likelihood of {name} is no longer what its draws give. Fit "
+                    "it again into another folder, or in place: anodebayes fit JOB --force"
+                )
+        return fitted
 
 
 @dataclass(frozen=True)
@@ -187,7 +242,7 @@ def leave_out(
     """
     import pandas as pd
 
-    data = _importance_data(fitted, units)
+    data = _importance_data(fitted.free, fitted.log_likelihood, units)
     original = _importance(data)
     ks = np.asarray(original.pareto_k.values, dtype=float)
     good_k = float(original.good_k)
@@ -208,7 +263,7 @@ def leave_out(
     if matching and heavy:
         _match(fitted, units, data, original, entries, heavy)
     bad = [i for i in heavy if not ks[i] <= good_k and entries[i].method != "moment matching"]
-    refits = _Refits(fitted)
+    refits = Refits(fitted)
     for position, i in enumerate(bad):
         entry = entries[i]
         if position >= most_refits:
@@ -217,7 +272,7 @@ def leave_out(
             continue
         try:
             entry.elpd, fits = refits.density(units[i])
-        except _RefitFailedError as error:
+        except RefitFailedError as error:
             entry.method = "unreliable"
             entry.notes.append(str(error))
         else:
@@ -330,13 +385,43 @@ def _error_of_sum(values: Array, groups: Sequence[tuple[str, str]]) -> float:
     return float(np.sqrt(variance))
 
 
-def _importance_data(fitted: Fitted, units: Sequence[Unit]) -> xr.DataTree:
-    matrix = xr.concat(
-        [fitted.density(fitted.log_likelihood, unit) for unit in units], dim="unit"
-    ).transpose(*SAMPLE, "unit")
+def importance(draws: xr.Dataset, log_likelihood: xr.Dataset, units: Sequence[Unit]) -> Any:
+    """Weigh the draws of a fit so that they are those of fits without each of some units.
+
+    Parameters
+    ----------
+    draws : Dataset
+        Posterior draws over ``chain`` and ``draw``.
+    log_likelihood : Dataset
+        Of each point at these draws.
+    units : sequence of Unit
+        What is left out, one at a time.
+
+    Returns
+    -------
+    arviz.ELPDData
+        Over ``unit``: ``log_weights`` (normalised, smoothed), ``pareto_k`` and ``elpd_i``; and
+        ``good_k``.
+    """
+    return _importance(_importance_data(draws, log_likelihood, units))
+
+
+def density(log_likelihood: xr.Dataset, unit: Unit) -> xr.DataArray:
+    """Return the log-likelihood of a unit, over ``chain`` and ``draw``."""
+    terms = [log_likelihood[name].isel({f"{name}_row": row}) for name, row in unit.rows]
+    total = np.sum([term.transpose(*SAMPLE).values for term in terms], axis=0)
+    return xr.DataArray(total, dims=SAMPLE, coords={d: log_likelihood[d] for d in SAMPLE})
+
+
+def _importance_data(
+    draws: xr.Dataset, log_likelihood: xr.Dataset, units: Sequence[Unit]
+) -> xr.DataTree:
+    matrix = xr.concat([density(log_likelihood, unit) for unit in units], dim="unit").transpose(
+        *SAMPLE, "unit"
+    )
     return xr.DataTree.from_dict(
         {
-            "posterior": fitted.free,
+            "posterior": draws,
             "log_likelihood": xr.Dataset({"left_out": matrix}),
         }
     )
@@ -509,14 +594,14 @@ class _Unconstrained:
 
     def log_likelihood(self, draws: xr.DataArray, unit: Unit) -> xr.DataArray:
         """Return the log-likelihood of a unit, over ``chain`` and ``draw``."""
-        return self._fitted.density(self._evaluate(draws)[1], unit)
+        return density(self._evaluate(draws)[1], unit)
 
 
-class _RefitFailedError(Exception):
+class RefitFailedError(Exception):
     """A refit did not give a density that can be trusted."""
 
 
-class _Refits:
+class Refits:
     """Exact refits without a unit, compiled once.
 
     Parameters
@@ -541,13 +626,32 @@ class _Refits:
         logger.info("compiling the model with weights")
         return Sampler(model), ones
 
-    def _log_likelihood(self, unit: Unit, weight: float) -> xr.DataArray:
-        """Return the unit's log-likelihood at draws of a refit in which it has a weight."""
+    def draws(self, unit: Unit, weight: float = 0.0) -> xr.Dataset:
+        """Return draws of the free variables from a refit in which a unit has a weight.
+
+        Parameters
+        ----------
+        unit : Unit
+            What is left out.
+        weight : float
+            By which its log-likelihood is multiplied.
+
+        Returns
+        -------
+        Dataset
+            Over ``chain`` and ``draw``.
+
+        Raises
+        ------
+        RefitFailedError
+            If transitions diverge, also in small steps.
+        """
         sampler, ones = self._compiled
         data = {name: values.copy() for name, values in ones.items()}
         for name, row in unit.rows:
             data[f"{name}_weight"][row] = weight
         section, seed = self._fitted.sampler, next(self._seeds)
+        draws: xr.Dataset
         for accept in dict.fromkeys((section.target_accept, STEADY_TARGET_ACCEPT)):
             draws, stats = sampler.sample(
                 draws=section.draws,
@@ -563,13 +667,18 @@ class _Refits:
             if not divergences:
                 break
         if divergences:
-            raise _RefitFailedError(f"{divergences} divergent transitions in the refit")
+            raise RefitFailedError(f"{divergences} divergent transitions in the refit")
+        return draws
+
+    def _log_likelihood(self, unit: Unit, weight: float) -> xr.DataArray:
+        """Return the unit's log-likelihood at draws of a refit in which it has a weight."""
+        draws = self.draws(unit, weight)
         found = self._fitted.predictor.evaluate(draws, 0)["log_likelihood"]
-        density = self._fitted.density(found, unit)
-        r_hat = _r_hat(density)
+        values = density(found, unit)
+        r_hat = _r_hat(values)
         if not r_hat <= GATE_R_HAT:
-            raise _RefitFailedError(f"the refit did not converge (R-hat {r_hat:.3f})")
-        return density
+            raise RefitFailedError(f"the refit did not converge (R-hat {r_hat:.3f})")
+        return values
 
     def density(self, unit: Unit) -> tuple[float, int]:
         """Return the log density of a unit under the rest of the data, and the refits it took.
@@ -578,7 +687,7 @@ class _Refits:
         weight is raised: between w and a larger v the ratio of normalisations is that of the means
         of ``L^((v-w)/2)`` at w and of ``L^-((v-w)/2)`` at v, and the fit of all data is v = 1.
         """
-        full = self._fitted.density(self._fitted.log_likelihood, unit)
+        full = density(self._fitted.log_likelihood, unit)
         total, weight, fits = 0.0, 0.0, 1
         here = self._log_likelihood(unit, weight)
         while True:
@@ -593,7 +702,7 @@ class _Refits:
                 rise *= 0.5
             while True:
                 if fits >= MOST_FITS_OF_A_REFIT or rise <= _LEAST_RISE:
-                    raise _RefitFailedError(
+                    raise RefitFailedError(
                         f"{fits} refits could raise its weight to {weight:.3f} only: the rest of "
                         "the data hardly speak of it"
                     )

@@ -127,6 +127,14 @@ class Result:
         return list(self._json("blocks"))
 
     @property
+    def lines(self) -> dict[str, list[int]]:
+        """Line of its table's file that each row of each observed variable is of.
+
+        Empty in results that were stored without.
+        """
+        return dict(json.loads(str(self.tree.attrs.get("lines", "{}"))))
+
+    @property
     def data_ranges(self) -> dict[str, dict[str, list[float]]]:
         """Ranges of the data by kind of cell and axis, in lab units."""
         return dict(self._json("data_ranges"))

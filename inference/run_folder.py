@@ -32,6 +32,7 @@ MAP = "map.nc"
 MAP_TABLE = "map_{}.csv"  # by kind of cell, and of named separators
 SEPARATOR_MAP = "map_separators.nc"
 CHECK = "check.json"
+WITHOUT = "without.nc"
 REPORT = "report.html"
 PARAMETERS = "parameters.tex"
 FIGURES = "figures"
@@ -46,6 +47,7 @@ PRODUCTS = (
     *(MAP_TABLE.format(kind) for kind in ("liquid", "solid", "separators")),
     SEPARATOR_MAP,
     CHECK,
+    WITHOUT,
     REPORT,
     PARAMETERS,
     FIGURES,

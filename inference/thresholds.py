@@ -20,6 +20,7 @@ __all__ = [
     "CALIBRATION_VACUOUS",
     "CHECK_MCSE",
     "CHECK_TREE_DEPTH",
+    "DECIDES",
     "DEFAULT_RISK",
     "DRAWN_ON",
     "EFFECTIVE_ENERGY",
@@ -27,12 +28,15 @@ __all__ = [
     "GATE_BFMI",
     "GATE_ESS",
     "GATE_R_HAT",
+    "IMPROBABLE",
     "INTERVAL",
     "INTERVAL_DEVIATE",
     "LAW_MOVES",
     "MONTE_CARLO_ERRORS",
     "MOST_FITS_OF_A_REFIT",
     "MOST_REFITS",
+    "MOST_ROWS_NAMED",
+    "MOST_ROWS_REFITTED",
     "MOVED",
     "NARROWED",
     "PARETO_K",
@@ -268,6 +272,21 @@ show that the fit hangs on single units, and K-fold cross-validation is due. Our
 
 MOST_FITS_OF_A_REFIT: Final = 10
 """Fits that may be spent on raising the weight of one unit from 0 to 1. Our choice."""
+
+DECIDES: Final = 1.2
+"""A row decides an answer that is more than this many times larger or smaller without it. Our
+choice: about the width of what a cautious reader adds to a safe current."""
+
+IMPROBABLE: Final = 0.01
+"""A row is nearly impossible where its probability under the rest of the data is below this divided
+by the number of rows (Bonferroni): once in a hundred campaigns without a fault. Our choice."""
+
+MOST_ROWS_NAMED: Final = 5
+"""Rows that one sentence names; the others are counted, and all are in ``check.json``."""
+
+MOST_ROWS_REFITTED: Final = 10
+"""Refits that a check makes for rows whose importance weights cannot be trusted; beyond it the rows
+are named as not refitted. Our choice: half of what a comparison of models may make."""
 
 ALIKE: Final = 4.0
 """Models whose expected log predictive densities differ by less predict much the same, and the

@@ -7,6 +7,7 @@ import numpy as np
 
 from data.errors import ModelError, PriorError
 from data.schema import nearest
+from data.tables import tables
 from models.block_options import block_options
 from models.blocks import block, block_names
 from models.graph_building import building_graphs
@@ -24,11 +25,19 @@ from models.temperature import refuse_far_rows
 
 if TYPE_CHECKING:
     import pymc as pm
+    import xarray as xr
 
     from data.campaign import Campaign
     from models.latents import Parameters, VoidGeometry
 
-__all__ = ["block_options", "blocks_to_fit", "build_model", "observed_labels", "priors_of"]
+__all__ = [
+    "block_options",
+    "blocks_to_fit",
+    "build_model",
+    "observed_labels",
+    "observed_lines",
+    "priors_of",
+]
 
 
 def blocks_to_fit(campaign: "Campaign", options: ModelOptions) -> tuple[str, ...]:
@@ -266,7 +275,34 @@ def observed_labels(campaign: "Campaign", name: str) -> dict[str, list[str]]:
     dict of str to list of str
         Dimension to labels.
     """
+    return _labels_of(campaign.tables[name], name)
+
+
+def observed_lines(campaign: "Campaign", name: str) -> dict[str, list[int]]:
+    """Return the line of the file that each row of each observed variable of one block is of.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The data.
+    name : str
+        Name of the block.
+
+    Returns
+    -------
+    dict of str to list of int
+        Dimension to lines; a line that is observed more than once, as a bracket of two cells is,
+        is there more than once.
+    """
     table = campaign.tables[name]
+    # Where each row bears its line as its name, the labels tell the lines.
+    first = tables()[name].label[0]
+    numbered = [f"{line}\n" for line in table["line"].values]
+    found = _labels_of(table.assign({first: (table[first].dims, numbered)}), name)
+    return {dim: [int(label.partition("\n")[0]) for label in rows] for dim, rows in found.items()}
+
+
+def _labels_of(table: "xr.Dataset", name: str) -> dict[str, list[str]]:
     module = block(name)
     found: Mapping[str, list[str]]
     found = module.dims(table) if hasattr(module, "dims") else {name: labels(table)}

@@ -1,15 +1,19 @@
 """One page of verdicts: on a finished run, or on a job before it runs."""
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from data.campaign import Campaign, load_campaign
 from data.errors import RunFolderError
+from inference.answers import safe_current
 from inference.checks.verdicts import Check, Finding, Section, plain
+from inference.design import Design
 from inference.fitted_campaign import fitted_campaign
 from inference.result import Result
+from inference.thresholds import DEFAULT_RISK
 
 if TYPE_CHECKING:
     from inference.job import Job
@@ -23,6 +27,8 @@ def check(
     conflict: bool = True,
     campaign: Campaign | None = None,
     seed: int | None = None,
+    designs: Sequence[Design | Mapping[str, Any]] | None = None,
+    risk: float = DEFAULT_RISK,
 ) -> Check:
     """Judge a finished run.
 
@@ -32,26 +38,38 @@ def check(
         The fit.
     conflict : bool
         Whether each table is fitted by itself and compared with the others; some ten seconds a
-        table, two at a time. Without it the section's verdict is ``not checked``.
+        table, two at a time; and whether the model is fitted again without the rows that may decide
+        an answer where their weights do not tell. Without it what that would show is
+        ``not checked``.
     campaign : Campaign, optional
         The data that were fitted; those of the job in the run folder when left out.
     seed : int, optional
         Of the refits and of all noise; the run's own when left out.
+    designs : sequence of Design or mapping, optional
+        What the rows may decide the safe current of, one cell each, at most one of a kind; those
+        that the report of the run begins with when left out.
+    risk : float
+        Probability that a new cell fails at that current.
 
     Returns
     -------
     Check
-        Sections ``sampling``, ``fit``, ``identifiability`` and ``conflict``.
+        Sections ``sampling``, ``fit``, ``rows``, ``identifiability`` and ``conflict``.
 
     Raises
     ------
     RunFolderError
         If `campaign` is given and is not what was fitted.
+    MapError
+        If a design or the risk is not legal.
     """
     from inference.checks.conflict import conflict_section
     from inference.checks.identifiability import identifiability_section
+    from inference.checks.influence import headline_designs, rows_section
     from inference.checks.sampling import sampling_section
 
+    asked = headline_designs(result) if designs is None else designs
+    answers = [safe_current(result, design, risk) for design in asked]
     root = int(result.attrs["seed"]) if seed is None else seed
     ties, noise, refits = (int(each) for each in np.random.SeedSequence(root).generate_state(3))
     # One table has no other to disagree with: that needs no fit.
@@ -68,6 +86,7 @@ def check(
         sections=(
             sampling_section(result),
             _fit_section(result, ties),
+            rows_section(result, answers, refit=conflict),
             identifiability_section(result, noise),
             _told_unchecked(conflict_section(result, data, refits, refit=wanted), asked=wanted),
         ),

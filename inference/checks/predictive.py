@@ -24,7 +24,7 @@ from inference.standing import beyond, share_error
 from inference.thresholds import PARETO_K, PIT_ROWS, PREDICTIVE_FAIL, PREDICTIVE_WARN
 from models.observations import TOLERANCE
 
-__all__ = ["fit_findings", "predictive_p_values"]
+__all__ = ["fit_findings", "natural_scale", "predictive_p_values"]
 
 Array = NDArray[np.float64]
 
@@ -107,7 +107,21 @@ def _columns(result: Result, name: str) -> dict[str, Array]:
     return {each: np.asarray(design.values[:, i], dtype=float) for i, each in enumerate(names)}
 
 
-def _scale(observed: Array, predicted: Array, units: str) -> Callable[[Array], Array]:
+def natural_scale(observed: Array, predicted: Array, units: str) -> Callable[[Array], Array]:
+    """Return what takes values to the scale on which they are compared.
+
+    Parameters
+    ----------
+    observed, predicted : ndarray
+        Of one observed variable.
+    units : str
+        Of the values.
+
+    Returns
+    -------
+    callable
+        The logit of fractions, the logarithm of what is above 0, else the value as it is.
+    """
     both = (observed, predicted)
     if units == "1" and all(((each > 0) & (each < 1)).all() for each in both):
         return lambda value: np.log(value) - np.log1p(-value)
@@ -141,7 +155,7 @@ def predictive_p_values(
     if verdicts:
         statistics = _verdict_statistics(columns)
     else:
-        to_scale = _scale(observed, predicted, units)
+        to_scale = natural_scale(observed, predicted, units)
         observed, predicted = to_scale(observed), to_scale(predicted)
         statistics = _value_statistics(predicted, columns)
     found = {}

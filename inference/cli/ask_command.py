@@ -11,7 +11,17 @@ if TYPE_CHECKING:
     from inference.answers import Answer
     from inference.result import Result
 
-__all__ = ["required_pore_radius", "required_pressure", "safe_current"]
+__all__ = [
+    "At",
+    "Kind",
+    "Risk",
+    "Separator",
+    "asked_design",
+    "asked_risk",
+    "required_pore_radius",
+    "required_pressure",
+    "safe_current",
+]
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 At = Annotated[
@@ -41,6 +51,12 @@ Like = Annotated[
         help="A new separator with all but the pore radius as stated of this one.",
     ),
 ]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        "--cell", metavar="KIND", help="liquid or solid; from the conditions if left out."
+    ),
+]
 Risk = Annotated[
     str, typer.Option("--risk", metavar="P", help="Probability that a new cell fails.")
 ]
@@ -53,12 +69,7 @@ def safe_current(
     run: Run,
     at: At = None,
     separator: Separator = None,
-    cell: Annotated[
-        str | None,
-        typer.Option(
-            "--cell", metavar="KIND", help="liquid or solid; from the conditions if left out."
-        ),
-    ] = None,
+    cell: Kind = None,
     risk: Risk = "5 %",
     as_json: Json = False,
 ) -> int:
@@ -67,9 +78,8 @@ def safe_current(
     from inference.cli.steps import stored_result
 
     result = stored_result(run)
-    section = _section(result, at, separator, known_by_name=True)
-    section["cell"] = cell or ("liquid" if separator else _cell(section, result))
-    answer = _of_a_new_one(ask(result, section, _risk(risk)), separator)
+    section = asked_design(result, at, separator, cell)
+    answer = _of_a_new_one(ask(result, section, asked_risk(risk)), separator)
     return _show(answer, result, as_json=as_json)
 
 
@@ -88,7 +98,7 @@ def required_pore_radius(
 
     result = stored_result(run)
     section = _section(result, at, separator)
-    answer = _of_a_new_one(ask(result, current, _risk(risk), section), separator)
+    answer = _of_a_new_one(ask(result, current, asked_risk(risk), section), separator)
     return _show(answer, result, as_json=as_json)
 
 
@@ -112,7 +122,38 @@ def required_pressure(
 
     result = stored_result(run)
     section = _section(result, at, None)
-    return _show(ask(result, current, capacity, _risk(risk), section), result, as_json=as_json)
+    return _show(ask(result, current, capacity, asked_risk(risk), section), result, as_json=as_json)
+
+
+def asked_design(
+    result: "Result", at: list[str] | None, separator: str | None, cell: str | None
+) -> dict[str, Any]:
+    """Return the design of one cell that the options write.
+
+    Parameters
+    ----------
+    result : Result
+        The run's result.
+    at : list of str, optional
+        Conditions, ``NAME=VALUE``.
+    separator : str, optional
+        A separator of the campaign.
+    cell : str, optional
+        The kind of cell; from the conditions if left out.
+
+    Returns
+    -------
+    dict
+        As in a job file, with the key `cell`.
+
+    Raises
+    ------
+    MapError
+        If an option cannot be read, or does not say enough.
+    """
+    section = _section(result, at, separator, known_by_name=True)
+    section["cell"] = cell or ("liquid" if separator else _cell(section, result))
+    return section
 
 
 def _section(
@@ -200,7 +241,24 @@ def _cell(section: dict[str, Any], result: "Result") -> str:
     return kinds[0]
 
 
-def _risk(text: str) -> float:
+def asked_risk(text: str) -> float:
+    """Read a risk.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``5 %``.
+
+    Returns
+    -------
+    float
+        As a share.
+
+    Raises
+    ------
+    MapError
+        If it cannot be read.
+    """
     from data.errors import AnodebayesError, MapError
     from data.units import parse_quantity
 
@@ -212,8 +270,10 @@ def _risk(text: str) -> float:
 
 def _show(answer: "Answer", result: "Result", *, as_json: bool) -> int:
     from inference.answers import as_json as written
+    from inference.checks.influence import Rows
     from inference.cli.text import paragraph
 
+    answer = Rows(result).tell(answer)
     if as_json:
         typer.echo(written(answer))
     else:

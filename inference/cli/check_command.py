@@ -2,13 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inference.cli.ask_command import At, Kind, Risk, Separator, asked_design, asked_risk
 from inference.cli.guard import DONE, GATE_FAILED, guarded
+from inference.thresholds import DEFAULT_RISK
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from inference.checks.verdicts import Check
     from inference.result import Result
 
@@ -44,14 +48,23 @@ def check(
         bool,
         typer.Option(
             "--conflict/--no-conflict",
-            help="Fit each table by itself and compare (some ten seconds a table).",
+            help="Fit each table by itself and compare (some ten seconds a table), and fit again "
+            "without rows that may decide where their weights do not tell.",
         ),
     ] = True,
+    at: At = None,
+    separator: Separator = None,
+    cell: Kind = None,
+    risk: Risk = "5 %",
     everything: Annotated[
         bool, typer.Option("--all", help="Print what is in order, too.", show_default=False)
     ] = False,
 ) -> int:
-    """Judge a run: sampling, fit, what the data identify, whether tables agree."""
+    """Judge a run: sampling, fit, rows that decide, what the data identify, whether tables agree.
+
+    Rows decide the safe current of a design: those that the report begins with, or --at
+    'pore_radius=30 nm'.
+    """
     from inference.cli.steps import stage, stored_result
 
     if prefit:
@@ -63,12 +76,22 @@ def check(
         return DONE
     folder = Path(run).expanduser().resolve()
     result = stored_result(folder)
-    show_check(check_run(result, folder, conflict=conflict), everything=everything)
+    asked = at or separator or cell
+    designs = [asked_design(result, at, separator, cell)] if asked else None
+    found = check_run(result, folder, conflict=conflict, designs=designs, risk=asked_risk(risk))
+    show_check(found, everything=everything)
     typer.echo(f"\n{folder / 'check.json'}")
     return DONE if result.gate.passed else GATE_FAILED
 
 
-def check_run(result: "Result", folder: Path, *, conflict: bool = True) -> "Check":
+def check_run(
+    result: "Result",
+    folder: Path,
+    *,
+    conflict: bool = True,
+    designs: "Sequence[Mapping[str, Any]] | None" = None,
+    risk: float = DEFAULT_RISK,
+) -> "Check":
     """Judge a run and write ``check.json`` into its folder.
 
     Parameters
@@ -79,6 +102,10 @@ def check_run(result: "Result", folder: Path, *, conflict: bool = True) -> "Chec
         The run folder.
     conflict : bool
         Whether each table is fitted by itself.
+    designs : sequence of mapping, optional
+        As for `inference.check`.
+    risk : float
+        As for `inference.check`.
 
     Returns
     -------
@@ -90,7 +117,7 @@ def check_run(result: "Result", folder: Path, *, conflict: bool = True) -> "Chec
     from inference.cli.steps import stage
 
     with stage("check"):
-        found = judge(result, conflict=conflict)
+        found = judge(result, conflict=conflict, designs=designs, risk=risk)
         if conflict or not _fuller(folder, str(result.attrs["resolved_hash"])):
             write_check(found, folder)
     return found

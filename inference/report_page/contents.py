@@ -16,6 +16,7 @@ from data.summary import tally_phrases
 from data.tables import tables as all_tables
 from data.units import format_header
 from inference.answers import safe_current
+from inference.checks.influence import Rows
 from inference.cite import citations
 from inference.cli.text import interval, number
 from inference.design import VARIANTS, WORDS, Cell, Design
@@ -413,7 +414,11 @@ def answers_in_words(
     list of dict
         The kind of cell, its sentences, and whether the design lies outside the data.
     """
-    answers = {cell: safe_current(result, design, draws=draws) for cell, design in designs.items()}
+    rows = Rows(result)
+    answers = {
+        cell: rows.tell(safe_current(result, design, draws=draws))
+        for cell, design in designs.items()
+    }
     return [
         {
             "cell": cell,

@@ -118,12 +118,12 @@ def test_the_command_writes_check_json_and_its_exit_code_is_the_gates(
     assert done.exit_code == 0, done.output
     stored = json.loads((folder / "check.json").read_text(encoding="utf-8"))
     assert [section["name"] for section in stored["sections"]] == [
-        "sampling", "fit", "identifiability", "conflict",
+        "sampling", "fit", "rows", "identifiability", "conflict",
     ]  # fmt: skip
     assert stored["resolved_hash"] == contradiction.attrs["resolved_hash"]
     assert "Whether the tables agree: not checked" in done.output
-    [unchecked] = stored["sections"][3]["findings"]
-    assert unchecked["verdict"] == stored["sections"][3]["verdict"] == "not checked"
+    [unchecked] = stored["sections"][4]["findings"]
+    assert unchecked["verdict"] == stored["sections"][4]["verdict"] == "not checked"
     assert "`anodebayes check RUN` does that" in unchecked["sentence"]
     assert "moves X (s, up)" in done.output
     with Dataset(folder / "result.nc", "a") as file:

@@ -1,0 +1,794 @@
+"""Rows that decide: what an answer would be without each row of the data, and what rows are odd.
+
+A *row* is a line of a table with all that was observed of it: both cells of a bracket, coverage and
+thickness of a deposit. The draws of a fit are weighed so that they are those of a fit without the
+row (Pareto-smoothed importance sampling [1]_), and the safe current of a design is the weighted
+quantile of the same new cells that the answer is a quantile of. That costs no fit, for any design.
+
+Where the weights cannot be trusted (Pareto k above 0.7) the model is fitted again without the row,
+if the answer may hang on it: not where nothing that it depends on is related to the row. Refits are
+kept in the run folder (``without.nc``): they serve every design and every later question. Until
+then such rows are named as those of which it is not known whether they decide.
+
+The same weights say how improbable a row is to the rest of the data: the probability of a value at
+least as far out on its side, or of the verdict. Draws end where rows are most improbable: beyond
+the last twentieth of the predictions their tail is continued exponentially on the natural scale,
+which is cautious where it falls faster, as that of a normal does. Weights that cannot be trusted
+are not used here: without a refit, the fit with the row, which leans towards it, judges it.
+
+References
+----------
+.. [1] Vehtari et al. 2024, JMLR 25(72).
+"""
+
+import json
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from data.errors import InputError
+from inference.checks.predictive import natural_scale
+from inference.checks.verdicts import Finding, Section, plain
+from inference.draws import SAMPLE
+from inference.thresholds import (
+    DECIDES,
+    GATE_R_HAT,
+    IMPROBABLE,
+    INTERVAL_DEVIATE,
+    MOST_ROWS_NAMED,
+    MOST_ROWS_REFITTED,
+)
+
+if TYPE_CHECKING:
+    from inference.answers import Answer
+    from inference.design import Design
+    from inference.leave_out import Unit
+    from inference.result import Result
+
+__all__ = ["Deciding", "Row", "Rows", "Without", "headline_designs", "rows_section"]
+
+Array = NDArray[np.float64]
+
+_TAIL: Final = 0.05  # of the predictions, from which their tail is continued
+_LEAST_IN_TAIL: Final = 10.0  # effective draws that a continued tail must rest on
+_RELATED: Final = 0.08  # correlation: chance exceeds it once in ten thousand of 2400 draws
+_SUSPECT: Final = 0.05  # probability of a row by the fit with it, below which it is left out
+_NO_MEAN: Final = 1.0  # Pareto k at which weights have no mean
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the data, left out.
+
+    Parameters
+    ----------
+    table, name : str
+        Its table, and what a reader calls it within the table.
+    line : int or None
+        Its line in the table's file; None where the result does not hold it.
+    pareto_k : float
+        Of the weights that leave it out.
+    method : {"importance sampling", "refit", "not left out"}
+        How the fit without it was had; not at all where its weights cannot be trusted and no refit
+        was made.
+    p_value : float
+        Probability, two-sided, of an observation at least as far out, from the fit without it.
+    note : str
+        Why a refit failed.
+    """
+
+    table: str
+    name: str
+    line: int | None
+    pareto_k: float
+    method: str
+    p_value: float
+    note: str = ""
+
+    def __str__(self) -> str:
+        """Return what it is called, and where it stands."""
+        place = f"{self.table}.csv" + (f", line {self.line}" if self.line is not None else "")
+        return f"{self.name} ({place})"
+
+
+@dataclass(frozen=True)
+class Without:
+    """The answer without one row.
+
+    Parameters
+    ----------
+    row : Row
+        What is left out.
+    method : {"importance sampling", "refit", "unrelated", "rough"}
+        How it was had. Of the rows whose weights cannot be trusted, and without which no refit was
+        made: nothing that the answer depends on is related to an *unrelated* one, and without a
+        *rough* one the answer may be another.
+    value : float
+        Safe current without it [mA/cm^2].
+    drawn : tuple of float
+        Where more draws would put that, with 90 % probability [mA/cm^2].
+    """
+
+    row: Row
+    method: str
+    value: float
+    drawn: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """The safe current of a design without each row in turn.
+
+    Parameters
+    ----------
+    cell : {"liquid", "solid"}
+        The kind of cell.
+    new_cell : str
+        The new cell of the design, in words.
+    risk : float
+        Probability that a new cell fails.
+    value : float
+        Safe current of the fit [mA/cm^2].
+    rows : tuple of Without
+        Every row.
+    """
+
+    cell: str
+    new_cell: str
+    risk: float
+    value: float
+    rows: tuple[Without, ...]
+
+    def factor(self, value: float) -> float:
+        """Return by what factor, 1 or more, another safe current differs from that of the fit."""
+        if value == self.value:
+            return 1.0
+        if min(value, self.value) <= 0.0:
+            return math.inf
+        return max(value / self.value, self.value / value)
+
+    def may_decide(self, without: Without) -> bool:
+        """Say whether weights that cannot be trusted leave open that a row decides.
+
+        They reach less far than the answer moves: half the way, in logarithms, is enough.
+        """
+        furthest = max(map(self.factor, (without.value, *without.drawn)))
+        heavy = not without.row.pareto_k <= _NO_MEAN
+        return without.method == "rough" and (heavy or furthest > math.sqrt(DECIDES))
+
+    @cached_property
+    def deciding(self) -> tuple[Without, ...]:
+        """Rows without which the answer is another, the one that moves it most first."""
+        moving = (
+            each
+            for each in self.rows
+            if each.method != "rough" and self.factor(each.value) > DECIDES
+        )
+        return tuple(sorted(moving, key=lambda each: -self.factor(each.value)))
+
+    @cached_property
+    def untold(self) -> tuple[Without, ...]:
+        """Rows of which the weights do not say whether they decide, the likeliest first."""
+        return tuple(
+            sorted(filter(self.may_decide, self.rows), key=lambda each: -self.factor(each.value))
+        )
+
+    def sentence(self) -> str:
+        """Return the rows that decide, with both numbers; empty where there is none."""
+        if not self.deciding:
+            return ""
+        first, *others = self.deciding[:MOST_ROWS_NAMED]
+        named = [
+            f"without {first.row} it is {_shown(first.value)} instead of {_shown(self.value)} "
+            "mA/cm^2",
+            *(f"without {each.row} it is {_shown(each.value)}" for each in others),
+        ]
+        more = len(self.deciding) - len(named)
+        also = f"; and {more} more" if more else ""
+        return f"Single rows decide the safe current: {'; '.join(named)}{also}."
+
+    def unknown(self) -> str:
+        """Name the rows of which it is not known whether they decide; empty where there is none."""
+        if not self.untold:
+            return ""
+        names = []
+        for each in self.untold:
+            about = f", about {each.value:.2g} mA/cm^2" if self.factor(each.value) > DECIDES else ""
+            names.append(f"{each.row}{about}")
+        reasons = sorted({each.row.note for each in self.untold if each.row.note})
+        what = (
+            f"{'; '.join(reasons)}."
+            if reasons
+            else "`anodebayes check RUN` fits again without such rows."
+        )
+        return (
+            f"Not known for sure is what the safe current is without {_listed(names)}: the weights "
+            f"of the draws do not reach that far. {what[0].upper()}{what[1:]}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rows that decide and those untold as plain data."""
+        return {
+            "deciding": [_numbers(each) for each in self.deciding],
+            "not_known": [_numbers(each) for each in self.untold],
+        }
+
+
+@dataclass(frozen=True)
+class _Refit:
+    """A fit without a row: its posterior, and how improbable the row is to it."""
+
+    posterior: xr.Dataset
+    p_value: float
+
+
+@dataclass
+class Rows:
+    """The rows of a fit, each left out in turn.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit. What its folder holds of refits is used.
+    """
+
+    result: "Result"
+    _refits: dict[int, _Refit] = field(init=False, repr=False)
+    _failed: dict[int, str] = field(init=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Read the refits that were made before."""
+        self._refits = self._stored()
+
+    @cached_property
+    def units(self) -> list["Unit"]:
+        """What is left out at once: every row with all that was observed of it."""
+        from inference.leave_out import Unit
+
+        grouped: dict[tuple[str, Any], list[tuple[str, int]]] = {}
+        labels: dict[tuple[str, Any], list[str]] = {}
+        lines = self.result.lines
+        for name, values in self.result.log_likelihood.data_vars.items():
+            variable = str(name)
+            table = max(
+                (each for each in self.result.blocks if f"{variable}_".startswith(f"{each}_")),
+                key=len,
+            )
+            for place, label in enumerate(values[f"{variable}_row"].values):
+                where = lines[variable][place] if variable in lines else (variable, place)
+                grouped.setdefault((table, where), []).append((variable, place))
+                labels.setdefault((table, where), []).append(str(label).partition(" (line ")[0])
+        return [Unit(key[0], _shared(labels[key]), tuple(rows)) for key, rows in grouped.items()]
+
+    @cached_property
+    def _weights(self) -> Any:
+        from inference.leave_out import importance
+
+        return importance(self.result.posterior, self.result.log_likelihood, self.units)
+
+    @cached_property
+    def _log_weights(self) -> Array:
+        """Log weights of all draws through the chains, without each row, shape (row, draw)."""
+        found = self._weights.log_weights.transpose("unit", *SAMPLE).values
+        return np.asarray(found.reshape(len(self.units), -1))
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Every row, in the order of `units`."""
+        return [self._row(place) for place in range(len(self.units))]
+
+    def _trusted(self, place: int) -> bool:
+        return bool(self._weights.pareto_k.values[place] <= self._weights.good_k)
+
+    def _row(self, place: int) -> Row:
+        unit = self.units[place]
+        variable, at = unit.rows[0]
+        if place in self._refits:
+            method, p_value = "refit", self._refits[place].p_value
+        else:
+            method = "importance sampling" if self._trusted(place) else "not left out"
+            draws = self._log_weights[place]
+            # Without weights that can be trusted: the fit with the row.
+            weights = np.exp(draws - draws.max()) if self._trusted(place) else np.ones_like(draws)
+            p_value = self._p_value(
+                unit, self.result.posterior_predictive, self.result.log_likelihood, weights
+            )
+        return Row(
+            unit.table,
+            unit.name,
+            self.result.lines[variable][at] if variable in self.result.lines else None,
+            float(self._weights.pareto_k.values[place]),
+            method,
+            p_value,
+            self._failed.get(place, ""),
+        )
+
+    def _p_value(
+        self, unit: "Unit", predictive: xr.Dataset, log_likelihood: xr.Dataset, weights: Array
+    ) -> float:
+        """Return how improbable a row is to draws; as many chances as it has observations."""
+        weights = weights / weights.sum()
+        least = 1.0
+        for variable, at in unit.rows:
+            row = {f"{variable}_row": at}
+            observed = np.asarray(self.result.observed_data[variable].isel(row), dtype=float)
+            drawn = predictive[variable].isel(row).transpose(*SAMPLE).values.ravel()
+            if np.isin(observed, (0.0, 1.0)) and np.isin(drawn, (0.0, 1.0)).all():
+                terms = log_likelihood[variable].isel(row).transpose(*SAMPLE).values.ravel()
+                found = float(weights @ np.exp(terms))
+            else:
+                units = str(self.result.posterior_predictive[variable].attrs.get("units", "1"))
+                to_scale = natural_scale(observed, drawn, units)
+                found = tail_probability(to_scale(drawn), weights, float(to_scale(observed)))
+            least = min(least, found)
+        return min(1.0, least * len(unit.rows))
+
+    def without_each(self, answer: "Answer", *, seed: int | None = None) -> Deciding:
+        """Return the safe current of the design of an answer without each row in turn.
+
+        Parameters
+        ----------
+        answer : Answer
+            Of this fit, with a design that it comes to.
+        seed : int, optional
+            That of the answer; the seed of the result by default.
+
+        Returns
+        -------
+        Deciding
+            With the value that `inference.answers.safe_current` has for the design.
+        """
+        from inference.maps import drawn as drawn_parameters
+        from inference.maps import new_cell_currents
+        from inference.noise import chosen_draws
+
+        design, risk, draws = answer.design, answer.risk, answer.draws
+        assert design is not None  # noqa: S101 - every answer that was computed has one
+        root = int(self.result.attrs["seed"]) if seed is None else seed
+        currents = partial(new_cell_currents, design=design, draws=draws, seed=root)
+        here = currents(self.result).ravel()
+        places = chosen_draws(self.result, draws, root)
+        chosen = self._log_weights[:, places]
+        parameters, _ = drawn_parameters(self.result, design, draws, root)
+        related = self._related(parameters, places)
+        all_rows = _quantile(here, np.ones(here.size), risk)
+        found = []
+        for place, row in enumerate(self.rows):
+            refit, method = self._refits.get(place), row.method
+            if refit is not None:
+                cells = currents(_with_posterior(self.result, refit.posterior)).ravel()
+                value, drawn = _quantile(cells, np.ones(cells.size), risk)
+            elif self._trusted(place) or place in related:
+                method = method if self._trusted(place) else "rough"
+                weights = np.exp(chosen[place] - chosen[place].max())
+                value, drawn = _quantile(here, weights, risk)
+            else:
+                method, (value, drawn) = "unrelated", all_rows
+            found.append(Without(row, method, value, drawn))
+        return Deciding(answer.cell, answer.new_cell, risk, all_rows[0], tuple(found))
+
+    def _related(self, parameters: Mapping[str, Array], chosen: Array) -> set[int]:
+        """Return the rows, of those whose weights cannot be trusted, that the answer is related to.
+
+        The likelihood of such a row rises with something that the answer depends on, or falls with
+        its distance from the middle.
+        """
+        from inference.leave_out import density
+
+        scores = [_normal_scores(each) for each in parameters.values() if np.ptp(each) > 0.0]
+        moments = np.array([each**power for each in scores for power in (1, 2)])
+        found = set()
+        for place, unit in enumerate(self.units):
+            if self._trusted(place) or place in self._refits:
+                continue
+            terms = density(self.result.log_likelihood, unit).values.ravel()[chosen]
+            if np.abs(_correlations(_normal_scores(terms), moments)).max(initial=0.0) > _RELATED:
+                found.add(place)
+        return found
+
+    def tell(self, answer: "Answer") -> "Answer":
+        """Return an answer with the rows that decide it, and those that are nearly impossible.
+
+        Parameters
+        ----------
+        answer : Answer
+            Of this fit, with its seed.
+
+        Returns
+        -------
+        Answer
+            The same, where there is a value.
+        """
+        if answer.value is None:
+            return answer
+        found = self.without_each(answer)
+        words = (found.sentence(), found.unknown(), self.improbable_sentence())
+        odd = [{"row": str(row), "p_value": row.p_value} for row in self.improbable()]
+        return replace(
+            answer,
+            rows=tuple(filter(None, words)),
+            row_numbers={**found.to_dict(), "nearly_impossible": plain(odd)},
+        )
+
+    def refit(self, answers: Iterable[Deciding]) -> bool:
+        """Fit again without rows whose weights cannot be trusted, if an answer may hang on one.
+
+        So is it where a row is improbable even to the fit that leans towards it. The refits are
+        kept in the run folder.
+
+        Parameters
+        ----------
+        answers : iterable of Deciding
+            The answers.
+
+        Returns
+        -------
+        bool
+            Whether any row was due, so that the answers are to be had anew.
+        """
+        reach: dict[int, float] = {}
+        for answer in answers:
+            for place, each in enumerate(answer.rows):
+                if answer.may_decide(each):
+                    reach[place] = max(reach.get(place, 1.0), answer.factor(each.value))
+        for place, row in enumerate(self.rows):
+            if row.method == "not left out" and row.p_value < _SUSPECT:
+                reach.setdefault(place, 1.0)
+        due = sorted(reach, key=lambda place: -reach[place])
+        if not due:
+            return False
+        from inference.fitted_campaign import fitted_campaign
+        from inference.fitting import split_draws
+        from inference.job import load_job
+        from inference.leave_out import Fitted, RefitFailedError, Refits
+        from inference.run_folder import RESOLVED
+        from inference.sampling import convergence, scalars
+
+        self.__dict__.pop("rows", None)
+        campaign = fitted_campaign(self.result)
+        if campaign is None or self.result.folder is None:
+            gone = (
+                "no refit: the campaign that was fitted is not where the run says, or has changed"
+            )
+            self._failed |= dict.fromkeys(due, gone)
+            return True
+        many = f"no refit of all: more than {MOST_ROWS_REFITTED} rows are due"
+        self._failed |= dict.fromkeys(due[MOST_ROWS_REFITTED:], many)
+        try:
+            fitted = Fitted.of(self.result, load_job(self.result.folder / RESOLVED), campaign)
+        except InputError as error:
+            self._failed |= dict.fromkeys(due, f"no refit: {error}")
+            return True
+        refits = Refits(fitted)
+        for place in due[:MOST_ROWS_REFITTED]:
+            unit = self.units[place]
+            logger.info("fit again without %s", unit)
+            try:
+                free = refits.draws(unit)
+                after = fitted.predictor.evaluate(free, fitted.sampler.seed, row_by_row=True)
+                posterior, _ = split_draws(free, after["derived"])
+                r_hat = float(convergence(scalars(posterior))["r_hat"].max())
+                if not r_hat <= GATE_R_HAT:
+                    raise RefitFailedError(f"the refit did not converge (R-hat {r_hat:.3f})")
+            except RefitFailedError as error:
+                self._failed[place] = str(error)
+                continue
+            equal = np.ones(free.sizes["chain"] * free.sizes["draw"])
+            p_value = self._p_value(unit, after["predictive"], after["log_likelihood"], equal)
+            self._refits[place] = _Refit(posterior.astype(np.float32).astype(float), p_value)
+        self._store()
+        return True
+
+    def improbable(self) -> list[Row]:
+        """Return the rows that the rest of the data calls nearly impossible, the worst first."""
+        limit = IMPROBABLE / max(1, len(self.rows))
+        return sorted(
+            (row for row in self.rows if row.p_value < limit), key=lambda row: row.p_value
+        )
+
+    def improbable_sentence(self) -> str:
+        """Name the rows that the rest of the data calls nearly impossible; empty without any."""
+        odd = self.improbable()
+        if not odd:
+            return ""
+        names = _listed([f"{row}: p = {row.p_value:.1g}" for row in odd])
+        which = "A row is" if len(odd) == 1 else "Rows are"
+        return (
+            f"{which} nearly impossible to the rest of the data: {names} (p: probability of an "
+            f"observation as far out; in {len(self.rows)} rows chance alone gives one below "
+            f"{IMPROBABLE / len(self.rows):.1g} once in {1 / IMPROBABLE:.0f} campaigns). Look for "
+            "a slip of the pen, another batch, or a cell that failed otherwise."
+        )
+
+    def _key(self, unit: "Unit") -> str:
+        return json.dumps([unit.table, unit.name, unit.rows])
+
+    def _stored(self) -> dict[int, _Refit]:
+        """Read the refits of this very result."""
+        from inference.run_folder import WITHOUT
+
+        folder = self.result.folder
+        if folder is None or not (folder / WITHOUT).is_file():
+            return {}
+        tree = xr.load_datatree(folder / WITHOUT, engine="netcdf4")
+        if tree.attrs.get("result") != self._identity():
+            return {}
+        places = {self._key(unit): place for place, unit in enumerate(self.units)}
+        return {
+            places[node.attrs["row"]]: _Refit(
+                node.to_dataset().astype(float), float(node.attrs["p_value"])
+            )
+            for node in tree.children.values()
+        }
+
+    def _identity(self) -> str:
+        return f"{self.result.attrs['resolved_hash']} {self.result.attrs['created']}"
+
+    def _store(self) -> None:
+        from inference.run_folder import WITHOUT, RunFolder
+
+        if self.result.folder is None or not self._refits:
+            return
+        tree = xr.DataTree.from_dict(
+            {
+                str(place): refit.posterior.astype(np.float32).assign_attrs(
+                    row=self._key(self.units[place]), p_value=refit.p_value
+                )
+                for place, refit in self._refits.items()
+            }
+        )
+        tree.attrs = {"title": "Posteriors without single rows", "result": self._identity()}
+        RunFolder(self.result.folder).write(
+            WITHOUT, lambda path: tree.to_netcdf(path, engine="netcdf4")
+        )
+
+
+def headline_designs(result: "Result") -> list["Design"]:
+    """Return the designs that the report of a run speaks of first.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    list of Design
+        One of each kind of cell that the run maps, or has data of.
+    """
+    from inference.report_page.payload import explorable_cells, start_design
+
+    axes: Mapping[str, Mapping[str, Any]] = {}
+    if result.folder is not None:
+        from inference.job import load_job
+        from inference.run_folder import RESOLVED
+
+        axes = load_job(result.folder / RESOLVED).map.designs
+    sections = {
+        cell: {key: value for key, value in section.items() if key != "separators"}
+        for cell, section in axes.items()
+    }
+    return [
+        start_design(result, cell, sections.get(cell, {}))[0]
+        for cell, why in explorable_cells(result, sections).items()
+        if not why
+    ]
+
+
+def rows_section(
+    result: "Result",
+    answers: Sequence["Answer"],
+    *,
+    refit: bool = True,
+) -> Section:
+    """Say which rows decide the safe currents of some designs, and which are nearly impossible.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    answers : sequence of Answer
+        Safe currents, at most one of each kind of cell.
+    refit : bool
+        Whether the model is fitted again without rows whose weights cannot be trusted, if an
+        answer may hang on them.
+
+    Returns
+    -------
+    Section
+        With a table of every row.
+    """
+    rows = Rows(result)
+    found = [rows.without_each(each) for each in answers]
+    if refit and rows.refit(found):
+        found = [rows.without_each(each) for each in answers]
+    findings = [finding for each in found for finding in _findings(each)]
+    odd = rows.improbable_sentence()
+    findings.append(
+        Finding.of(
+            "improbable",
+            "fail" if odd else "ok",
+            odd
+            or "No row is nearly impossible to the rest of the data "
+            f"(least p = {min((row.p_value for row in rows.rows), default=1.0):.2g}).",
+            rows=[
+                {"row": str(row), "p_value": row.p_value, "method": row.method}
+                for row in rows.improbable()
+            ],
+            limit=IMPROBABLE / max(1, len(rows.rows)),
+        )
+    )
+    table = [
+        plain(
+            {
+                "table": row.table,
+                "row": row.name,
+                "line": row.line,
+                "pareto_k": row.pareto_k,
+                "method": row.method,
+                "p_value": row.p_value,
+                "safe_current_without [mA/cm^2]": {
+                    each.cell: each.rows[place].value
+                    for each in found
+                    if each.rows[place].method != "rough"
+                },
+            }
+        )
+        for place, row in enumerate(rows.rows)
+    ]
+    return Section(
+        name="rows",
+        title="Whether single rows decide",
+        findings=tuple(findings),
+        tables={"rows": table},
+    )
+
+
+def _findings(answer: Deciding) -> list[Finding]:
+    begin = (
+        f"At {100 * answer.risk:g} % risk {answer.new_cell} bears {_shown(answer.value)} mA/cm^2"
+    )
+    numbers = {"value": answer.value, "risk": answer.risk, "new_cell": answer.new_cell}
+    key = f"deciding {answer.cell}"
+    if answer.deciding:
+        rows = [_numbers(each) for each in answer.deciding]
+        words = f"{begin}. {answer.sentence()}"
+        found = [Finding.of(key, "warn", words, rows=rows, **numbers)]
+    else:
+        known = [each for each in answer.rows if each.method != "rough"]
+        known_rows = "of the rows of which it is known none" if answer.untold else "no single row"
+        words = f"{begin}, and {known_rows} moves that by more than a fifth"
+        if known:
+            most = max(known, key=lambda each: answer.factor(each.value))
+            words += f"; most does {most.row}, without which it is {_shown(most.value)}"
+        found = [Finding.of(key, "ok", f"{words}.", rows=[], **numbers)]
+    if answer.untold:
+        rows = [_numbers(each) for each in answer.untold]
+        found.append(
+            Finding.of(
+                f"not known {answer.cell}",
+                "not checked",
+                f"{begin}. {answer.unknown()}",
+                rows=rows,
+            )
+        )
+    return found
+
+
+def _numbers(each: Without) -> dict[str, Any]:
+    found: dict[str, Any] = plain(
+        {
+            "row": str(each.row),
+            "table": each.row.table,
+            "line": each.row.line,
+            "without [mA/cm^2]": each.value,
+            "drawn [mA/cm^2]": list(each.drawn),
+            "method": each.method,
+            "pareto_k": each.row.pareto_k,
+        }
+    )
+    return found
+
+
+def _with_posterior(result: "Result", posterior: xr.Dataset) -> "Result":
+    """Return a result with other draws of the parameters, and without predictions."""
+    from inference.result import Result
+
+    tree = xr.DataTree.from_dict({"posterior": posterior})
+    tree.attrs = dict(result.tree.attrs)
+    return Result(tree, result.folder)
+
+
+def _quantile(values: Array, weights: Array, level: float) -> tuple[float, tuple[float, float]]:
+    """Return a weighted quantile, and where more draws would put it with 90 % probability.
+
+    With equal weights it is that of `inference.map_evaluation.order_statistics`.
+    """
+    order = np.argsort(values)
+    ordered, share = values[order], weights[order] / weights.sum()
+    between = 0.5 * (share[1:] + share[:-1])
+    places = np.concatenate([[0.0], np.cumsum(between) / between.sum()])
+    value = float(np.interp(level, places, ordered))
+    error = float(np.sqrt(np.sum(share**2 * ((ordered <= value) - level) ** 2)))
+    half = INTERVAL_DEVIATE * error
+    ends = np.interp([max(level - half, 0.0), min(level + half, 1.0)], places, ordered)
+    return value, (float(ends[0]), float(ends[1]))
+
+
+def _normal_scores(values: Array) -> Array:
+    """Return the normal deviates of ranks, shape (draw,)."""
+    from scipy.special import ndtri
+
+    ranks = np.empty(values.size)
+    ranks[np.argsort(values)] = np.arange(values.size)
+    return np.asarray(ndtri((ranks + 0.5) / values.size))
+
+
+def _correlations(values: Array, others: Array) -> Array:
+    """Return the correlations of values with the rows of a matrix, shape (row,)."""
+    a, b = values - values.mean(), others - others.mean(axis=1, keepdims=True)
+    return np.asarray(b @ a / (np.linalg.norm(b, axis=1) * np.linalg.norm(a)))
+
+
+def tail_probability(values: Array, weights: Array, observed: float) -> float:
+    """Return the two-sided probability of a draw at least as far out as an observation.
+
+    Parameters
+    ----------
+    values : ndarray, shape (draw,)
+        Predictions on the natural scale.
+    weights : ndarray, shape (draw,)
+        Of the draws; their sum is 1.
+    observed : float
+        On that scale.
+
+    Returns
+    -------
+    float
+        Up to 1.
+    """
+    upper = _beyond(values, weights, observed)
+    lower = _beyond(-values, weights, -observed)
+    return min(1.0, 2.0 * min(upper, lower))
+
+
+def _beyond(values: Array, weights: Array, observed: float) -> float:
+    """Return the probability of a draw at or above an observation, its tail continued."""
+    share = float(weights[values >= observed - 1e-9].sum())
+    if share >= _TAIL:
+        return share
+    order = np.argsort(values)
+    start = values[order][np.searchsorted(np.cumsum(weights[order]), 1.0 - _TAIL)]
+    beyond = values > start
+    mass = float(weights[beyond].sum())
+    effective = mass**2 / float((weights[beyond] ** 2).sum()) if mass > 0.0 else 0.0
+    if effective < _LEAST_IN_TAIL:  # no tail to continue: what the draws can tell at most
+        return max(share, float((weights**2).sum()))
+    excess = float(weights[beyond] @ (values[beyond] - start)) / mass
+    return max(share, mass * math.exp(-(observed - start) / excess))
+
+
+def _shared(labels: Sequence[str]) -> str:
+    """Return what the labels of one row begin with: "PP" of "PP, lower" and "PP, upper"."""
+    parts = zip(*(label.split(", ") for label in labels), strict=False)
+    return ", ".join(each[0] for each in takewhile(lambda part: len(set(part)) == 1, parts))
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = list(names[:MOST_ROWS_NAMED])
+    more = len(names) - len(shown)
+    return "; ".join([*shown, f"{more} more"] if more else shown)
+
+
+def _shown(value: float) -> str:
+    return f"{value:.3g}"
