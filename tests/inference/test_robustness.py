@@ -21,7 +21,7 @@ import xarray as xr
 from data.campaign import Campaign, load_campaign
 from data.tables import tables as schemas
 from data.writer import write_campaign
-from inference.fitting import _sample, _split
+from inference.fitting import _sample, split_draws
 from inference.gate import check_gate
 from inference.job import bundled_jobs, load_job
 from inference.prediction import Predictor
@@ -43,7 +43,7 @@ def test_a_shipped_job_passes_its_gate_without_divergences_for_many_seeds(name: 
         section = job.sampler.model_copy(update={"seed": seed})
         history: list[str] = []
         free, statistics, _ = _sample(compiled, section, history, False)
-        posterior, internal = _split(free, predictor.derive(free))
+        posterior, internal = split_draws(free, predictor.derive(free))
         gate = check_gate(
             convergence(scalars(posterior.merge(internal))),
             int(statistics["diverging"].sum()),
