@@ -309,6 +309,7 @@ def _draw(
         if first is None:
             first = posterior, check_gate(*verdict).failures
         logger.info("drawing on: %d draws a chain are not enough", section.draws)
+        section = longer
     drawn_on = {}
     if first is not None:
         drawn_on = _drawn_on(asked, section, first[1], scalars(first[0]), scalars(posterior))
