@@ -66,7 +66,9 @@ RANGE = (
         long_name="number of cells that a range is over",
         unit="1",
         support="integer",
+        low=2,
         high=1000,
+        slip=f" (what one cell bore is an interval: {' and '.join(ENDS)})",
         blank=f"no range over cells, or not stated: {_SPAN} are assumed",
     ),
 )
@@ -126,15 +128,6 @@ def _height(row: Row) -> Iterable[Complaint]:
             )
 
 
-def _number(row: Row) -> Iterable[Complaint]:
-    if is_range(row) and row[_CELLS] == 1:
-        yield (
-            _CELLS,
-            "1 is not legal: a range is over 2 cells or more, or blank where not stated; what one "
-            f"cell bore is an interval: {' and '.join(ENDS)}",
-        )
-
-
 def _no_bracket(end: str) -> Check:
     def check(row: Row) -> Iterable[Complaint]:
         if given(row, end) and any(given(row, name) for name in (_LOWEST, _HIGHEST)):
@@ -149,7 +142,7 @@ def _no_bracket(end: str) -> Check:
 
 def range_checks() -> tuple[Callable[[Row], Iterable[Complaint]], ...]:
     """Return the checks of a table whose rows may be ranges over cells."""
-    return (_ends, _height, _number, *(_no_bracket(end) for end in ENDS))
+    return (_ends, _height, *(_no_bracket(end) for end in ENDS))
 
 
 def range_phrase(rows: "xr.Dataset") -> str:

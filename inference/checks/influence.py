@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from inference.answers import Answer
     from inference.design import Design
     from inference.leave_out import Unit
+    from inference.mechanisms import Setting
+    from inference.noise import Noise
     from inference.result import Result
 
 __all__ = ["Deciding", "Row", "Rows", "Without", "headline_designs", "rows_section"]
@@ -350,6 +352,7 @@ class Rows:
         """
         from inference.maps import drawn as drawn_parameters
         from inference.maps import new_cell_currents
+        from inference.mechanisms import Setting
         from inference.noise import chosen_draws
 
         design, risk, draws = answer.design, answer.risk, answer.draws
@@ -359,8 +362,10 @@ class Rows:
         here = currents(self.result).ravel()
         places = chosen_draws(self.result, draws, root)
         chosen = self._log_weights[:, places]
-        parameters, _ = drawn_parameters(self.result, design, draws, root)
-        related = self._related(parameters, places)
+        parameters, noise = drawn_parameters(self.result, design, draws, root)
+        related = self._related(
+            _entering(design, parameters, noise, Setting.of(self.result)), places
+        )
         all_rows = _quantile(here, np.ones(here.size), risk)
         found = []
         for place, row in enumerate(self.rows):
@@ -723,6 +728,28 @@ def _quantile(values: Array, weights: Array, level: float) -> tuple[float, tuple
     half = INTERVAL_DEVIATE * error
     ends = np.interp([max(level - half, 0.0), min(level + half, 1.0)], places, ordered)
     return value, (float(ends[0]), float(ends[1]))
+
+
+def _entering(
+    design: "Design", parameters: Mapping[str, Array], noise: "Noise", setting: "Setting"
+) -> dict[str, Array]:
+    """Return the parameters that the thresholds of a design's new cells depend on.
+
+    Those of creep, for one, do not enter without pressure: draws of them in another order leave
+    every threshold as it is.
+    """
+    from inference.map_evaluation import Cells
+
+    def thresholds(values: Mapping[str, Array]) -> list[Array]:
+        cells = Cells(design, values, setting, noise)
+        return [cells.threshold(mechanism, ()) for mechanism in cells.mechanisms]
+
+    as_drawn = thresholds(parameters)
+    return {
+        name: values
+        for name, values in parameters.items()
+        if not all(map(np.array_equal, as_drawn, thresholds({**parameters, name: values[::-1]})))
+    }
 
 
 def _normal_scores(values: Array) -> Array:

@@ -111,7 +111,11 @@ ROW_MISTAKES = [
     ("dc_polarization.csv", RANGE + "a,step,25,0,,,,5,9,,,5,\n", ["step_height", "is due"]),
     ("dc_polarization.csv", RANGE + "a,step,25,0,,,,5,9,0,,5,\n", ["0 mA/cm^2", "above 0"]),
     ("dc_polarization.csv", RANGE + "a,step,25,0,,,,5,9,10,,5,\n", ["10 mA/cm^2 is above", "zero"]),
-    ("dc_polarization.csv", RANGE + "a,step,25,0,,,,5,9,1,1,5,\n", ["2 cells or more", "one cell"]),
+    (
+        "dc_polarization.csv",
+        RANGE + "a,step,25,0,,,,5,9,1,1,5,\n",
+        ["1 is not legal", "from 2", "one cell"],
+    ),
     ("dc_polarization.csv", RANGE + "a,step,25,0,,,,5,9,1,2.5,5,\n", ["2.5", "whole number"]),
     ("dc_polarization.csv", RANGE + "a,step,25,0,,4,,5,9,1,3,5,\n", ["is of one cell", "blank"]),
     ("dc_polarization.csv", RANGE + "a,step,25,0,,4,5,,,,3,5,\n", ["lowest and the highest"]),

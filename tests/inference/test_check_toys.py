@@ -501,7 +501,7 @@ def test_the_forecast_of_a_scatter_is_what_few_rows_leave_of_it(
     free = {name: value for name, value in PINNED.items() if name != "creep_scatter"}
     model = build_model(campaign_of(creep=rows), ModelOptions(priors=free))
     function = FreeFunction(model, observations=True)
-    made = forecast(function, function.draw_prior(500, 1), seed=2, points=12)
+    made = forecast(function, function.draw_prior(500, 1), seed=2, points=48)
     found = float(np.median(made.contraction[:, made.labels.index("creep_scatter")]))
     rng = np.random.default_rng(3)
     z = np.linspace(-5, 5, 401)

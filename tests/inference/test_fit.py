@@ -161,8 +161,11 @@ def of_literature(literature_result: Result) -> Result:
 @pytest.mark.xdist_group("literature")
 def test_the_literature_gives_the_wetting_product_of_source_a(of_literature: Result) -> None:
     row = of_literature.summary().loc["wetting_product"]
-    assert 1.6 <= row["median"] <= 2.8
-    assert row["lower"] > 1.2
+    # 2.21 J/m^2 with 25 %. That the critical current of every separator is below 9 % of the
+    # limiting one pulls it down by about one of these errors, the pores of 20 nm the most.
+    assert row["lower"] < 2.21 < row["upper"]
+    assert 1.4 < row["median"] < 2.21
+    assert row["lower"] > 1.0
     assert row["upper"] < 4.0
     assert row["unit"] == "J/m^2"
     assert not of_literature.synthetic
