@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 from models import physics
 from models.cells import CONTAMINATED_MULTIPLIER, LAWS, Cells, deviate
@@ -357,3 +357,84 @@ def test_all_draws_at_once_weigh_as_each_by_itself(law: str, synthetic: Any) -> 
     back, _ = moved._back(moved.draws.values.reshape(6, -1))
     for rv, values in zip(model.free_RVs, back, strict=True):
         np.testing.assert_allclose(values, free[rv.name].values[0], rtol=1e-6, atol=1e-12)
+
+
+# --- stated risks over simulated campaigns -------------------------------------------------------
+
+CELLS_OF_A_CAMPAIGN = 25
+CAMPAIGNS = 20
+TRUE_SCATTER = 0.25
+LOCATIONS = np.linspace(-0.4, 0.4, 25)
+LOG_SCATTERS = np.linspace(np.log(0.08), np.log(0.9), 19)
+DEGREES = np.geomspace(2.02, 90.0, 9)
+SHARES = stats.beta(1, 19).ppf((np.arange(10) + 0.5) / 10)
+# By law: values of its parameter, and the logarithm of their prior on that grid.
+TAILS = {
+    "lognormal": (np.zeros(1), np.zeros(1)),
+    "student_t": (DEGREES, stats.gamma(2, scale=10).logpdf(DEGREES) + np.log(DEGREES)),
+    "contaminated": (SHARES, np.zeros(10)),
+}
+
+
+def lognormal_cells(rng: np.random.Generator) -> tuple[Array, Any]:
+    return rng.standard_normal(CELLS_OF_A_CAMPAIGN), stats.norm.cdf
+
+
+def students_cells(rng: np.random.Generator) -> tuple[Array, Any]:
+    """Draw the degrees of freedom from their prior: of few, cells show little, it much."""
+    degrees = float(Gamma(alpha=2.0, rate=0.1, lower=2.0).quantile(rng.uniform()))
+    return rng.standard_t(degrees, CELLS_OF_A_CAMPAIGN), stats.t(degrees).cdf
+
+
+def cells_with_an_outlier(rng: np.random.Generator) -> tuple[Array, Any]:
+    z = rng.standard_normal(CELLS_OF_A_CAMPAIGN)
+    z[0] = -CONTAMINATED_MULTIPLIER * abs(z[0])
+    return z, lambda x: mixture_cdf("contaminated", 1.0 / CELLS_OF_A_CAMPAIGN, x)
+
+
+CAMPAIGN_CELLS: dict[str, Callable[[np.random.Generator], tuple[Array, Any]]] = {
+    "lognormal": lognormal_cells,
+    "student_t": students_cells,
+    "contaminated": cells_with_an_outlier,
+}
+
+
+def predicted_quantiles(law: str, log_currents: Array, risks: tuple[float, ...]) -> list[float]:
+    """Return what new cells fail below, from a posterior on a grid of the unknowns."""
+    parameters, log_prior = TAILS[law]
+    scatter = np.exp(LOG_SCATTERS)
+    posterior, mixtures = [], []
+    for parameter, prior in zip(parameters, log_prior, strict=True):
+        log_weights, multipliers = LAWS[law].components(parameter)
+        width = multipliers[:, None] * scatter
+        z = (log_currents[:, None] - LOCATIONS[:, None, None, None]) / width[:, None]
+        each = stats.norm.logpdf(z) - np.log(width[:, None]) + log_weights[:, None, None]
+        rows = special.logsumexp(each, axis=1).sum(axis=1)
+        posterior.append(rows + stats.norm.logpdf(LOG_SCATTERS, np.log(0.25), 0.5) + prior)
+        mixtures.append((np.exp(log_weights), width))
+    weights = np.exp(np.array(posterior) - np.max(posterior))
+    weights /= weights.sum()
+
+    def risk_at(log_current: float) -> float:
+        total = 0.0
+        for weight, (share, width) in zip(weights, mixtures, strict=True):
+            below = special.ndtr((log_current - LOCATIONS[:, None, None]) / width)
+            total += float((weight * np.einsum("k,mks->ms", share, below)).sum())
+        return total
+
+    return [float(optimize.brentq(lambda q, r=r: risk_at(q) - r, -8, 1, xtol=1e-3)) for r in risks]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("law", CAMPAIGN_CELLS)
+def test_the_true_risk_is_about_the_stated_one_under_the_law_that_is_meant(law: str) -> None:
+    rng = np.random.default_rng(7)
+    risks = (0.05, 0.01)
+    true = []
+    for _ in range(CAMPAIGNS):
+        z, distribution = CAMPAIGN_CELLS[law](rng)
+        found = predicted_quantiles(law, TRUE_SCATTER * z, risks)
+        true.append([float(distribution(current / TRUE_SCATTER)) for current in found])
+    error = np.std(true, axis=0, ddof=1) / np.sqrt(CAMPAIGNS)
+    mean = np.mean(true, axis=0)
+    assert (mean < 1.2 * np.array(risks) + 4.0 * error).all(), (mean, error)
