@@ -19,7 +19,7 @@ from data.errors import InputError
 from inference.cli.compare_command import compare as command
 from inference.comparison import ALL_POINTS, CELLS, Comparison, compare, data_differences, units_of
 from inference.job import Job, bundled_jobs, load_job, parse_job
-from inference.leave_out import Fitted, Unit, _Refits, rank
+from inference.leave_out import Fitted, Refits, Unit, rank
 from inference.thresholds import ALIKE, PREFERRED
 from models.joint import blocks_to_fit, build_model
 from models.options import ModelOptions
@@ -254,7 +254,7 @@ def test_synthetic_kinetics_are_predicted_best_by_the_law_that_drew_them(tmp_pat
     assert "NaN" not in path.read_text()
     # Fitted again without the curve, the model says of it what importance sampling said.
     whole = found.units.query("level == 'cell' and job == 'marcus_hush_chidsey'").iloc[0]
-    refitted, fits = _Refits(fitted_again(jobs[0], found)).density(
+    refitted, fits = Refits(fitted_again(jobs[0], found)).density(
         Unit("kinetics", whole["unit"], tuple(("kinetics", row) for row in range(12)))
     )
     assert fits == 1
