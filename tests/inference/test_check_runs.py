@@ -172,7 +172,7 @@ def test_limiting_currents_alone_leave_a_ridge_that_sands_times_would_separate()
     ]
     # All that t+ hears without Sand's times is the prior of D, through D/(1 - t+).
     assert learnt[0]["transference_number"] < 0.3
-    assert learnt[1]["transference_number"] > 0.5  # 0.76, and 0.05 from seed to seed
+    assert learnt[1]["transference_number"] > 0.45  # 0.74, and 0.06 from seed to seed
     told = {row["parameter"]: row["contraction"] for row in after.tables["contraction"]}
     known = "diffusivity_over_anion_transference"
     assert told[known] == pytest.approx(learnt[0][known], abs=0.03)
