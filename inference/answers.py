@@ -16,7 +16,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -104,8 +104,7 @@ class Answer:
         this module says; ``-inf`` or ``inf`` where an end lies beyond the legal range. The value
         may lie outside.
     drawn : tuple of float
-        Where more draws would put the value, with 90 % probability [unit]: its Monte-Carlo error,
-        the draws taken as independent.
+        Where more draws would put the value, with 90 % probability [unit]: its Monte-Carlo error.
     draws : int
         How many there are.
     risk : float
@@ -543,12 +542,26 @@ class _Asked:
         count = next(iter(self.parameters.values())).shape[-1]
         refuse_unresolved(risk, count)
         self.draws = count
-        half = INTERVAL_DEVIATE * math.sqrt(risk * (1.0 - risk) / count)
-        self.levels = max(risk - half, 0.0), min(risk + half, 1.0)
         self._cell_noise = CellNoise(seed)
         rows = band_draws(count)
         self._factors: dict[str, FloatArray] = {}
         self._band = {name: values[rows][:, None] for name, values in self.parameters.items()}
+
+    @cached_property
+    def levels(self) -> tuple[float, float]:
+        """Shares of new cells between which more draws would put the risk, with 90 % probability.
+
+        Draws of a chain depend on each other: they count as the independent ones that their
+        quantile is worth.
+        """
+        from inference.arviz_statistics import draws_of_quantile
+
+        lowest = self.thresholds(self.design).min(axis=0)
+        chains = int(self.result.posterior.sizes["chain"])
+        each = self.draws // chains
+        worth = draws_of_quantile(lowest[: chains * each].reshape(chains, each), self.risk)
+        half = INTERVAL_DEVIATE * math.sqrt(self.risk * (1.0 - self.risk) / worth)
+        return max(self.risk - half, 0.0), min(self.risk + half, 1.0)
 
     def thresholds(
         self, design: Design, *, median: bool = False, parameters: Values | None = None

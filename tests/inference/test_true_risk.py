@@ -1,0 +1,208 @@
+"""At a safe current as many new cells fail as it says, by simulated campaigns of known truth.
+
+Each truth is drawn from the prior, and 25 cells are stepped up in current until they fail. Their
+deviates follow one law; the fit is told which. The probability that a new cell of the truth fails
+at the safe current of the fit has the stated risk as its mean. A control takes most of the chance
+out of that mean: the exact prediction of a normal sample from the same deviates, whose own mean is
+known.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from data.campaign import Campaign
+from inference.job import job_for_campaign
+from inference.maps import new_cell_currents
+from inference.named_separators import separator_sections
+from inference.replicates import Settings, _public, _with_units, replicator_of
+from inference.result import Result
+from models import physics
+from models.cells import LAWS
+
+CELLS, STEP = 25, 0.08
+RISKS = (0.05, 0.01)
+SETTINGS = Settings(draws=1000, tune=500, chains=2)
+ENDS = f"1,{np.exp(STEP):.9f}"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of cell: its table, how a job calls its cells, and where a safe current is asked."""
+
+    tables: dict[str, str]
+    block: str
+    observed: str
+    design: dict[str, Any]
+
+
+KINDS = {
+    "solid": Kind(
+        {
+            "dc_polarization": "cell,protocol,temperature [degC],pressure [MPa],"
+            "current_density_lower [mA/cm^2],current_density_upper [mA/cm^2],step_time [h]\n"
+            + "\n".join(f"c{i},step,25,0,{ENDS},1" for i in range(CELLS))
+        },
+        "dc_polarization",
+        "dc_polarization_step",
+        {"cell": "solid", "charge": "3 mAh/cm^2", "pressure": "0 MPa"},
+    ),
+    "liquid": Kind(
+        {
+            "separators": "separator,pore_type,pore_radius [nm],pore_radius_sd [nm],"
+            "thickness [um],porosity [1],porosity_sd [1],macmullin_number [1]\n"
+            "A,polymer,30,3,25,0.4,0.02,5",
+            # One row a separator and laboratory: cells of one make, labelled apart and pooled.
+            "critical_current": "separator,temperature [degC],current_density_lower [mA/cm^2],"
+            "current_density_upper [mA/cm^2],bracket_from,lab\n"
+            + "\n".join(f"A,25,{ENDS},one_cell,c{i}" for i in range(CELLS)),
+        },
+        "penetration",
+        "critical_current_one_cell",
+        {"cell": "liquid", "separators": ["A"]},
+    ),
+}
+
+
+class Study:
+    """Truths of one kind of cell, and what the fits of campaigns drawn from them call safe."""
+
+    def __init__(
+        self, kind: str, law: str, campaigns: int, campaign_of: Callable[..., Campaign]
+    ) -> None:
+        self.kind, self.law = KINDS[kind], LAWS[law]
+        campaign = campaign_of(kind="synthetic", **self.kind.tables)
+        options = {self.kind.block: {"cells": law}}
+        if kind == "liquid":
+            options["penetration"]["labs"] = "pooled"
+        job = job_for_campaign(campaign)
+        model = job.model.model_copy(update={"options": options})
+        self.replicator = replicator_of(job.model_copy(update={"model": model}), SETTINGS, 1)
+        separators = separator_sections(campaign.tables.get("separators"))
+        self.attrs = dict(self.replicator._cells or {}) | {
+            "campaign_kind": "synthetic",
+            "separators": json.dumps(separators),
+        }
+        free = self.replicator._truths.prior(campaigns, 77)
+        derived = self.replicator._truths.evaluate(free, 5)["derived"]
+        self.truths = _with_units(_public(derived, free))
+
+    def value(self, name: str, index: int, **where: Any) -> float:
+        """Return a true value in SI."""
+        from data.units import to_si
+
+        found = self.truths[name].isel(chain=0, draw=index).sel(**where)
+        unit = str(found.attrs["units"])
+        return float(found) if unit == "eV" else float(to_si(float(found), unit))
+
+    def log_median(self, index: int) -> float:
+        """Return the log of the current [mA/cm^2] at which the true median cell fails."""
+        if self.kind.block == "dc_polarization":
+            current = self._void_free(3600.0, index)
+        else:
+            here = {"separator": "A"}
+            current = physics.critical_current_density(
+                self.value("wetting_product", index),
+                self.value("pore_radius", index, **here),
+                self.value("porosity", index, **here),
+                self.value("exchange_current_density", index),
+                self.value("reorganization_energy", index),
+                298.15,
+                physics.MOLAR_VOLUME["Na"],
+                "marcus_hush_chidsey",
+            ) * np.exp(self.value("separator_offset", index, **here))
+        return float(np.log(current / 10.0))
+
+    def _void_free(self, time: float, index: int) -> Any:
+        return physics.void_free_current_density(
+            time,
+            self.value("self_diffusivity", index),
+            physics.MOLAR_VOLUME["Na"],
+            self.value("supply_factor", index, protocol="step"),
+            0.0,
+        )
+
+    def scatter(self, index: int) -> float:
+        return self.value(f"{self.kind.block}_scatter", index)
+
+    def mixture(self, index: int, *, one: bool) -> tuple[Any, Any]:
+        """Return weights and multipliers of the true cells."""
+        if one:
+            parameter = 1.0 / CELLS
+        elif self.law.parameter:
+            parameter = self.value(self.law.parameter_of(self.kind.block), index)
+        else:
+            parameter = 0.0
+        log_weights, multipliers = self.law.components(np.asarray(parameter))
+        return np.exp(log_weights), multipliers
+
+    def true_risk(self, current: float, index: int, mixture: tuple[Any, Any]) -> float:
+        """Return the probability that a new cell of the truth fails at a current [mA/cm^2]."""
+        weights, multipliers = mixture
+        if self.kind.block == "dc_polarization":
+            charge = 3.0 * 36000.0
+            ratio = current * 10.0 / self._void_free(charge / (current * 10.0), index)
+            return float(
+                weights @ stats.norm.cdf(np.log(ratio) / self.scatter(index) / multipliers)
+            )
+        z = (np.log(current) - self.log_median(index)) / self.scatter(index)
+        penetrated = float(weights @ stats.norm.cdf(z / multipliers))
+        limit = physics.limiting_current_density(
+            self.value("ambipolar_diffusivity", index),
+            self.value("transference_number", index),
+            1000.0,
+            [physics.Layer(25e-6, self.value("porosity", index, separator="A"), 5.0)],
+        )
+        depleted = stats.norm.cdf(
+            np.log(current * 10.0 / limit) / self.value("sand_scatter", index)
+        )
+        return 1.0 - (1.0 - penetrated) * (1.0 - float(depleted))
+
+    def safe(self, thresholds: Any, index: int) -> list[float]:
+        """Return the safe currents [mA/cm^2] of a fit of cells stepped up until they fail."""
+        steps = np.exp(STEP * (np.floor(thresholds / STEP) + 0.5))
+        data = {f"{self.kind.observed}_data": steps}
+        draws, _, _ = self.replicator._sample(data, index, SETTINGS)
+        derived = self.replicator._predictor.evaluate(draws, 0)["derived"]
+        tree = xr.DataTree.from_dict({"posterior": _with_units(_public(derived, draws))})
+        tree.attrs = self.attrs
+        found = new_cell_currents(Result(tree), self.kind.design, seed=11)
+        return [float(np.quantile(found, risk)) for risk in RISKS]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("law", "campaigns"), [("lognormal", 20), ("contaminated", 20), ("student_t", 10)]
+)
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_as_many_new_cells_fail_at_the_safe_current_as_it_says(
+    kind: str, law: str, campaigns: int, campaign_of: Callable[..., Campaign]
+) -> None:
+    study = Study(kind, law, campaigns, campaign_of)
+    one = law == "contaminated"  # of the cells, exactly one in 25 is of the second kind
+    beyond = np.empty((campaigns, len(RISKS)))
+    for index in range(campaigns):
+        rng = np.random.default_rng([3, index])
+        normal = rng.standard_normal(CELLS)
+        weights, multipliers = study.mixture(index, one=one)
+        kinds = rng.choice(weights.size, CELLS, p=weights / weights.sum())
+        if one:
+            kinds = np.arange(CELLS) == 0
+        deviates = normal * multipliers[kinds.astype(int)]
+        found = study.safe(study.log_median(index) + study.scatter(index) * deviates, index)
+        for place, (risk, current) in enumerate(zip(RISKS, found, strict=True)):
+            quantile = stats.t.ppf(risk, CELLS - 1) * np.sqrt(1.0 + 1.0 / CELLS)
+            control = stats.norm.cdf(normal.mean() + quantile * normal.std(ddof=1))
+            true = study.true_risk(current, index, (weights, multipliers))
+            beyond[index, place] = true - control
+    risks = np.array(RISKS)
+    mean, error = beyond.mean(axis=0) + risks, beyond.std(axis=0, ddof=1) / np.sqrt(campaigns)
+    print(f"{kind}, {law}: true risks {mean} ± {error} at the stated {risks}")
+    assert (mean - 4.0 * error <= 1.2 * risks).all()
+    assert (mean + 4.0 * error >= 0.4 * risks).all()
