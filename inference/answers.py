@@ -62,7 +62,7 @@ from inference.noise import CellNoise, band_draws
 from inference.symptoms import suspicions
 from inference.tails import AS_FITTED, other_cells, tail_sentence
 from inference.tails import WORDS as CELL_WORDS
-from inference.thresholds import DEFAULT_RISK, INTERVAL, INTERVAL_DEVIATE
+from inference.thresholds import BATCHES, DEFAULT_RISK, INTERVAL, INTERVAL_DEVIATE
 from models.options import SHARED_THRESHOLD
 from models.physics import metal_capacity
 from models.temperature import TEMPERATURE_WINDOW
@@ -551,16 +551,14 @@ class _Asked:
     def levels(self) -> tuple[float, float]:
         """Shares of new cells between which more draws would put the risk, with 90 % probability.
 
-        Draws of a chain depend on each other: they count as the independent ones that their
-        quantile is worth.
+        Draws of a chain depend on each other: they count as the independent ones that the share of
+        them below the value is worth.
         """
-        from inference.arviz_statistics import draws_of_quantile
-
         lowest = self.thresholds(self.design).min(axis=0)
-        chains = int(self.result.posterior.sizes["chain"])
-        each = self.draws // chains
-        worth = draws_of_quantile(lowest[: chains * each].reshape(chains, each), self.risk)
-        half = INTERVAL_DEVIATE * math.sqrt(self.risk * (1.0 - self.risk) / worth)
+        below = lowest <= order_statistics(np.sort(lowest), np.array([self.risk]))[0]
+        half = INTERVAL_DEVIATE * math.sqrt(
+            self.risk * (1.0 - self.risk) / _draws_worth(below, self.risk)
+        )
         return max(self.risk - half, 0.0), min(self.risk + half, 1.0)
 
     def thresholds(
@@ -755,6 +753,22 @@ class _Asked:
             design=design,
             _design=self.words(design, quantity),
         )
+
+
+def _draws_worth(below: "np.ndarray[Any, Any]", share: float) -> float:
+    """Return how many independent draws a share of draws is worth, by the means of batches.
+
+    Parameters
+    ----------
+    below : ndarray of bool, shape (draw,)
+        Chain after chain.
+    share : float
+        Of those that are True.
+    """
+    each = below.size // BATCHES
+    means = below[: each * BATCHES].reshape(BATCHES, each).mean(axis=1) if each else np.zeros(2)
+    variance = float(means.var(ddof=1)) / BATCHES
+    return below.size if variance == 0.0 else min(share * (1.0 - share) / variance, below.size)
 
 
 def _single(result: "Result", design: Design | Mapping[str, Any]) -> Design:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 __all__ = [
     "diagnostics",
     "draw_rank_ecdf",
-    "draws_of_quantile",
     "loo_pit",
     "pareto_k",
     "power_scaling",
@@ -62,27 +61,6 @@ def quantile_errors(draws: xr.Dataset, probability: float) -> "pd.Series[float]"
         Of the quantile.
     """
     return _errors(draws, method="quantile", prob=probability)
-
-
-def draws_of_quantile(values: Array, probability: float) -> float:
-    """Return how many independent draws a quantile is worth.
-
-    Parameters
-    ----------
-    values : ndarray, shape (chain, draw)
-        Draws.
-    probability : float
-        Of the quantile.
-
-    Returns
-    -------
-    float
-        Effective sample size, at most the number of draws.
-    """
-    import arviz as az
-
-    found = float(az.ess(values, method="quantile", prob=probability))
-    return min(found, float(values.size))
 
 
 def spread_errors(draws: xr.Dataset) -> "pd.Series[float]":

@@ -8,6 +8,7 @@ __all__ = [
     "ABSURD_FAIL",
     "ABSURD_WARN",
     "ALIKE",
+    "BATCHES",
     "BOUND_AT_EDGE",
     "CALIBRATION_DIVERGENT",
     "CALIBRATION_ESS",
@@ -92,6 +93,10 @@ INTERVAL: Final = 0.90
 
 INTERVAL_DEVIATE: Final = NormalDist().inv_cdf((1.0 + INTERVAL) / 2.0)
 """Standard deviations from the middle of a normal distribution to the ends of such an interval."""
+
+BATCHES: Final = 40
+"""Batches of consecutive draws whose means tell the Monte-Carlo error of a share of draws, to 11 %;
+a batch of 100 is longer than draws depend on each other."""
 
 PRIOR_DRIVEN_NARROWING: Final = 1.5
 """Prior-driven: the interval is less than this many times narrower than the prior's. Our choice:

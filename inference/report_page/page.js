@@ -45,12 +45,6 @@ const AnodePage = (() => {
     }));
   }
 
-  /** The shares of new cells between which more draws would put a risk. */
-  function drawnLevels(risk) {
-    const half = payload.constants.interval_deviate * Math.sqrt((risk * (1 - risk)) / drawCount);
-    return [Math.max(risk - half, 0), Math.min(risk + half, 1)];
-  }
-
   const copy = (value) => JSON.parse(JSON.stringify(value));
   for (const [cell, design] of Object.entries(payload.designs)) state.designs[cell] = copy(design);
 
@@ -422,7 +416,7 @@ const AnodePage = (() => {
       + `(${percent(found.limiting[first])} of new cells).`;
   }
 
-  function sureInWords({ risk }, [safe, least, most], sure) {
+  function sureInWords({ risk }, { safe: [safe], drawn: [least, most] }, sure) {
     if (safe === 0) return "";
     if (!sure) return "How sure: computing …";
     const outside = " The value lies outside this interval, on the cautious side: it allows for "
@@ -461,7 +455,7 @@ const AnodePage = (() => {
       + (payload.synthetic ? ", SYNTHETIC DATA" : "") + (payload.not_converged ? ", NOT CONVERGED" : "");
     byId("sentence").textContent = answerInWords(asked, found, first);
     byId("sentence").dataset.mechanism = first;
-    byId("sure").textContent = sureInWords(asked, found.safe, sure);
+    byId("sure").textContent = sureInWords(asked, found, sure);
     if (sure) {
       byId("sure").dataset.lower = sure.lower;
       byId("sure").dataset.upper = sure.upper;
@@ -544,7 +538,7 @@ const AnodePage = (() => {
       return;
     }
     const found = AnodePhysics.evaluate(model, asked.design,
-      { risks: [asked.risk, ...drawnLevels(asked.risk)], current: asked.current });
+      { risks: [asked.risk], current: asked.current, deviate: payload.constants.interval_deviate });
     found.tails = AnodePhysics.tails(model, asked.design, asked.risk);
     show(asked, found, null);
     working("computing …");

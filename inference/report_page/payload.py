@@ -51,7 +51,7 @@ from inference.noise import Noise, noise_table
 from inference.symptoms import suspicions
 from inference.tails import WORDS as CELL_WORDS
 from inference.tails import other_cells
-from inference.thresholds import DEFAULT_RISK, INTERVAL_DEVIATE, LAW_MOVES, TOLERANCE_REACH
+from inference.thresholds import BATCHES, DEFAULT_RISK, INTERVAL_DEVIATE, LAW_MOVES, TOLERANCE_REACH
 from models.physics import constants
 from models.separators import MACMULLIN_SCATTER
 from models.temperature import TEMPERATURE_WINDOW
@@ -92,6 +92,7 @@ def physics_document(setting: Setting) -> dict[str, Any]:
             "macmullin_scatter": dict(MACMULLIN_SCATTER),
             "current_factor": CURRENT_FACTOR,
             "interval_deviate": INTERVAL_DEVIATE,
+            "batches": BATCHES,
             "default_risk": DEFAULT_RISK,
             "tail_moves": LAW_MOVES,
         },

@@ -628,6 +628,21 @@ const AnodePhysics = (() => {
     return sorted[below] * (1.0 - weight) + sorted[above] * weight;
   }
 
+  /** How many independent draws a share of draws is worth: by the variance of means of batches. */
+  function drawsWorth(values, limit, share, batches) {
+    const each = Math.floor(values.length / batches);
+    if (each === 0) return values.length;
+    const means = Array.from({ length: batches }, (_, batch) => {
+      let below = 0;
+      for (let i = batch * each; i < (batch + 1) * each; i++) below += values[i] <= limit;
+      return below / each;
+    });
+    const mean = means.reduce((sum, value) => sum + value, 0.0) / batches;
+    const squares = means.reduce((sum, value) => sum + (value - mean) ** 2, 0.0);
+    const variance = squares / (batches - 1) / batches;
+    return Math.min((share * (1.0 - share)) / variance, values.length);
+  }
+
   const LEVELS = [0.05, 0.25, 0.5, 0.75, 0.95];
 
   /**
@@ -635,9 +650,10 @@ const AnodePhysics = (() => {
    *
    * Returns { median, fresh: quantiles of the critical current of the median cell and of a new
    * cell; safe: [current of each risk]; limiting: {mechanism: share}; bears: share of new cells
-   * that bear `current`; empty: share of new cells whose metal does not hold the charge }.
+   * that bear `current`; empty: share of new cells whose metal does not hold the charge; drawn: the
+   * currents between which more draws would put the first risk's, where `deviate` is given }.
    */
-  function evaluate(model, design, { risks = [0.05], current = null } = {}) {
+  function evaluate(model, design, { risks = [0.05], current = null, deviate = null } = {}) {
     const count = Object.values(model.draws)[0].length;
     const names = model.scatters[design.cell].map(([name]) => name);
     const limits = [null, model.noise].map((noise) => {
@@ -655,8 +671,7 @@ const AnodePhysics = (() => {
         }
         which[first] += 1;
       }
-      lowest.sort();
-      return { lowest, which };
+      return { inOrder: lowest, lowest: lowest.slice().sort(), which };
     });
     const [median, fresh] = limits;
     const unit = model.constants.current_factor;
@@ -668,10 +683,20 @@ const AnodePhysics = (() => {
       while (failed < count && fresh.lowest[failed] <= current * unit) failed++;
       bears = 1.0 - failed / count;
     }
+    const at = (risk) => quantile(fresh.lowest, risk) / unit;
+    let drawn = null;
+    if (deviate !== null) {
+      const [risk] = risks;
+      const worth = drawsWorth(
+        fresh.inOrder, quantile(fresh.lowest, risk), risk, model.constants.batches);
+      const half = deviate * Math.sqrt((risk * (1.0 - risk)) / worth);
+      drawn = [at(Math.max(risk - half, 0.0)), at(Math.min(risk + half, 1.0))];
+    }
     return {
+      drawn,
       median: levels(median.lowest),
       fresh: levels(fresh.lowest),
-      safe: risks.map((risk) => quantile(fresh.lowest, risk) / unit),
+      safe: risks.map(at),
       limiting: Object.fromEntries(names.map((name, m) => [name, fresh.which[m] / count])),
       bears,
       empty: held === -1 ? 1.0 : held / count,
