@@ -40,6 +40,7 @@ from inference.map_evaluation import Cells, Conditions, order_statistics
 from inference.maps import (
     check_risk,
     drawn,
+    draws_due,
     extrapolated,
     highest_pressure,
     one_design,
@@ -55,6 +56,8 @@ from inference.mechanisms import (
     Setting,
     Values,
     cell_factor,
+    cell_scatter,
+    cell_scatters,
     cells_of,
 )
 from inference.named_separators import as_fitted, belonging, offset_in_words
@@ -348,7 +351,7 @@ def safe_current(
     risk : float, optional
         Probability of failure, in (0, 0.5].
     draws, seed
-        As in `inference.maps.safe_current_map`.
+        As in `inference.maps.safe_current_map`; more draws are used where the risk calls for them.
 
     Returns
     -------
@@ -537,6 +540,7 @@ class _Asked:
         seed = int(result.attrs["seed"]) if seed is None else seed
         self.result, self.design, self.risk = result, design, risk
         self.setting = Setting.of(result)
+        draws = max(draws, draws_due(risk))
         self.parameters, self.noise = drawn(result, design, draws, seed)
         self.fitted = {name: median for name, (median, _) in as_fitted(self.parameters).items()}
         count = next(iter(self.parameters.values())).shape[-1]
@@ -851,14 +855,16 @@ def _notes(result: "Result", design: Design, offset: str) -> tuple[str, ...]:
 
 def _scatter(result: "Result", mechanism: Mechanism) -> str:
     """Say how much cells differ, and what is assumed of the cells that tell it."""
-    name = mechanism.scatters[0]
-    lower, middle, upper = np.quantile(result.posterior[name], [_TAILS[0], 0.5, _TAILS[1]])
+    names = cell_scatters(mechanism, result)
+    scatter = cell_scatter(mechanism, result)
+    lower, middle, upper = np.quantile(scatter, [_TAILS[0], 0.5, _TAILS[1]])
+    which = names[0] if len(names) == 1 else f"the wider of {' and '.join(names)}"
     text = (
         f"Between cells the logarithm of the current for {mechanism.name} scatters by "
         f"{_shown(middle, 2)} ({100 * INTERVAL:.0f} % interval {_shown(lower, 2)} to "
-        f"{_shown(upper, 2)}; {name})."
+        f"{_shown(upper, 2)}; {which})."
     )
-    if counts := _unstated_cells(result, name.removesuffix("_scatter")):
+    if counts := _unstated_cells(result, mechanism.block):
         text += (
             f" {counts} range{'s' if counts > 1 else ''} over cells behind it "
             f"{'do' if counts > 1 else 'does'} not state the number of cells: "

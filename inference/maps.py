@@ -53,6 +53,7 @@ __all__ = [
     "check_risk",
     "drawn",
     "drawn_with",
+    "draws_due",
     "extrapolated",
     "highest_pressure",
     "maps_from_job",
@@ -158,7 +159,7 @@ def safe_current_map(
 def _one_map(
     result: "Result", design: Design, draws: int, risk: float, seed: int, block_size: int
 ) -> xr.Dataset:
-    parameters, noise = drawn(result, design, draws, seed)
+    parameters, noise = drawn(result, design, max(draws, draws_due(risk)), seed)
     count = next(iter(parameters.values())).shape[-1]
     refuse_unresolved(risk, count)
     resolved = {level for level in RISKS if level * count >= LEAST_DRAWS_BEYOND}
@@ -227,6 +228,22 @@ def check_risk(risk: float) -> None:
     """
     if not 0.0 < risk <= 0.5:
         raise MapError(f"risk is {risk!r}, legal are numbers above 0 up to 0.5, such as 0.05")
+
+
+def draws_due(risk: float) -> int:
+    """Return how many draws a small risk calls for: 20 of the cells drawn are to fail sooner.
+
+    Parameters
+    ----------
+    risk : float
+        Probability of failure.
+
+    Returns
+    -------
+    int
+        Of the posterior; 0 from the default risk on.
+    """
+    return math.ceil(LEAST_DRAWS_BEYOND / risk) if risk < DEFAULT_RISK else 0
 
 
 def refuse_unresolved(risk: float, count: int) -> None:

@@ -37,6 +37,8 @@ __all__ = [
     "Setting",
     "Values",
     "cell_factor",
+    "cell_scatter",
+    "cell_scatters",
     "cells_of",
     "has_lab_offsets",
     "lab_source",
@@ -168,6 +170,9 @@ class Mechanism:
         The conditions that the core depends on.
     smooth : bool
         Whether the core is worth interpolating: dear, above 0, and smooth over its conditions.
+    also : tuple of str
+        Posterior variables that are the scatter between cells of the same threshold in other
+        tables, where they are fitted: of them and the first of `scatters` the widest counts.
     """
 
     name: str
@@ -178,6 +183,7 @@ class Mechanism:
     core: Core | None = None
     core_axes: frozenset[str] = frozenset()
     smooth: bool = False
+    also: tuple[str, ...] = ()
 
     @property
     def block(self) -> str:
@@ -359,6 +365,7 @@ MECHANISMS: Final[Mapping[Cell, tuple[Mechanism, ...]]] = {
             ("sand_scatter",),
             _POROUS | _SALT,
             _depletion,
+            also=("lsv_scatter",),
         ),
     ),
     "solid": (
@@ -457,6 +464,52 @@ def cells_of(mechanism: Mechanism, parameters: Values) -> Cells:
         if law.parameter and law.parameter_of(mechanism.block) in parameters:
             return Cells(law, parameters[law.parameter_of(mechanism.block)])
     return Cells()
+
+
+def cell_scatters(mechanism: Mechanism, result: "Result") -> tuple[str, ...]:
+    """Return the names of a fit's scatters between cells on the threshold of a mechanism.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+        The mechanism.
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    tuple of str
+        Of every table that shows one; a limiting current scatters as a plateau, too.
+    """
+    return (mechanism.scatters[0], *(name for name in mechanism.also if name in result.posterior))
+
+
+def cell_scatter(mechanism: Mechanism, result: "Result") -> FloatArray:
+    """Return the scatter between cells that maps and answers count: the widest of every draw.
+
+    Two tables that show the cells of one limit differently leave open which of them a new cell
+    follows; the wider scatter is the cautious one.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+        The mechanism.
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    ndarray, shape (chain, draw)
+        Standard deviation of the logarithm of u [1].
+    """
+    widest = result.posterior[list(cell_scatters(mechanism, result))].to_array().max("variable")
+    missing = {
+        # A parameter that the job pins may be stored without its draws.
+        dim: result.posterior.sizes[dim]
+        for dim in ("chain", "draw")
+        if dim not in widest.dims
+    }
+    return np.asarray(widest.expand_dims(missing).transpose("chain", "draw").to_numpy())
 
 
 def lab_source(mechanism: Mechanism) -> str:
@@ -576,6 +629,7 @@ def parameter_draws(
         # The physics takes reorganization energies in eV, as the field does.
         values[name] = flat if unit == "eV" else to_si(flat, unit)
     for mechanism in MECHANISMS[cell]:
+        values[mechanism.scatters[0]] = cell_scatter(mechanism, result).reshape(-1)[chosen]
         if has_lab_offsets(mechanism, result):
             scatter = posterior[LAB_SCATTER].transpose("chain", "draw").to_numpy().reshape(-1)
             values[lab_source(mechanism)] = scatter[chosen]

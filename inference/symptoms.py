@@ -125,6 +125,8 @@ def _rows(variables: Sequence[str], observed: xr.Dataset, predictive: xr.Dataset
         several = tables()[table_of(name)].label[0] in {"cell", "specimen"}
         units += [each.partition(", ")[0] if several else f"{name} {each}" for each in own]
         z.append(deviates(values, drawn))
+        if name.endswith("_range"):  # the highest steps are given the lowest, which tell the middle
+            z[-1][values.size // 2 :] = np.nan
         verdicts = np.isin(values, (0.0, 1.0)) & np.isin(drawn, (0.0, 1.0)).all(axis=0)
         share = np.clip(drawn.mean(axis=0), 1e-6, 1.0 - 1e-6)
         # A cell that failed where few do is a weak one.

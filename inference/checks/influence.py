@@ -35,7 +35,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from data.errors import InputError
-from inference.checks.predictive import natural_scale
+from inference.checks.predictive import failed_predictions, natural_scale
 from inference.checks.verdicts import Finding, Section, plain
 from inference.draws import SAMPLE
 from inference.thresholds import (
@@ -141,6 +141,8 @@ class Deciding:
         Probability that a new cell fails.
     value : float
         Safe current of the fit [mA/cm^2].
+    drawn : tuple of float
+        Where more draws would put that, with 90 % probability [mA/cm^2].
     rows : tuple of Without
         Every row.
     """
@@ -149,6 +151,7 @@ class Deciding:
     new_cell: str
     risk: float
     value: float
+    drawn: tuple[float, float]
     rows: tuple[Without, ...]
 
     def factor(self, value: float) -> float:
@@ -170,11 +173,17 @@ class Deciding:
 
     @cached_property
     def deciding(self) -> tuple[Without, ...]:
-        """Rows without which the answer is another, the one that moves it most first."""
+        """Rows without which the answer is another, the one that moves it most first.
+
+        A refit has draws of its own: there the two must differ by more than their Monte Carlo
+        errors, too. Weights leave the same draws, and most of the error is in both.
+        """
         moving = (
             each
             for each in self.rows
-            if each.method != "rough" and self.factor(each.value) > DECIDES
+            if each.method != "rough"
+            and self.factor(each.value) > DECIDES
+            and not (each.method == "refit" and _overlap(each.drawn, self.drawn))
         )
         return tuple(sorted(moving, key=lambda each: -self.factor(each.value)))
 
@@ -380,7 +389,7 @@ class Rows:
             else:
                 method, (value, drawn) = "unrelated", all_rows
             found.append(Without(row, method, value, drawn))
-        return Deciding(answer.cell, answer.new_cell, risk, all_rows[0], tuple(found))
+        return Deciding(answer.cell, answer.new_cell, risk, *all_rows, tuple(found))
 
     def _related(self, parameters: Mapping[str, Array], chosen: Array) -> set[int]:
         """Return the rows, of those whose weights cannot be trusted, that the answer is related to.
@@ -417,7 +426,12 @@ class Rows:
         if answer.value is None:
             return answer
         found = self.without_each(answer)
-        words = (found.sentence(), found.unknown(), self.improbable_sentence())
+        words = (
+            *failed_predictions(self.result),
+            found.sentence(),
+            found.unknown(),
+            self.improbable_sentence(),
+        )
         odd = [{"row": str(row), "p_value": row.p_value} for row in self.improbable()]
         return replace(
             answer,
@@ -728,6 +742,10 @@ def _quantile(values: Array, weights: Array, level: float) -> tuple[float, tuple
     half = INTERVAL_DEVIATE * error
     ends = np.interp([max(level - half, 0.0), min(level + half, 1.0)], places, ordered)
     return value, (float(ends[0]), float(ends[1]))
+
+
+def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return max(one[0], other[0]) <= min(one[1], other[1])
 
 
 def _entering(

@@ -72,12 +72,15 @@ def deviates(observed: Array, predicted: Array) -> Array:
     Returns
     -------
     ndarray, shape (rows,)
-        NaN where the observation is a verdict or a limit, which predictions share with it.
+        NaN where the observation is a verdict or a limit, beyond which no prediction lies. Where
+        predictions share a step with it, half of them count as below.
     """
-    below = (predicted < observed).mean(axis=0)
+    same = np.isclose(predicted, observed, rtol=1e-8, atol=0.0)
+    lower, upper = (predicted < observed) & ~same, (predicted > observed) & ~same
     finest = 0.5 / len(predicted)
+    below = lower.mean(axis=0) + 0.5 * same.mean(axis=0)
     z = ndtri(np.clip(below, finest, 1.0 - finest))
-    limited = np.isclose(predicted, observed, rtol=1e-8, atol=0.0).any(axis=0)
+    limited = same.any(axis=0) & ~(lower.any(axis=0) & upper.any(axis=0))
     return np.asarray(np.where(limited, np.nan, z))
 
 

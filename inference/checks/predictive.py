@@ -24,7 +24,7 @@ from inference.standing import beyond, share_error
 from inference.thresholds import PARETO_K, PIT_ROWS, PREDICTIVE_FAIL, PREDICTIVE_WARN
 from models.observations import TOLERANCE
 
-__all__ = ["fit_findings", "natural_scale", "predictive_p_values"]
+__all__ = ["failed_predictions", "fit_findings", "natural_scale", "predictive_p_values"]
 
 Array = NDArray[np.float64]
 
@@ -69,22 +69,17 @@ def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[st
     findings, table = [], []
     for variable in result.observed_data.data_vars:
         name = str(variable)
-        observed = np.asarray(result.observed_data[name].values, dtype=float)
-        drawn = result.posterior_predictive[name]
-        predicted = np.asarray(drawn.values, dtype=float).reshape(-1, observed.size)
-        units = str(drawn.attrs.get("units", "1"))
-        few = predicted[:: max(1, predicted.size // _MOST)]
-        p_values = predictive_p_values(observed, few, _columns(result, name), units)
+        statistics, p_values = _judged(result, name)
         pit = loo_pit(name, posterior, groups, seed)
         k = pareto_k(name, posterior, groups)
-        p_pit = uniformity(pit, len(predicted)) if observed.size >= PIT_ROWS else float("nan")
-        statistics = _statistics(name, observed.size, p_values, len(few))
+        predictions = int(np.prod([result.posterior.sizes[dim] for dim in ("chain", "draw")]))
+        p_pit = uniformity(pit, predictions) if pit.size >= PIT_ROWS else float("nan")
         findings += [statistics, _calibration(name, pit, k, p_pit)]
         table.append(
             plain(
                 {
                     "variable": name,
-                    "rows": observed.size,
+                    "rows": pit.size,
                     "p_values": p_values,
                     "loo_pit": pit,
                     "loo_pit_p_value": p_pit,
@@ -93,6 +88,40 @@ def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[st
             )
         )
     return findings, table
+
+
+def failed_predictions(result: Result) -> list[str]:
+    """Say which observations the model does not predict, as every answer of the fit must.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    list of str
+        A sentence for each observed variable whose statistics fail.
+    """
+    judged = (_judged(result, str(name))[0] for name in result.observed_data.data_vars)
+    return [
+        f"THE MODEL DOES NOT PREDICT ITS OWN DATA: {each.sentence} Rows of one table may not "
+        "measure one thing (two laboratories, batches or electrolytes), and the safe current may "
+        "be that of none of them."
+        for each in judged
+        if each.verdict == "fail"
+    ]
+
+
+def _judged(result: Result, name: str) -> tuple[Finding, dict[str, float]]:
+    """Judge the statistics of one observed variable."""
+    observed = np.asarray(result.observed_data[name].values, dtype=float)
+    drawn = result.posterior_predictive[name]
+    predicted = np.asarray(drawn.values, dtype=float).reshape(-1, observed.size)
+    units = str(drawn.attrs.get("units", "1"))
+    few = predicted[:: max(1, predicted.size // _MOST)]
+    p_values = predictive_p_values(observed, few, _columns(result, name), units)
+    return _statistics(name, observed.size, p_values, len(few)), p_values
 
 
 def _columns(result: Result, name: str) -> dict[str, Array]:
