@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from data.tables import tables
 from inference.arviz_statistics import quantile_errors
 from inference.checks.identifiability import table_of
-from inference.checks.populations import Split, deviates, two_populations
+from inference.checks.populations import Split, deviates, resolution, two_populations
 from inference.checks.verdicts import Finding
 from inference.standing import beyond
 from inference.thresholds import ABOVE_ITS_PRIOR, INTERVAL, POPULATIONS_APART, TWO_POPULATIONS
@@ -45,6 +45,8 @@ class _Rows:
         Row against its predictions, for order: low is poor.
     z : ndarray, shape (rows,)
         From `populations.deviates`.
+    halfwidth : ndarray, shape (rows,)
+        From `populations.resolution`.
     logs : ndarray, shape (rows,)
         Logarithm of each row over the median of its predictions; NaN where it is not positive.
     tables : list of str
@@ -55,6 +57,7 @@ class _Rows:
     units: list[str]
     residuals: NDArray[np.float64]
     z: NDArray[np.float64]
+    halfwidth: NDArray[np.float64]
     logs: NDArray[np.float64]
     tables: list[str]
 
@@ -88,7 +91,7 @@ def symptom_findings(
     found = []
     for scatter, rows in _rows_of_scatters(observed, predictive, priors).items():
         above = _above_its_prior(scatter, posterior, priors)
-        split = two_populations(rows.z, rows.units)
+        split = two_populations(rows.z, rows.units, rows.halfwidth)
         if split is not None and not _told_apart(split, rows):
             split = None
         if above is None and split is None:
@@ -115,7 +118,7 @@ def _rows_of_scatters(
 def _rows(variables: Sequence[str], observed: xr.Dataset, predictive: xr.Dataset) -> _Rows:
     labels: list[str] = []
     units: list[str] = []
-    residuals, z, logs = [], [], []
+    residuals, z, widths, logs = [], [], [], []
     for name in variables:
         values = np.asarray(observed[name].values, dtype=float)
         drawn = np.asarray(predictive[name].values, dtype=float).reshape(-1, values.size)
@@ -127,6 +130,7 @@ def _rows(variables: Sequence[str], observed: xr.Dataset, predictive: xr.Dataset
         z.append(deviates(values, drawn))
         if name.endswith("_range"):  # the highest steps are given the lowest, which tell the middle
             z[-1][values.size // 2 :] = np.nan
+        widths.append(resolution(values, z[-1]))
         verdicts = np.isin(values, (0.0, 1.0)) & np.isin(drawn, (0.0, 1.0)).all(axis=0)
         share = np.clip(drawn.mean(axis=0), 1e-6, 1.0 - 1e-6)
         # A cell that failed where few do is a weak one.
@@ -139,6 +143,7 @@ def _rows(variables: Sequence[str], observed: xr.Dataset, predictive: xr.Dataset
         units=units,
         residuals=np.concatenate(residuals),
         z=np.concatenate(z),
+        halfwidth=np.concatenate(widths),
         logs=np.concatenate(logs),
         tables=list(dict.fromkeys(map(table_of, variables))),
     )

@@ -112,9 +112,9 @@ class Without:
     row : Row
         What is left out.
     method : {"importance sampling", "refit", "unrelated", "rough"}
-        How it was had. Of the rows whose weights cannot be trusted, and without which no refit was
-        made: nothing that the answer depends on is related to an *unrelated* one, and without a
-        *rough* one the answer may be another.
+        How it was had. Nothing that the answer depends on is related to an *unrelated* row. The
+        weights of a *rough* one cannot be trusted, and no refit was made: without it the answer
+        may be another.
     value : float
         Safe current without it [mA/cm^2].
     drawn : tuple of float
@@ -173,26 +173,42 @@ class Deciding:
 
     @cached_property
     def deciding(self) -> tuple[Without, ...]:
-        """Rows without which the answer is another, the one that moves it most first.
+        """Rows without which the answer is another beyond its Monte Carlo error.
 
-        A refit has draws of its own: there the two must differ by more than their Monte Carlo
-        errors, too. Weights leave the same draws, and most of the error is in both.
+        The one that moves it most comes first.
         """
-        moving = (
-            each
-            for each in self.rows
-            if each.method != "rough"
-            and self.factor(each.value) > DECIDES
-            and not (each.method == "refit" and _overlap(each.drawn, self.drawn))
+        return tuple(
+            sorted(filter(self._surely, self.rows), key=lambda each: -self.factor(each.value))
         )
-        return tuple(sorted(moving, key=lambda each: -self.factor(each.value)))
+
+    def _surely(self, without: Without) -> bool:
+        """Say whether both ends of where more draws would put the answer differ from that with it.
+
+        A refit has draws of its own; weights leave the same ones, and their error in both.
+        """
+        value, (low, high) = without.value, without.drawn
+        if without.method == "rough" or self.factor(value) <= DECIDES:
+            return False
+        nearer = low if value > self.value else high
+        limit = max(self.drawn) if value > self.value else min(self.drawn)
+        if without.method != "refit":
+            limit = self.value
+        return nearer > limit if value > self.value else nearer < limit
 
     @cached_property
     def untold(self) -> tuple[Without, ...]:
-        """Rows of which the weights do not say whether they decide, the likeliest first."""
-        return tuple(
-            sorted(filter(self.may_decide, self.rows), key=lambda each: -self.factor(each.value))
+        """Rows of which it is not known for sure whether they decide, the likeliest first."""
+        open_ = (
+            each
+            for each in self.rows
+            if self.may_decide(each)
+            or (
+                each.method != "rough"
+                and self.factor(each.value) > DECIDES
+                and not self._surely(each)
+            )
         )
+        return tuple(sorted(open_, key=lambda each: -self.factor(each.value)))
 
     def sentence(self) -> str:
         """Return the rows that decide, with both numbers; empty where there is none."""
@@ -382,7 +398,7 @@ class Rows:
             if refit is not None:
                 cells = currents(_with_posterior(self.result, refit.posterior)).ravel()
                 value, drawn = _quantile(cells, np.ones(cells.size), risk)
-            elif self._trusted(place) or place in related:
+            elif place in related:
                 method = method if self._trusted(place) else "rough"
                 weights = np.exp(chosen[place] - chosen[place].max())
                 value, drawn = _quantile(here, weights, risk)
@@ -392,7 +408,7 @@ class Rows:
         return Deciding(answer.cell, answer.new_cell, risk, *all_rows, tuple(found))
 
     def _related(self, parameters: Mapping[str, Array], chosen: Array) -> set[int]:
-        """Return the rows, of those whose weights cannot be trusted, that the answer is related to.
+        """Return the rows that the answer is related to.
 
         The likelihood of such a row rises with something that the answer depends on, or falls with
         its distance from the middle.
@@ -403,7 +419,7 @@ class Rows:
         moments = np.array([each**power for each in scores for power in (1, 2)])
         found = set()
         for place, unit in enumerate(self.units):
-            if self._trusted(place) or place in self._refits:
+            if place in self._refits:
                 continue
             terms = density(self.result.log_likelihood, unit).values.ravel()[chosen]
             if np.abs(_correlations(_normal_scores(terms), moments)).max(initial=0.0) > _RELATED:
@@ -742,10 +758,6 @@ def _quantile(values: Array, weights: Array, level: float) -> tuple[float, tuple
     half = INTERVAL_DEVIATE * error
     ends = np.interp([max(level - half, 0.0), min(level + half, 1.0)], places, ordered)
     return value, (float(ends[0]), float(ends[1]))
-
-
-def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    return max(one[0], other[0]) <= min(one[1], other[1])
 
 
 def _entering(

@@ -19,7 +19,8 @@ first holds the share w, each is normal with the same standard deviation,
 so that mean and variance of all are those of one population. All rows of one cell belong to one of
 the two. Compared are the log predictive densities of all rows, m, s, w and :math:`\rho` averaged
 over flat priors on a grid: by Markov's inequality homogeneous rows put two ahead by more than a
-margin M with a probability below :math:`e^{-M}`, whatever their number.
+margin M with a probability below :math:`e^{-M}`, whatever their number. Rows that are known to a
+step or to some digits count with the probability of that step.
 """
 
 from collections.abc import Sequence
@@ -27,9 +28,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp, ndtri
+from scipy.special import logsumexp, ndtr, ndtri
 
-__all__ = ["Split", "deviates", "two_populations"]
+__all__ = ["Split", "deviates", "resolution", "two_populations"]
 
 Array = NDArray[np.float64]
 
@@ -37,6 +38,7 @@ _MEANS = np.linspace(-1.0, 1.0, 11)  # in standard deviations of the deviates
 _SCALES = np.geomspace(0.6, 1.7, 9)
 _WEIGHTS = np.linspace(0.1, 0.9, 9)
 _WITHIN = np.geomspace(0.01, 0.5, 8)  # share of the variance that is left within a population
+_LEAST = 1e-300  # probability
 _FEWEST = 2  # rows of the smaller population; a single one is an outlier
 
 
@@ -84,7 +86,39 @@ def deviates(observed: Array, predicted: Array) -> Array:
     return np.asarray(np.where(limited, np.nan, z))
 
 
-def two_populations(z: Array, units: Sequence[str]) -> Split | None:
+def resolution(observed: Array, z: Array) -> Array:
+    """Return the half-width within which each deviate of one kind of observation is known.
+
+    Rows that share a step, or digits, have values in common: each is known no better than to half
+    the distance to the nearest other value. Where no value comes twice they count as exact.
+
+    Parameters
+    ----------
+    observed : ndarray, shape (rows,)
+        Observed values.
+    z : ndarray, shape (rows,)
+        From `deviates`.
+
+    Returns
+    -------
+    ndarray, shape (rows,)
+        0 where exact; infinite where all are one value, and nothing tells them apart.
+    """
+    seen = np.isfinite(z)
+    distinct, group = np.unique(observed[seen], return_inverse=True)
+    if distinct.size == seen.sum():
+        return np.zeros(z.size)
+    centres = np.bincount(group, weights=z[seen]) / np.bincount(group)
+    order = np.argsort(centres)
+    gaps = np.concatenate([[np.inf], np.diff(centres[order]), [np.inf]])
+    nearest = np.empty(distinct.size)
+    nearest[order] = np.minimum(gaps[:-1], gaps[1:])
+    halfwidth = np.zeros(z.size)
+    halfwidth[seen] = 0.5 * nearest[group]
+    return halfwidth
+
+
+def two_populations(z: Array, units: Sequence[str], halfwidth: Array | float = 0.0) -> Split | None:
     """Compare two populations of rows with one.
 
     Parameters
@@ -93,6 +127,9 @@ def two_populations(z: Array, units: Sequence[str]) -> Split | None:
         From `deviates`.
     units : sequence of str, length rows
         Cell or specimen of each row.
+    halfwidth : ndarray, shape (rows,)
+        From `resolution`: the probability of a row that is known within it takes the place of a
+        density, or steps would look like populations.
 
     Returns
     -------
@@ -104,13 +141,21 @@ def two_populations(z: Array, units: Sequence[str]) -> Split | None:
     if seen.sum() < 2 * _FEWEST or np.ptp(z[seen]) == 0.0:
         return None
     names, unit = np.unique(np.asarray(units)[seen], return_inverse=True)
-    x = z[seen]
-    x = (x - x.mean()) / x.std()
+    x, spread = z[seen], z[seen].std()
+    half = np.broadcast_to(halfwidth, z.shape)[seen] / spread
+    x = (x - x.mean()) / spread
     member = np.eye(len(names))[unit]
+    stepped = half > 0.0
 
     def by_unit(mean: Array, sd: Array) -> Array:
         """Return the log-density of each unit, shape (..., units)."""
-        rows = -0.5 * ((x - mean[..., None]) / sd[..., None]) ** 2 - np.log(sd[..., None])
+        away, sd = x - mean[..., None], sd[..., None]
+        rows = -0.5 * (away / sd) ** 2 - np.log(np.sqrt(2.0 * np.pi) * sd)
+        if stepped.any():
+            far = np.abs(away[..., stepped])  # in the tail where nothing cancels
+            inside = ndtr((half[stepped] - far) / sd) - ndtr((-half[stepped] - far) / sd)
+            width = np.where(np.isinf(half[stepped]), 1.0, 2.0 * half[stepped])
+            rows[..., stepped] = np.log(np.maximum(inside, _LEAST) / width)
         return np.asarray(rows @ member)
 
     one = by_unit(*np.meshgrid(_MEANS, _SCALES, indexing="ij"))
