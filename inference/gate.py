@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 
 from inference.job import MOST_DRAWS, SamplerSection
-from inference.thresholds import GATE_BFMI, GATE_ESS, GATE_R_HAT, STEADY_TARGET_ACCEPT
+from inference.thresholds import (
+    FEW_DIVERGENCES,
+    GATE_BFMI,
+    GATE_ESS,
+    GATE_R_HAT,
+    STEADY_TARGET_ACCEPT,
+)
 
 __all__ = ["Gate", "check_gate", "longer_chains_may_do"]
 
@@ -79,7 +85,7 @@ def check_gate(
     information : ndarray, shape (chain,)
         Bayesian fraction of missing information.
     history : sequence of str
-        What each attempt at sampling came to; the last one counts.
+        What the attempts came to whose transitions diverged and that were sampled again.
     sampler : SamplerSection, optional
         How the last attempt was sampled; that of a job by default.
     drawn_on : mapping of str to str, optional
@@ -91,6 +97,7 @@ def check_gate(
         The verdict.
     """
     failures, advice, more = [], [], False
+    tried = sampler or SamplerSection()
     r_hat = diagnostics["r_hat"]
     bad = ~(r_hat <= GATE_R_HAT)
     if bad.any():
@@ -108,12 +115,6 @@ def check_gate(
             )
             advice.append("raise sampler.draws (and sampler.tune) in the job")
             more = True
-    if divergences:
-        failures.append(f"{divergences} divergent transitions")
-        advice.append(
-            f"smaller steps did not help (target_accept {STEADY_TARGET_ACCEPT}): a scatter close "
-            "to zero or two tables in contradiction are the usual causes; fit the tables singly"
-        )
     low = np.asarray(information) < GATE_BFMI
     if low.any() or not np.isfinite(information).all():
         failures.append(
@@ -122,6 +123,17 @@ def check_gate(
         )
         advice.append("draw and tune longer; give wide scatters a tighter prior")
         more = True
+    if divergences:
+        few = not failures and divergences <= FEW_DIVERGENCES * tried.chains * tried.draws
+        failures.append(f"{divergences} divergent transitions")
+        advice.append(
+            "few transitions diverged and all else is met: take smaller steps (target_accept) and "
+            "tune longer"
+            if few
+            else "smaller steps did not help (target_accept "
+            f"{max(tried.target_accept, STEADY_TARGET_ACCEPT):g}): a scatter close to zero or two "
+            "tables in contradiction are the usual causes; fit the tables singly"
+        )
     criteria = {
         "largest R-hat": f"{float(r_hat.max()):.4f} (due: at most {GATE_R_HAT})",
         "least bulk effective sample size": (
@@ -131,7 +143,7 @@ def check_gate(
             f"{float(diagnostics['ess_tail'].min()):.0f} (due: at least {GATE_ESS:g})"
         ),
         "divergent transitions": f"{divergences} (due: none)"
-        + "".join(f"; sampled again after {attempt}" for attempt in history[:-1]),
+        + "".join(f"; sampled again after {attempt}" for attempt in history),
         "least fraction of missing information": (
             f"{float(np.min(information)):.2f} (due: above {GATE_BFMI})"
         ),
@@ -139,9 +151,7 @@ def check_gate(
     }
     section = ""
     if failures:
-        section = _section_to_paste(
-            sampler or SamplerSection(), more=more, steadier=divergences > 0
-        )
+        section = _section_to_paste(tried, more=more, steadier=divergences > 0)
     return Gate(not failures, criteria, tuple(failures), "; ".join(dict.fromkeys(advice)), section)
 
 
@@ -154,6 +164,6 @@ def _section_to_paste(tried: SamplerSection, *, more: bool, steadier: bool) -> s
     return (
         "[sampler]\n"
         f"draws = {min(times * tried.draws, MOST_DRAWS)}\n"
-        f"tune = {min(times * tried.tune, MOST_DRAWS)}\n"
+        f"tune = {min((_LONGER if steadier else times) * tried.tune, MOST_DRAWS)}\n"
         f"target_accept = {accept:g}\n"
     )

@@ -10,7 +10,16 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from data.columns import AREA, LAB, SEPARATOR, TEMPERATURE
-from data.ranges import ENDS, OF_ONE_CELL, RANGE, begins_range, is_range, range_checks, range_phrase, range_rows
+from data.ranges import (
+    ENDS,
+    OF_ONE_CELL,
+    RANGE,
+    begins_range,
+    is_range,
+    range_checks,
+    range_phrase,
+    range_rows,
+)
 from data.schema import Check, Column, Complaint, Row, Table, given
 
 if TYPE_CHECKING:
