@@ -45,8 +45,8 @@ _OF_RANGE = (
     f"of a range over cells write the lowest failing step in {_LOWEST}, the highest in {_HIGHEST}"
 )
 OF_ONE_CELL = (
-    f"of one cell write the last step that it bore in {ENDS[0]} and the first at which it failed in "
-    f"{ENDS[1]}; {_OF_RANGE}"
+    f"of one cell write the last step that it bore in {ENDS[0]} and the first at which it failed "
+    f"in {ENDS[1]}; {_OF_RANGE}"
 )
 """What to do where an end of one cell's bracket holds a range."""
 

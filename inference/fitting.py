@@ -315,7 +315,7 @@ def _draw(
         longer = section.model_copy(
             update={"draws": 2 * section.draws, "tune": min(2 * section.tune, MOST_DRAWS)}
         )
-        if longer.draws > asked.resolved_most_draws or not longer_chains_may_do(*verdict):
+        if longer.draws > asked.resolved_most_draws or not longer_chains_may_do(*verdict, section):
             break
         if first is None:
             first = posterior, check_gate(*verdict).failures

@@ -12,6 +12,7 @@ from inference.thresholds import (
     GATE_BFMI,
     GATE_ESS,
     GATE_R_HAT,
+    STEADIEST_TARGET_ACCEPT,
     STEADY_TARGET_ACCEPT,
 )
 
@@ -54,15 +55,28 @@ def _worst(values: Any, bad: Any, largest: bool) -> str:
     return shown + (f" and {more} more" if more > 0 else "")
 
 
-def longer_chains_may_do(diagnostics: Any, divergences: int, information: Any) -> bool:
-    """Whether the gate fails, and by nothing that more draws could not mend.
+def _few(divergences: int, tried: SamplerSection) -> bool:
+    """Whether so few transitions diverged that smaller steps and a longer warm-up may do."""
+    return divergences <= FEW_DIVERGENCES * tried.chains * tried.draws
+
+
+def longer_chains_may_do(
+    diagnostics: Any, divergences: int, information: Any, sampler: SamplerSection
+) -> bool:
+    """Whether the gate fails, and by nothing that longer chains could not mend.
 
     Parameters
     ----------
     diagnostics, divergences, information
         As for `check_gate`.
+    sampler : SamplerSection
+        How they were sampled: a handful of divergences may go with a longer warm-up, and with the
+        smallest steps, as long as these were not tried.
     """
-    return not divergences and not check_gate(diagnostics, 0, information).passed
+    mendable = not divergences or (
+        _few(divergences, sampler) and sampler.target_accept < STEADIEST_TARGET_ACCEPT
+    )
+    return mendable and not check_gate(diagnostics, divergences, information).passed
 
 
 def check_gate(
@@ -115,6 +129,15 @@ def check_gate(
             )
             advice.append("raise sampler.draws (and sampler.tune) in the job")
             more = True
+    if divergences:
+        failures.append(f"{divergences} divergent transitions")
+        advice.append(
+            "few transitions diverged: take smaller steps (target_accept) and tune longer"
+            if _few(divergences, tried)
+            else "smaller steps did not help (target_accept "
+            f"{max(tried.target_accept, STEADY_TARGET_ACCEPT):g}): a scatter close to zero or two "
+            "tables in contradiction are the usual causes; fit the tables singly"
+        )
     low = np.asarray(information) < GATE_BFMI
     if low.any() or not np.isfinite(information).all():
         failures.append(
@@ -123,17 +146,6 @@ def check_gate(
         )
         advice.append("draw and tune longer; give wide scatters a tighter prior")
         more = True
-    if divergences:
-        few = not failures and divergences <= FEW_DIVERGENCES * tried.chains * tried.draws
-        failures.append(f"{divergences} divergent transitions")
-        advice.append(
-            "few transitions diverged and all else is met: take smaller steps (target_accept) and "
-            "tune longer"
-            if few
-            else "smaller steps did not help (target_accept "
-            f"{max(tried.target_accept, STEADY_TARGET_ACCEPT):g}): a scatter close to zero or two "
-            "tables in contradiction are the usual causes; fit the tables singly"
-        )
     criteria = {
         "largest R-hat": f"{float(r_hat.max()):.4f} (due: at most {GATE_R_HAT})",
         "least bulk effective sample size": (

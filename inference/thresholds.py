@@ -83,13 +83,14 @@ STEADY_TARGET_ACCEPT: Final = 0.99
 Stan's and PyMC's advice on divergences comes to. Betancourt 2016, arXiv:1604.00695."""
 
 STEADIEST_TARGET_ACCEPT: Final = 0.999
-"""Acceptance that chains which were drawn on, and then diverge, are sampled again at last, a tenth of
-what is left to one. Our choice: many thousand draws may hold a handful of divergences at 0.99 too."""
+"""Acceptance that chains which were drawn on, and then diverge, are sampled again at last. Our
+choice: a tenth of what is left to one; many thousand draws may hold a handful of divergences at
+0.99 too."""
 
 FEW_DIVERGENCES: Final = 0.005
-"""Share of the draws up to which divergences ask for smaller steps and a longer warm-up, and no more
-is read from them. Our choice: tables in contradiction, and scatters that go to zero, show themselves
-by more, or by chains that disagree."""
+"""Share of the draws up to which divergences ask for smaller steps and a longer warm-up, and no
+more is read from them. Our choice: tables in contradiction, and scatters that go to zero, show
+themselves by more, or by chains that disagree."""
 
 DRAWN_ON: Final = 8
 """Times the draws asked for up to which a fit is drawn on, where it needs more for the gate. Our
