@@ -56,7 +56,11 @@ def clean_text(text: str) -> str:
     return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
-def number_advice(text: str, missing: str | None = None) -> str:
+def number_advice(
+    text: str,
+    missing: str | None = None,
+    several: str | None = None,
+) -> str:
     """Say why a cell is not a number and what to write.
 
     Parameters
@@ -65,12 +69,15 @@ def number_advice(text: str, missing: str | None = None) -> str:
         The cell.
     missing : str, optional
         What to do where there is no number, if the cell may not be left blank.
+    several : str, optional
+        What to do where the cell holds a bound or a range, if one can be entered.
 
     Returns
     -------
     str
         A message.
     """
+    several = several or "this column takes a single number, no bound and no range"
     lowered = text.lower()
     if lowered in _MISSING_WORDS or lowered.startswith("#"):
         return f"{text!r} is not a number: {missing or 'leave the cell blank where there is none'}"
@@ -88,17 +95,11 @@ def number_advice(text: str, missing: str | None = None) -> str:
         plain = re.sub(r"[ '_\u00a0\u202f]", "", text).replace(",", ".")
         return f"{text!r} holds separators of thousands: write {plain}"
     if text[:1] in "<>≤≥~≈" and any(c.isdigit() for c in text):
-        return (
-            f"{text!r} is not a plain number: write a bound in the column's _lower or _upper "
-            "(or lower and upper), where the table has them"
-        )
+        return f"{text!r} is not a plain number: {several}"
     if "±" in text or "+/-" in text:
         return f"{text!r} holds an error: write it in the column's _sd, where the table has one"
     if re.fullmatch(r"[+-]?[\d.]+\s*(-|–|to|\.\.+)\s*[\d.]+", text):
-        return (
-            f"{text!r} looks like a range: write its ends in the column's _lower and _upper, "
-            "where the table has them"
-        )
+        return f"{text!r} looks like a range: {several}"
     if "−" in text:
         return f"{text!r} holds a typographic minus sign: write '-'"
     if re.fullmatch(r"[+-]?[\d.]+[eE][+-]?\d+", text):

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENDS",
+    "OF_ONE_CELL",
     "RANGE",
     "RANGE_COLUMNS",
     "UNSTATED_CELLS",
+    "begins_range",
     "is_range",
     "range_checks",
     "range_phrase",
@@ -39,6 +41,15 @@ _HEIGHT, _CELLS = "step_height", "cells"
 ENDS = ("current_density_lower", "current_density_upper")
 """Columns of what is known of one cell, or of two that bracket: not of a range."""
 
+_OF_RANGE = (
+    f"of a range over cells write the lowest failing step in {_LOWEST}, the highest in {_HIGHEST}"
+)
+OF_ONE_CELL = (
+    f"of one cell write the last step that it bore in {ENDS[0]} and the first at which it failed "
+    f"in {ENDS[1]}; {_OF_RANGE}"
+)
+"""What to do where an end of one cell's bracket holds a range."""
+
 RANGE = (
     Column(
         name=_LOWEST,
@@ -46,6 +57,7 @@ RANGE = (
         unit="mA/cm^2",
         support="positive",
         blank="no range over cells",
+        no_interval=_OF_RANGE,
     ),
     Column(
         name=_HIGHEST,
@@ -53,6 +65,7 @@ RANGE = (
         unit="mA/cm^2",
         support="positive",
         blank="no range over cells",
+        no_interval=_OF_RANGE,
     ),
     Column(
         name=_HEIGHT,
@@ -70,6 +83,7 @@ RANGE = (
         high=1000,
         slip=f" (what one cell bore is an interval: {' and '.join(ENDS)})",
         blank=f"no range over cells, or not stated: {_SPAN} are assumed",
+        no_interval=f"leave it blank where the number of cells is not known ({_SPAN} are assumed)",
     ),
 )
 """Columns of a range."""
@@ -81,6 +95,11 @@ RANGE_COLUMNS = tuple(column.name for column in RANGE)
 def is_range(row: Row) -> bool:
     """Return whether a row is a range over cells."""
     return given(row, _LOWEST, _HIGHEST)
+
+
+def begins_range(row: Row) -> bool:
+    """Return whether a row fills a column of a range: what is missing of it is told as that."""
+    return any(given(row, name) for name in RANGE_COLUMNS)
 
 
 def range_rows(rows: "xr.Dataset") -> "NDArray[np.bool_]":
@@ -101,7 +120,7 @@ def _ends(row: Row) -> Iterable[Complaint]:
                 f"{show_number(float(row[_LOWEST]))} mA/cm^2 is above {_HIGHEST} "
                 f"{show_number(float(row[_HIGHEST]))}: the lowest of the failing steps is due here",
             )
-    elif any(given(row, name) for name in RANGE_COLUMNS):
+    elif begins_range(row):
         due = _LOWEST if not given(row, _LOWEST) else _HIGHEST
         yield (
             due,

@@ -157,6 +157,8 @@ class Column:
         Accept ``name_lower`` and ``name_upper`` in place of an exact value.
     slip : str
         Hint added to a complaint about the support or range.
+    no_interval : str
+        What to do where a cell holds a bound or a range, if the column takes no interval.
     """
 
     name: str
@@ -171,6 +173,7 @@ class Column:
     sd: bool = False
     interval: bool = False
     slip: str = ""
+    no_interval: str = ""
 
     @property
     def is_number(self) -> bool:
@@ -183,6 +186,13 @@ class Column:
         if self.default is not None:
             return self.default
         return math.nan if self.is_number else ""
+
+    @property
+    def several(self) -> str:
+        """What to do where a cell holds a bound or a range."""
+        if not self.interval:
+            return self.no_interval
+        return f"write its ends in {self.name}_lower and {self.name}_upper, a bound in one of them"
 
     @property
     def header(self) -> str:

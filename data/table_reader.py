@@ -223,7 +223,7 @@ def _read_row(
             row.cells[name] = math.nan
             value = parse_number(text)
             if value is None:
-                complain(name, number_advice(text))
+                complain(name, number_advice(text, several=column.several))
                 continue
             unit: str | None = places[name][1]
             canonical = column.unit

@@ -135,6 +135,8 @@ class Answer:
     notes : tuple of str
         What must be known with it: synthetic data, a fit that has not converged, scatter that the
         prior alone knows.
+    warnings : tuple of str
+        Those of the notes that stand before the answer: what makes its number none to rely on.
     cells : tuple of str
         Laws of the cells of the mechanisms, as the job writes them.
     tails : mapping of str to float
@@ -174,6 +176,7 @@ class Answer:
     design: Design | None = field(default=None, repr=False, compare=False)
     rows: tuple[str, ...] = ()
     row_numbers: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    warnings: tuple[str, ...] = ()
     _design: str = field(default="", repr=False)
 
     @property
@@ -266,10 +269,10 @@ class Answer:
         Returns
         -------
         list of str
-            The answer first.
+            The warnings first, then the answer.
         """
         middle, lower, upper = self.median_cell
-        words = [self.sentence()]
+        words = [*self.warnings, self.sentence()]
         if sure := self.how_sure():
             words.append(sure)
         if self.value is not None and middle > 0.0:
@@ -281,7 +284,7 @@ class Answer:
             words.append(tail)
         if self.extrapolation:
             words.append("Extrapolated, no data there: " + "; ".join(self.extrapolation) + ".")
-        return [*words, *self.rows, *self.notes]
+        return [*words, *self.rows, *(each for each in self.notes if each not in self.warnings)]
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
@@ -748,6 +751,7 @@ class _Asked:
             extrapolation=_outside(design, self.result),
             reason=reason,
             notes=_notes(self.result, design, offset_in_words(design, self.parameters)),
+            warnings=_warnings(self.result),
             current_density=target if value is None or target is not None else value,
             cells=tuple(
                 cells_of(each, self.parameters).law.name for each in MECHANISMS[design.cell]
@@ -843,14 +847,23 @@ def _outside(design: Design, result: "Result") -> tuple[str, ...]:
 
 def _notes(result: "Result", design: Design, offset: str) -> tuple[str, ...]:
     """Say what must be known with an answer."""
-    notes = [offset] if offset else []
-    if result.synthetic:
-        notes.append("SYNTHETIC DATA: nobody measured what this rests on.")
+    return (
+        *((offset,) if offset else ()),
+        *_warnings(result),
+        *scatter_notes(result, design),
+        *(_scatter(result, item) for item in MECHANISMS[design.cell]),
+    )
+
+
+def _warnings(result: "Result") -> tuple[str, ...]:
+    """Say why no number of a fit is to be relied on."""
+    found = []
     gate = getattr(result, "gate", None)
     if gate is not None and not gate.passed:
-        notes.append("NOT CONVERGED: do not use; the convergence gate failed.")
-    notes += [*suspicions(result), *scatter_notes(result, design)]
-    return (*notes, *(_scatter(result, item) for item in MECHANISMS[design.cell]))
+        found.append("NOT CONVERGED: do not use; the convergence gate failed.")
+    if result.synthetic:
+        found.append("SYNTHETIC DATA: nobody measured what this rests on.")
+    return (*found, *suspicions(result))
 
 
 def _scatter(result: "Result", mechanism: Mechanism) -> str:

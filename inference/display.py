@@ -39,7 +39,8 @@ prior that is shown.</p>
 """
 _ANSWER = """
 {%- from "shared" import mark, listed, cell -%}
-<div><p><strong>{{ question }}: {{ value }}</strong>{{ mark(marks) }}</p>
+<div>{% for warning in warnings %}<p><strong>{{ warning }}</strong></p>{% endfor %}
+<p><strong>{{ question }}: {{ value }}</strong>{{ mark(marks) }}</p>
 {% for sentence in sentences %}<p>{{ sentence }}</p>{% endfor %}
 </div>
 """
@@ -106,7 +107,8 @@ def answer_html(answer: "Answer") -> str:
     Returns
     -------
     str
-        HTML: the value, and everything that must be known with it, in sentences.
+        HTML: what warns of the value, the value, and everything that must be known with it, in
+        sentences.
     """
     value = "no answer within what is known"
     if answer.value is not None:
@@ -119,7 +121,8 @@ def answer_html(answer: "Answer") -> str:
         question=words[0].upper() + words[1:],
         value=value,
         marks=_marks(synthetic=synthetic, passed=not failed),
-        sentences=answer.sentences(),
+        warnings=answer.warnings,
+        sentences=answer.sentences()[len(answer.warnings) :],
     )
 
 

@@ -43,7 +43,7 @@ from inference.sampling import (
 )
 from inference.summary import summary_table
 from inference.symptoms import symptom_findings
-from inference.thresholds import INTERVAL, STEADY_TARGET_ACCEPT
+from inference.thresholds import INTERVAL, STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
 from models.joint import block_options, blocks_to_fit, build_model, observed_lines, priors_of
 
 __all__ = ["Source", "dry_run", "fit", "split_draws"]
@@ -239,10 +239,17 @@ class _Timings(dict[str, float]):
 
 
 def _sample(
-    compiled: Sampler, section: SamplerSection, history: list[str], progress: bool
+    compiled: Sampler,
+    section: SamplerSection,
+    history: list[str],
+    progress: bool,
+    steadiest: float = STEADY_TARGET_ACCEPT,
 ) -> tuple[xr.Dataset, xr.Dataset, SamplerSection]:
-    """Sample, and once more in smaller steps where transitions diverged; note what was done."""
-    for accept in dict.fromkeys((section.target_accept, STEADY_TARGET_ACCEPT)):
+    """Sample, again in smaller steps where transitions diverged; note what was sampled again."""
+    smaller = (STEADY_TARGET_ACCEPT, STEADIEST_TARGET_ACCEPT)
+    accepts = [section.target_accept]
+    accepts += [each for each in smaller if section.target_accept < each <= steadiest]
+    for accept in accepts:
         sampled, sample_stats = compiled.sample(
             draws=section.draws,
             tune=section.tune,
@@ -254,10 +261,11 @@ def _sample(
             progress=progress,
         )
         divergences = int(sample_stats["diverging"].sum())
-        history.append(f"{divergences} divergent transitions at target_accept {accept:g}")
-        logger.info("sampled: %s", history[-1])
-        if not divergences or accept >= STEADY_TARGET_ACCEPT:
+        told = f"{divergences} divergent transitions at target_accept {accept:g}"
+        logger.info("sampled: %s", told)
+        if not divergences or accept == accepts[-1]:
             break
+        history.append(f"{told} in {section.draws} draws a chain")
     return sampled, sample_stats, section.model_copy(update={"target_accept": accept})
 
 
@@ -290,7 +298,10 @@ def _draw(
     history: list[str] = []
     while True:
         with timings.stage("sample"):
-            sampled, sample_stats, section = _sample(compiled, section, history, progress)
+            steadiest = STEADY_TARGET_ACCEPT if first is None else STEADIEST_TARGET_ACCEPT
+            sampled, sample_stats, section = _sample(
+                compiled, section, history, progress, steadiest
+            )
         with timings.stage("predict"):
             after = predictor.evaluate(sampled, noise, row_by_row=True)
         with timings.stage("diagnose"):
@@ -304,7 +315,7 @@ def _draw(
         longer = section.model_copy(
             update={"draws": 2 * section.draws, "tune": min(2 * section.tune, MOST_DRAWS)}
         )
-        if longer.draws > asked.resolved_most_draws or not longer_chains_may_do(*verdict):
+        if longer.draws > asked.resolved_most_draws or not longer_chains_may_do(*verdict, section):
             break
         if first is None:
             first = posterior, check_gate(*verdict).failures

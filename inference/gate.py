@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from inference.job import MOST_DRAWS, SamplerSection
-from inference.thresholds import GATE_BFMI, GATE_ESS, GATE_R_HAT, STEADY_TARGET_ACCEPT
+from inference.thresholds import (
+    FEW_DIVERGENCES,
+    GATE_BFMI,
+    GATE_ESS,
+    GATE_R_HAT,
+    STEADIEST_TARGET_ACCEPT,
+    STEADY_TARGET_ACCEPT,
+)
 
 __all__ = ["Gate", "check_gate", "longer_chains_may_do"]
 
@@ -48,15 +55,28 @@ def _worst(values: Any, bad: Any, largest: bool) -> str:
     return shown + (f" and {more} more" if more > 0 else "")
 
 
-def longer_chains_may_do(diagnostics: Any, divergences: int, information: Any) -> bool:
-    """Whether the gate fails, and by nothing that more draws could not mend.
+def _few(divergences: int, tried: SamplerSection) -> bool:
+    """Whether so few transitions diverged that smaller steps and a longer warm-up may do."""
+    return divergences <= FEW_DIVERGENCES * tried.chains * tried.draws
+
+
+def longer_chains_may_do(
+    diagnostics: Any, divergences: int, information: Any, sampler: SamplerSection
+) -> bool:
+    """Whether the gate fails, and by nothing that longer chains could not mend.
 
     Parameters
     ----------
     diagnostics, divergences, information
         As for `check_gate`.
+    sampler : SamplerSection
+        How they were sampled: a handful of divergences may go with a longer warm-up, and with the
+        smallest steps, as long as these were not tried.
     """
-    return not divergences and not check_gate(diagnostics, 0, information).passed
+    mendable = not divergences or (
+        _few(divergences, sampler) and sampler.target_accept < STEADIEST_TARGET_ACCEPT
+    )
+    return mendable and not check_gate(diagnostics, divergences, information).passed
 
 
 def check_gate(
@@ -79,7 +99,7 @@ def check_gate(
     information : ndarray, shape (chain,)
         Bayesian fraction of missing information.
     history : sequence of str
-        What each attempt at sampling came to; the last one counts.
+        What the attempts came to whose transitions diverged and that were sampled again.
     sampler : SamplerSection, optional
         How the last attempt was sampled; that of a job by default.
     drawn_on : mapping of str to str, optional
@@ -91,6 +111,7 @@ def check_gate(
         The verdict.
     """
     failures, advice, more = [], [], False
+    tried = sampler or SamplerSection()
     r_hat = diagnostics["r_hat"]
     bad = ~(r_hat <= GATE_R_HAT)
     if bad.any():
@@ -111,8 +132,11 @@ def check_gate(
     if divergences:
         failures.append(f"{divergences} divergent transitions")
         advice.append(
-            f"smaller steps did not help (target_accept {STEADY_TARGET_ACCEPT}): a scatter close "
-            "to zero or two tables in contradiction are the usual causes; fit the tables singly"
+            "few transitions diverged: take smaller steps (target_accept) and tune longer"
+            if _few(divergences, tried)
+            else "smaller steps did not help (target_accept "
+            f"{max(tried.target_accept, STEADY_TARGET_ACCEPT):g}): a scatter close to zero or two "
+            "tables in contradiction are the usual causes; fit the tables singly"
         )
     low = np.asarray(information) < GATE_BFMI
     if low.any() or not np.isfinite(information).all():
@@ -131,7 +155,7 @@ def check_gate(
             f"{float(diagnostics['ess_tail'].min()):.0f} (due: at least {GATE_ESS:g})"
         ),
         "divergent transitions": f"{divergences} (due: none)"
-        + "".join(f"; sampled again after {attempt}" for attempt in history[:-1]),
+        + "".join(f"; sampled again after {attempt}" for attempt in history),
         "least fraction of missing information": (
             f"{float(np.min(information)):.2f} (due: above {GATE_BFMI})"
         ),
@@ -139,9 +163,7 @@ def check_gate(
     }
     section = ""
     if failures:
-        section = _section_to_paste(
-            sampler or SamplerSection(), more=more, steadier=divergences > 0
-        )
+        section = _section_to_paste(tried, more=more, steadier=divergences > 0)
     return Gate(not failures, criteria, tuple(failures), "; ".join(dict.fromkeys(advice)), section)
 
 
@@ -154,6 +176,6 @@ def _section_to_paste(tried: SamplerSection, *, more: bool, steadier: bool) -> s
     return (
         "[sampler]\n"
         f"draws = {min(times * tried.draws, MOST_DRAWS)}\n"
-        f"tune = {min(times * tried.tune, MOST_DRAWS)}\n"
+        f"tune = {min((_LONGER if steadier else times) * tried.tune, MOST_DRAWS)}\n"
         f"target_accept = {accept:g}\n"
     )

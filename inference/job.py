@@ -112,7 +112,7 @@ class SamplerSection(Section):
         Seed of every random number of the run.
     target_accept : float
         Acceptance that the step size is tuned to, in (0, 1). Where transitions diverge, the fit is
-        sampled once more in smaller steps.
+        sampled again in smaller steps.
     max_tree_depth : int
         Doublings of a trajectory after which the sampler moves on; a lower one bounds the time that
         a hard posterior takes, and `check` says how often it cut one short.

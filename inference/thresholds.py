@@ -25,6 +25,7 @@ __all__ = [
     "DEFAULT_RISK",
     "DRAWN_ON",
     "EFFECTIVE_ENERGY",
+    "FEW_DIVERGENCES",
     "FINGERPRINT_TOLERANCE",
     "GATE_BFMI",
     "GATE_ESS",
@@ -56,6 +57,7 @@ __all__ = [
     "RIDGE",
     "SECOND_KIND",
     "SLOW_DIFFUSION",
+    "STEADIEST_TARGET_ACCEPT",
     "STEADY_TARGET_ACCEPT",
     "SWEEP_RATE",
     "TAIL_MOVED",
@@ -79,6 +81,16 @@ GATE_BFMI: Final = 0.3
 STEADY_TARGET_ACCEPT: Final = 0.99
 """Acceptance that a fit with divergent transitions is sampled again at, in smaller steps: what
 Stan's and PyMC's advice on divergences comes to. Betancourt 2016, arXiv:1604.00695."""
+
+STEADIEST_TARGET_ACCEPT: Final = 0.999
+"""Acceptance that chains which were drawn on, and then diverge, are sampled again at last. Our
+choice: a tenth of what is left to one; many thousand draws may hold a handful of divergences at
+0.99 too."""
+
+FEW_DIVERGENCES: Final = 0.005
+"""Share of the draws up to which divergences ask for smaller steps and a longer warm-up, and no
+more is read from them. Our choice: tables in contradiction, and scatters that go to zero, show
+themselves by more, or by chains that disagree."""
 
 DRAWN_ON: Final = 8
 """Times the draws asked for up to which a fit is drawn on, where it needs more for the gate. Our

@@ -10,7 +10,16 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from data.columns import AREA, LAB, SEPARATOR, TEMPERATURE
-from data.ranges import ENDS, RANGE, is_range, range_checks, range_phrase, range_rows
+from data.ranges import (
+    ENDS,
+    OF_ONE_CELL,
+    RANGE,
+    begins_range,
+    is_range,
+    range_checks,
+    range_phrase,
+    range_rows,
+)
 from data.schema import Check, Column, Complaint, Row, Table, given
 
 if TYPE_CHECKING:
@@ -21,6 +30,8 @@ def _check_ends(row: Row) -> Iterable[Complaint]:
     lower, upper = ENDS
     if row["bracket_from"] == "one_cell" and not is_range(row):
         if not given(row, lower) and not given(row, upper):
+            if begins_range(row):  # its own check says what is missing
+                return
             yield lower, "is blank and so is current_density_upper: give one end or both"
         elif given(row, lower, upper) and float(row[lower]) >= float(row[upper]):
             yield (
@@ -34,7 +45,8 @@ def _check_both(end: str) -> Check:
     """Return the check that a bracket from different cells has an end."""
 
     def check(row: Row) -> Iterable[Complaint]:
-        if row["bracket_from"] != "one_cell" and not is_range(row) and not given(row, end):
+        bracket = row["bracket_from"] != "one_cell" and not begins_range(row)
+        if bracket and not given(row, end):
             yield end, "is blank: a bracket from different_cells has both ends"
 
     return check
@@ -96,6 +108,7 @@ TABLE = Table(
             unit="mA/cm^2",
             support="positive",
             blank="no lower end (one_cell only), or a range over cells",
+            no_interval=OF_ONE_CELL,
         ),
         Column(
             name="current_density_upper",
@@ -103,6 +116,7 @@ TABLE = Table(
             unit="mA/cm^2",
             support="positive",
             blank="no upper end (one_cell only), or a range over cells",
+            no_interval=OF_ONE_CELL,
         ),
         *RANGE,
         Column(

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 from data.checks import events_before_stop
 from data.columns import CELL, LAB, TEMPERATURE
-from data.ranges import RANGE, RANGE_COLUMNS, is_range, range_checks, range_phrase, range_rows
+from data.ranges import (
+    OF_ONE_CELL,
+    RANGE,
+    RANGE_COLUMNS,
+    begins_range,
+    is_range,
+    range_checks,
+    range_phrase,
+    range_rows,
+)
 from data.schema import Check, Column, Complaint, Row, Table, given
 
 if TYPE_CHECKING:
@@ -56,6 +65,8 @@ def _check_steps(row: Row) -> Iterable[Complaint]:
     if row["protocol"] == "step" and not is_range(row):
         lower, upper = _STEP[:2]
         if not given(row, lower) and not given(row, upper):
+            if begins_range(row):  # its own check says what is missing
+                return
             yield (
                 lower,
                 "is blank and so is current_density_upper: give one end or both, or the range "
@@ -172,6 +183,7 @@ TABLE = Table(
             unit="mA/cm^2",
             support="positive",
             blank="failed at the first step, a range over cells, or a one_way row",
+            no_interval=OF_ONE_CELL,
         ),
         Column(
             name="current_density_upper",
@@ -179,6 +191,7 @@ TABLE = Table(
             unit="mA/cm^2",
             support="positive",
             blank="none failed, a range over cells, or a one_way row",
+            no_interval=OF_ONE_CELL,
         ),
         *RANGE,
         Column(

@@ -105,6 +105,7 @@ TABLE = Table(
             long_name="estimate",
             unit=ROW_UNIT,
             blank="a statement with bounds",
+            no_interval="write its ends in lower and upper, a bound in one of them",
         ),
         Column(
             name="sd",

@@ -1,6 +1,7 @@
 """The command `check`, and how a check looks on a terminal."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +9,7 @@ import typer
 
 from inference.cli.ask_command import At, Kind, Risk, Separator, asked_design, asked_risk
 from inference.cli.guard import DONE, GATE_FAILED, guarded
+from inference.run_folder import CHECK
 from inference.thresholds import DEFAULT_RISK
 
 if TYPE_CHECKING:
@@ -56,6 +58,9 @@ def check(
     separator: Separator = None,
     cell: Kind = None,
     risk: Risk = "5 %",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the check as JSON.", show_default=False)
+    ] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Print what is in order, too.", show_default=False)
     ] = False,
@@ -63,25 +68,44 @@ def check(
     """Judge a run: sampling, fit, rows that decide, what the data identify, whether tables agree.
 
     Rows decide the safe current of a design: those that the report begins with, or --at
-    'pore_radius=30 nm'.
+    'pore_radius=30 nm'. The check of a design or a risk of one's own is printed and not stored.
     """
     from inference.cli.steps import stage, stored_result
 
     if prefit:
         from inference.checks import prefit_check
 
-        with stage("forecast"):
+        with nullcontext() if as_json else stage("forecast"):
             found = prefit_check(run)
-        show_check(found, everything=everything)
+        _print(found, as_json=as_json, everything=everything)
         return DONE
     folder = Path(run).expanduser().resolve()
     result = stored_result(folder)
     asked = at or separator or cell
     designs = [asked_design(result, at, separator, cell)] if asked else None
-    found = check_run(result, folder, conflict=conflict, designs=designs, risk=asked_risk(risk))
-    show_check(found, everything=everything)
-    typer.echo(f"\n{folder / 'check.json'}")
+    share = asked_risk(risk)
+    found = check_run(result, folder, conflict=conflict, designs=designs, risk=share, quiet=as_json)
+    _print(found, as_json=as_json, everything=everything)
+    if not as_json and _of_the_report(designs, share):
+        typer.echo(f"\n{folder / CHECK}")
+    elif not as_json:
+        typer.echo(
+            f"\nOf the design and risk asked for; not stored: {CHECK} and the report speak of the "
+            "designs that the report begins with. --json prints it whole."
+        )
     return DONE if result.gate.passed else GATE_FAILED
+
+
+def _print(found: "Check", *, as_json: bool, everything: bool) -> None:
+    if as_json:
+        typer.echo(found.to_json())
+    else:
+        show_check(found, everything=everything)
+
+
+def _of_the_report(designs: "Sequence[Mapping[str, Any]] | None", risk: float) -> bool:
+    """Say whether a check is of the designs and the risk that the report begins with."""
+    return designs is None and risk == DEFAULT_RISK
 
 
 def check_run(
@@ -91,8 +115,9 @@ def check_run(
     conflict: bool = True,
     designs: "Sequence[Mapping[str, Any]] | None" = None,
     risk: float = DEFAULT_RISK,
+    quiet: bool = False,
 ) -> "Check":
-    """Judge a run and write ``check.json`` into its folder.
+    """Judge a run; of the report's designs and risk, write ``check.json`` into its folder.
 
     Parameters
     ----------
@@ -106,6 +131,8 @@ def check_run(
         As for `inference.check`.
     risk : float
         As for `inference.check`.
+    quiet : bool
+        Whether no line of the time is printed.
 
     Returns
     -------
@@ -116,17 +143,17 @@ def check_run(
     from inference.checks import write_check
     from inference.cli.steps import stage
 
-    with stage("check"):
+    with nullcontext() if quiet else stage("check"):
         found = judge(result, conflict=conflict, designs=designs, risk=risk)
-        if conflict or not _fuller(folder, str(result.attrs["resolved_hash"])):
+        if _of_the_report(designs, risk) and (
+            conflict or not _fuller(folder, str(result.attrs["resolved_hash"]))
+        ):
             write_check(found, folder)
     return found
 
 
 def _fuller(folder: Path, resolved_hash: str) -> bool:
     """Say whether the folder has a check of the same run in which tables were fitted alone."""
-    from inference.run_folder import CHECK
-
     try:
         stored = json.loads((folder / CHECK).read_text(encoding="utf-8"))
         conflict = next(each for each in stored["sections"] if each["name"] == "conflict")

@@ -412,7 +412,8 @@ def answers_in_words(
     Returns
     -------
     list of dict
-        The kind of cell, its sentences, and whether the design lies outside the data.
+        The kind of cell, its sentences, how many of them warn before the answer, and whether the
+        design lies outside the data.
     """
     rows = Rows(result)
     answers = {
@@ -422,6 +423,7 @@ def answers_in_words(
     return [
         {
             "cell": cell,
+            "warnings": len(answer.warnings),
             "sentences": answer.sentences(),
             "extrapolated": bool(answer.extrapolation),
         }

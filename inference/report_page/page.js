@@ -442,6 +442,15 @@ const AnodePage = (() => {
       + `${moves ? ": more than a fifth apart" : ""}.`;
   }
 
+  /** Why no number of the fit is to be relied on: told before the answer. */
+  function warnings() {
+    return [
+      ...(payload.not_converged ? ["NOT CONVERGED: do not use."] : []),
+      ...(payload.synthetic ? ["SYNTHETIC DATA: nobody measured what this rests on."] : []),
+      ...payload.suspicions,
+    ];
+  }
+
   function show(asked, found, sure) {
     const { design, risk, current } = asked;
     const [safe] = found.safe;
@@ -453,6 +462,7 @@ const AnodePage = (() => {
     byId("at").textContent = `safe at ${bound(100 * risk)} % risk`
       + (beyond.length ? ", extrapolated" : "") + (safe > 0 ? `, limited by ${first}` : "")
       + (payload.synthetic ? ", SYNTHETIC DATA" : "") + (payload.not_converged ? ", NOT CONVERGED" : "");
+    byId("warnings").replaceChildren(...warnings().map((text) => element("li", {}, text)));
     byId("sentence").textContent = answerInWords(asked, found, first);
     byId("sentence").dataset.mechanism = first;
     byId("sure").textContent = sureInWords(asked, found, sure);
@@ -479,9 +489,6 @@ const AnodePage = (() => {
     put("numbers", rows);
     const separator = separatorOf(design);
     const cautions = separator ? [separator.offset] : [];
-    if (payload.synthetic) cautions.push("SYNTHETIC DATA: nobody measured what this rests on.");
-    if (payload.not_converged) cautions.push("NOT CONVERGED: do not use.");
-    cautions.push(...payload.suspicions);
     const tail = tailInWords(asked, found);
     if (tail) cautions.push(tail);
     if (beyond.length) cautions.push(`Extrapolated, no data there: ${beyond.join("; ")}.`);
@@ -533,6 +540,7 @@ const AnodePage = (() => {
       byId("at").textContent = `no answer. ${mistakes[0]}`;
       byId("numbers").replaceChildren();
       byId("cautions").replaceChildren();
+      byId("warnings").replaceChildren();
       undraw(`No map. ${mistakes.join(" ")}`, "off");
       working("");
       return;

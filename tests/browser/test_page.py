@@ -237,7 +237,7 @@ def test_what_is_not_legal_is_refused_in_words_and_nothing_old_stays(page: Any) 
     assert radius.get_attribute("aria-invalid") == "true"
     assert radius.get_attribute("aria-errormessage") == "refused"
     assert page.find_element("id", "safe").text == "–"
-    for empty in ("sentence", "sure", "numbers", "cautions"):
+    for empty in ("warnings", "sentence", "sure", "numbers", "cautions"):
         assert page.find_element("id", empty).text == ""
     assert drawn(page) == (0, False, refused.replace("No answer.", "No map."))
     page.find_element("id", "reset").click()

@@ -165,7 +165,10 @@ def test_value_and_interval_are_said_to_be_what_they_are() -> None:
         "narrow this interval. The value is from 2000 draws: more of them would put it between "
         f"{least} and {most} mA/cm^2."
     )
-    assert answer.sentences()[1] == answer.how_sure() == answer.to_dict()["how_sure"]
+    assert answer.warnings[0].startswith("SYNTHETIC DATA")
+    assert [*answer.warnings, answer.sentence()] == answer.sentences()[: len(answer.warnings) + 1]
+    assert answer.sentences()[len(answer.warnings) + 1] == answer.how_sure()
+    assert answer.how_sure() == answer.to_dict()["how_sure"]
     # Where cells hardly differ, a small risk is that of the least favourable parameters.
     for name in ("penetration_scatter", "separator_scatter", "sand_scatter"):
         result.posterior[name][:] = 1e-6

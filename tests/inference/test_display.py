@@ -77,6 +77,19 @@ def test_an_answer_is_shown_with_all_that_must_be_known_with_it() -> None:
     assert "Nothing is known: &lt;script&gt;" in shown
 
 
+def test_what_makes_a_number_useless_is_told_before_it() -> None:
+    warnings = ("NOT CONVERGED: do not use.", "SYNTHETIC DATA.", "lsv_scatter is 0.61.")
+    told = answer(notes=("Its own offset.", *warnings), warnings=warnings)
+    assert tuple(told.sentences()[:3]) == warnings
+    assert told.sentences()[3] == told.sentence()
+    assert told.sentences()[-1] == "Its own offset."
+    assert told.to_dict()["notes"] == ["Its own offset.", *warnings]
+    shown = told._repr_html_()
+    places = [shown.index(text) for text in (*warnings, "1.18 mA/cm^2", "Its own offset.")]
+    assert places == sorted(places)
+    assert shown.count("lsv_scatter is 0.61.") == 1
+
+
 def test_a_figure_shows_itself_at_its_printed_size() -> None:
     figure = new_figure(89.0, 60.0)
     figure.subplots().plot([0, 1], [0, 1])

@@ -26,7 +26,7 @@ from inference.job import SamplerSection, parse_job
 from inference.sampling import intervals, moved_intervals, scalars
 from inference.standing import standing
 from inference.summary import summary_table
-from inference.thresholds import STEADY_TARGET_ACCEPT
+from inference.thresholds import STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
 from models import physics
 from models.joint import build_model
 from models.priors import resolve_priors
@@ -468,6 +468,25 @@ def test_the_gate_names_what_failed_and_where(changes: dict[str, Any], words: li
         assert (asked.target_accept > STEADY_TARGET_ACCEPT) is steadier
 
 
+def test_a_handful_of_divergences_asks_for_smaller_steps_and_not_for_other_tables() -> None:
+    """Seven of 8000 transitions, and all else met, are no sign of tables in contradiction."""
+    import pandas as pd
+
+    good = pd.DataFrame({"r_hat": 1.0, "ess_bulk": 900.0, "ess_tail": 900.0}, index=["a"])
+    tried = SamplerSection(draws=2000, tune=2000, target_accept=0.99)
+
+    def judged(divergences: int, diagnostics: Any = good) -> Any:
+        return check_gate(diagnostics, divergences, np.array([0.9]), sampler=tried)
+
+    assert "tables" not in judged(7).advice
+    assert "smaller steps (target_accept) and tune longer" in judged(7).advice
+    assert judged(7).job_section == (
+        "[sampler]\ndraws = 2000\ntune = 4000\ntarget_accept = 0.999\n"
+    )
+    assert "fit the tables singly" in judged(400).advice
+    assert "tables" not in judged(7, good.assign(r_hat=1.02)).advice
+
+
 MINIMAL = 'schema_version = 1\nname = "again"\ncampaign = "sodium-literature"\n'
 
 
@@ -477,8 +496,15 @@ MINIMAL = 'schema_version = 1\nname = "again"\ncampaign = "sodium-literature"\n'
 class Chains:
     """A sampler whose short chains disagree, and see nothing of a wide tail."""
 
-    def __init__(self, *, enough: int, diverging: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        enough: int,
+        diverging: int = 0,
+        diverges: Callable[[int, float], bool] | None = None,
+    ) -> None:
         self.enough, self.diverging = enough, diverging
+        self.diverges = diverges or (lambda *_: True)
         self.asked: list[tuple[int, int, float]] = []
 
     def sample(self, *, draws: int, tune: int, target_accept: float, **_: Any) -> Any:
@@ -492,7 +518,8 @@ class Chains:
         sample = {"chain": np.arange(4), "draw": np.arange(draws)}
         over = ("chain", "draw")
         diverging = np.zeros((4, draws), dtype=bool)
-        diverging[0, : self.diverging] = True
+        if self.diverges(draws, target_accept):
+            diverging[0, : self.diverging] = True
         energy = rng.standard_normal((4, draws))
         return (
             xr.Dataset({"creep_exponent": (over, x), "inner_z": (over, z)}, coords=sample),
@@ -532,11 +559,45 @@ def test_drawing_on_ends_at_its_limit_and_the_message_says_what_to_try() -> None
 
 
 def test_longer_chains_are_not_tried_where_smaller_steps_still_diverge() -> None:
-    chains = Chains(enough=1500, diverging=3)
+    chains = Chains(enough=1500, diverging=200)
     found = drawn(chains)
     assert chains.asked == [(500, 300, 0.9), (500, 300, STEADY_TARGET_ACCEPT)]
     assert "draws a chain" not in found.gate.criteria
-    assert "sampled again after 3 divergent" in found.gate.criteria["divergent transitions"]
+    assert "sampled again after 200 divergent" in found.gate.criteria["divergent transitions"]
+
+
+def test_longer_chains_that_diverge_are_sampled_again_in_smaller_steps() -> None:
+    """Drawn on in the smaller steps, they come to a handful of divergences: smaller ones yet."""
+    chains = Chains(
+        enough=1000,
+        diverging=7,
+        diverges=lambda draws, accept: accept < (STEADY_TARGET_ACCEPT if draws < 1000 else 0.999),
+    )
+    found = drawn(chains)
+    assert chains.asked == [
+        (500, 300, 0.9),
+        (500, 300, STEADY_TARGET_ACCEPT),
+        (1000, 600, STEADY_TARGET_ACCEPT),
+        (1000, 600, STEADIEST_TARGET_ACCEPT),
+    ]
+    assert found.gate.passed
+    told = found.gate.criteria["divergent transitions"]
+    assert told == (
+        "0 (due: none); sampled again after 7 divergent transitions at target_accept 0.9 in 500 "
+        "draws a chain; sampled again after 7 divergent transitions at target_accept 0.99 in 1000 "
+        "draws a chain"
+    )
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_handful_of_divergences_is_drawn_on_from_until_the_smallest_steps(ends: bool) -> None:
+    """One transition of 2000 that diverges in the smaller steps hides no chains that are short."""
+    chains = Chains(enough=1000, diverging=1, diverges=lambda draws, _: not ends or draws < 1000)
+    found = drawn(chains)
+    longer = [(1000, 600, STEADY_TARGET_ACCEPT), (1000, 600, STEADIEST_TARGET_ACCEPT)]
+    assert chains.asked[2:] == longer[: 1 if ends else 2]
+    assert found.gate.passed is ends
+    assert "1 divergent transitions" in found.gate.criteria["draws a chain"]
 
 
 def test_chance_moves_no_interval_and_a_longer_tail_does() -> None:
