@@ -14,7 +14,7 @@ the value, for which the least favourable draws decide, may lie outside it.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -832,17 +832,23 @@ def _outside(design: Design, result: "Result") -> tuple[str, ...]:
             continue
         axis = design.axes[name]
         unit = "" if axis.kind.unit == "1" else f" {axis.kind.unit}"
-        here = f"{WORDS[name]} {_shown(float(axis.values[0]))}{unit}"
-        if name not in ranges:
+        value, ends = float(axis.values[0]), ranges.get(name, [])
+        digits = next((n for n in range(3, 11) if _apart(value, ends, n)), 3)
+        here = f"{WORDS[name]} {_shown(value, digits)}{unit}"
+        if not ends:
             found.append(f"{here} (no data on it)")
             continue
-        lower, upper = ranges[name]
-        span = _shown(lower) if lower == upper else f"{_shown(lower)} to {_shown(upper)}"
+        span = " to ".join(dict.fromkeys(_shown(end, digits) for end in ends))
         data = "data"
         if name == "temperature":
             data = f"more than {TEMPERATURE_WINDOW:g} K from the data"
         found.append(f"{here} ({data}: {span}{unit})")
     return tuple(found)
+
+
+def _apart(value: float, ends: Sequence[float], digits: int) -> bool:
+    """Say whether a value differs from the ends of a range as they are shown."""
+    return all(_shown(value, digits) != _shown(end, digits) for end in ends)
 
 
 def _notes(result: "Result", design: Design, offset: str) -> tuple[str, ...]:

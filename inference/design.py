@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data.errors import AnodebayesError, MapError
+from data.schema import closest
 from data.units import parse_quantity
 from inference.thresholds import TOLERANCE_REACH
 
@@ -636,8 +637,8 @@ def _completed(
         return own
     if name in known:
         return {**known[name], **own}
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = closest(name, known)
+    hint = f"; did you mean {near!r}?" if near else ""
     names = ", ".join(repr(each) for each in known) or "none"
     raise MapError(
         f"separator {name!r} is not one of the campaign's ({names}){hint}, and its table lacks "

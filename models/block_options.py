@@ -135,6 +135,13 @@ def option_mistakes(options: Mapping[str, Any]) -> list[str]:
     mistakes = []
     for name, given in options.items():
         place = f"model.options.{name}"
+        owner = next((each for each, tables in SHARED_THRESHOLD.items() if name in tables), name)
+        if name not in legal and owner != name:
+            mistakes.append(
+                f"{place}: {name} and {owner} observe one threshold, whose options are set under "
+                f"[model.options.{owner}]"
+            )
+            continue
         if name not in legal:
             mistakes.append(
                 f"{place}: this block takes no options; those that do are "

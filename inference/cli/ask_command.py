@@ -151,6 +151,13 @@ def asked_design(
     MapError
         If an option cannot be read, or does not say enough.
     """
+    from data.errors import MapError
+
+    if separator is not None and cell == "solid":
+        raise MapError(
+            f"--separator {separator!r} is of liquid cells, and --cell solid has none: leave one "
+            "of them out"
+        )
     section = _section(result, at, separator, known_by_name=True)
     section["cell"] = cell or ("liquid" if separator else _cell(section, result))
     return section
@@ -190,6 +197,11 @@ def _section(
                 f"--at {entry!r}: the kind of cell is no condition; say --cell liquid or "
                 "--cell solid, or leave it to the conditions"
             )
+        if name.strip() in {"separator", "separators"}:
+            raise MapError(
+                f"--at {entry!r}: a separator of the campaign is no condition; name it by "
+                f"--separator {value.strip()!r}, for liquid cells"
+            )
         of_separator = bool(own) and name.strip() in OF_SEPARATOR
         (own if of_separator else section)[name.strip()] = value.strip()
     return section
@@ -197,15 +209,14 @@ def _section(
 
 def _named(result: "Result", name: str) -> dict[str, Any]:
     """Return what is stated of a separator of the campaign."""
-    import difflib
-
     from data.errors import MapError
+    from data.schema import closest
     from inference.named_separators import separators_of
 
     known = separators_of(result)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        near = closest(name, known)
+        hint = f"; did you mean {near!r}?" if near else ""
         names = ", ".join(repr(each) for each in known) or "none"
         raise MapError(f"--separator {name!r} is not one of the campaign's: {names}{hint}")
     return known[name]

@@ -7,7 +7,7 @@ import string
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -108,8 +108,9 @@ def _show(comparison: "Comparison") -> None:
     mark = " (SYNTHETIC DATA)" if attrs["synthetic"] else ""
     heading(f"Comparison on the data of {attrs['campaign']}{mark}")
     letters = dict(zip(attrs["jobs"], _letters(), strict=False))
+    differ = _options_that_differ(attrs["jobs"])
     for name, job in attrs["jobs"].items():
-        field(letters[name], f"{name}: kinetics {job['kinetics']}")
+        field(letters[name], "; ".join([f"{name}: kinetics {job['kinetics']}", *differ[name]]))
     scopes = list(dict.fromkeys(comparison.scores.index.get_level_values("scope")))
     for scope, words in (
         (ALL_POINTS, "Every point left out in turn"),
@@ -138,6 +139,24 @@ def _show(comparison: "Comparison") -> None:
     if comparison.problems:
         heading("NOT RELIABLE")
         ticked(comparison.problems)
+
+
+def _options_that_differ(jobs: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return, by job, the options of its blocks that are not the same in every job."""
+    chosen = {
+        name: {
+            f"{block} {option}": value
+            for block, options in job["options"].items()
+            for option, value in options.items()
+        }
+        for name, job in jobs.items()
+    }
+    keys = dict.fromkeys(key for options in chosen.values() for key in options)
+    every = [key for key in keys if len({str(each.get(key)) for each in chosen.values()}) > 1]
+    return {
+        name: [f"{key} {options[key]}" for key in every if key in options]
+        for name, options in chosen.items()
+    }
 
 
 def _letters() -> Iterator[str]:

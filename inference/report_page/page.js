@@ -65,9 +65,9 @@ const AnodePage = (() => {
   /** An end of what is legal, in full. */
   const bound = (value) => String(Number(value.toPrecision(6)));
 
-  function quantity(value, unit) {
+  function quantity(value, unit, count = 3) {
     const text = unitOf(unit);
-    return text ? `${shown(value)} ${text}` : shown(value);
+    return text ? `${shown(value, count)} ${text}` : shown(value, count);
   }
 
   /** The words of a condition or a choice at the beginning of a line. */
@@ -328,14 +328,17 @@ const AnodePage = (() => {
       const range = ranges[name];
       if (!range && name === "metal_thickness") continue;
       const { unit, words } = payload.axes[design.cell][name];
-      const here = `${words} ${quantity(value, unit)}`;
+      const counts = [3, 4, 5, 6, 7, 8, 9, 10];
+      const count = range && counts.find((each) =>
+        range.every((end) => shown(end, each) !== shown(value, each))) || 3;
+      const here = `${words} ${quantity(value, unit, count)}`;
       if (!range) {
         if (name !== "area_ratio" || Math.abs(value - 1) > 1e-9) found.push(`${here} (no data on it)`);
         continue;
       }
       const margin = name === "temperature" ? payload.temperature_window : 1e-9 * Math.abs(range[1]);
       if (value < range[0] - margin || value > range[1] + margin) {
-        const ends = range[0] === range[1] ? shown(range[0]) : `${shown(range[0])} to ${shown(range[1])}`;
+        const ends = [...new Set(range.map((end) => shown(end, count)))].join(" to ");
         const data = name === "temperature" ? `more than ${margin} K from the data` : "data";
         found.push(`${here} (${data}: ${ends}${unitOf(unit) ? ` ${unitOf(unit)}` : ""})`);
       }

@@ -139,6 +139,8 @@ def test_the_page_answers_as_python_does(page: Any, literature_result: Any, ques
     # The same words, too.
     assert found["sentence"] == with_signs(answer.sentence())
     assert found["sure"] == with_signs(answer.how_sure())
+    warnings = page.find_element("id", "warnings").text.splitlines()
+    assert warnings == [with_signs(each) for each in answer.warnings]
     beyond = "Extrapolated, no data there: " + "; ".join(answer.extrapolation) + "."
     cautions = page.find_element("id", "cautions").text
     assert (with_signs(beyond) in cautions) == bool(answer.extrapolation)

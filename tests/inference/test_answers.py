@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from data.errors import MapError
 from inference import required_pore_radius, required_pressure, safe_current, safe_current_map
+from inference.cli.ask_command import asked_design
 from inference.cli.commands import app
 from inference.map_files import map_table
 from inference.maps import new_cell_currents
@@ -143,6 +144,10 @@ def test_what_is_extrapolated_is_named_with_the_range_of_the_data() -> None:
         "pore radius 30 nm (data: 10 to 20 nm)",
         "MacMullin number 4 (no data on it)",
         "temperature 25 degC (no data on it)",
+    )
+    result.data_ranges["liquid"]["pore_radius"] = [30.02, 50.0]
+    assert safe_current(result, LIQUID).extrapolation[0] == (
+        "pore radius 30 nm (data: 30.02 to 50 nm)"
     )
     result.data_ranges["liquid"] |= {"temperature": [0.0, 10.0]}
     assert safe_current(result, LIQUID).extrapolation[-1] == (
@@ -275,6 +280,24 @@ def anodebayes(*arguments: object) -> tuple[int, str]:
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result.exit_code, result.output
+
+
+@pytest.mark.parametrize(
+    ("at", "separator", "cell", "message"),
+    [
+        (["separator=PP"], None, None, "name it by --separator 'PP', for liquid cells"),
+        ([], "PP", "solid", "--separator 'PP' is of liquid cells"),
+        ([], "pp", None, "'PP'; did you mean 'PP'?"),
+    ],
+)
+def test_a_separator_asked_for_where_none_can_be_is_refused_plainly(
+    at: list[str], separator: str | None, cell: str | None, message: str
+) -> None:
+    result = toys.Fabricated(20)
+    result.attrs["separators"] = json.dumps({"PP": {"pore_radius": "20 nm"}})
+    with pytest.raises(MapError) as caught:
+        asked_design(result, at, separator, cell)
+    assert message in str(caught.value)
 
 
 @pytest.mark.slow

@@ -283,13 +283,16 @@ def made(problems: tuple[str, ...]) -> Comparison:
     points = {"one": rng.normal(0, 1, 30), "two": rng.normal(-1, 1, 30)}
     scores = pd.concat({ALL_POINTS: rank(points).assign(units=30)}, names=["scope"])
     member = {"kinetics": "marcus_hush", "methods": {"refit": 1}, "good_pareto_k": 0.7}
+    chosen = {"labs": "offsets", "cells": "lognormal"}
+    one = {**member, "options": {"penetration": chosen}}
+    two = {**member, "options": {"penetration": {**chosen, "cells": "student_t"}}}
     return Comparison(
         scores=scores,
         units=pd.DataFrame(),
         findings=("one is ahead.",),
         done={"one": ("kinetics: a: Pareto k 0.90; refitted",), "two": ()},
         problems=problems,
-        attrs={"campaign": "toy", "synthetic": True, "jobs": {"one": member, "two": member}},
+        attrs={"campaign": "toy", "synthetic": True, "jobs": {"one": one, "two": two}},
         results={},
     )
 
@@ -308,5 +311,7 @@ def test_the_command_says_what_was_done_and_fails_where_numbers_are_not_reliable
     assert done.exit_code == code, done.output
     assert "SYNTHETIC DATA" in done.output
     assert "kinetics: a: Pareto k 0.90; refitted" in done.output
+    assert "one: kinetics marcus_hush; penetration cells lognormal\n" in done.output
+    assert "two: kinetics marcus_hush; penetration cells student_t\n" in done.output
     assert ("NOT RELIABLE" in done.output) is bool(problems)
     assert (tmp_path / "out" / "comparison.json").is_file()

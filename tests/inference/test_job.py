@@ -58,6 +58,10 @@ def resolve_text(text: str, *, path: Path | None = None, data: Any = DATA) -> An
             MINIMAL + '[model.options.kinetics]\nlabs = "pooled"',
             ["model.options.kinetics: this block takes no options"],
         ),
+        (
+            MINIMAL + '[model.options.critical_current]\ncells = "student_t"',
+            ["one threshold", "set under [model.options.penetration]"],
+        ),
         (MINIMAL + "[model]\nblocks = []", ["model.blocks: must not be empty"]),
         (MINIMAL + '[model]\nblocks = ["lsv", 3]', ["model.blocks[1]: must be text"]),
         (MINIMAL + '[map.axes.liqiud]\nx = "1"', ["'liqiud' (did you mean 'liquid'?)"]),

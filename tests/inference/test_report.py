@@ -119,6 +119,11 @@ def test_what_must_not_be_used_says_so_everywhere(literature_result: Any, tmp_pa
     table = parameter_table(bad)
     assert "SYNTHETIC DATA" in table
     assert "NOT CONVERGED" in table
+    tree.attrs["gate"] = literature_result.tree.attrs["gate"]
+    drawn = Result(tree)
+    write_report(drawn, path, contents=RunContents(drawn), draws=400)
+    answer = path.read_text(encoding="utf-8").partition('<div class="answer">')[2]
+    assert answer.index('class="warning">SYNTHETIC DATA') < answer.index('class="first">At 5 %')
 
 
 def test_a_report_that_says_the_same_is_not_written_again(
