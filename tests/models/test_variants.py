@@ -396,17 +396,21 @@ def test_a_factor_on_stated_pressures_acts_as_other_pressures_would(
     acting: tuple[str, str],
     campaign_of: Callable[..., Campaign],
 ) -> None:
+    # Pinned, since in place of it the current that a step bears at its pressure is sampled.
+    pinned = {"supply_factor[step]": {"fixed": 0.4}}
     norton = {"dc_polarization": {"creep_current": creep_current}}
     calibrated = {**norton, table: {**norton.get(table, {}), "pressure": "calibrated"}}
     campaign = campaign_of(**{table: text.format(*stated)})
-    model = build_model(campaign, ModelOptions(options=calibrated))
+    model = build_model(campaign, ModelOptions(options=calibrated, priors=pinned))
     name = f"{table}_pressure_factor"
     assert model.informed_by[name] == [table]
     at = {"constraint_factor": 8.0} if "constraint_factor" in free_of(model) else {}
-    plain = build_model(campaign, ModelOptions(options=norton))
+    plain = build_model(campaign, ModelOptions(options=norton, priors=pinned))
     of_model = weigher(model)
     same(of_model(**at, **{name: 1.0}), weigh(plain, **at))
-    higher = build_model(campaign_of(**{table: text.format(*acting)}), ModelOptions(options=norton))
+    higher = build_model(
+        campaign_of(**{table: text.format(*acting)}), ModelOptions(options=norton, priors=pinned)
+    )
     same(of_model(**at, **{name: 3.0}), weigh(higher, **at), rtol=1e-9)
 
 
