@@ -28,6 +28,7 @@ from models.cells import LAWS
 
 CELLS, STEP = 25, 0.08
 RISKS = (0.05, 0.01)
+DEGREES_OF_FREEDOM = 3.0
 SETTINGS = Settings(draws=1000, tune=500, chains=2)
 ENDS = f"1,{np.exp(STEP):.9f}"
 
@@ -136,7 +137,7 @@ class Study:
         if one:
             parameter = 1.0 / CELLS
         elif self.law.parameter:
-            parameter = self.value(self.law.parameter_of(self.kind.block), index)
+            parameter = DEGREES_OF_FREEDOM
         else:
             parameter = 0.0
         log_weights, multipliers = self.law.components(np.asarray(parameter))

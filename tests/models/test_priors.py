@@ -18,7 +18,7 @@ from models.options import ModelOptions
 from models.priors import catalogue, resolve_priors
 
 GAMMA = stats.gamma(2, scale=10.0)
-ABOVE_TWO = SimpleNamespace(ppf=lambda p: GAMMA.ppf(GAMMA.cdf(2.0) + p * GAMMA.sf(2.0)))
+ABOVE_TWO = stats.expon(loc=2.0, scale=2.5)
 CATALOGUE: dict[str, tuple[str, Any]] = {
     # name: unit, distribution in SciPy
     "surface_energy": ("J/m^2", stats.lognorm(1.0, scale=1.0)),
