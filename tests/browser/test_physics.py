@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 DRAWS = 200
-DESIGNS = 1000
+DESIGNS = 360
 RISKS = (0.02, 0.05, 0.3)
 RNG = np.random.default_rng(20261120)
 
@@ -222,7 +222,7 @@ def compared(browser: Any) -> list[tuple[Any, Any, Design]]:
     return found
 
 
-def test_a_thousand_random_designs_give_the_same_numbers(compared: Any) -> None:
+def test_hundreds_of_random_designs_give_the_same_numbers(compared: Any) -> None:
     assert len(compared) >= DESIGNS
     worst = 0.0
     for ours, theirs, design in compared:

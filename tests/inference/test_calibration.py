@@ -174,7 +174,7 @@ def test_deposits_alone_are_calibrated() -> None:
     assert found.passed, found.verdict()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_fit_that_ignores_its_data_is_caught_by_their_likelihood_alone(creep: Campaign) -> None:
     blind = build_model(creep, weighted=True)
     blind["creep_weight"].set_value(np.zeros(12))

@@ -154,6 +154,7 @@ def transport(name: str, *blocks: str) -> Any:
     return parse_job(text.replace('"toy"', f'"{name}"'))
 
 
+@pytest.mark.long
 def test_limiting_currents_alone_leave_a_ridge_that_sands_times_would_separate() -> None:
     before = prefit_check(transport("lsv", "lsv")).section("identifiability")
     result = fit(transport("lsv", "lsv"))
@@ -181,11 +182,16 @@ def test_limiting_currents_alone_leave_a_ridge_that_sands_times_would_separate()
 # --- the literature -------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def checked(literature_result: Result) -> Check:
+    return check(literature_result, conflict=False)
+
+
 @pytest.mark.xdist_group("literature")
 def test_the_literature_is_told_what_its_priors_drive_and_that_protocols_disagree(
-    literature_result: Result,
+    literature_result: Result, checked: Check
 ) -> None:
-    found = check(literature_result, conflict=False)
+    found = checked
     assert found.section("sampling").verdict == "ok"
     identified = found.section("identifiability")
     [angle] = [each for each in identified.findings if each.key.endswith("contact_angle")]
@@ -213,24 +219,23 @@ def test_the_literature_is_told_what_its_priors_drive_and_that_protocols_disagre
 
 
 @pytest.mark.xdist_group("literature")
-def test_a_check_is_the_same_when_it_is_made_again(literature_result: Result) -> None:
+def test_a_check_is_the_same_when_it_is_made_again(
+    literature_result: Result, checked: Check
+) -> None:
     assert literature_result.folder is not None
-    again = load_result(literature_result.folder)
-    one, two = (check(each, conflict=False) for each in (literature_result, again))
-    assert one.to_json() == two.to_json()
+    again = check(load_result(literature_result.folder), conflict=False)
+    assert again.to_json() == checked.to_json()
 
 
 @pytest.mark.xdist_group("literature")
-def test_the_forecast_of_the_literature_is_near_what_the_fit_then_finds(
-    literature_result: Result,
-) -> None:
+def test_the_forecast_of_the_literature_is_near_what_the_fit_then_finds(checked: Check) -> None:
     ahead = prefit_check("sodium-literature")
     assert ahead.section("prior").verdict == "ok"
     forecasts = {
         row["parameter"]: row["contraction"]
         for row in ahead.section("identifiability").tables["forecast"]
     }
-    rows = check(literature_result, conflict=False).section("identifiability").tables["contraction"]
+    rows = checked.section("identifiability").tables["contraction"]
     for row in rows:
         name = row["parameter"]
         if name in {"wetting_product", "supply_factor[step]", "contact_angle", "creep_exponent",

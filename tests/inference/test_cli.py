@@ -274,15 +274,23 @@ def test_a_number_alone_has_two_digits(value: float, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a fit that is too short to converge, made by the command line."""
+    """Return the folder of a fit that is too short to converge; its figures are one empty file."""
     home = tmp_path_factory.mktemp("home")
     (home / "short.toml").write_text(
         'schema_version = 1\nname = "short"\ncampaign = "sodium-literature"\n'
         '[model]\nblocks = ["published"]\n[sampler]\ndraws = 40\ntune = 60\nmost_draws = 40\n'
         "chains = 2\n"
     )
-    done = command("run", home / "short.toml", "--out", home / "run")
-    assert done.returncode == 3, done.stderr
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            "inference.figures.write_figures",
+            lambda _contents, path, _formats: (path / "a").touch(),
+        )
+        patched.setattr("inference.report_page.writing._figures", lambda _: iter(()))
+        done = CliRunner().invoke(
+            app, ["run", str(home / "short.toml"), "--out", str(home / "run")]
+        )
+    assert done.exit_code == 3, done.output
     assert "Convergence gate: FAILED" in done.stdout
     assert "    [sampler]\n    draws = 80\n    tune = 120\n" in done.stdout
     assert "Parameters (NOT CONVERGED: do not use)" in done.stdout

@@ -183,9 +183,9 @@ def test_a_weight_of_zero_leaves_a_row_out(toy: Callable[..., Campaign]) -> None
 
 README = Path(__file__).parents[2] / "README.md"
 ELECTROLYTES = [  # of the measured campaigns, as the README calls them
-    pytest.param(0, "DEC", marks=pytest.mark.slow),
-    pytest.param(1, "EC:DEC", marks=pytest.mark.long),
-    pytest.param(2, "EC:DEC with FEC", marks=pytest.mark.long),
+    (0, "DEC"),
+    (1, "EC:DEC"),
+    (2, "EC:DEC with FEC"),
 ]
 
 
@@ -197,6 +197,7 @@ def in_readme(electrolyte: str) -> list[float]:
 
 
 @SMALL
+@pytest.mark.long
 @pytest.mark.parametrize(("which", "electrolyte"), ELECTROLYTES)
 def test_measured_lithium_kinetics_prefer_marcus_hush_chidsey(
     real_campaigns: list[Path], which: int, electrolyte: str

@@ -32,7 +32,7 @@ from models.joint import build_model
 from models.priors import resolve_priors
 
 LITERATURE = (pytest.mark.xdist_group("literature"), pytest.mark.slow)
-SYNTHETIC = (pytest.mark.xdist_group("synthetic"), pytest.mark.slow)
+SYNTHETIC = (pytest.mark.xdist_group("synthetic"), pytest.mark.long)
 BOTH = [
     pytest.param("literature_result", marks=LITERATURE, id="literature"),
     pytest.param("synthetic_result", marks=SYNTHETIC, id="synthetic"),
@@ -252,7 +252,7 @@ def inside(draws: xr.DataArray, true: float) -> bool:
     return bool(low <= true <= high)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.xdist_group("synthetic")
 def test_the_stated_truth_is_recovered(synthetic_result: Result, synthetic: Campaign) -> None:
     truth = tomllib.loads((synthetic.path / "truth.toml").read_text())
@@ -279,7 +279,7 @@ def test_the_stated_truth_is_recovered(synthetic_result: Result, synthetic: Camp
     assert len(missed) <= 0.1 * len(latents), missed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.xdist_group("synthetic")
 def test_predictions_carry_the_noise_of_observations(
     synthetic_result: Result, synthetic: Campaign
@@ -302,7 +302,7 @@ def test_predictions_carry_the_noise_of_observations(
         assert float(noise.std()) == pytest.approx(1.0, abs=5 / np.sqrt(2 * noise.size))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.xdist_group("synthetic")
 def test_predictions_of_censored_cells_end_at_the_planned_end(synthetic_result: Result) -> None:
     drawn = synthetic_result.posterior_predictive["sand"].sel(sand_row="S01")
@@ -315,7 +315,7 @@ def test_predictions_of_censored_cells_end_at_the_planned_end(synthetic_result: 
     assert survived == pytest.approx(float(chance.mean()), abs=5 * error)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.xdist_group("synthetic")
 def test_synthetic_data_are_called_synthetic_everywhere(synthetic_result: Result) -> None:
     assert synthetic_result.synthetic
@@ -325,7 +325,7 @@ def test_synthetic_data_are_called_synthetic_everywhere(synthetic_result: Result
     assert synthetic_result.attrs["campaign_kind"] == "synthetic"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.xdist_group("synthetic")
 def test_the_summary_says_which_tables_inform_a_parameter(synthetic_result: Result) -> None:
     informed = synthetic_result.summary()["informed_by"]

@@ -59,7 +59,10 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a copy of a finished run; sampling is forbidden, and figures are one empty file."""
+    """Return a copy of a finished run, which is neither sampled, checked nor reported again.
+
+    Its figures are one empty file.
+    """
     import shutil
 
     def sample(*_: Any) -> None:
@@ -70,6 +73,8 @@ def run(fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "inference.figures.write_figures",
         lambda _contents, path, _formats: (path / "new.png").touch(),
     )
+    for unwanted in ("commands.check_run", "commands.show_check", "steps.make_report"):
+        monkeypatch.setattr(f"inference.cli.{unwanted}", lambda *_, **__: None)
     return Path(shutil.copytree(fitted, tmp_path / "run"))
 
 

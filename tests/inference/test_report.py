@@ -43,6 +43,12 @@ def prose(text: str) -> str:
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", body)))
 
 
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures out of pages that are written here."""
+    monkeypatch.setattr("inference.report_page.writing._figures", lambda _: iter(()))
+
+
 def test_it_is_one_small_file_that_asks_for_no_other(page: Path, text: str) -> None:
     assert page.stat().st_size <= LARGEST
     sources = re.findall(r'<(?:script|img|link|iframe)[^>]*?(?:src|href)="([^"]*)"', text)
@@ -103,7 +109,9 @@ def test_the_page_begins_inside_what_was_measured_or_says_that_it_does_not(
     assert answer["extrapolated"]
 
 
-def test_what_must_not_be_used_says_so_everywhere(literature_result: Any, tmp_path: Path) -> None:
+def test_what_must_not_be_used_says_so_everywhere(
+    literature_result: Any, no_figures: None, tmp_path: Path
+) -> None:
     tree = literature_result.tree.copy()
     gate = json.loads(tree.attrs["gate"]) | {"passed": False, "failures": ["R-hat of everything"]}
     tree.attrs |= {"gate": json.dumps(gate), "campaign_kind": "synthetic"}
@@ -136,8 +144,8 @@ def test_a_report_that_says_the_same_is_not_written_again(
 
 
 def test_the_command_writes_report_and_table(
-    literature_result: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    literature_result: Any, no_figures: None, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     out = tmp_path / "to" / "a colleague.html"
     arguments = ["anodebayes", "report", str(literature_result.folder), "--out", str(out)]

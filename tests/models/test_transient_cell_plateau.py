@@ -112,7 +112,7 @@ def test_the_correction_undoes_what_the_sweep_did(layers, scan_rate, read_at):
     assert (found.warning is None) == (found.swept_potential <= SWEPT_POTENTIAL_LIMIT)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_corrected_plateaus_of_drawn_cells_are_true_within_their_stated_uncertainty():
     path = Path(__file__).parents[1] / "benchmarks" / "bench_plateau.py"
     spec = importlib.util.spec_from_file_location("bench_plateau", path)
