@@ -28,7 +28,7 @@ from models.cells import CONTAMINATED_MULTIPLIER, LAWS
 
 CELLS, STEP = 25, 0.08
 RISKS = (0.05, 0.01)
-DEGREES_OF_FREEDOM = 3.0
+TRUE_PARAMETER = {"lognormal": 0.0, "student_t": 3.0, "contaminated": 1.0 / CELLS}
 CAMPAIGNS = int(__import__("os").environ.get("NC", "10"))
 SETTINGS = Settings(draws=1000, tune=500, chains=2)
 ENDS = f"1,{np.exp(STEP):.9f}"
@@ -133,15 +133,9 @@ class Study:
     def scatter(self, index: int) -> float:
         return self.value(f"{self.kind.block}_scatter", index)
 
-    def mixture(self, index: int, *, one: bool) -> tuple[Any, Any]:
+    def mixture(self) -> tuple[Any, Any]:
         """Return weights and multipliers of the true cells."""
-        if one:
-            parameter = 1.0 / CELLS
-        elif self.law.parameter:
-            parameter = DEGREES_OF_FREEDOM
-        else:
-            parameter = 0.0
-        log_weights, multipliers = self.law.components(np.asarray(parameter))
+        log_weights, multipliers = self.law.components(np.asarray(TRUE_PARAMETER[self.law.name]))
         return np.exp(log_weights), multipliers
 
     def true_risk(self, current: float, index: int, mixture: tuple[Any, Any]) -> float:
@@ -212,21 +206,21 @@ class Control:
         density = (1.0 - self._parameter) * stats.norm.pdf(z) + self._parameter * wide
         return np.log(density / self._scale)
 
-    def true_risks(self, deviates: Any, parameter: float) -> Any:
+    def true_risks(self, deviates: Any) -> Any:
         """Return how probable a new deviate is below what a sample says of each risk."""
         weights = sum(self.log_density(x) for x in deviates)
         weights = np.exp(weights - weights.max()) * self._prior
         predicted = self._below @ weights / weights.sum()
-        return self.cdf(np.interp(RISKS, predicted, self._at), parameter)
+        return self.cdf(np.interp(RISKS, predicted, self._at), TRUE_PARAMETER[self._law])
 
 
-def drawn(study: Study, index: int, stream: int, *, one: bool) -> Any:
+def drawn(study: Study, index: int, stream: int) -> Any:
     """Return the deviates of one campaign's cells."""
     rng = np.random.default_rng([stream, index])
     normal = rng.standard_normal(CELLS)
-    weights, multipliers = study.mixture(0, one=one)
+    weights, multipliers = study.mixture()
     kinds = rng.choice(weights.size, CELLS, p=weights / weights.sum())
-    if one:
+    if study.law.name == "contaminated":  # exactly one in 25 is of the second kind
         kinds = np.arange(CELLS) == 0
     return normal * multipliers[kinds.astype(int)]
 
@@ -238,19 +232,14 @@ def test_as_many_new_cells_fail_at_the_safe_current_as_it_says(
     kind: str, law: str, campaign_of: Callable[..., Campaign]
 ) -> None:
     study = Study(kind, law, CAMPAIGNS, campaign_of)
-    one = law == "contaminated"  # of the cells, exactly one in 25 is of the second kind
     control = Control(law)
-    parameter = 1.0 / CELLS if one else DEGREES_OF_FREEDOM * (law == "student_t")
-    expected = np.mean(
-        [control.true_risks(drawn(study, i, 4, one=one), parameter) for i in range(400)], axis=0
-    )
+    expected = np.mean([control.true_risks(drawn(study, i, 4)) for i in range(400)], axis=0)
     beyond = np.empty((CAMPAIGNS, len(RISKS)))
     for index in range(CAMPAIGNS):
-        deviates = drawn(study, index, 3, one=one)
+        deviates = drawn(study, index, 3)
         found = study.safe(study.log_median(index) + study.scatter(index) * deviates, index)
-        mixture = study.mixture(index, one=one)
-        true = [study.true_risk(current, index, mixture) for current in found]
-        beyond[index] = np.array(true) - control.true_risks(deviates, parameter)
+        true = [study.true_risk(current, index, study.mixture()) for current in found]
+        beyond[index] = np.array(true) - control.true_risks(deviates)
     risks = np.array(RISKS)
     mean, error = (
         beyond.mean(axis=0) + expected,

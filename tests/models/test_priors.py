@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from models.joint import build_model, priors_of
 from models.options import ModelOptions
 from models.priors import catalogue, resolve_priors
 
-GAMMA = stats.gamma(2, scale=10.0)
 ABOVE_TWO = stats.expon(loc=2.0, scale=2.5)
 CATALOGUE: dict[str, tuple[str, Any]] = {
     # name: unit, distribution in SciPy
