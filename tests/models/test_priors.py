@@ -16,7 +16,7 @@ from models.joint import build_model, priors_of
 from models.options import ModelOptions
 from models.priors import catalogue, resolve_priors
 
-ABOVE_TWO = stats.expon(loc=2.0, scale=2.5)
+ABOVE_TWO = stats.expon(loc=2.0, scale=1 / 0.6)
 CATALOGUE: dict[str, tuple[str, Any]] = {
     # name: unit, distribution in SciPy
     "surface_energy": ("J/m^2", stats.lognorm(1.0, scale=1.0)),
