@@ -336,6 +336,8 @@ class Table:
         Columns that together may not repeat; empty where rows may.
     label : tuple of str
         Columns that name a row to a reader.
+    again : str
+        A sentence for who repeats a key: how such rows are entered.
     checks : tuple of callable
         Each is called with a row in canonical units and yields ``(column, message)``. A check that
         asks for a cell which is wrong by itself is left out, so what is independent of each other
@@ -353,6 +355,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     label: tuple[str, ...]
+    again: str = ""
     checks: tuple[Check, ...] = ()
     tally: "Callable[[xr.Dataset], Sequence[str]] | None" = None
     observed: bool = True

@@ -311,8 +311,9 @@ def _check_key(table: Table, read: ReadTable) -> None:
                 if value not in ("", "nan")
             )
             message = (
-                f"repeats line {first[key]} ({shown}): {table.row} has one row; rename it, or "
-                "give a reason in the column exclude"
+                f"repeats line {first[key]} ({shown}): {table.row} has one row. "
+                f"{f'{table.again} ' if table.again else ''}Another name is for another one only; "
+                "else give a reason in the column exclude"
             )
             read.mistakes.append(Mistake(table.file, message, row.line, table.key[0]))
         else:

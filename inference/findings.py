@@ -10,7 +10,7 @@ from inference.arviz_statistics import quantile_errors
 from inference.checks.remedies import why_open
 from inference.coverage import data_ranges
 from inference.mechanisms import LAB_SCATTER, MECHANISMS
-from inference.notes import dependent_rows, laboratories
+from inference.notes import laboratories, row_notes
 from inference.standing import (
     PRIOR_DRIVEN_WORDS,
     Standing,
@@ -90,7 +90,7 @@ def findings(
     found = []
     if campaign.metadata.kind == "synthetic":
         found.append("The data are SYNTHETIC: drawn by a simulator, measured by nobody.")
-    found += dependent_rows(campaign)
+    found += row_notes(campaign)
     found += _identifiability(campaign, summary, informed_by)
     driven = _driven_scatters(campaign, posterior, summary)
     found += _scatters(driven, campaign, summary)

@@ -30,7 +30,7 @@ from inference.job import (
 )
 from inference.maps import check_designs
 from inference.named_separators import separator_sections
-from inference.notes import dependent_rows, unused_options
+from inference.notes import row_notes, unused_options
 from inference.prediction import Predictor
 from inference.result import Result, load_result
 from inference.run_folder import RESULT, SUMMARY, RunFolder
@@ -189,7 +189,7 @@ def dry_run(source: Source) -> str:
             f"job {job.name}: {free} unknowns, kinetics {job.model.kinetics}",
             *rows,
             *(f"note: {note}" for note in unused_options(campaign, fitted_blocks, chosen)),
-            *(f"note: {note}" for note in dependent_rows(fitted)),
+            *(f"note: {note}" for note in row_notes(fitted)),
             f"resolved hash {resolved.hash[:12]}; nothing was sampled",
         ]
     )

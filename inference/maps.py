@@ -694,19 +694,29 @@ def scatter_standings(result: "Result", design: Design) -> list[Standing]:
     list of {"prior", "near", "data"}
         In the order of `MECHANISMS`; see `inference.standing`.
     """
+    found: list[Standing] = []
+    for own in _standings(result, design).values():
+        every = {*own.values()}
+        found.append("prior" if "prior" in every else "near" if "near" in every else "data")
+    return found
+
+
+def _standings(result: "Result", design: Design) -> dict[str, dict[str, Standing]]:
+    """Return what each scatter of new cells comes from, by mechanism."""
     rows = result.summary().to_dict("index")
     # Cells of one separator do not differ by the scatter between separators.
     shared = {SEPARATOR_SCATTER} if design.separator else set()
-    found: list[Standing] = []
-    for item in MECHANISMS[design.cell]:
-        names = (
-            *(name for name in item.scatters if name not in shared),
-            *([LAB_SCATTER] if has_lab_offsets(item, result) else []),
-        )
-        # A fixed parameter has no row: no data in it either.
-        own = {standing(rows.get(name)) for name in names}
-        found.append("prior" if "prior" in own else "near" if "near" in own else "data")
-    return found
+    return {
+        item.name: {
+            # A fixed parameter has no row: no data in it either.
+            name: standing(rows.get(name))
+            for name in (
+                *(name for name in item.scatters if name not in shared),
+                *([LAB_SCATTER] if has_lab_offsets(item, result) else []),
+            )
+        }
+        for item in MECHANISMS[design.cell]
+    }
 
 
 def scatter_prior_driven(result: "Result", design: Design) -> Any:
@@ -742,16 +752,20 @@ def scatter_notes(result: "Result", design: Design) -> list[str]:
     list of str
         Empty where all come from data.
     """
-    every = list(zip(MECHANISMS[design.cell], scatter_standings(result, design), strict=True))
-    return [
-        f"How new cells scatter {words} for {' and '.join(names)}."
-        for standing_of, words in (
-            ("prior", "comes from the prior, not from data,"),
-            ("near", "is near the limit between the prior and the data"),
-        )
-        for names in [[item.name for item, found in every if found == standing_of]]
-        if names
-    ]
+    every = _standings(result, design)
+    found = []
+    for standing_of, words in (
+        ("prior", "comes from the prior, not from data,"),
+        ("near", "is near the limit between the prior and the data"),
+    ):
+        mechanisms = [
+            f"{mechanism} ({', '.join(names)})"
+            for mechanism, own in every.items()
+            if (names := [name for name, found_of in own.items() if found_of == standing_of])
+        ]
+        if mechanisms:
+            found.append(f"How new cells scatter {words} for {' and '.join(mechanisms)}.")
+    return found
 
 
 def ranges_of_data(design: Design, result: "Result") -> dict[str, list[float]]:

@@ -1,8 +1,12 @@
 """What a campaign should be told before it is fitted, though nothing in it is a mistake."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from data.ranges import range_rows
 from inference.mechanisms import MECHANISMS
 from models.blocks import block_names
 from models.options import SHARED_THRESHOLD
@@ -12,7 +16,14 @@ if TYPE_CHECKING:
     from data.campaign import Campaign
     from models.options import ModelOptions
 
-__all__ = ["campaign_notes", "dependent_rows", "laboratories", "unused_options"]
+__all__ = [
+    "campaign_notes",
+    "dependent_rows",
+    "doubtful_cells",
+    "laboratories",
+    "row_notes",
+    "unused_options",
+]
 
 # Quantities of which any two determine the others, at one value of the condition if there is one.
 _FAMILIES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -45,8 +56,8 @@ def campaign_notes(campaign: "Campaign") -> list[str]:
     Returns
     -------
     list of str
-        Rows that need an activation energy, published rows that repeat each other, and rows that
-        name no laboratory where others do.
+        Rows that need an activation energy, published rows that repeat each other, rows that name
+        no laboratory where others do, and rows that may not be the cells that they say.
     """
     observed = {name: table for name, table in campaign.tables.items() if name in block_names()}
     notes = [
@@ -68,7 +79,23 @@ def campaign_notes(campaign: "Campaign") -> list[str]:
                 "the column lab in every row or in none, or fit without offsets: "
                 f'[model.options.{block}] labs = "pooled".'
             )
-    return notes + dependent_rows(campaign)
+    return notes + row_notes(campaign)
+
+
+def row_notes(campaign: "Campaign") -> list[str]:
+    """Say which rows may count more, or other than, they should, whatever is fitted to them.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign, or what of it is fitted.
+
+    Returns
+    -------
+    list of str
+        Of `dependent_rows` and `doubtful_cells`.
+    """
+    return [*dependent_rows(campaign), *doubtful_cells(campaign)]
 
 
 def laboratories(campaign: "Campaign") -> dict[str, dict[str, int]]:
@@ -196,6 +223,85 @@ def dependent_rows(campaign: "Campaign") -> list[str]:
             ]
             notes += _dependent(source, condition, rows)
     return notes
+
+
+_TEST_OF_A_CELL = re.compile(
+    r"(.+?)[\s,;:_@(#-]+(?:(?:step|run|test|repeat|again|current)\b.*"
+    r"|\d+(?:[.,]\d+)?\s*(?:[mu]?A(?:/?cm\S*)?|min|h|s)\)?)",
+    re.IGNORECASE,
+)
+_WIDE_STEP = 1.35
+"""Of the ends of a step, one to the other: staircases rise in smaller steps where cells fail."""
+
+
+def doubtful_cells(campaign: "Campaign") -> list[str]:
+    """Say which rows look as if one cell were counted as several, or several as one.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign, or what of it is fitted.
+
+    Returns
+    -------
+    list of str
+        One note a table whose names of cells tell tests of one cell apart, and one a table all of
+        whose steps are so wide that they may be ranges over cells.
+    """
+    notes = []
+    for name in ("penetration", "dc_polarization", "sand"):
+        if name not in campaign.tables:
+            continue
+        table = campaign.tables[name]
+        single = (
+            ~range_rows(table) if name == "dc_polarization" else np.ones(table.sizes[name], bool)
+        )
+        names = [str(cell) for cell in table["cell"].values[single]]
+        tests: dict[str, list[str]] = {}
+        for cell in names:
+            if found := _TEST_OF_A_CELL.fullmatch(cell):
+                tests.setdefault(found[1], []).append(cell)
+        for base, of_one in tests.items():
+            if len(of_one) > 1 or base in names:
+                shown = ", ".join(repr(each) for each in of_one[:3])
+                more = f" and {len(of_one) - 3} more" if len(of_one) > 3 else ""
+                notes.append(
+                    f"{name}.csv: {shown}{more} look like tests of one cell, {base!r}. A fit "
+                    "counts each row as another cell: intervals come out too narrow, and safe "
+                    "currents too high. Enter a cell once: one stepped up in current with the last "
+                    "current that it survived and the one at which it failed "
+                    f"({_STEPPED.get(name, 'its first test')})."
+                )
+    for name, lower, upper in _steps(campaign):
+        ratios = [high / low for low, high in zip(lower, upper, strict=True)]
+        if len(ratios) > 1 and min(ratios) > _WIDE_STEP:
+            notes.append(
+                f"{name}.csv: every cell fails within a step as wide as {lower[0]:g} to "
+                f"{upper[0]:g} mA/cm^2. If these are the lowest and the highest current at which "
+                "several cells failed, write them under current_density_lowest and "
+                "current_density_highest: as one cell they hide how cells scatter, and the safe "
+                "current comes out too high."
+            )
+    return notes
+
+
+_STEPPED = {
+    "penetration": "critical_current.csv, bracket_from one_cell",
+    "dc_polarization": "a row of the protocol step",
+}
+
+
+def _steps(campaign: "Campaign") -> Iterator[tuple[str, list[float], list[float]]]:
+    """Yield table and ends of the steps within which single cells failed [mA/cm^2]."""
+    for name, column, value in (
+        ("dc_polarization", "protocol", "step"),
+        ("critical_current", "bracket_from", "one_cell"),
+    ):
+        if name in campaign.tables:
+            table = campaign.tables[name]
+            ends = [table[f"current_density_{end}"].values for end in ("lower", "upper")]
+            both = (table[column].values == value) & (ends[0] > 0.0) & (ends[1] > 0.0)
+            yield name, ends[0][both].tolist(), ends[1][both].tolist()
 
 
 def _dependent(source: str, condition: str, rows: list[tuple[str, str, int]]) -> Iterator[str]:

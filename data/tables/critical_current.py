@@ -1,15 +1,16 @@
 """Critical currents of separators: the bracket between a current survived and one that penetrated.
 
 In a bracket from *different_cells* the ends belong to different cells and may overlap. In one from
-*one_cell* the same cell survived the lower current and was penetrated at the upper one. Where of
-several cells, each stepped up in current, only the range of the penetrating steps is known, a row
-holds the lowest and the highest of them.
+*one_cell* the same cell survived the lower current and was penetrated at the upper one: of several
+cells, each stepped up in current, each has a row and is named in the column cell. Where only the
+range of the penetrating steps is known, a row holds the lowest and the highest of them.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from data.columns import AREA, LAB, SEPARATOR, TEMPERATURE
+from data.columns import AREA, CELL, LAB, SEPARATOR, TEMPERATURE
 from data.ranges import (
     ENDS,
     OF_ONE_CELL,
@@ -52,6 +53,15 @@ def _check_both(end: str) -> Check:
     return check
 
 
+def _check_cell(row: Row) -> Iterable[Complaint]:
+    if row["cell"] and row["bracket_from"] != "one_cell":
+        yield (
+            "cell",
+            f"{row['cell']!r} names one cell, and the ends of this row belong to several: write "
+            "one_cell under bracket_from, or leave the cell blank",
+        )
+
+
 def _check_range(row: Row) -> Iterable[Complaint]:
     if row["bracket_from"] == "one_cell" and is_range(row):
         yield "bracket_from", "'one_cell' is not legal in a range over cells: leave it blank"
@@ -89,10 +99,12 @@ def _tally(rows: "xr.Dataset") -> Sequence[str]:
 TABLE = Table(
     name="critical_current",
     row="one separator's bracket",
-    label=("separator", "lab"),
-    key=("separator", "temperature", "lab"),
+    label=("separator", "cell", "lab"),
+    key=("separator", "cell", "temperature", "lab"),
+    again="Several cells of one separator, each with bracket_from one_cell, are named under cell.",
     checks=(
         _check_ends,
+        _check_cell,
         *(_check_both(end) for end in ENDS),
         _check_range,
         *range_checks(),
@@ -126,6 +138,7 @@ TABLE = Table(
             blank="different_cells",
             default="different_cells",
         ),
+        replace(CELL, blank="not named; one cell of this separator, or several"),
         Column(
             name="overpotential",
             long_name="overpotential at penetration",

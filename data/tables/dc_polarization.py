@@ -119,6 +119,7 @@ TABLE = Table(
     row="one cell's polarisation",
     label=("cell",),
     key=("cell",),
+    again="Further tests of one cell are not of other cells: give the first, exclude the rest.",
     checks=(
         *(_check_protocol(name) for name in (*_ONE_WAY, *_STEP)),
         *events_before_stop("transition_time"),

@@ -21,6 +21,11 @@ TABLE = Table(
     row="one cell's test",
     label=("cell",),
     key=("cell",),
+    again=(
+        "A cell stepped up in current is one row of critical_current.csv: bracket_from one_cell, "
+        "the last current survived and the one that penetrated. Its steps are no cells of their "
+        "own."
+    ),
     tally=_tally,
     columns=(
         CELL,

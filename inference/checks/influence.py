@@ -416,6 +416,8 @@ class Rows:
         from inference.leave_out import density
 
         scores = [_normal_scores(each) for each in parameters.values() if np.ptp(each) > 0.0]
+        if not scores:  # the answer is no parameter's, such as 0 where the metal holds no charge
+            return set()
         moments = np.array([each**power for each in scores for power in (1, 2)])
         found = set()
         for place, unit in enumerate(self.units):

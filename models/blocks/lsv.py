@@ -1,6 +1,7 @@
 """Linear sweep voltammetry: plateaus scatter about the limiting current."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,11 +45,18 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     The stack lies between the electrodes with its reservoir, if any, at the depleting or at the
     supplying one. A second plateau is the same limiting current density on its own, larger area.
     Only ``D/(1 - t+)`` enters.
+
+    The true area of a row is a latent quantity where its plateau current has an error of its own.
+    Where it has none, the error of the area is that of the row: beside a scatter that alone could
+    take its place, a latent area makes a funnel in which sampling fails.
     """
     observed, design = measured(table, "plateau_current")
     reservoir = np.nan_to_num(si(table, "reservoir_thickness"))
     depleting = table["reservoir_side"].values == "depleting"
     area, area_sd = (np.asarray(table[name].values, dtype=float) for name in ("area", "area_sd"))
+    sigma = np.nan_to_num(np.sqrt(np.log1p((area_sd / area) ** 2)))
+    own_error = (design.sd > 0.0) | (design.halfwidth > 0.0)
+    design = replace(design, sd=np.where(own_error, design.sd, sigma))
     data, rows = context.pack(
         "lsv",
         observed,
@@ -77,8 +85,8 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             Layer(rows["behind"]),
         ],
     )
-    sigma = np.sqrt(np.log1p((area_sd / area) ** 2))
-    true_area = known_with_error("lsv_area", rows["log_area"], sigma, "lsv_row")
+    latent = np.where(own_error, sigma, 0.0)
+    true_area = known_with_error("lsv_area", rows["log_area"], latent, "lsv_row")
     context.parameters.record("lsv_area")
     factor = unit(table, "area") / unit(table, "plateau_current")
     observed_value(

@@ -78,7 +78,7 @@ ROW_MISTAKES = [
     (
         "penetration.csv",
         PENETRATION + "a,PP,25,3,survived\na,PP,25,4,survived\n",
-        ["line 3", "repeats line 2", "exclude"],
+        ["line 3", "repeats line 2", "one row of critical_current.csv", "exclude"],
     ),
     (
         "separators.csv",
@@ -90,6 +90,11 @@ ROW_MISTAKES = [
     ("separators.csv", SEPARATORS + "PP,polymer,14,25,0.4\n", ["repeats line 2"]),
     ("critical_current.csv", BRACKET + "PP,25,9,5,one_cell,,\n", ["9 mA/cm^2 is not below"]),
     ("critical_current.csv", BRACKET + "PP,25,5,,,,\n", ["different_cells has both ends"]),
+    (
+        "critical_current.csv",
+        BRACKET + "PP,25,5,6,one_cell,,\nPP,25,6,7,one_cell,,\n",
+        ["repeats line 2", "are named under cell"],
+    ),
     ("critical_current.csv", BRACKET + "PP,25,,,one_cell,,\n", ["give one end or both"]),
     ("critical_current.csv", BRACKET + "PP,25,5,9,,80,\n", ["current density it was read at"]),
     ("sand.csv", SAND + "a,1,1,25,5,90,,,,60\n", ["90 s is after stop_time 60 s"]),

@@ -549,25 +549,26 @@ def test_the_failed_step_brackets_the_critical_current(campaign: Path, files: Pa
     assert row["step_time"].item() == pytest.approx(600.0, rel=0.01)
 
 
-def test_staircases_of_several_separators_are_rows_and_a_second_of_one_is_told_what_to_do(
-    campaign: Path, files: Path
-) -> None:
-    for name, separator in (("a", "PP"), ("b", "thick"), ("c", "PP")):
+def test_staircases_of_several_cells_of_one_separator_are_rows(campaign: Path, files: Path) -> None:
+    for name, separator in (("a", "PP"), ("b", "thick"), ("c", "PP"), ("d", "PP")):
         staircase(files / f"{name}.csv", failed=2 if name != "b" else None)
-        (files / f"{name}.csv.toml").write_text(f'separator = "{separator}"\nlab = "1"\n')
-    (files / "c.csv").write_text((files / "c.csv").read_text().replace("0.020", "0.021"))
+        cell = "a" if name == "d" else name
+        (files / f"{name}.csv.toml").write_text(f'separator = "{separator}"\ncell = "{cell}"\n')
+    for number, name in enumerate("cd"):
+        text = (files / f"{name}.csv").read_text()
+        (files / f"{name}.csv").write_text(text.replace("0.020", f"0.02{number + 1}"))
     for dry_run in (True, False):
         outcomes = import_records(
             files / "*.csv", table="critical_current", campaign=campaign, dry_run=dry_run,
             metadata={"area": "2 cm^2", "temperature": "25 degC"},
         )  # fmt: skip
-        assert [outcome.accepted for outcome in outcomes] == [True, True, False]
-        message = str(outcomes[2].error)
-        assert "has a row of separator 'PP', temperature 25, lab '1' already" in message
-        assert "one staircase a separator, temperature and lab" in message
-        assert "c.csv.toml" in message
+        assert [outcome.accepted for outcome in outcomes] == [True, True, True, False]
+        message = str(outcomes[3].error)
+        assert "has a row of separator 'PP', cell 'a', temperature 25 already" in message
+        assert "d.csv.toml" in message
     table = load_campaign(campaign).tables["critical_current"]
-    assert table["separator"].values.tolist() == ["PP", "thick"]
+    assert table["separator"].values.tolist() == ["PP", "thick", "PP"]
+    assert table["cell"].values.tolist() == ["a", "b", "c"]
 
 
 def test_a_stopped_import_says_which_files_are_in(campaign: Path, files: Path) -> None:

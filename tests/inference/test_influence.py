@@ -120,6 +120,16 @@ def test_the_answer_without_a_row_is_that_of_the_closed_form(risk: float) -> Non
     assert f"instead of {found.value:.3g} mA/cm^2" in words
 
 
+def test_an_answer_that_depends_on_no_parameter_is_related_to_no_row() -> None:
+    result = supplied(PRIOR[0] + np.zeros(4), np.full(4, 0.2))
+    more = {**SOLID, "charge": "30 mAh/cm^2", "metal_thickness": "20 um"}
+    found = Rows(result).without_each(safe_current(result, more, draws=2 * DRAWS))
+    assert found.value == 0.0
+    assert {each.method for each in found.rows} == {"unrelated"}
+    assert not found.deciding
+    assert not found.untold
+
+
 def test_where_weights_cannot_be_trusted_a_row_is_said_not_to_be_known_unless_unrelated() -> None:
     sd = np.full(6, 0.2)
     y = PRIOR[0] + np.array([0.05, -0.1, 0.0, 0.1, -0.05, math.log(10.0)])

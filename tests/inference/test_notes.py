@@ -12,7 +12,7 @@ from data.errors import ModelError
 from inference.cli.commands import app
 from inference.findings import findings
 from inference.fitting import dry_run
-from inference.notes import campaign_notes, dependent_rows, unused_options
+from inference.notes import campaign_notes, dependent_rows, doubtful_cells, unused_options
 from models.blocks import block, block_names
 from models.joint import build_model
 from models.options import ModelOptions
@@ -27,9 +27,9 @@ ROWS = {
         p3,A,{1},9,penetrated""",
     "critical_current": """separator,temperature [degC],current_density_lower [mA/cm^2],\
         current_density_upper [mA/cm^2],bracket_from
-        A,25,2,3,one_cell
-        A,{0},2,3,one_cell
-        A,{1},2,3,one_cell""",
+        A,25,2.5,3,one_cell
+        A,{0},2.5,3,one_cell
+        A,{1},2.5,3,one_cell""",
     "kinetics": """cell,temperature [degC],overpotential [mV],current_density [mA/cm^2]
         k,25,60,9
         k,{0},60,9
@@ -195,6 +195,39 @@ def test_one_source_of_rows_that_follow_from_each_other_is_noted(
         assert noted in note
         assert "any two determine the rest" in note
         assert "`exclude`" in note
+
+
+STEPS = (
+    "cell,protocol,temperature [degC],pressure [MPa],current_density_lower [mA/cm^2],"
+    "current_density_upper [mA/cm^2],step_time [min]\n"
+)
+VERDICTS = "cell,separator,temperature [degC],current_density [mA/cm^2],outcome\n"
+
+
+def test_one_cell_under_several_names_and_several_as_one_are_doubted(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    stepped = [f"K{i} step {0.2 * j:g},A,25,{0.2 * j:g},survived" for i in (1, 2) for j in (1, 2)]
+    campaign = campaign_of(
+        separators=SEPARATORS,
+        penetration=VERDICTS + "\n".join(stepped),
+        dc_polarization=STEPS + "C1 3min,step,25,0,5,9,3\nC1 5min,step,25,0,3,6,5",
+    )
+    one, two, timed, wide = doubtful_cells(campaign)
+    assert "'K1 step 0.2', 'K1 step 0.4' look like tests of one cell, 'K1'" in one
+    assert "critical_current.csv, bracket_from one_cell" in one
+    assert "'K2'" in two
+    assert "'C1'" in timed
+    assert "every cell fails within a step as wide as 5 to 9 mA/cm^2" in wide
+    assert "current_density_lowest" in wide
+    assert {one, two, timed, wide} <= {*campaign_notes(campaign)}
+    names = ("PP-1", "PP-2", "PP 3", "S4", "cell_12", "2024-05-01", "A1", "A 1")
+    plain = campaign_of(
+        separators=SEPARATORS,
+        penetration=VERDICTS + "\n".join(f"{name},A,25,1,survived" for name in names),
+        dc_polarization=STEPS + "a,step,25,0,1,2,3\nb,step,25,0,6,7,3",
+    )
+    assert doubtful_cells(plain) == []
 
 
 def test_the_fit_and_its_dry_run_say_it_too(campaign_of: Callable[..., Campaign]) -> None:

@@ -60,9 +60,8 @@ KINDS = {
             "separators": "separator,pore_type,pore_radius [nm],pore_radius_sd [nm],"
             "thickness [um],porosity [1],porosity_sd [1],macmullin_number [1]\n"
             "A,polymer,30,3,25,0.4,0.02,5",
-            # One row a separator and laboratory: cells of one make, labelled apart and pooled.
             "critical_current": "separator,temperature [degC],current_density_lower [mA/cm^2],"
-            "current_density_upper [mA/cm^2],bracket_from,lab\n"
+            "current_density_upper [mA/cm^2],bracket_from,cell\n"
             + "\n".join(f"A,25,{ENDS},one_cell,c{i}" for i in range(CELLS)),
         },
         "penetration",
@@ -81,8 +80,6 @@ class Study:
         self.kind, self.law = KINDS[kind], LAWS[law]
         campaign = campaign_of(kind="synthetic", **self.kind.tables)
         options = {self.kind.block: {"cells": law}}
-        if kind == "liquid":
-            options["penetration"]["labs"] = "pooled"
         job = job_for_campaign(campaign)
         model = job.model.model_copy(update={"options": options})
         self.replicator = replicator_of(job.model_copy(update={"model": model}), SETTINGS, 1)

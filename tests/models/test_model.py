@@ -346,3 +346,43 @@ def test_the_added_experiment_is_gone_again() -> None:
 
     assert "hardness" not in tables()
     assert "hardness" not in block_names()
+
+
+def test_an_area_s_error_is_the_row_s_where_its_plateau_has_none(
+    campaign_of: Callable[..., Campaign], parameters_of: Callable[..., Any]
+) -> None:
+    """A latent area beside a scatter that could take its place makes a funnel."""
+    header = (
+        "cell,separator,layers,concentration [mol/L],temperature [degC],area [cm^2],"
+        "area_sd [cm^2],plateau_current [mA],plateau_current_sd [mA]\n"
+    )
+    campaign = campaign_of(
+        separators="separator,pore_type,pore_radius [nm],thickness [um],porosity [1]\n"
+        "A,straight,100,60,0.35",
+        lsv=header + "a,A,1,1,25,0.5,0.01,30,\nb,A,1,1,25,0.5,0.01,30,1.5\nc,A,1,1,25,0.5,,30,",
+    )
+    model = build_model(campaign)
+    assert model["lsv_area_z"].eval().shape == (1,)
+    free = {rv.name: np.full(rv.shape.eval(), 0.3) for rv in model.free_RVs}
+    location, sigma = parameters_of(model, free)["lsv"][:2]
+    sd = {name: np.sqrt(np.log1p(value**2)) for name, value in (("a", 0.02), ("b", 0.05))}
+    assert sigma == pytest.approx([np.hypot(0.3, sd["a"]), np.hypot(0.3, sd["b"]), 0.3])
+    assert location - location[0] == pytest.approx([0.0, 0.3 * sd["a"], 0.0], abs=1e-12)
+
+
+def test_cells_of_one_separator_each_have_a_bracket_of_their_own(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    header = (
+        "separator,cell,temperature [degC],current_density_lower [mA/cm^2],"
+        "current_density_upper [mA/cm^2],bracket_from\n"
+    )
+    campaign = campaign_of(
+        separators="separator,pore_type,pore_radius [nm],thickness [um],porosity [1]\n"
+        "A,straight,100,60,0.35",
+        critical_current=header + "A,c1,25,5,6,one_cell\nA,c2,25,6,7,one_cell\nA,c3,25,8,,one_cell",
+    )
+    model = build_model(campaign)
+    assert model["critical_current_one_cell_data"].eval().shape == (3,)
+    assert model.coords["critical_current_one_cell_row"] == ("A, c1", "A, c2", "A, c3")
+    assert len(model.coords["separator"]) == 1

@@ -19,6 +19,7 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
         **metadata.values,
         **measured_cells("current_density", feature, per_area),
         "bracket_from": "one_cell",
+        "cell": metadata.cell,
     }
     return Reading((feature,), (0,), (row,))
 
@@ -26,11 +27,5 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
 RECIPE = Recipe(
     table="critical_current",
     read=("current_density_lower", "current_density_upper", "bracket_from"),
-    repeated=(
-        "the table takes one staircase a separator, temperature and lab. If this is another "
-        'separator, name it with --set "separator=NAME" or with separator = "NAME" in FILE.toml; '
-        "of several cells of one separator import one, chosen before its result is known, and "
-        "mention the others in its note"
-    ),
     rows=_rows,
 )
