@@ -9,7 +9,9 @@ import numpy as np
 from data.ranges import range_rows
 from inference.mechanisms import MECHANISMS
 from models.blocks import block_names
+from models.blocks.dc_polarization import beyond_metal
 from models.options import SHARED_THRESHOLD
+from models.physics import MOLAR_VOLUME
 from models.temperature import TEMPERATURE_WINDOW, activation_energy, far_rows
 
 if TYPE_CHECKING:
@@ -56,8 +58,9 @@ def campaign_notes(campaign: "Campaign") -> list[str]:
     Returns
     -------
     list of str
-        Rows that need an activation energy, published rows that repeat each other, rows that name
-        no laboratory where others do, and rows that may not be the cells that they say.
+        Rows that need an activation energy or more metal than there is, published rows that repeat
+        each other, rows that name no laboratory where others do, and rows that may not be the cells
+        that they say.
     """
     observed = {name: table for name, table in campaign.tables.items() if name in block_names()}
     notes = [
@@ -79,6 +82,9 @@ def campaign_notes(campaign: "Campaign") -> list[str]:
                 "the column lab in every row or in none, or fit without offsets: "
                 f'[model.options.{block}] labs = "pooled".'
             )
+    if "dc_polarization" in campaign.tables:
+        volume = MOLAR_VOLUME[campaign.metadata.metal]
+        notes += beyond_metal(campaign.tables["dc_polarization"], volume)
     return notes + row_notes(campaign)
 
 

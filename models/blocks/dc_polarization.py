@@ -32,7 +32,7 @@ from models.physics import (
     void_free_time,
 )
 
-__all__ = ["PRIORS", "SOURCES", "Options", "likelihood", "record"]
+__all__ = ["PRIORS", "SOURCES", "Options", "beyond_metal", "likelihood", "record"]
 
 SOURCES = ("tsai2020", "lu2022", "spencerjolly2020", "wang2020")
 PRIORS = cell_priors("dc_polarization")
@@ -84,12 +84,24 @@ def _rows(table: xr.Dataset) -> dict[str, Any]:
     return {name: np.flatnonzero(each) for name, each in kinds.items() if each.any()}
 
 
-def _check_metal(table: xr.Dataset, context: Context) -> None:
-    """Refuse rows that strip more metal than there is, all at once.
+def beyond_metal(table: xr.Dataset, molar_volume: float) -> list[str]:
+    """Find the rows that strip more metal than there is.
 
     A planned end counts where no event came before it: nothing else depends on it.
+
+    Parameters
+    ----------
+    table : Dataset
+        The table.
+    molar_volume : float
+        Of the metal [m^3/mol].
+
+    Returns
+    -------
+    list of str
+        A sentence a row.
     """
-    present = metal_capacity(si(table, "electrode_thickness"), context.molar_volume)
+    present = metal_capacity(si(table, "electrode_thickness"), molar_volume)
     seen = np.fmax(si(table, "transition_time"), si(table, "transition_time_lower"))
     event = np.isfinite(np.fmax(seen, si(table, "transition_time_upper")))
     constant = si(table, "current_density")
@@ -117,8 +129,7 @@ def _check_metal(table: xr.Dataset, context: Context) -> None:
                 f"{float(table['electrode_thickness'].values[row]):g} um holds "
                 f"{present[row] / 3.6e4:.3g}; {advice}",
             )
-    if mistakes:
-        raise ModelError("\n".join(text for _, text in sorted(mistakes.items())))
+    return [text for _, text in sorted(mistakes.items())]
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
@@ -128,7 +139,8 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     step, or the lowest and the highest of those of several cells. All share the scatter between
     cells, and each protocol has its own supply factor.
     """
-    _check_metal(table, context)
+    if mistakes := beyond_metal(table, context.molar_volume):
+        raise ModelError("\n".join(mistakes))
     parameters = context.parameters
     scatter, law = parameters["dc_polarization_scatter"], context.cells("dc_polarization")
     cells = context.design(

@@ -1,5 +1,6 @@
 """What is no mistake but stands in the way of a fit, or makes it too sure, is said beforehand."""
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -228,6 +229,21 @@ def test_one_cell_under_several_names_and_several_as_one_are_doubted(
         dc_polarization=STEPS + "a,step,25,0,1,2,3\nb,step,25,0,6,7,3",
     )
     assert doubtful_cells(plain) == []
+
+
+def test_metal_that_would_run_out_is_told_before_a_fit_refuses_it(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    header = (
+        "cell,protocol,temperature [degC],pressure [MPa],electrode_thickness [um],"
+        "current_density [mA/cm^2],transition_time [h],stop_time [h]\n"
+    )
+    campaign = campaign_of("Li", dc_polarization=header + "c1,one_way,25,1,50,5,15,20")
+    [note] = campaign_notes(campaign)
+    assert "line 2: 75 mAh/cm^2 was stripped before the transition" in note
+    assert "holds 10.3" in note
+    with pytest.raises(ModelError, match=re.escape(note)):
+        build_model(campaign)
 
 
 def test_the_fit_and_its_dry_run_say_it_too(campaign_of: Callable[..., Campaign]) -> None:
