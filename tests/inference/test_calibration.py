@@ -261,7 +261,7 @@ def job(creep: Campaign) -> Job:
     return job_for_campaign(creep.path)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_calibration_goes_on_where_it_stopped(job: Job, tmp_path: Path) -> None:
     folder = tmp_path / "calibration"
     told: list[tuple[int, int]] = []

@@ -229,7 +229,7 @@ def test_measured_lithium_kinetics_prefer_marcus_hush_chidsey(
     assert any("All points belong to one cell" in line for line in found.findings)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @SMALL
 def test_synthetic_kinetics_are_predicted_best_by_the_law_that_drew_them(tmp_path: Path) -> None:
     only = 'blocks = ["kinetics"]'

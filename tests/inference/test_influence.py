@@ -197,7 +197,7 @@ def weak_cell(
     return fit(parse_job(text), folder=tmp_path_factory.mktemp("runs") / "toy")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_one_weak_cell_of_25_is_named_by_check_ask_and_page_with_both_numbers(
     weak_cell: Result,
 ) -> None:

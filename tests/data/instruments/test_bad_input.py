@@ -218,6 +218,7 @@ def test_a_damaged_binary_is_refused_or_sound(raw: Path, tmp_path: Path, name: s
         refused_or_right(path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "head", [b"", b"Test Time / s,Voltage / V,Current / A\n", b"EXPLAIN\nTAG\t"]
 )
@@ -255,7 +256,7 @@ print(int(status.partition("VmHWM:")[2].split()[0]) / 1024)
     return {"printed": "\n".join(printed), "megabytes": float(megabytes)}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["dta", "mpt", "plain"])
 def test_a_million_rows_are_read_within_a_gigabyte(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
