@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from data.errors import RecordError
-from data.instruments.arbin import step_numbers
 from data.instruments.record import CurveInfo, Reading, Source, choose_curve, refusal
+from data.instruments.table_format import step_numbers
 
-__all__ = ["VERSION", "list_tables", "read", "recognises"]
+__all__ = ["VERSION", "list_tables", "read", "recognises_head"]
 
 VERSION = "1"
 
@@ -32,7 +32,7 @@ _COLUMNS = {
 }
 
 
-def recognises(head: bytes) -> bool:
+def recognises_head(head: bytes) -> bool:
     """Return whether the first bytes are those of an Access database.
 
     Parameters
@@ -196,8 +196,10 @@ def read(source: Source, curve: int | None) -> Reading:
     chosen = columns["Test_ID"] == test
     variables = {key: columns[name][chosen] for key, name in _COLUMNS.items() if name in columns}
     points = columns["Data_Point"][chosen]
+    if "step_id" in variables:
+        variables["step_count"] = step_numbers(variables)
     return Reading(
-        variables=variables | step_numbers(variables),
+        variables=variables,
         columns={key: name for key, name in _COLUMNS.items() if name in columns},
         curve=f"Test_ID {test:g}",
         instrument="Arbin",

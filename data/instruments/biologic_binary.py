@@ -16,10 +16,16 @@ from typing import Any
 import numpy as np
 
 from data.errors import RecordError
-from data.instruments.biologic_text import choose_columns, convert_columns, technique_named
+from data.instruments.biologic_text import (
+    choose_columns,
+    convert_columns,
+    other_voltages,
+    revive,
+    technique_named,
+)
 from data.instruments.record import CurveInfo, Reading, Source, choose_curve, count_steps, refusal
 
-__all__ = ["VERSION", "list_tables", "read", "recognises"]
+__all__ = ["VERSION", "as_printed", "list_tables", "read", "recognises_head"]
 
 VERSION = "1"
 
@@ -38,7 +44,7 @@ _TECHNIQUES = {
 }
 
 
-def recognises(head: bytes) -> bool:
+def recognises_head(head: bytes) -> bool:
     """Return whether the first bytes are those of an ``.mpr`` file.
 
     Parameters
@@ -121,12 +127,13 @@ def read(source: Source, curve: int | None) -> Reading:
     content = _open(source)
     flags = list(content.flags_dict)
     names = [*(content.data.dtype.names or ()), *flags]
-    found = choose_columns(source.name, names)
+    found = choose_columns(source, names)
     mode = content.get_flag("mode") if "mode" in flags else None
     columns = {key: np.asarray(content.data[name]) for key, name in found.items()}
-    # -0.1 and not -0.10000000149011612
-    columns = {key: _as_printed(values) for key, values in columns.items()}
-    variables, origin = convert_columns(source.name, columns, found, mode)
+    columns = {key: as_printed(values) for key, values in columns.items()}
+    variables, origin = convert_columns(source, columns, found, mode)
+    others = {name: as_printed(content.data[name]) for name in other_voltages(names, found)}
+    extra = revive(variables, origin, others)
     if "step_id" in variables:
         loop = np.zeros(len(variables["step_id"]), dtype=np.int64)
         if content.loop_index is not None:
@@ -163,11 +170,23 @@ def read(source: Source, curve: int | None) -> Reading:
         technique_as_written=name,
         header=header,
         announced_rows=int(content.npts[0]),
+        extra=extra,
     )
 
 
-def _as_printed(values: Any) -> Any:
-    """Return single-precision numbers as EC-Lab prints them: with eight digits."""
+def as_printed(values: Any) -> Any:
+    """Return single-precision numbers as instruments print them: with eight digits.
+
+    Parameters
+    ----------
+    values : ndarray
+        Of any precision.
+
+    Returns
+    -------
+    ndarray
+        -0.1 and not -0.10000000149011612; other precisions unchanged.
+    """
     if values.dtype != np.float32:
         return values
     kept, back = np.unique(values, return_inverse=True)

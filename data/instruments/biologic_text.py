@@ -1,5 +1,8 @@
 """EC-Lab's and BT-Lab's text export ``.mpt``: a header whose length it states, then one table.
 
+Exported as ``.txt`` the table stands alone, with the columns that were chosen: time and voltage are
+enough, where the user states the constant current.
+
 The second line states how many lines come before the rows. The text is Windows-1252 and numbers
 follow the computer's locale: a decimal comma is as common as a point. Cells of one column have one
 width, and no line end follows the last row, which is how a row that is cut off is told from a
@@ -7,7 +10,9 @@ whole one. Only where loops are listed is the number of rows stated; a file with
 cut exactly between two rows cannot be told from a shorter test.
 
 The voltage is ``Ecell`` where that was recorded, else ``Ewe``: of the working electrode against the
-reference, which in a cell of two electrodes is the same. Where no current was measured, the current
+reference, which in a cell of two electrodes is the same. Where that is exactly constant under
+current, the reference lead was at the working electrode or nowhere, and ``Ewe-Ece`` is the voltage
+of the cell: it is read, and the record says so. Where no current was measured, the current
 that was set stands in, and the record says so.
 
 The area is never taken from the header: EC-Lab fills in 0.001 cm² where the user gave none. The
@@ -17,7 +22,8 @@ of the whole run.
 
 import mmap
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +35,7 @@ from data.instruments.record import (
     Source,
     choose_curve,
     count_steps,
+    is_dead,
     refusal,
 )
 from data.instruments.text import (
@@ -47,8 +54,10 @@ __all__ = [
     "choose_columns",
     "convert_columns",
     "list_tables",
+    "other_voltages",
     "read",
-    "recognises",
+    "recognises_head",
+    "revive",
     "technique_named",
 ]
 
@@ -65,7 +74,10 @@ _MAX_HEADER = 4 << 20
 # EC-Lab names a quantity in several ways; of those a file holds, the first counts.
 _NAMES = {
     "test_time_second": ("time/s",),
-    "voltage_volt": ("Ecell/V", "<Ecell>/V", "Ewe/V", "<Ewe>/V", "<Ewe/V>", "Ewe/mV", "<Ewe>/mV"),
+    "voltage_volt": (
+        *("Ecell/V", "<Ecell>/V", "Ewe/V", "<Ewe>/V", "<Ewe/V>", "Ewe/mV", "<Ewe>/mV"),
+        *("Ewe-Ece/V", "<Ewe-Ece>/V"),
+    ),
     "current_ampere": ("I/mA", "<I>/mA", "I/A", "<I>/A", "I/µA", "<I>/µA"),
     "step_id": ("Ns",),
     "cycle_count": ("cycle number",),
@@ -91,7 +103,7 @@ _TECHNIQUES = (
 )
 
 
-def recognises(head: bytes) -> bool:
+def recognises_head(head: bytes) -> bool:
     """Return whether the first bytes are those of an ``.mpt`` file.
 
     Parameters
@@ -102,9 +114,66 @@ def recognises(head: bytes) -> bool:
     Returns
     -------
     bool
-        Whether they hold EC-Lab's or BT-Lab's first line.
+        Whether they hold EC-Lab's or BT-Lab's first line, or name EC-Lab's columns.
     """
-    return head.removeprefix(b"\xef\xbb\xbf").startswith(_MAGIC)
+    if head.removeprefix(b"\xef\xbb\xbf").startswith(_MAGIC):
+        return True
+    names = set(split_line(decode(head.partition(b"\n")[0]), "\t"))
+    return "time/s" in names and any(name in names for name in _NAMES["voltage_volt"])
+
+
+def other_voltages(names: Sequence[str], found: Mapping[str, str]) -> list[str]:
+    """Return the columns of a voltage that can stand in for a dead one.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The file's columns.
+    found : mapping of str to str
+        Those that were chosen.
+
+    Returns
+    -------
+    list of str
+        In the order in which they count.
+    """
+    known = _NAMES["voltage_volt"]
+    return [name for name in known if name in names and name != found.get("voltage_volt")]
+
+
+def revive(
+    variables: dict[str, Any], columns: dict[str, str], others: Mapping[str, Any]
+) -> dict[str, str | float]:
+    """Take another voltage where the chosen one is dead and the other is not.
+
+    Parameters
+    ----------
+    variables : dict of str to ndarray
+        In the units of a record; changed in place.
+    columns : dict of str to str
+        Where each was read; changed in place.
+    others : mapping of str to ndarray
+        Other columns of the voltage, as written.
+
+    Returns
+    -------
+    dict
+        ``substituted``, where one was taken.
+    """
+    current = variables.get("current_ampere")
+    if current is None or not is_dead(variables["voltage_volt"], current):
+        return {}
+    for name, values in others.items():
+        voltage = in_unit(values, name.replace(">", "").rpartition("/")[2], "V")
+        if not is_dead(voltage, current):
+            dead = columns["voltage_volt"]
+            variables["voltage_volt"] = voltage
+            columns["voltage_volt"] = f"{name} ({dead} is exactly constant under current)"
+            return {
+                "substituted": f"{dead} is exactly constant while a current flows, which no "
+                f"measurement is: the voltage is {name}, between working and counter electrode"
+            }
+    return {}
 
 
 def technique_named(name: str) -> str:
@@ -124,13 +193,13 @@ def technique_named(name: str) -> str:
     return next((technique for words, technique in _TECHNIQUES if words in lowered), "unknown")
 
 
-def choose_columns(file: str, names: Sequence[str], line: int | None = None) -> dict[str, str]:
+def choose_columns(source: Source, names: Sequence[str], line: int | None = None) -> dict[str, str]:
     """Choose which of EC-Lab's columns are time, voltage, current and steps.
 
     Parameters
     ----------
-    file : str
-        Name of the file.
+    source : Source
+        The file.
     names : sequence of str
         The file's columns.
     line : int, optional
@@ -147,6 +216,7 @@ def choose_columns(file: str, names: Sequence[str], line: int | None = None) -> 
     RecordError
         The table is an impedance spectrum, or lacks time, voltage or current.
     """
+    file = source.name
     found = {
         key: next(name for name in known if name in names)
         for key, known in _NAMES.items()
@@ -158,34 +228,32 @@ def choose_columns(file: str, names: Sequence[str], line: int | None = None) -> 
         controlled = next((n for n in ("control/mA", "control/V/mA") if n in names), None)
         if controlled is not None and (controlled == "control/mA" or "mode" in names):
             found["current_ampere"] = controlled
-    missing = [
-        word
-        for word, key in (
-            ("time/s", "test_time_second"),
-            ("Ewe/V", "voltage_volt"),
-            ("I/mA", "current_ampere"),
-        )
-        if key not in found
-    ]
+    words = {"test_time_second": "time/s", "voltage_volt": "Ewe/V", "current_ampere": "I/mA"}
+    missing = [words[key] for key in source.lacks(found)]
     if missing and not (missing == ["I/mA"] and "mode" in names):
+        instead = (
+            '; where the current was constant, state it with --set "current=… mA"'
+            if missing == ["I/mA"]
+            else ""
+        )
         raise refusal(
             file,
             f"has no column {' and '.join(missing)}: export it again with "
-            f"{'them' if len(missing) > 1 else 'it'}; there are {', '.join(names)}",
+            f"{'them' if len(missing) > 1 else 'it'}; there are {', '.join(names)}{instead}",
             line=line,
         )
     return found
 
 
 def convert_columns(
-    file: str, read: dict[str, Any], found: dict[str, str], mode: Any | None
+    source: Source, read: dict[str, Any], found: dict[str, str], mode: Any | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Bring EC-Lab's columns to the units of a record.
 
     Parameters
     ----------
-    file : str
-        Name of the file.
+    source : Source
+        The file.
     read : dict of str to ndarray
         Machine name to the numbers as written.
     found : dict of str to str
@@ -205,6 +273,7 @@ def convert_columns(
     RecordError
         A unit is not known, or the current was neither measured nor controlled.
     """
+    file = source.name
     variables: dict[str, Any] = {}
     columns = dict(found)
     for key, name in found.items():
@@ -217,6 +286,8 @@ def convert_columns(
         except UnitError as error:
             raise refusal(file, str(error), column=name) from error
     rest = np.asarray(mode) == 3 if mode is not None else np.zeros(0, dtype=np.bool_)
+    if "current_ampere" not in found and source.current is not None:
+        return variables, columns
     if "current_ampere" not in found:
         if mode is None or not rest.all():
             raise refusal(file, "has no column of current: export it again with I/mA")
@@ -259,6 +330,8 @@ def list_tables(source: Source) -> list[CurveInfo]:
 
 def _layout(file: str, content: mmap.mmap) -> tuple[list[str], str, Table]:
     """Return the header's lines, the line of names, and where the rows lie."""
+    if not content[:20].removeprefix(b"\xef\xbb\xbf").startswith(_MAGIC):
+        return _bare_layout(content)
     second = content.find(b"\n") + 1
     end = content.find(b"\n", second)
     match = _HEADER_LINES.match(decode(content[second : max(end, second)]))
@@ -284,11 +357,22 @@ def _layout(file: str, content: mmap.mmap) -> tuple[list[str], str, Table]:
     lines = decode(content[:position]).splitlines()
     if due < 3 or len(lines) < 3:
         raise refusal(file, f"announces {due} lines of header: at least 3 are due", line=2)
-    names = split_line(lines[-1], "\t")
+    return lines[:-1], lines[-1], _table(content, lines[-1], position, due + 1)
+
+
+def _table(content: mmap.mmap, names_line: str, start: int, first_line: int) -> Table:
+    names = split_line(names_line, "\t")
     while names and not names[-1]:
         names.pop()
-    table = Table.bounded(content, position, len(content), first_line=due + 1, names=names)
-    return lines[:-1], lines[-1], table
+    return Table.bounded(content, start, len(content), first_line=first_line, names=names)
+
+
+def _bare_layout(content: mmap.mmap) -> tuple[list[str], str, Table]:
+    """Return the layout of a table that stands alone."""
+    newline = content.find(b"\n")
+    start = len(content) if newline < 0 else newline + 1
+    names_line = decode(content[:start]).rstrip("\r\n")
+    return [], names_line, _table(content, names_line, start, 2)
 
 
 def _technique_line(lines: Sequence[str]) -> str:
@@ -316,17 +400,19 @@ def _scan_rate(lines: Sequence[str]) -> float | None:
         return None
 
 
-def _check_end(file: str, content: mmap.mmap, table: Table, names: Sequence[str]) -> str:
+def _check_end(file: str, content: mmap.mmap, table: Table, announced: int | None) -> str:
     """Return a warning on the last row; refuse one that is cut off, empty where it is whole."""
+    names = table.names
     if table.terminated(content) or table.count(content) == 0:
         return ""
     last = split_line(decode(table.last_line(content)), "\t")
-    begin = content.find(b"\n", table.start, table.stop)
-    first = split_line(decode(content[table.start : begin if begin >= 0 else table.stop]), "\t")
+    first = table.first_cells(content)
     whole = len(last) == len(first)
     due = first[-1] if whole else ""
-    if whole and begin >= 0 and _FIXED_WIDTH.fullmatch(due):
+    if whole and table.count(content) > 1 and _FIXED_WIDTH.fullmatch(due):
         whole = len(last[-1].lstrip("+-")) == len(due.lstrip("+-"))
+    elif whole and table.count(content) == announced and _decimals(last[-1]) >= _decimals(due) > 0:
+        return ""  # every row is there, and the last number has as many decimals as others
     elif whole:
         return "the last row has no line end and may be cut off: it was left out"
     if not whole:
@@ -338,6 +424,12 @@ def _check_end(file: str, content: mmap.mmap, table: Table, names: Sequence[str]
             column=names[min(len(last), len(names)) - 1],
         )
     return ""
+
+
+def _decimals(cell: str) -> int:
+    """Return how many digits follow the decimal mark of a number; -1 where there is none."""
+    match = re.fullmatch(r"[+-]?\d+[.,](\d+)", cell)
+    return -1 if match is None else len(match[1])
 
 
 def read(source: Source, curve: int | None) -> Reading:
@@ -365,17 +457,19 @@ def read(source: Source, curve: int | None) -> Reading:
     with mapped(source.path) as content:
         lines, names_line, table = _layout(file, content)
         names = list(table.names)
-        found = choose_columns(file, names, table.first_line - 1)
+        found = choose_columns(source, names, table.first_line - 1)
         wanted = {key: names.index(name) for key, name in found.items()}
+        others = other_voltages(names, found)
+        wanted |= {name: names.index(name) for name in others}
         if "mode" in names:
             wanted["mode"] = names.index("mode")
-        warning = _check_end(file, content, table, names)
+        loops = [(int(m[1]), int(m[2])) for m in map(_LOOP.match, lines) if m is not None]
+        announced = loops[-1][1] + 1 if loops else None
+        warning = _check_end(file, content, table, announced)
         if warning:
+            announced = None if table.count(content) == announced else announced
             table = table.without_last(content)
-        mark = decimal_mark(
-            content, table.start, table.stop, separator="\t", file=file, line=table.first_line
-        )
-        first = split_line(decode(content[table.start : table.start + 4096]), "\t")
+        first = table.first_cells(content)
         time_cell = next(iter(first[wanted["test_time_second"] :]), "")
         if "/" in time_cell or ":" in time_cell:
             raise refusal(
@@ -384,26 +478,25 @@ def read(source: Source, curve: int | None) -> Reading:
                 line=table.first_line,
                 column=found["test_time_second"],
             )
-        table = Table(
-            start=table.start,
-            stop=table.stop,
-            first_line=table.first_line,
-            names=names,
-            decimal=mark,
+        table = replace(
+            table, decimal=decimal_mark(content, table, list(wanted.values()), file=file)
         )
         read = read_table(
-            file, content, table, wanted, blanks=("temperature_celsius", "cycle_count")
+            file,
+            content,
+            table,
+            wanted,
+            blanks=("temperature_celsius", "cycle_count", *others),
         )
-    variables, columns = convert_columns(file, read, found, read.get("mode"))
+    variables, columns = convert_columns(source, read, found, read.get("mode"))
+    substituted = revive(variables, columns, {name: read[name] for name in others})
     if "step_id" in read:
-        loops = [(int(m[1]), int(m[2])) for m in map(_LOOP.match, lines) if m is not None]
         starts = np.array([start for start, _ in loops], dtype=np.int64)
         loop = np.searchsorted(starts, np.arange(len(read["step_id"])), side="right")
         marks = [read["step_id"], loop]
         variables["step_count"] = count_steps(*marks)
-    ends = [int(m[2]) for m in map(_LOOP.match, lines) if m is not None]
     name = _technique_line(lines)
-    extra: dict[str, str | float] = {}
+    extra: dict[str, str | float] = {**substituted}
     if warning:
         extra["truncated"] = warning
     if (rate := _scan_rate(lines)) is not None:
@@ -421,7 +514,7 @@ def read(source: Source, curve: int | None) -> Reading:
         technique=technique_named(name),
         technique_as_written=name,
         header={"lines": lines, "columns": names_line},
-        announced_rows=ends[-1] + 1 if ends else None,
+        announced_rows=announced,
         announced_at=next((n for n, text in enumerate(lines, 1) if _LOOP.match(text)), None),
         first_line=table.first_line,
         extra=extra,

@@ -4,8 +4,9 @@ Such files state no number of rows. Where the last row has no line end it may be
 number, which nobody can see: that row is left out, and the record says so (``truncated``).
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from data.instruments.record import Source, refusal
@@ -18,9 +19,41 @@ from data.instruments.text import (
     split_line,
 )
 
-__all__ = ["Layout", "find_layout", "header_names", "read_delimited"]
+__all__ = ["HeaderLine", "Layout", "find_header", "find_layout", "header_lines", "read_delimited"]
 
-_MAX_HEADER = 1 << 16
+type Recogniser = Callable[[Sequence[str]], bool]
+
+_MAX_HEADER = 4 << 20
+_MAX_LINES = 500
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class HeaderLine:
+    """A line that may name columns.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Its cells, without blank ones at the end.
+    line : int
+        Its number, the first being 1.
+    separator : str
+        Mark between cells.
+    above : tuple of str
+        The lines above it that are not blank; comments without their ``#``.
+    stop : int
+        The byte after it.
+    cells : int
+        How many cells it has, the blank ones counted.
+    """
+
+    names: tuple[str, ...]
+    line: int
+    separator: str
+    above: tuple[str, ...]
+    stop: int
+    cells: int
 
 
 @dataclass(frozen=True)
@@ -35,100 +68,141 @@ class Layout:
         Line of the headers.
     separator : str
         Mark between cells.
-    comments : tuple of str
-        Lines before the headers that begin with ``#``, without the mark.
+    above : tuple of str
+        The lines above the headers.
+    first_line : int
+        Line of the first row.
     start : int
         First byte of the first row.
     rows : int
         Lines after the headers.
+    first : tuple of str
+        Cells of the first row.
     """
 
     names: tuple[str, ...]
     line: int
     separator: str
-    comments: tuple[str, ...]
+    above: tuple[str, ...]
+    first_line: int
     start: int
     rows: int
+    first: tuple[str, ...]
+
+    def table(self, content: Any) -> Table:
+        """Return where the rows lie."""
+        return Table.bounded(
+            content,
+            self.start,
+            len(content),
+            first_line=self.first_line,
+            names=self.names,
+            separator=self.separator,
+            quoted=True,
+        )
 
 
-def _header_line(head: bytes) -> tuple[list[str], str, int, int] | None:
-    """Return comments, the header's text, its line and the byte after it; None without one."""
-    comments = []
-    position = 0
-    line = 0
-    while position < len(head):
-        end = head.find(b"\n", position)
-        stop = len(head) if end < 0 else end
-        text = decode(head[position:stop]).strip("\r\n")
-        line += 1
-        position = stop + 1
-        if text.lstrip().startswith("#"):
-            comments.append(text.lstrip()[1:].strip())
-        elif text.strip():
-            return comments, text, line, position
-    return None
-
-
-def _split_header(text: str) -> tuple[list[str], str]:
-    separator = "\t" if "\t" in text else ";" if ";" in text else ","
-    names = split_line(text, separator, quoted=True)
-    while names and not names[-1]:
-        names.pop()
-    return names, separator
-
-
-def header_names(head: bytes) -> list[str]:
-    """Return the headers of a delimited file.
+def header_lines(head: bytes) -> Iterator[HeaderLine]:
+    """Go through the lines of a file that are no comments and not blank.
 
     Parameters
     ----------
     head : bytes
         The file's beginning.
 
+    Yields
+    ------
+    HeaderLine
+        What each would be as the line of headers. A line ``sep=;`` says what separates the cells.
+    """
+    above: list[str] = []
+    position, line, stated = 0, 0, ""
+    while position < len(head) and line < _MAX_LINES:
+        end = head.find(b"\n", position)
+        stop = len(head) if end < 0 else end
+        text = decode(head[position:stop]).strip("\r\n")
+        line += 1
+        position = stop + 1
+        match = _SEPARATOR_LINE.fullmatch(text.strip()) if not above else None
+        if match is not None or text.strip(" ") == "sep=\t":
+            stated = match[1] if match else "\t"
+        elif text.lstrip().startswith("#"):
+            above.append(text.lstrip()[1:].strip())
+        elif text.strip():
+            separator = stated or ("\t" if "\t" in text else ";" if ";" in text else ",")
+            names = split_line(text, separator, quoted=True)
+            cells = len(names)
+            while names and not names[-1]:
+                names.pop()
+            stop = min(position, len(head))
+            yield HeaderLine(tuple(names), line, separator, tuple(above), stop, cells)
+            above.append(text.strip())
+
+
+def find_header(head: bytes, recognises: Recogniser | None = None) -> HeaderLine | None:
+    """Return the line of headers.
+
+    Parameters
+    ----------
+    head : bytes
+        The file's beginning.
+    recognises : callable, optional
+        Called with the cells of a line: whether they are the headers. Without it the first line
+        that is no comment is it.
+
     Returns
     -------
-    list of str
-        Empty where no line is there.
+    HeaderLine or None
+        None where there is none.
     """
-    found = _header_line(head[:_MAX_HEADER])
-    return [] if found is None else _split_header(found[1])[0]
+    lines = header_lines(head)
+    return next((found for found in lines if recognises is None or recognises(found.names)), None)
 
 
-def find_layout(source: Source) -> Layout:
+def find_layout(source: Source, recognises: Recogniser | None = None) -> Layout:
     """Find the headers of a delimited file.
 
     Parameters
     ----------
     source : Source
         The file.
+    recognises : callable, optional
+        See `find_header`.
 
     Returns
     -------
     Layout
-        How it is written.
+        How it is written. Blank lines between headers and rows are passed over.
 
     Raises
     ------
     RecordError
-        There is no header, or a name is missing.
+        There is no header.
     """
     with mapped(source.path) as content:
-        found = _header_line(content[:_MAX_HEADER])
+        found = find_header(content[:_MAX_HEADER], recognises)
         if found is None:
             raise refusal(source.name, "holds no line of headers")
-        comments, text, line, start = found
-        names, separator = _split_header(text)
-        if "" in names:
-            raise refusal(source.name, f"column {names.index('') + 1} has no header", line=line)
-        start = min(start, len(content))
-        table = Table.bounded(content, start, len(content), first_line=line + 1, names=names)
-        rows = table.count(content)
-        return Layout(tuple(names), line, separator, tuple(comments), start, rows)
+        start, line = found.stop, found.line + 1
+        while (end := content.find(b"\n", start)) >= 0 and not content[start:end].strip():
+            start, line = end + 1, line + 1
+        layout = Layout(found.names, found.line, found.separator, found.above, line, start, 0, ())
+        table = layout.table(content)
+        first = tuple(table.first_cells(content))
+        # Spreadsheets end every line with marks; some instruments the headers' only.
+        blank = max(0, min(found.cells, len(first)) - len(found.names))
+        names = (*found.names, *[""] * blank)
+        return replace(layout, names=names, rows=table.count(content), first=first)
 
 
 def read_delimited(
-    source: Source, layout: Layout, wanted: Mapping[str, int], *, blanks: Collection[str] = ()
-) -> tuple[dict[str, Any], dict[str, str | float], int]:
+    source: Source,
+    layout: Layout,
+    wanted: Mapping[str, int],
+    *,
+    blanks: Collection[str] = (),
+    words: Collection[str] = (),
+) -> tuple[dict[str, Any], dict[str, str | float]]:
     """Read columns of a delimited file.
 
     Parameters
@@ -141,15 +215,15 @@ def read_delimited(
         Name to the column's position.
     blanks : collection of str
         Those of `wanted` that may be blank.
+    words : collection of str
+        Those of `wanted` that hold text.
 
     Returns
     -------
-    read : dict of str to ndarray
-        Numbers as written.
+    read : dict of str to ndarray or pandas.Categorical
+        Numbers as written; text as a categorical.
     extra : dict
         ``truncated``, where the last row was left out.
-    first_line : int
-        Line of the first row.
 
     Raises
     ------
@@ -157,25 +231,13 @@ def read_delimited(
         A cell is no number, or a line has too many or too few cells.
     """
     extra: dict[str, str | float] = {}
-    options: dict[str, Any] = {
-        "first_line": layout.line + 1,
-        "names": layout.names,
-        "separator": layout.separator,
-        "quoted": True,
-    }
     with mapped(source.path) as content:
-        table = Table.bounded(content, layout.start, len(content), **options)
+        table = layout.table(content)
         if table.stop > table.start and not table.terminated(content):
             table = table.without_last(content)
             extra["truncated"] = "the last row has no line end and may be cut off: it was left out"
-        mark = decimal_mark(
-            content,
-            table.start,
-            table.stop,
-            separator=layout.separator,
-            file=source.name,
-            line=layout.line + 1,
-        )
-        table = Table(start=table.start, stop=table.stop, decimal=mark, **options)
-        read = read_table(source.name, content, table, wanted, blanks=blanks)
-    return read, extra, layout.line + 1
+        numbers = [place for name, place in wanted.items() if name not in words]
+        mark = decimal_mark(content, table, numbers, file=source.name)
+        table = replace(table, decimal=mark)
+        read = read_table(source.name, content, table, wanted, words=words, blanks=blanks)
+    return read, extra

@@ -2,8 +2,10 @@
 
 Tables are announced by a line ``NAME<tab>TABLE<tab>rows`` (the number may be missing), followed by
 a line of names, one of units, and rows that begin with a tab. Numbers follow the computer's
-locale: a decimal comma is as common as a point. The column ``Over`` holds a mark for each kind of
-overload; any other than a dot counts here [1]_.
+locale: a decimal comma is as common as a point. Where ``CONVENTION`` says that cathodic currents
+are counted positive their sign is changed: in a record the anodic current is positive, as is the
+voltage that it raises. The column ``Over`` holds a mark for each kind of overload; any other than a
+dot counts here [1]_.
 
 References
 ----------
@@ -14,7 +16,7 @@ References
 import json
 import mmap
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,7 +43,7 @@ from data.instruments.text import (
 )
 from data.units import parse_number
 
-__all__ = ["INSTRUMENT", "VERSION", "list_tables", "read", "recognises"]
+__all__ = ["INSTRUMENT", "VERSION", "list_tables", "read", "recognises_head"]
 
 INSTRUMENT = "Gamry"
 VERSION = "1"
@@ -68,7 +70,10 @@ _COLUMNS = {
     "temperature_celsius": ("degC", ("Temp",)),
     "cycle_count": ("1", ("Cycle",)),
 }
-_SIGNS = {"0": "cathodic currents are positive", "1": "anodic currents are positive"}
+_SIGNS = {
+    "0": "cathodic currents are positive in the file, and negative here",
+    "1": "anodic currents are positive",
+}
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class _Part:
     problem: str
 
 
-def recognises(head: bytes) -> bool:
+def recognises_head(head: bytes) -> bool:
     """Return whether the first bytes are those of a ``.DTA`` file.
 
     Parameters
@@ -266,6 +271,8 @@ def read(source: Source, curve: int | None) -> Reading:
     if header.get("EXPERIMENTABORTED", ["", "F"])[1:2] in (["T"], ["TRUE"]):
         extra["aborted"] = "EXPERIMENTABORTED is set: the test was stopped before its planned end"
     sign = header.get("CONVENTION", ["", ""])[1:2]
+    if sign == ["0"]:
+        variables["current_ampere"] = 0.0 - np.asarray(variables["current_ampere"])
     section = header.get("PSTATSECTION", header.get("PSTAT", ["", ""]))[1:2]
     return Reading(
         variables=variables,
@@ -301,12 +308,8 @@ def _read_part(
     if words:
         wanted["overload"] = names.index("Over")
     table = part.table
-    mark = decimal_mark(
-        content, table.start, table.stop, separator="\t", file=file, line=table.first_line
-    )
-    table = Table(
-        start=table.start, stop=table.stop, first_line=table.first_line, names=names, decimal=mark
-    )
+    numbers = [place for key, place in wanted.items() if key not in words]
+    table = replace(table, decimal=decimal_mark(content, table, numbers, file=file))
     read = read_table(
         file, content, table, wanted, words=words, blanks=("temperature_celsius", "cycle_count")
     )

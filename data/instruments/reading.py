@@ -1,12 +1,13 @@
 """Reading a record: which format a file is, by what it holds, and which of its curves is meant."""
 
+import codecs
 import gzip
 import hashlib
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -18,17 +19,29 @@ from data.instruments.record import CurveInfo, Source, build_record, refusal
 if TYPE_CHECKING:
     import xarray as xr
 
+    from data.instruments.table_format import TableFormat
+
 __all__ = ["FORMATS", "list_curves", "read_record"]
 
 HEAD_BYTES = 1 << 16
 MAX_BYTES = 2 << 30
 
+# In the order in which they are tried: what says clearly what it is comes first.
 FORMATS = {
     "gamry": "data.instruments.gamry",
     "biologic_text": "data.instruments.biologic_text",
     "biologic": "data.instruments.biologic_binary",
-    "arbin": "data.instruments.arbin",
     "arbin_res": "data.instruments.arbin_res",
+    "neware_binary": "data.instruments.neware_binary",
+    "pstrace": "data.instruments.pstrace",
+    "basytec": "data.instruments.basytec",
+    "novonix": "data.instruments.novonix",
+    "nova": "data.instruments.nova",
+    "chi": "data.instruments.chi",
+    "maccor": "data.instruments.maccor",
+    "landt": "data.instruments.landt",
+    "neware": "data.instruments.neware",
+    "arbin": "data.instruments.arbin",
     "plain": "data.instruments.plain",
 }
 
@@ -46,8 +59,10 @@ _OTHERS = {
     b"SQLite format 3": "an SQLite database",
 }
 _LEGAL = (
-    "legal are .DTA of Gamry, .mpt and .mpr of BioLogic, .csv, .xlsx and .res of Arbin, and .csv "
-    "with the columns of the Battery Data Format or 'quantity [unit]'"
+    "legal are files of Gamry (.DTA), BioLogic (.mpt, .mpr), Arbin (.csv, .xlsx, .res), Neware "
+    "(.csv, .xlsx, .nda, .ndax), Landt, Maccor, Basytec, Novonix, CH Instruments, PalmSens and "
+    "Autolab (text exports), and .csv with the columns of the Battery Data Format or "
+    "'quantity [unit]'"
 )
 
 
@@ -60,63 +75,88 @@ class _Opened:
     module: Any
 
 
-def _formats() -> list[tuple[str, Callable[[bytes], bool]]]:
-    from data.instruments import arbin_res, biologic_binary, biologic_text, gamry
-
-    return [
-        ("biologic", biologic_binary.recognises),
-        ("biologic_text", biologic_text.recognises),
-        ("gamry", gamry.recognises),
-        ("arbin_res", arbin_res.recognises),
-    ]
+def _module(name: str) -> Any:
+    """Return what reads a format: a module, or the table format that a module makes."""
+    module = import_module(FORMATS[name])
+    return getattr(module, "FORMAT", module)
 
 
-def _detect(file: str, head: bytes) -> str:
-    """Return the format of a file, from its beginning."""
-    for name, recognises in _formats():
-        if recognises(head):
+def _tables() -> "Iterator[tuple[str, TableFormat]]":
+    """Yield the formats that are tables with named columns."""
+    from data.instruments.table_format import TableFormat
+
+    for name in FORMATS:
+        reader = _module(name)
+        if isinstance(reader, TableFormat):
+            yield name, reader
+
+
+def _detect(source: Source, head: bytes) -> str:
+    """Return the format of a file, from its content."""
+    file = source.name
+    for name in FORMATS:
+        recognises = getattr(_module(name), "recognises_head", None)
+        if recognises is not None and recognises(head):
             return name
     if head.startswith(b"PK\x03\x04"):
-        return "arbin"
+        return _detect_archive(source)
     for magic, kind in _OTHERS.items():
         if head.startswith(magic):
             raise refusal(file, f"is {kind}, whatever its name says: {_LEGAL}")
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise refusal(file, "is UTF-16 text: save it as UTF-8 ('CSV UTF-8' in Excel)")
     if b"\x00" in head:
         raise refusal(file, f"is binary and of no known format: {_LEGAL}")
-    from data.instruments import arbin, plain
-    from data.instruments.delimited import header_names
+    for name, table in _tables():
+        if table.found_in(head):
+            return name
+    from data.instruments import plain
+    from data.instruments.delimited import find_header
 
-    names = header_names(head)
-    if not names:
+    header = find_header(head)
+    if header is None:
         raise refusal(file, "holds only blanks and comments")
-    if arbin.recognises_header(names):
-        return "arbin"
-    if plain.recognises_header(names):
-        return "plain"
+    names = header.names
     shown = ", ".join(repr(name[:40]) for name in names[:8])
     advice = plain.renaming_advice(names) or _advice_on_top(head, names)
     raise refusal(file, f"is of no known format (its first line is {shown}){advice}: {_LEGAL}")
 
 
-def _advice_on_top(head: bytes, names: list[str]) -> str:
+def _detect_archive(source: Source) -> str:
+    """Return the format of a zip archive: a workbook, or Neware's."""
+    from data.instruments import neware_binary
+    from data.instruments.workbook import opened_workbook
+
+    if neware_binary.is_archive(source):
+        return "neware_binary"
+    with opened_workbook(source) as book:
+        for name, table in _tables():
+            if table.found_in_workbook(book):
+                return name
+        sheets = ", ".join(book.sheetnames)
+    raise refusal(
+        source.name,
+        f"is a workbook, and none of its sheets ({sheets}) names the columns of a record: {_LEGAL}",
+    )
+
+
+def _advice_on_top(head: bytes, names: Sequence[str]) -> str:
     """Say what to do about a file whose headers are missing, or do not stand first."""
-    from data.instruments import arbin, plain
-    from data.instruments.delimited import header_names
+    from data.instruments import plain
+    from data.instruments.delimited import find_header
     from data.units import parse_number
 
     if all(parse_number(name.replace(",", ".")) is not None for name in names):
-        return "; it begins with numbers: write 'time [s],voltage [V],current [A]' above them"
-    for number, line in enumerate(head.splitlines()[:200], start=1):
-        below = header_names(line)
-        if plain.recognises_header(below) or arbin.recognises_header(below):
-            return f"; the headers are in line {number}: begin the lines above it with '#'"
+        return (
+            "; it begins with numbers: write a line of headers above them, such as 'time [s],"
+            "voltage [V],current [A]' with the units that they have"
+        )
+    below = find_header(head, plain.FORMAT.recognises)
+    if below is not None:
+        return f"; the headers are in line {below.line}: begin the lines above it with '#'"
     return ""
 
 
 @contextmanager
-def _opened(path: str | Path, format: str | None) -> Iterator[_Opened]:  # noqa: A002
+def _opened(path: str | Path, format: str | None, **stated: float | None) -> Iterator[_Opened]:  # noqa: A002
     """Open a file: unpack it where it is compressed, and tell its format."""
     if format is not None and format not in FORMATS:
         close = get_close_matches(format, FORMATS, 1)
@@ -133,19 +173,19 @@ def _opened(path: str | Path, format: str | None) -> Iterator[_Opened]:  # noqa:
             head = file.read(HEAD_BYTES)
             if not head:
                 raise refusal(path.name, "is empty: copy it again from the instrument")
-            if not head.startswith(b"\x1f\x8b"):
-                name = format or _detect(path.name, head)
-                file.seek(0)
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-                yield _Opened(Source(path, path.name, digest), name, _module(name))
-                return
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+        source = Source(path, path.name, digest, **stated)
         with tempfile.TemporaryDirectory(prefix="anodebayes-") as folder:
-            unpacked = Path(folder) / "record"
-            head = _unpack(path, unpacked, format)
-            name = format or _detect(path.name, head)
-            yield _Opened(Source(unpacked, path.name, digest), name, _module(name))
+            if head.startswith(b"\x1f\x8b"):
+                source = replace(source, path=Path(folder) / "unpacked")
+                head = _unpack(path, source, format)
+            if (rewrite := _rewriter(head)) is not None:
+                target = Path(folder) / "text"
+                head = rewrite(source, target)
+                source = replace(source, path=target)
+            name = format or _detect(source, head)
+            yield _Opened(source, name, _module(name))
     except OSError as error:
         if isinstance(error, gzip.BadGzipFile):
             raise refusal(path.name, f"cannot be unpacked ({error}): it is damaged") from error
@@ -153,17 +193,51 @@ def _opened(path: str | Path, format: str | None) -> Iterator[_Opened]:  # noqa:
         raise RecordError(f"{path}: cannot be read: {reason}") from error
 
 
-def _unpack(path: Path, target: Path, format: str | None) -> bytes:  # noqa: A002
+def _rewriter(head: bytes) -> Callable[[Source, Path], bytes] | None:
+    """Return how a text is brought to UTF-8 and to lines that end in a line feed, if it is not."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _from_utf16
+    if b"\r" in head and b"\n" not in head and b"\x00" not in head:
+        return _from_returns
+    return None
+
+
+def _from_utf16(source: Source, target: Path) -> bytes:
+    """Write UTF-16 as UTF-8; return its beginning."""
+    try:
+        with source.path.open(encoding="utf-16", newline="") as text, target.open("wb") as file:
+            while piece := text.read(HEAD_BYTES):
+                file.write(piece.encode())
+    except UnicodeError as error:
+        raise refusal(
+            source.name,
+            f"is UTF-16 text that is cut off or damaged ({error}): copy it again from the "
+            "instrument",
+        ) from error
+    with target.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def _from_returns(source: Source, target: Path) -> bytes:
+    """Write text whose lines end in carriage returns with line feeds; return its beginning."""
+    with source.path.open("rb") as text, target.open("wb") as file:
+        while piece := text.read(HEAD_BYTES):
+            file.write(piece.replace(b"\r", b"\n"))
+    with target.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def _unpack(path: Path, source: Source, format: str | None) -> bytes:  # noqa: A002
     """Unpack a gzip file; return its beginning."""
     written = 0
     head = b""
     try:
-        with gzip.open(path) as packed, target.open("wb") as file:
+        with gzip.open(path) as packed, source.path.open("wb") as file:
             while piece := packed.read(HEAD_BYTES):
                 if not head:
                     head = piece
-                    if format is None:
-                        _detect(path.name, head)  # what is no record is not unpacked
+                    if format is None and not head.startswith(b"PK") and _rewriter(head) is None:
+                        _detect(source, head)  # what is no record is not unpacked
                 written += len(piece)
                 if written > MAX_BYTES:
                     raise refusal(path.name, f"unpacks to more than {MAX_BYTES} bytes")
@@ -176,10 +250,6 @@ def _unpack(path: Path, target: Path, format: str | None) -> bytes:  # noqa: A00
     if not head:
         raise refusal(path.name, "is empty: copy it again from the instrument")
     return head
-
-
-def _module(name: str) -> Any:
-    return import_module(FORMATS[name])
 
 
 def list_curves(path: str | Path, *, format: str | None = None) -> list[CurveInfo]:  # noqa: A002
@@ -214,6 +284,8 @@ def read_record(
     *,
     curve: int | None = None,
     format: str | None = None,  # noqa: A002
+    current: float | None = None,
+    scan_rate: float | None = None,
 ) -> "xr.Dataset":
     """Read an instrument's file.
 
@@ -224,8 +296,11 @@ def read_record(
     curve : int, optional
         Which of several curves (`list_curves` lists them).
     format : str, optional
-        One of ``"gamry"``, ``"biologic_text"``, ``"biologic"``, ``"arbin"``, ``"arbin_res"`` and
-        ``"plain"``; by default what the content says.
+        One of `FORMATS`, such as ``"gamry"`` or ``"plain"``; by default what the content says.
+    current : float, optional
+        Constant current [A] of a file that holds time and voltage only.
+    scan_rate : float, optional
+        Rate [V/s] of a sweep whose file holds no time; one that states its rate needs none.
 
     Returns
     -------
@@ -237,12 +312,13 @@ def read_record(
     ------
     RecordError
         The file is of no known format, damaged, cut off, lacks a unit or column, or fails the
-        checks that every record passes (time finite and not falling, |voltage| below 20 V,
-        |current| below 1 kA, as many rows as announced); an optional package is missing; it holds
-        several curves and none is chosen. The message names the line or row.
+        checks that every record passes (time finite and not falling, |voltage| below 20 V and not
+        exactly constant under current, |current| below 1 kA, as many rows as announced); an
+        optional package is missing; it holds several curves and none is chosen; a current is
+        stated for a file that holds one. The message names the line or row.
     InputError
         The format is not known.
     """
-    with _opened(path, format) as opened:
+    with _opened(path, format, current=current, scan_rate=scan_rate) as opened:
         reading = opened.module.read(opened.source, curve)
     return build_record(opened.source, opened.name, opened.module.VERSION, reading)

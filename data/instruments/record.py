@@ -26,7 +26,7 @@ Attributes of a record: ``file_name``, ``sha256`` (of the file as it lies), ``re
 ``header`` (JSON), ``sign_convention`` (what the file states, never inferred), ``curve``,
 ``columns`` (JSON: from which of the file's columns each variable was read); and where there is
 something to say ``scan_rate_volt_per_second``, ``area_as_written_cm2`` (never used: instruments
-fill in a default), ``aborted`` and ``truncated`` (sentences).
+fill in a default), ``aborted``, ``truncated``, ``substituted`` and ``coarse_time`` (sentences).
 
 References
 ----------
@@ -35,8 +35,8 @@ References
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,12 +52,14 @@ __all__ = [
     "NOT_STATED",
     "REQUIRED",
     "TECHNIQUES",
+    "UNITS",
     "CurveInfo",
     "Reading",
     "Source",
     "build_record",
     "choose_curve",
     "count_steps",
+    "is_dead",
     "refusal",
 ]
 
@@ -78,6 +80,10 @@ NOT_STATED = "not stated by the file"
 MAX_VOLTAGE = 20.0
 MAX_CURRENT = 1000.0
 PROBE_RANGE = (-100.0, 500.0)
+# Fewer equal rows may come about by chance where the noise is below the last digit that is written.
+DEAD_ROWS = 20
+# Share of rows that bear the time of the row before: twins at the ends of steps are rarer.
+_COARSE = 0.1
 
 _VARIABLES = {
     "test_time_second": ("s", "Test Time / s"),
@@ -90,6 +96,7 @@ _VARIABLES = {
     "temperature_celsius": ("degC", "Temperature / degC"),
     "overload": ("1", "Overload"),
 }
+UNITS = {name: unit for name, (unit, _) in _VARIABLES.items()}
 _WHOLE = ("step_count", "step_id", "cycle_count")
 
 
@@ -129,11 +136,39 @@ class Source:
         Name of the original.
     sha256 : str
         Of the original.
+    current : float, optional
+        Constant current [A] that the user states for a file that holds none.
+    scan_rate : float, optional
+        Rate [V/s] that the user states, from which the time of a sweep follows.
     """
 
     path: Path
     name: str
     sha256: str
+    current: float | None = None
+    scan_rate: float | None = None
+
+    def lacks(self, found: Collection[str], *, scan_rate: bool = False) -> list[str]:
+        """Return what a record needs, and neither the file nor the user gives.
+
+        Parameters
+        ----------
+        found : collection of str
+            Variables that the file holds.
+        scan_rate : bool
+            Whether the file states a scan rate.
+
+        Returns
+        -------
+        list of str
+            Of `REQUIRED`.
+        """
+        given = set(found)
+        if self.current is not None:
+            given.add("current_ampere")
+        if scan_rate or self.scan_rate is not None:
+            given.add("test_time_second")
+        return [name for name in REQUIRED if name not in given]
 
 
 @dataclass(frozen=True)
@@ -310,8 +345,9 @@ def check_reading(file: str, reading: Reading) -> dict[str, NDArray[Any]]:
     ------
     RecordError
         No rows; rows missing against what the file announces; time not finite or falling;
-        |voltage| of 20 V or more; |current| of 1 kA or more; a step or cycle that is no whole
-        number. The message names the first such row.
+        |voltage| of 20 V or more; |current| of 1 kA or more; a voltage that is exactly constant
+        under current; a step or cycle that is no whole number. The message names the first such
+        row.
     """
     values: dict[str, NDArray[Any]] = {
         name: np.asarray(value, dtype=np.bool_ if name == "overload" else np.float64)
@@ -359,6 +395,7 @@ def check_reading(file: str, reading: Reading) -> dict[str, NDArray[Any]]:
                 f"{values[name][row]:g} {unit} is not below {limit:g} {unit}: is the unit "
                 f"right, {slip}",
             )
+    _check_alive(file, reading, values)
     for name in _WHOLE:
         if name not in values:
             continue
@@ -376,6 +413,92 @@ def check_reading(file: str, reading: Reading) -> dict[str, NDArray[Any]]:
         else:
             del values["temperature_celsius"]  # no probe: instruments then write nonsense
     return values
+
+
+def is_dead(voltage: ArrayLike, current: ArrayLike) -> bool:
+    """Return whether a voltage is exactly one and the same while a current flows.
+
+    Parameters
+    ----------
+    voltage, current : array_like
+        Of each row [V], [A].
+
+    Returns
+    -------
+    bool
+        No measurement is: noise moves the last digit within `DEAD_ROWS` rows.
+    """
+    flows = np.asarray(current, dtype=np.float64) != 0.0
+    live = np.asarray(voltage, dtype=np.float64)[flows]
+    return bool(live.size >= DEAD_ROWS and np.all(live == live[0]))
+
+
+def _check_alive(file: str, reading: Reading, values: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse a voltage that nobody measured."""
+    voltage, current = values["voltage_volt"], values["current_ampere"]
+    if reading.technique == "chronoamperometry" or not is_dead(voltage, current):
+        return  # a voltage that is held may be written as it was set
+    shown = voltage[np.flatnonzero(current)[0]]
+    raise refusal(
+        file,
+        f"is exactly {shown:g} V in every row in which a current flows: a channel that is not "
+        "connected, or a value that was set, is no measurement; export the voltage of the cell, "
+        "or, where the voltage was held, a file that says so (technique: chronoamperometry)",
+        column=reading.columns.get("voltage_volt"),
+    )
+
+
+def _completed(source: Source, reading: Reading) -> Reading:
+    """Return what was read with what the user states in place of what the file lacks."""
+    variables, columns = dict(reading.variables), dict(reading.columns)
+    rows = np.size(variables["voltage_volt"])
+    if source.current is not None:
+        if "current_ampere" in variables:
+            raise refusal(
+                source.name,
+                f"holds a current, and one of {source.current:g} A is stated: leave that out",
+                column=columns.get("current_ampere"),
+            )
+        variables["current_ampere"] = np.full(rows, source.current)
+        columns["current_ampere"] = "none: stated as constant"
+    if "test_time_second" not in variables:
+        written = reading.extra.get("scan_rate_volt_per_second")
+        rate = abs(float(written)) if written is not None else source.scan_rate
+        if not rate:
+            raise AssertionError("a reader let a record without time and scan rate pass")
+        variables["test_time_second"] = _sweep_time(source.name, reading, rate)
+        columns["test_time_second"] = f"none: from the voltage and its rate of {rate:g} V/s"
+    return replace(reading, variables=variables, columns=columns)
+
+
+def _sweep_time(file: str, reading: Reading, rate: float) -> NDArray[np.float64]:
+    """Return the time [s] at which a sweep came to each of its voltages."""
+    voltage = np.asarray(reading.variables["voltage_volt"], dtype=np.float64)
+    swept = voltage - voltage[:1]
+    swept = swept if not swept.size or swept[-1] >= 0 else -swept
+    if (row := _first(np.diff(swept) < 0)) is not None:
+        line, where = _place(reading, row + 1)
+        raise refusal(
+            file,
+            f"{where}the sweep turns back here, and without a time a turn and noise cannot be told "
+            "apart: export it again with the time, or only the rows of one way",
+            line=line,
+            column=reading.columns.get("voltage_volt"),
+        )
+    return np.asarray(swept / rate, dtype=np.float64)
+
+
+def _about_time(time: NDArray[np.float64]) -> dict[str, str | float]:
+    """Say that times are written too coarsely to tell rows apart."""
+    steps = np.diff(time)
+    same = int(np.sum(steps == 0))
+    if not steps.size or same < _COARSE * steps.size or not np.any(steps > 0):
+        return {}
+    grain = float(np.min(steps[steps > 0]))
+    return {
+        "coarse_time": f"{same} of {time.size} rows bear the time of the row before: times are "
+        f"written to {grain:.3g} s, and nothing is known more closely than that"
+    }
 
 
 def build_record(source: Source, reader: str, version: str, reading: Reading) -> "xr.Dataset":
@@ -402,6 +525,7 @@ def build_record(source: Source, reader: str, version: str, reading: Reading) ->
     """
     import xarray as xr
 
+    reading = _completed(source, reading)
     values = check_reading(source.name, reading)
     variables = {
         name: ("record", values[name], {"units": unit, "long_name": label})
@@ -423,6 +547,7 @@ def build_record(source: Source, reader: str, version: str, reading: Reading) ->
         "sign_convention": reading.sign_convention,
         "curve": reading.curve,
         "columns": json.dumps(columns, ensure_ascii=False),
+        **_about_time(values["test_time_second"]),
         **reading.extra,
     }
     return xr.Dataset(variables, attrs=attributes)

@@ -11,7 +11,7 @@ import re
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,14 @@ from numpy.typing import ArrayLike, NDArray
 from data.csv_reader import number_advice
 from data.errors import UnitError
 from data.instruments.record import refusal
-from data.units import convert, parse_number
+from data.units import check_unit, convert, parse_number
 
 __all__ = [
     "Table",
     "decimal_mark",
     "decode",
     "in_unit",
+    "is_unit",
     "line_number",
     "mapped",
     "read_table",
@@ -36,17 +37,22 @@ __all__ = [
 
 _CHUNK = 1 << 20
 _SAMPLE = 1 << 16
-_COMMA = re.compile(rb"\d,\d")
-_POINT = re.compile(rb"\d\.\d")
 _SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 # What instruments write where pint would understand something else, or nothing.
 _UNIT_WORDS = {
-    "degC": {"deg C": "degC", "°C": "degC", "C": "degC", "oC": "degC", "celsius": "degC"},
-    "s": {"sec": "s", "secs": "s", "second": "s", "seconds": "s"},
-    "V": {"Volt": "V", "Volts": "V", "volts": "V"},
-    "A": {"Amp": "A", "Amps": "A", "amps": "A"},
+    "degC": {"deg c": "degC", "°c": "degC", "c": "degC", "oc": "degC", "degc": "degC"},
+    "s": {
+        **dict.fromkeys(("sec", "sec.", "secs", "seconds"), "s"),
+        **dict.fromkeys(("min", "min.", "mins", "minutes"), "min"),
+        **dict.fromkeys(("h", "hr", "hrs", "hours"), "h"),
+        "msec": "ms",
+    },
+    # Written in small letters (time_s, current_ma) a unit is still one of these and no other.
+    "V": {"v": "V", "mv": "mV", "uv": "uV", "volts": "V"},
+    "A": {"a": "A", "ma": "mA", "ua": "uA", "na": "nA", "amp": "A", "amps": "A"},
 }
+_MEGA = re.compile(r"M(?:A|V|s|S)|[Mm]ega.*")  # what nobody measures in
 
 
 def decode(data: bytes) -> str:
@@ -135,14 +141,49 @@ def in_unit(values: ArrayLike, unit: str, canonical: str) -> NDArray[np.float64]
     UnitError
         The unit is not known, or of another quantity.
     """
-    text = re.sub(r"\s+vs\.?\s.*$", "", unit.strip())
-    text = _UNIT_WORDS.get(canonical, {}).get(text, text)
+    text = _unit_word(unit, canonical)
     array = np.asarray(values, dtype=np.float64)
     if text == canonical:
         return array
     if not text:
         raise UnitError(f"no unit is stated: legal is {canonical} or any unit of the same kind")
     return convert(array, text, canonical)
+
+
+def is_unit(text: str, canonical: str) -> bool:
+    """Return whether a word is a unit of a quantity.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``mA`` or ``sec``.
+    canonical : str
+        A unit of the quantity.
+
+    Returns
+    -------
+    bool
+        Whether `in_unit` would take it.
+    """
+    try:
+        check_unit(_unit_word(text, canonical), canonical)
+    except UnitError:
+        return False
+    return True
+
+
+def _unit_word(unit: str, canonical: str) -> str:
+    """Return a unit as pint understands it."""
+    text = re.sub(r"\s+vs\.?\s.*$", "", unit.strip())
+    words = _UNIT_WORDS.get(canonical, {})
+    if canonical in ("A", "V", "s") and _MEGA.fullmatch(text):
+        raise UnitError(
+            f"unit {text!r} is a million {canonical}: write m{canonical} for a thousandth"
+        )
+    # "MS" is no millisecond, and "S" no second: only what is all small, or a word, is mended.
+    small = text.lower()
+    word = len(text) > (1 if canonical == "s" else 2)
+    return words.get(small, text) if text == small or word or canonical == "degC" else text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,11 +247,13 @@ class Table:
     def without_last(self, content: mmap.mmap) -> "Table":
         """Return the table less its last row."""
         newline = content.rfind(b"\n", self.start, self.stop)
-        options = {
-            name: getattr(self, name)
-            for name in ("first_line", "names", "separator", "decimal", "quoted")
-        }
-        return Table(start=self.start, stop=max(newline, self.start), **options)
+        return replace(self, stop=max(newline, self.start))
+
+    def first_cells(self, content: mmap.mmap) -> list[str]:
+        """Return the cells of the first row; empty where there is none."""
+        end = content.find(b"\n", self.start, self.stop)
+        line = content[self.start : min(self.stop if end < 0 else end, self.start + _SAMPLE)]
+        return split_line(decode(line), self.separator, quoted=self.quoted) if line else []
 
 
 def split_line(text: str, separator: str, *, quoted: bool = False) -> list[str]:
@@ -242,7 +285,11 @@ def split_line(text: str, separator: str, *, quoted: bool = False) -> list[str]:
 
 
 def decimal_mark(
-    content: mmap.mmap, start: int, stop: int, *, separator: str, file: str, line: int
+    content: mmap.mmap,
+    table: Table,
+    wanted: Collection[int],
+    *,
+    file: str,
 ) -> str:
     """Return the mark within numbers, from the first rows.
 
@@ -250,14 +297,12 @@ def decimal_mark(
     ----------
     content : mmap
         The file.
-    start, stop : int
-        Where the rows lie.
-    separator : str
-        Mark between cells; where it is a comma, numbers hold points.
+    table : Table
+        The rows. Where cells are separated by commas, numbers hold points.
+    wanted : collection of int
+        Columns that hold numbers; others, such as dates, say nothing about the mark.
     file : str
         Name of the file.
-    line : int
-        Line of the first row.
 
     Returns
     -------
@@ -269,19 +314,24 @@ def decimal_mark(
     RecordError
         Both marks stand within numbers.
     """
-    if separator == ",":
+    if table.separator == ",":
         return "."
-    sample = content[start : min(stop, start + _SAMPLE)]
-    comma, point = _COMMA.search(sample), _POINT.search(sample)
-    if comma and point:
-        at = max(comma.start(), point.start())
-        raise refusal(
-            file,
-            "numbers are written with decimal commas and with decimal points: which is meant "
-            "cannot be known; export the file again with one of them",
-            line=line + sample[:at].count(b"\n"),
-        )
-    return "," if comma else "."
+    sample = content[table.start : min(table.stop, table.start + _SAMPLE)]
+    seen: set[str] = set()
+    for row, line in enumerate(decode(sample).splitlines()):
+        cells = split_line(line, table.separator, quoted=table.quoted)
+        for place in wanted:
+            cell = cells[place] if place < len(cells) else ""
+            seen |= {mark for mark in ",." if mark in cell}
+            if len(seen) > 1:
+                raise refusal(
+                    file,
+                    "numbers are written with decimal commas and with decimal points: which is "
+                    "meant cannot be known; export the file again with one of them",
+                    line=table.first_line + row,
+                    column=table.names[place],
+                )
+    return "," if "," in seen else "."
 
 
 class _Window(io.RawIOBase):

@@ -1,0 +1,66 @@
+"""Neware's exports as ``.csv`` and ``.xlsx``: headers such as ``Total Time``, ``Current(mA)``.
+
+Times are durations (``00:01:30``), of the step (``Time``, older ``Time(h:min:s.ms)`` and
+``Relative Time``) and, in newer exports, of the test (``Total Time``, ``Cumulative Time``); where
+only the former is there, the steps are added up. Units stand in the headers and follow the range of
+the channel. In a workbook the rows stand in a sheet such as ``record``. Older exports write
+currents without a sign, and the type of the step (``CC DChg``) says which way they flow.
+
+Read off exports in the repositories jepegit/cellpy (examples/data/neware_uio.csv) and
+ImperialCollegeLondon/PyProBE (tests/cyclers/test_neware.py).
+"""
+
+from collections.abc import Sequence
+
+from data.instruments.headers import Vocabulary, split_header
+from data.instruments.table_format import TableFormat
+
+__all__ = ["FORMAT"]
+
+_STEP = {"step index", "step id", "step type", "step name", "step", "status", "record id"}
+_CYCLE = {"cycle index", "cycle id", "cycle", "record id", "datapoint", "data point"}
+_TIME = {"time", "total time", "cumulative time", "relative time", "step time"}
+
+
+def _recognises(names: Sequence[str]) -> bool:
+    """Return whether headers are those of Neware's records."""
+    parsed = [split_header(name) for name in names]
+    words = {name for name, _ in parsed}
+    marked = {name for name, unit in parsed if unit}
+    return (
+        {"voltage", "current"} <= marked
+        and bool(words & _STEP)
+        and bool(words & _CYCLE)
+        and bool(words & _TIME)
+        and "test time" not in words  # Arbin's
+    )
+
+
+def _discharges(state: str) -> bool:
+    """Return whether a type of step, such as ``CC DChg``, is a discharge."""
+    return "dchg" in state.lower() or "discharge" in state.lower()
+
+
+FORMAT = TableFormat(
+    instrument="Neware",
+    vocabulary=Vocabulary(
+        {
+            "total time": "test_time_second",
+            "cumulative time": "test_time_second",
+            "time": "step_time_second",
+            "relative time": "step_time_second",
+            "step time": "step_time_second",
+            "voltage": "voltage_volt",
+            "current": "current_ampere",
+            "step index": "step_id",
+            "step id": "step_id",
+            "cycle index": "cycle_count",
+            "cycle id": "cycle_count",
+        },
+        bare={"step": ("step_id", "1"), "cycle": ("cycle_count", "1")},
+    ),
+    recognises=_recognises,
+    legal="legal are Total Time or Time, Voltage(V) and Current(A)",
+    state=("step type", "step name", "status"),
+    discharges=_discharges,
+)

@@ -1,0 +1,497 @@
+"""A format whose files are tables with named columns, as text or as sheets of a workbook.
+
+One such format is one `TableFormat`, made in a module of its own: what it calls the quantities, how
+its headers are told from those of others, and what else it says. How a table is found and read is
+here, the same for all.
+"""
+
+import math
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import UnitError
+from data.instruments.delimited import find_header, find_layout, read_delimited
+from data.instruments.durations import add_up_steps, is_duration, seconds_of, seconds_of_each
+from data.instruments.headers import (
+    Column,
+    Vocabulary,
+    check_stated,
+    find_columns,
+    split_header,
+    unit_error,
+)
+from data.instruments.record import (
+    NOT_STATED,
+    UNITS,
+    CurveInfo,
+    Reading,
+    Source,
+    choose_curve,
+    count_steps,
+    refusal,
+)
+from data.instruments.text import in_unit
+from data.instruments.workbook import Sheet, is_workbook, opened_workbook, sheet_rows
+
+__all__ = ["Content", "TableFormat", "step_numbers"]
+
+_TIMES = ("test_time_second", "step_time_second")
+_WORDS = {
+    "test_time_second": "time",
+    "voltage_volt": "voltage",
+    "current_ampere": "current",
+}
+_STATE = "state"
+_HEADER_ROWS = 50
+
+
+@dataclass
+class Content:
+    """What a table holds, for a format to complete.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file.
+    above : tuple of str
+        Lines above the headers.
+    names : tuple of str
+        The headers.
+    line : int or None
+        Line of the headers.
+    variables : dict of str to ndarray
+        In the units of a record.
+    columns : dict of str to str
+        Where each was read.
+    technique, technique_as_written, instrument, sign_convention : str
+        See `data.instruments.record`.
+    extra : dict
+        Further attributes.
+    state : sequence of str
+        What the format writes about each row; empty where it writes nothing.
+    """
+
+    file: str
+    above: tuple[str, ...]
+    names: tuple[str, ...]
+    line: int | None
+    variables: dict[str, Any]
+    columns: dict[str, str]
+    instrument: str
+    technique: str
+    technique_as_written: str = ""
+    sign_convention: str = NOT_STATED
+    extra: dict[str, str | float] = field(default_factory=dict)
+    state: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFormat:
+    """A format of tables with named columns.
+
+    Parameters
+    ----------
+    instrument : str
+        Who makes it.
+    vocabulary : Vocabulary
+        What it calls the quantities of a record.
+    recognises : callable
+        Called with the cells of a line: whether they are its headers.
+    legal : str
+        What its columns are called, for the message where one is missing.
+    technique : str
+        What its files hold unless they say otherwise.
+    state : tuple of str
+        Words of the column that says whether a row charges, discharges or rests.
+    discharges : callable, optional
+        Called with a cell of that column: whether the row discharges, and its current, where all
+        are written without a sign, is negative.
+    leading : bool
+        Whether the headers are the first line that is no comment; else lines may stand above them.
+    sheet : callable, optional
+        Called with the name of a sheet: the test it is part of and its place there, None where it
+        holds no rows of a test. Without it each sheet with the headers is one test.
+    complete : callable, optional
+        Called with the content, to read what else the file says.
+    advice : callable, optional
+        Called with the headers, where a column is missing: how others may be meant.
+    version : str
+        Of the reader.
+    """
+
+    instrument: str
+    vocabulary: Vocabulary
+    recognises: Callable[[Sequence[str]], bool]
+    legal: str
+    technique: str = "cycling"
+    state: tuple[str, ...] = ()
+    discharges: Callable[[str], bool] | None = None
+    leading: bool = False
+    sheet: Callable[[str], tuple[str, int] | None] | None = None
+    complete: Callable[[Content], None] | None = None
+    advice: Callable[[Sequence[str]], str] | None = None
+    version: str = "1"
+
+    @property
+    def VERSION(self) -> str:  # noqa: N802 - as the modules of other formats have it
+        """Version of the reader."""
+        return self.version
+
+    def found_in(self, head: bytes) -> bool:
+        """Return whether a file begins with a table of this format."""
+        if self.leading:
+            header = find_header(head)
+            return header is not None and self.recognises(header.names)
+        return find_header(head, self.recognises) is not None
+
+    def found_in_workbook(self, book: Any) -> bool:
+        """Return whether a sheet of a workbook holds a table of this format."""
+        return bool(self._tests(book))
+
+    def list_tables(self, source: Source) -> list[CurveInfo]:
+        """List the tables of a file.
+
+        Parameters
+        ----------
+        source : Source
+            The file.
+
+        Returns
+        -------
+        list of CurveInfo
+            One of a text; one a test of a workbook.
+
+        Raises
+        ------
+        RecordError
+            There is none.
+        """
+        if not is_workbook(source):
+            return [CurveInfo(0, "table", find_layout(source, self._header).rows)]
+        with opened_workbook(source) as book:
+            return self._infos(self._tests_of(source.name, book))
+
+    def read(self, source: Source, curve: int | None) -> Reading:
+        """Read a table of a file.
+
+        Parameters
+        ----------
+        source : Source
+            The file.
+        curve : int or None
+            Number of the table; None where there is but one.
+
+        Returns
+        -------
+        Reading
+            To be checked.
+
+        Raises
+        ------
+        RecordError
+            A column is missing or its unit is wrong, or a cell is no number.
+        """
+        if is_workbook(source):
+            return self._read_workbook(source, curve)
+        return self._read_text(source, curve)
+
+    @property
+    def _header(self) -> Callable[[Sequence[str]], bool] | None:
+        return None if self.leading else self.recognises
+
+    def _columns(
+        self, file: str, names: Sequence[str], line: int | None
+    ) -> tuple[dict[str, Column], int | None]:
+        """Return the columns of a record, and the position of that of the state."""
+        found = find_columns(file, names, self.vocabulary, line)
+        state = next(
+            (at for at, name in enumerate(names) if split_header(name)[0] in self.state), None
+        )
+        return found, state
+
+    def _read_text(self, source: Source, curve: int | None) -> Reading:
+        file = source.name
+        choose_curve(file, [CurveInfo(0, "table", None)], curve)
+        layout = find_layout(source, self._header)
+        found, state = self._columns(file, layout.names, layout.line)
+        durations = [
+            key
+            for key in _TIMES
+            if key in found
+            and found[key].position < len(layout.first)
+            and is_duration(layout.first[found[key].position])
+        ]
+        wanted = {key: column.position for key, column in found.items()}
+        words = list(durations)
+        if state is not None:
+            wanted[_STATE] = state
+            words.append(_STATE)
+        read, extra = read_delimited(
+            source, layout, wanted, blanks=("temperature_celsius", "cycle_count"), words=words
+        )
+        for key in durations:
+            column = read[key]
+            seconds, bad = seconds_of_each(map(str, column.categories))
+            codes = np.asarray(column.codes)
+            if bad is not None:
+                row = int(np.argmax(codes == bad))
+                raise refusal(
+                    file,
+                    f"{column.categories[bad]!r} is no duration such as 01:30:00, as above",
+                    line=layout.first_line + row,
+                    column=found[key].header,
+                )
+            read[key] = seconds[codes] if codes.size else np.zeros(0)
+        states: Sequence[str] = [] if state is None else list(map(str, read.pop(_STATE)))
+        content = self._content(
+            file, layout.above, layout.names, layout.line, found, read, durations, states
+        )
+        content.extra |= extra
+        return self._reading(source, content, found, curve="table", first_line=layout.first_line)
+
+    def _tests_of(self, file: str, book: Any) -> list[tuple[str, list[Sheet]]]:
+        """Return the tests of a workbook, of which there is at least one."""
+        tests = self._tests(book)
+        if not tests:
+            raise refusal(
+                file,
+                f"has no sheet with the columns of {self.instrument}: {self.legal}; there are the "
+                f"sheets {', '.join(book.sheetnames)}",
+            )
+        return tests
+
+    def _tests(self, book: Any) -> list[tuple[str, list[Sheet]]]:
+        """Return the tests of a workbook, each with its sheets in their order."""
+        tests: dict[str, list[tuple[int, Sheet]]] = {}
+        for name in book.sheetnames:
+            place = (name, 1) if self.sheet is None else self.sheet(name)
+            if place is None:
+                continue
+            for number, row in enumerate(sheet_rows(book, name, _HEADER_ROWS), start=1):
+                names = ["" if cell is None else str(cell) for cell in row]
+                if self.recognises(names):
+                    sheet = Sheet(name, number, tuple(names))
+                    tests.setdefault(place[0], []).append((place[1], sheet))
+                    break
+        return [
+            (test, [sheet for _, sheet in sorted(parts, key=lambda part: part[0])])
+            for test, parts in tests.items()
+        ]
+
+    def _infos(self, tests: Sequence[tuple[str, Sequence[Sheet]]]) -> list[CurveInfo]:
+        return [
+            CurveInfo(index, test, None, note="" if len(parts) < 2 else f"{len(parts)} sheets")
+            for index, (test, parts) in enumerate(tests)
+        ]
+
+    def _read_workbook(self, source: Source, curve: int | None) -> Reading:
+        file = source.name
+        with opened_workbook(source) as book:
+            tests = self._tests_of(file, book)
+            test, sheets = tests[choose_curve(file, self._infos(tests), curve)]
+            names = sheets[0].names
+            found, state = self._columns(file, names, None)
+            header: dict[str, Any] = {
+                name: [
+                    [str(cell) for cell in row if cell is not None]
+                    for row in sheet_rows(book, name, _HEADER_ROWS)
+                    if any(cell is not None for cell in row)
+                ]
+                for name in book.sheetnames
+                if name.lower() in ("unit", "test", "info") or "info" in name.lower()
+            }
+            cells: dict[str, array[float]] = {key: array("d") for key in found}
+            states: list[str] = []
+            numbers = array("q")
+            starts: list[int] = []
+            durations: set[str] = set()
+            for sheet in sheets:
+                if sheet.names != names:
+                    raise refusal(
+                        file, f"sheet {sheet.name} has other columns than sheet {sheets[0].name}"
+                    )
+                starts.append(len(numbers))
+                wanted = [
+                    (key, cells[key], column.position, column.header)
+                    for key, column in found.items()
+                ]
+                for number, row in enumerate(sheet_rows(book, sheet.name), start=1):
+                    if number <= sheet.row or all(cell is None for cell in row):
+                        continue
+                    for key, column, position, name in wanted:
+                        cell = row[position] if position < len(row) else None
+                        value = cell
+                        if key in _TIMES and is_duration(cell):
+                            durations.add(key)
+                            value = seconds_of(cell)
+                        if isinstance(value, str):
+                            value = _number(value)
+                        mixed = key in durations and not is_duration(cell)
+                        if (
+                            isinstance(cell, bool)
+                            or mixed
+                            or not isinstance(value, int | float | None)
+                        ):
+                            where = f"sheet {sheet.name}, row {number}"
+                            due = "duration" if mixed else "number"
+                            raise refusal(file, f"{where}: {cell!r} is not a {due}", column=name)
+                        column.append(math.nan if value is None else value)
+                    if state is not None:
+                        states.append(str(row[state]) if state < len(row) else "")
+                    numbers.append(number)
+
+        def row_name(row: int) -> str:
+            part = int(np.searchsorted(starts, row, side="right")) - 1
+            return f"sheet {sheets[part].name}, row {numbers[row]}"
+
+        read = {key: np.frombuffer(column) for key, column in cells.items()}
+        content = self._content(file, (), names, None, found, read, list(durations), states)
+        return self._reading(source, content, found, curve=test, header=header, row_name=row_name)
+
+    def _content(
+        self,
+        file: str,
+        above: tuple[str, ...],
+        names: tuple[str, ...],
+        line: int | None,
+        found: Mapping[str, Column],
+        read: Mapping[str, Any],
+        durations: Sequence[str],
+        states: Sequence[str],
+    ) -> Content:
+        """Return what was read in the units of a record."""
+        variables: dict[str, Any] = {}
+        for key, column in found.items():
+            if UNITS[key] == "1" or key in durations:
+                variables[key] = np.asarray(read[key])
+                continue
+            check_stated(file, column, key, line)
+            try:
+                variables[key] = in_unit(read[key], column.unit, UNITS[key])
+            except UnitError as error:
+                raise unit_error(file, error, column, line) from error
+        return Content(
+            file=file,
+            above=above,
+            names=names,
+            line=line,
+            variables=variables,
+            columns={key: column.header for key, column in found.items()},
+            instrument=self.instrument,
+            technique=self.technique,
+            state=states,
+        )
+
+    def _reading(
+        self,
+        source: Source,
+        content: Content,
+        found: Mapping[str, Column],
+        *,
+        curve: str,
+        first_line: int | None = None,
+        row_name: Callable[[int], str] | None = None,
+        header: Mapping[str, Any] | None = None,
+    ) -> Reading:
+        """Complete what was read, and refuse what is no record."""
+        variables, columns = content.variables, content.columns
+        if "cycle_count" in variables and np.isnan(variables["cycle_count"]).any():
+            del variables["cycle_count"]  # where it is left blank it says nothing
+        self._signed(content, found)
+        if self.complete is not None:
+            self.complete(content)
+        if "step_count" not in variables and "step_id" in variables:
+            variables["step_count"] = step_numbers(variables)
+        if "test_time_second" not in variables and "step_time_second" in variables:
+            marks = [variables["step_count"]] if "step_count" in variables else []
+            variables["test_time_second"] = add_up_steps(variables["step_time_second"], *marks)
+            columns["test_time_second"] = (
+                f"{columns['step_time_second']}, of each step, added up: pauses between steps are "
+                "not counted"
+            )
+        stated = "scan_rate_volt_per_second" in content.extra
+        if missing := source.lacks(variables, scan_rate=stated):
+            words = " and ".join(_WORDS[name] for name in missing)
+            names = ", ".join(repr(name) for name in content.names[:20])
+            advice = self.advice(content.names) if self.advice is not None else ""
+            raise refusal(
+                source.name,
+                f"has no column of {words}: {self.legal}; there are "
+                f"{names}{advice or _instead(missing)}",
+                line=content.line,
+            )
+        return Reading(
+            variables=variables,
+            columns=columns,
+            curve=curve,
+            instrument=content.instrument,
+            technique=content.technique,
+            technique_as_written=content.technique_as_written,
+            sign_convention=content.sign_convention,
+            header={
+                **(header or {}),
+                "columns": list(content.names),
+                "above": list(content.above),
+            },
+            first_line=first_line,
+            row_name=row_name,
+            extra=content.extra,
+        )
+
+    def _signed(self, content: Content, found: Mapping[str, Column]) -> None:
+        """Give the current its sign, where the file writes its size and its direction apart."""
+        if self.discharges is None or not content.state or "current_ampere" not in found:
+            return
+        current = np.asarray(content.variables["current_ampere"])
+        kinds = {kind: self.discharges(kind) for kind in dict.fromkeys(content.state)}
+        down = np.array([kinds[kind] for kind in content.state], dtype=np.bool_)
+        if down.any() and not np.any(current < 0):
+            content.variables["current_ampere"] = np.where(down, -current, current)
+            content.sign_convention = (
+                "currents are written without a sign; those of discharging rows are negative here"
+            )
+
+
+def _instead(missing: Sequence[str]) -> str:
+    """Say what the user can state instead of a column."""
+    if missing == ["current_ampere"]:
+        return '; where the current was constant, state it with --set "current=… mA"'
+    if missing == ["test_time_second"]:
+        return '; the time of a sweep follows from its rate: --set "scan_rate=… mV/s"'
+    return ""
+
+
+def step_numbers(variables: Mapping[str, Any]) -> NDArray[np.int64]:
+    """Return the number of the control step, from the programme's own number of it.
+
+    Parameters
+    ----------
+    variables : mapping of str to ndarray
+        Of a record; ``step_id`` is there.
+
+    Returns
+    -------
+    ndarray of int
+        Counted upwards. A step that follows upon itself begins where its time restarts.
+    """
+    marks = [np.asarray(variables[key]) for key in ("step_id", "cycle_count") if key in variables]
+    if "step_time_second" in variables:
+        time = np.asarray(variables["step_time_second"])
+        marks.append(np.cumsum(np.diff(time, prepend=time[:1]) < 0))
+    return count_steps(*marks)
+
+
+def _number(text: str) -> float | str | None:
+    """Return a number that a spreadsheet holds as text; the text where it is none."""
+    from data.units import parse_number
+
+    stripped = text.strip()
+    if not stripped:
+        return None
+    value = parse_number(stripped)
+    return text if value is None else value
