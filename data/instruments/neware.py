@@ -1,5 +1,7 @@
 """Neware's exports as ``.csv`` and ``.xlsx``: headers such as ``Total Time``, ``Current(mA)``.
 
+Others write tables of the same columns, PEC among them: nothing in them says whose they are.
+
 Times are durations (``00:01:30``), of the step (``Time``, older ``Time(h:min:s.ms)`` and
 ``Relative Time``) and, in newer exports, of the test (``Total Time``, ``Cumulative Time``); where
 only the former is there, the steps are added up. Units stand in the headers and follow the range of
@@ -42,7 +44,7 @@ def _discharges(state: str) -> bool:
 
 
 FORMAT = TableFormat(
-    instrument="Neware",
+    instrument="Neware, or another in its layout",
     vocabulary=Vocabulary(
         {
             "total time": "test_time_second",

@@ -149,7 +149,7 @@ def read(source: Source, curve: int | None) -> Reading:
         "test_time_second": add_up_steps(step_time, step),
         "step_time_second": step_time,
         "voltage_volt": as_printed(frame["Voltage"].to_numpy()),
-        "current_ampere": 1e-3 * as_printed(frame["Current(mA)"].to_numpy()),
+        "current_ampere": as_printed(frame["Current(mA)"].to_numpy()) / 1e3,
         "step_count": count_steps(step),
         "step_id": frame["Step_Index"].to_numpy(),
         "cycle_count": frame["Cycle"].to_numpy(),

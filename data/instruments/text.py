@@ -52,7 +52,6 @@ _UNIT_WORDS = {
     "V": {"v": "V", "mv": "mV", "uv": "uV", "volts": "V"},
     "A": {"a": "A", "ma": "mA", "ua": "uA", "na": "nA", "amp": "A", "amps": "A"},
 }
-_MEGA = re.compile(r"M(?:A|V|s|S)|[Mm]ega.*")  # what nobody measures in
 
 
 def decode(data: bytes) -> str:
@@ -176,10 +175,6 @@ def _unit_word(unit: str, canonical: str) -> str:
     """Return a unit as pint understands it."""
     text = re.sub(r"\s+vs\.?\s.*$", "", unit.strip())
     words = _UNIT_WORDS.get(canonical, {})
-    if canonical in ("A", "V", "s") and _MEGA.fullmatch(text):
-        raise UnitError(
-            f"unit {text!r} is a million {canonical}: write m{canonical} for a thousandth"
-        )
     # "MS" is no millisecond, and "S" no second: only what is all small, or a word, is mended.
     small = text.lower()
     word = len(text) > (1 if canonical == "s" else 2)

@@ -25,6 +25,9 @@ _MAX_BYTES = 100_000
 CURVE = Column(
     name="curve", long_name="which curve of a file with several", unit="1", support="nonnegative"
 )
+CURRENT = Column(
+    name="current", long_name="constant current of a file that holds none", unit="mA"
+)
 _NEEDED = replace(AREA, blank=None)
 
 type Value = str | float
@@ -78,7 +81,8 @@ def legal_columns(table: Table, recipe: Recipe) -> dict[str, Column]:
     """
     own = {name: column for name, column in table.fields.items() if name not in recipe.read}
     extra = {column.name: column for column in recipe.extra}
-    return {"cell": CELL, **own, **extra, "area": table.fields.get("area", _NEEDED), "curve": CURVE}
+    area = table.fields.get("area", _NEEDED)
+    return {"cell": CELL, **own, **extra, "area": area, "curve": CURVE, "current": CURRENT}
 
 
 def parse_options(pairs: Iterable[str]) -> dict[str, Value]:

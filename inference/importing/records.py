@@ -455,14 +455,20 @@ def _read(path: Path, metadata: Metadata) -> "xr.Dataset":
     from data import read_record
 
     curve = metadata.number("curve")
-    return read_record(path, curve=None if curve is None else int(curve))
+    current, rate = metadata.number("current"), metadata.number("scan_rate")
+    return read_record(
+        path,
+        curve=None if curve is None else int(curve),
+        current=None if current is None else 1e-3 * current,  # mA
+        scan_rate=None if rate is None else 1e-3 * rate,  # mV/s
+    )
 
 
 def _about_the_record(record: "xr.Dataset", metadata: Metadata) -> Iterator[str]:
     """Yield what the file says against what is stated, and of its own end."""
     import numpy as np
 
-    for name in ("aborted", "truncated"):
+    for name in ("aborted", "truncated", "substituted", "coarse_time"):
         if name in record.attrs:
             yield str(record.attrs[name])
     written = float(record.attrs.get("area_as_written_cm2", math.nan))
