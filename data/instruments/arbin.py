@@ -17,11 +17,9 @@ _SHEET = re.compile(r"Channel_?(\d+(?:-\d+)?)(?:_(\d+))?", re.IGNORECASE)
 
 
 def _recognises(names: Sequence[str]) -> bool:
-    """Return whether the test time stands among headers with its unit, or voltage and current."""
-    parsed = [split_header(name) for name in names if name.rstrip().endswith(")")]
-    return any(words == "test time" and unit for words, unit in parsed) or (
-        sum(bool(unit) and words in ("voltage", "current") for words, unit in parsed) == 2
-    )
+    """Return whether the test time stands among headers with its unit in parentheses."""
+    marked = [name for name in names if name.rstrip().endswith(")")]
+    return any(split_header(name)[0] == "test time" for name in marked)
 
 
 def _sheet(name: str) -> tuple[str, int] | None:

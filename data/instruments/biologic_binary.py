@@ -25,7 +25,7 @@ from data.instruments.biologic_text import (
 )
 from data.instruments.record import CurveInfo, Reading, Source, choose_curve, count_steps, refusal
 
-__all__ = ["VERSION", "as_printed", "list_tables", "read", "recognises_head"]
+__all__ = ["VERSION", "list_tables", "read", "recognises_head"]
 
 VERSION = "1"
 
@@ -130,9 +130,10 @@ def read(source: Source, curve: int | None) -> Reading:
     found = choose_columns(source, names)
     mode = content.get_flag("mode") if "mode" in flags else None
     columns = {key: np.asarray(content.data[name]) for key, name in found.items()}
-    columns = {key: as_printed(values) for key, values in columns.items()}
+    # -0.1 and not -0.10000000149011612
+    columns = {key: _as_printed(values) for key, values in columns.items()}
     variables, origin = convert_columns(source, columns, found, mode)
-    others = {name: as_printed(content.data[name]) for name in other_voltages(names, found)}
+    others = {name: _as_printed(content.data[name]) for name in other_voltages(names, found)}
     extra = revive(variables, origin, others)
     if "step_id" in variables:
         loop = np.zeros(len(variables["step_id"]), dtype=np.int64)
@@ -174,19 +175,8 @@ def read(source: Source, curve: int | None) -> Reading:
     )
 
 
-def as_printed(values: Any) -> Any:
-    """Return single-precision numbers as instruments print them: with eight digits.
-
-    Parameters
-    ----------
-    values : ndarray
-        Of any precision.
-
-    Returns
-    -------
-    ndarray
-        -0.1 and not -0.10000000149011612; other precisions unchanged.
-    """
+def _as_printed(values: Any) -> Any:
+    """Return single-precision numbers as EC-Lab prints them: with eight digits."""
     if values.dtype != np.float32:
         return values
     kept, back = np.unique(values, return_inverse=True)

@@ -43,9 +43,7 @@ def _settings(above: Sequence[str]) -> dict[str, str]:
     """Return the settings by name, without the unit."""
     pairs = (line.partition("=") for line in above)
     return {
-        split_header(name)[0]: value.strip()
-        for name, mark, value in pairs
-        if mark and value.strip()
+        name.partition("(")[0].strip().lower(): value.strip() for name, mark, value in pairs if mark
     }
 
 

@@ -18,6 +18,7 @@ from data.instruments.text import (
     read_table,
     split_line,
 )
+from data.units import parse_number
 
 __all__ = ["HeaderLine", "Layout", "find_header", "find_layout", "header_lines", "read_delimited"]
 
@@ -153,10 +154,18 @@ def find_header(head: bytes, recognises: Recogniser | None = None) -> HeaderLine
     Returns
     -------
     HeaderLine or None
-        None where there is none.
+        None where there is none above the first line of numbers.
     """
-    lines = header_lines(head)
-    return next((found for found in lines if recognises is None or recognises(found.names)), None)
+    for found in header_lines(head):
+        if recognises is None or recognises(found.names):
+            return found
+        if len(found.names) > 1 and all(map(_is_number, found.names)):
+            return None  # the rows have begun
+    return None
+
+
+def _is_number(cell: str) -> bool:
+    return parse_number(cell.replace(",", ".")) is not None
 
 
 def find_layout(source: Source, recognises: Recogniser | None = None) -> Layout:

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from data.errors import RecordError
-from data.instruments.biologic_binary import as_printed
 from data.instruments.durations import add_up_steps
 from data.instruments.record import CurveInfo, Reading, Source, choose_curve, count_steps, refusal
 
@@ -111,6 +110,12 @@ def _frame(source: Source) -> Any:
         ) from error
 
 
+def _shortest(values: Any) -> Any:
+    """Return single-precision numbers with the digits that tell them apart: 0.06, not 0.0599…."""
+    kept, back = np.unique(values, return_inverse=True)
+    return np.array([float(str(value)) for value in kept])[back]
+
+
 def read(source: Source, curve: int | None) -> Reading:
     """Read a file of Neware.
 
@@ -143,13 +148,13 @@ def read(source: Source, curve: int | None) -> Reading:
             f"holds record {index[row + 1]} after record {index[row]}: rows are missing; copy it "
             "again from the instrument",
         )
-    step_time = as_printed(frame["Time"].to_numpy())
+    step_time = _shortest(frame["Time"].to_numpy())
     step = frame["Step"].to_numpy(dtype=np.int64)
     variables: dict[str, Any] = {
         "test_time_second": add_up_steps(step_time, step),
         "step_time_second": step_time,
-        "voltage_volt": as_printed(frame["Voltage"].to_numpy()),
-        "current_ampere": as_printed(frame["Current(mA)"].to_numpy()) / 1e3,
+        "voltage_volt": _shortest(frame["Voltage"].to_numpy()),
+        "current_ampere": _shortest(frame["Current(mA)"].to_numpy()) / 1e3,
         "step_count": count_steps(step),
         "step_id": frame["Step_Index"].to_numpy(),
         "cycle_count": frame["Cycle"].to_numpy(),

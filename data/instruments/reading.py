@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
@@ -176,12 +176,17 @@ def _opened(path: str | Path, format: str | None, **stated: float | None) -> Ite
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         source = Source(path, path.name, digest, **stated)
-        with tempfile.TemporaryDirectory(prefix="anodebayes-") as folder:
+        with ExitStack() as stack:
+
+            def aside(name: str) -> Path:
+                folder = tempfile.TemporaryDirectory(prefix="anodebayes-")
+                return Path(stack.enter_context(folder)) / name
+
             if head.startswith(b"\x1f\x8b"):
-                source = replace(source, path=Path(folder) / "unpacked")
+                source = replace(source, path=aside("unpacked"))
                 head = _unpack(path, source, format)
             if (rewrite := _rewriter(head)) is not None:
-                target = Path(folder) / "text"
+                target = aside("text")
                 head = rewrite(source, target)
                 source = replace(source, path=target)
             name = format or _detect(source, head)

@@ -25,9 +25,7 @@ _MAX_BYTES = 100_000
 CURVE = Column(
     name="curve", long_name="which curve of a file with several", unit="1", support="nonnegative"
 )
-CURRENT = Column(
-    name="current", long_name="constant current of a file that holds none", unit="mA"
-)
+CURRENT = Column(name="current", long_name="constant current of a file that holds none", unit="mA")
 _NEEDED = replace(AREA, blank=None)
 
 type Value = str | float

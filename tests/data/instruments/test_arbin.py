@@ -139,7 +139,10 @@ def test_channels_are_curves(tmp_path: Path) -> None:
     ("sheets", "reason"),
     [
         ({"Sheet1": [["a"]]}, r"none of its sheets \(Sheet1\) names the columns"),
-        ({"Channel_1_1": [HEADER[:5]]}, r"no column of voltage and current: legal are .*Voltage\(V\)"),
+        (
+            {"Channel_1_1": [HEADER[:5]]},
+            r"no column of voltage and current: legal are .*Voltage\(V\)",
+        ),
         ({"Channel_1_1": [HEADER]}, "holds no rows"),
         ({"Channel_1_1": [HEADER, ("d", "x", *ROWS[0][2:])]}, "row 2: 'x' is not a number"),
         ({"Channel_1_1": [HEADER, (*ROWS[0][:5], None, *ROWS[0][6:])]}, r"row 2\): is nan"),

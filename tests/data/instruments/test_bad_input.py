@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data import RecordError, list_curves, read_record
@@ -66,6 +66,27 @@ def test_a_text_cut_at_any_byte_is_never_taken_for_a_whole_one(
             assert kept.startswith((b"\r\n", b"\n")) or content[size - 1 : size] == b"\n"
         else:
             assert kept in (b"\n", b"")
+
+
+TABLES = ("arbin", "basytec", "chi", "landt", "landt_csv", "maccor", "neware", "nova", "novonix")
+
+
+@pytest.mark.parametrize("layout", TABLES)
+def test_a_table_cut_at_any_byte_is_never_taken_for_a_whole_one(
+    layout: str, cycler: Maker, tmp_path: Path
+) -> None:
+    content = cycler(layout, 3)
+    path = tmp_path / "x"
+    path.write_bytes(content)
+    whole = read_record(path)
+    for size in range(0, len(content), 1 + (size_of_rows := len(content) // 30)):
+        path.write_bytes(content[:size])
+        record = refused_or_right(path, whole)
+        assert record is None or "truncated" in record.attrs or content[size - 1 : size] == b"\n"
+    for size in range(len(content) - size_of_rows, len(content)):
+        path.write_bytes(content[:size])
+        record = refused_or_right(path, whole)
+        assert record is None or "truncated" in record.attrs
 
 
 @pytest.mark.parametrize(
@@ -203,6 +224,20 @@ def test_a_damaged_text_is_refused_or_sound(
     options: dict[str, Any] = {"separator": ";"} if kind == "plain" else {}
     path = tmp_path / "x"
     path.write_bytes(mutated(make(rows=4, comma=comma, **options), mutations))
+    refused_or_right(path)
+
+
+@pytest.mark.parametrize("layout", TABLES)
+@settings(max_examples=10)
+@given(mutations=MUTATIONS)
+def test_a_damaged_table_is_refused_or_sound(
+    layout: str,
+    mutations: list[tuple[str, float, bytes, int]],
+    cycler: Maker,
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(mutated(cycler(layout, 4), mutations))
     refused_or_right(path)
 
 

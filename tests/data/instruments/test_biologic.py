@@ -186,3 +186,52 @@ except RecordError as error:
     )
     assert done.stdout.startswith("[]\n")
     assert "pip install 'anodebayes[biologic]'" in done.stdout
+
+
+DEAD = "mode\tox/red\terror\tNs\ttime/s\tcontrol/mA\tEwe/V\tI/mA\tEwe-Ece/V"
+
+
+def dead(content: bytes, other: str) -> bytes:
+    """Set Ewe of every row to zero, and the last column to another voltage."""
+    lines = content.decode("cp1252").split("\r\n")
+    at = next(k for k, line in enumerate(lines) if line == DEAD) + 1
+    for k, line in enumerate(lines[at:]):
+        cells = line.split("\t")
+        cells[6], cells[8] = f"{0:.7E}", f"{float(other) + 1e-5 * (k if other != '0' else 0):.7E}"
+        lines[at + k] = "\t".join(cells)
+    return "\r\n".join(lines).encode("cp1252")
+
+
+def test_a_dead_channel_gives_way_to_the_one_that_lives(mpt: Maker, tmp_path: Path) -> None:
+    content = mpt(names=DEAD, rows=40)
+    record = read_record(written(tmp_path, dead(content, "0.06")))
+    assert record["voltage_volt"].values[:2] == pytest.approx([0.06, 0.06001])
+    assert "Ewe-Ece/V" in record.attrs["substituted"]
+    assert "Ewe-Ece/V" in json.loads(record.attrs["columns"])["voltage_volt"]
+    with pytest.raises(RecordError, match="column 'Ewe/V': is exactly 0 V in every row"):
+        read_record(written(tmp_path, dead(content, "0")))
+    alive = read_record(written(tmp_path, content))
+    assert "substituted" not in alive.attrs
+    assert json.loads(alive.attrs["columns"])["voltage_volt"] == "Ewe/V"
+
+
+def announced(*ends: str) -> bytes:
+    loop = f"Loop 0 from point number 0 to {len(ends) - 1}"
+    head = ["EC-Lab ASCII FILE", "Nb header lines : 7", "", "Galvanostatic Cycling", "", loop]
+    head.append("mode\ttime/s\tEwe/V\t<I>/mA")
+    rows = [f"1\t{10 * k}\t0,06{k}\t{end}" for k, end in enumerate(ends)]
+    return "\r\n".join([*head, *rows]).encode("cp1252")
+
+
+def test_a_file_whose_rows_are_all_there_is_whole_without_a_last_line_end(tmp_path: Path) -> None:
+    record = read_record(written(tmp_path, announced("1,0001", "1,0001", "0,9999")))
+    assert record.sizes["record"] == 3
+    assert "truncated" not in record.attrs
+    # The last number may be cut off: its row is left out, and nothing is refused.
+    for end in ("1,00", "1,", "1", "10"):
+        record = read_record(written(tmp_path, announced("1,0001", "1,0001", end)))
+        assert record.sizes["record"] == 2
+        assert "was left out" in record.attrs["truncated"]
+    lacking = announced("1,0001", "1,0001", "1,0001").replace(b"to 2", b"to 3")
+    with pytest.raises(RecordError, match="announces 4 rows"):
+        read_record(written(tmp_path, lacking))

@@ -203,3 +203,13 @@ def test_a_curve_after_its_open_circuit_is_the_one_that_is_meant(
     assert read_record(path, curve=0).attrs["technique"] == "open_circuit"
     with pytest.raises(RecordError, match="no curve 2: there are 0: OCVCURVE"):
         read_record(path, curve=2)
+
+
+def test_the_convention_of_the_current_is_honoured(dta: Maker, tmp_path: Path) -> None:
+    anodic = dta()
+    cathodic = anodic.replace(b"CONVENTION\tIQUANT\t1", b"CONVENTION\tIQUANT\t0")
+    one = read_record(written(tmp_path, anodic))
+    other = read_record(written(tmp_path, cathodic, "y.DTA"))
+    assert np.array_equal(other["current_ampere"], -one["current_ampere"])
+    assert np.array_equal(other["voltage_volt"], one["voltage_volt"])
+    assert "cathodic currents are positive in the file" in other.attrs["sign_convention"]

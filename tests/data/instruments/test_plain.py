@@ -26,6 +26,12 @@ def written(folder: Path, content: bytes | str, name: str = "x.csv") -> Path:
         (("time [h]", "voltage [mV]", "current [mA]"), (3600, 1e-3, 1e-3)),
         (("Time [s]", "Cell Voltage [V]", "Current [µA]"), (1, 1, 1e-6)),
         (("test_time_ms", "voltage_v", "current_a"), (1e-3, 1, 1)),
+        (("Time_s", "Voltage_V", "Current_mA"), (1, 1, 1e-3)),
+        (("Time_h", "Voltage_mV", "Current_A"), (3600, 1e-3, 1)),
+        (("time_min", "cell_voltage_mv", "current_ma"), (60, 1e-3, 1e-3)),
+        (("Time h", "Voltage mV", "Current uA"), (3600, 1e-3, 1e-6)),
+        (("Time (min)", "Voltage(mV)", "Current (mA)"), (60, 1e-3, 1e-3)),
+        (("Time/Sec.", "Voltage/V", "Current/mA"), (1, 1, 1e-3)),
     ],
 )
 @pytest.mark.parametrize(
@@ -89,6 +95,97 @@ HEADER = "time [s],voltage [V],current [A]\n"
 
 
 @pytest.mark.parametrize(
+    ("header", "advised"),
+    [
+        ("t_h,E_mV,I_mA", ["'time [h]'", "'voltage [mV]'", "'current [mA]'"]),
+        ("t (min);Ewe/V;i/uA", ["'time [min]'", "'voltage [V]'", "'current [uA]'"]),
+        ("Zeit h;Spannung mV;Strom A", ["'time [h]'", "'voltage [mV]'", "'current [A]'"]),
+        ("t,E,I", ["'time [its unit]'", "'voltage [its unit]'", "'current [its unit]'"]),
+    ],
+)
+def test_advice_never_changes_a_unit(tmp_path: Path, header: str, advised: list[str]) -> None:
+    with pytest.raises(RecordError) as caught:
+        read_record(written(tmp_path, header + "\n" + "0,1,2\n"))
+    for words in advised:
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("unit", ["", "furlong", "mAh", "Hz"])
+def test_a_column_whose_unit_is_not_known_is_refused(tmp_path: Path, unit: str) -> None:
+    text = f"time [s],voltage [V],current{unit and ' ' + unit}\n0,1,2\n"
+    with pytest.raises(RecordError, match=r"no unit|no column of current"):
+        read_record(written(tmp_path, text))
+    with pytest.raises(RecordError, match="column 'current"):
+        read_record(written(tmp_path, text.replace(f"current {unit}", f"current [{unit}]")))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Datum;time [s];voltage [V];current [A]\n29.11.2026 10:00:00;0,5;0,1;2\n",
+        b"when;time [s];voltage [V];current [A];x\n1,5 or 2.5;0,5;0,1;2;1.000,0\n",
+        b"sep=;\ntime [s];voltage [V];current [A]\n0,5;0,1;2\n",
+        b'"sep=,"\r\n# mine\r\ntime [s],voltage [V],current [A]\r\n0.5,0.1,2\r\n',
+        b"sep=\t\ntime [s]\tvoltage [V]\tcurrent [A]\n0,5\t0,1\t2\n",
+        b"time [s],voltage [V],current [A]\r0.5,0.1,2\r",
+        ",time [s],voltage [V],current [A]\n0,0.5,0.1,2\n".encode("utf-16"),
+        "time [s]\tvoltage [V]\tcurrent [A]\n0,5\t0,1\t2\n".encode("utf-16"),
+        b"time [s],voltage [V],current [A],,\n0.5,0.1,2,,\n",
+        b"time [s],voltage [V],current [A],temperature,temperature [K]\n0.5,0.1,2,hot,hot\n",
+    ],
+)
+def test_what_is_not_wanted_refuses_no_file(tmp_path: Path, content: bytes) -> None:
+    if b"hot" in content:
+        content = content.replace(b",temperature [K]", b",note").replace(b"hot,hot", b"hot,x")
+    record = read_record(written(tmp_path, content))
+    assert [float(record[name].values[0]) for name in record.data_vars][:3] == [0.5, 0.1, 2.0]
+    assert "truncated" not in record.attrs
+
+
+@pytest.mark.parametrize("value", [0.0, 0.06])
+def test_a_dead_voltage_is_no_measurement(plain: Maker, tmp_path: Path, value: float) -> None:
+    dead = [(float(k), value, 1e-3) for k in range(40)]
+    with pytest.raises(RecordError, match=r"column 'Voltage / V': is exactly .* in every row"):
+        read_record(written(tmp_path, plain(rows=dead)))
+    rest = [(t, v, 0.0) for t, v, _ in dead]
+    assert read_record(written(tmp_path, plain(rows=rest))).sizes["record"] == 40
+    held = plain(rows=dead, comments=["technique: chronoamperometry"])
+    assert read_record(written(tmp_path, held)).sizes["record"] == 40
+    alive = [*dead[:-1], (40.0, value + 1e-4, 1e-3)]
+    assert read_record(written(tmp_path, plain(rows=alive))).sizes["record"] == 40
+
+
+def test_times_too_coarse_to_tell_rows_apart_are_told_of(plain: Maker, tmp_path: Path) -> None:
+    rows = [(round(10 * k / 3600, 2), 0.06 + 1e-5 * k, 1e-3) for k in range(20)]
+    header = ("time [h]", "voltage [V]", "current [A]")
+    record = read_record(written(tmp_path, plain(rows=rows, header=header)))
+    assert "written to 36 s" in record.attrs["coarse_time"]
+    assert "coarse_time" not in read_record(written(tmp_path, plain())).attrs
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "end", "current"),
+    [
+        ("underscore_mA.csv", 361, 3600.0, 1e-3),
+        ("underscore_h.csv", 361, 3600.0, 1e-3),
+        ("hours_two_decimals.csv", 361, 3600.0, 4e-4),
+        ("date_column.csv", 361, 3600.0, 1e-3),
+        ("cr_line_ends.csv", 361, 3600.0, 1e-3),
+        ("eclab_whole_no_final_newline.mpt", 60, 590.0, 1.0001e-3),
+        ("dead_voltage.mpt", 360, 3590.0, 1.0001e-3),
+    ],
+)
+def test_files_that_were_read_wrongly(
+    bugs: Path, name: str, rows: int, end: float, current: float
+) -> None:
+    record = read_record(bugs / name)
+    assert record.sizes["record"] == rows
+    assert float(record["test_time_second"][-1]) == pytest.approx(end, abs=0.02)
+    assert np.allclose(record["current_ampere"], current)
+    assert 0.05 < abs(float(record["voltage_volt"][0])) < 0.07
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         # headers
@@ -124,7 +221,10 @@ HEADER = "time [s],voltage [V],current [A]\n"
         (HEADER + "0,5,1,\n1,0,1\n", "line 3: has 3 cells"),
         (HEADER + '0,1,2\n1,"1\n1",2\n', "line 3"),
         (HEADER + "0,1,2\n1,1\x00,2\n", "binary|NUL"),
-        (HEADER.replace(",", ";") + "0;0,5;1\n1;0.5;1\n", r"line 3, column 'voltage \[V\]': numbers are written with"),
+        (
+            HEADER.replace(",", ";") + "0;0,5;1\n1;0.5;1\n",
+            r"line 3, column 'voltage \[V\]': numbers are written with",
+        ),
         (HEADER, "holds no rows"),
         # the gate
         (HEADER + "0,1,2\n2,1,2\n1,1,2\n", r"line 4, column 'time \[s\]': time 1 s is before"),
