@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from data.errors import UnitError
 from data.instruments.record import UNITS, refusal
 from data.instruments.text import is_unit
+from data.units import dimension
 
 __all__ = ["Column", "Vocabulary", "find_columns", "meaning", "split_header"]
 
@@ -20,6 +21,7 @@ _MARKED = (
     re.compile(r"~?\s*(.*?)\s*\(([^()]*)\)"),
     re.compile(r"~?\s*([^/]*?)\s*/\s*(.+)"),
 )
+_RATIO = re.compile(r"~?\s*([^/]+?)[_\s]+([^/_\s(\[]+/[^/\s]+)")
 _TAIL = re.compile(r"~?\s*(.+?)[_\s]+([^_\s]+)")
 
 
@@ -80,8 +82,18 @@ def split_header(header: str) -> tuple[str, str]:
         As written; empty where none is marked.
     """
     text = header.strip()
-    match = next((found for pattern in _MARKED if (found := pattern.fullmatch(text))), None)
+    match = _RATIO.fullmatch(text)  # "current mA/cm2": the slash belongs to the unit
+    if match is None or not _is_any_unit(match[2]):
+        match = next((found for pattern in _MARKED if (found := pattern.fullmatch(text))), None)
     return (words_of(match[1]), match[2].strip()) if match else (words_of(text.lstrip("~")), "")
+
+
+def _is_any_unit(text: str) -> bool:
+    try:
+        dimension(text)
+    except UnitError:
+        return False
+    return True
 
 
 def meaning(header: str, vocabulary: Vocabulary) -> tuple[str, str] | None:

@@ -100,6 +100,7 @@ HEADER = "time [s],voltage [V],current [A]\n"
         ("t_h,E_mV,I_mA", ["'time [h]'", "'voltage [mV]'", "'current [mA]'"]),
         ("t (min);Ewe/V;i/uA", ["'time [min]'", "'voltage [V]'", "'current [uA]'"]),
         ("Zeit h;Spannung mV;Strom A", ["'time [h]'", "'voltage [mV]'", "'current [A]'"]),
+        ("time [s],E mV,i mA", ["'voltage [mV]'", "'current [mA]'"]),
         ("t,E,I", ["'time [its unit]'", "'voltage [its unit]'", "'current [its unit]'"]),
     ],
 )
@@ -192,6 +193,8 @@ def test_files_that_were_read_wrongly(
         ("time,voltage [V],current [A]\n0,1,2\n", r"column 'time': states no unit.*time \[s\]"),
         ("time [s],voltage [V]\n0,1\n", r"no column of current: legal are.*there are 'time \[s\]'"),
         ("time [s],voltage [V],current [mA/cm^2]\n0,1,2\n", "column 'current .*dimension"),
+        ("time [s],voltage [V],current mA/cm2\n0,1,2\n", "column 'current .*dimension"),
+        ("time_s,voltage_V,Current (mA/cm2)\n0,1,2\n", "column 'Current .*dimension"),
         ("time [s],voltage [V],current [A],Current / A\n0,1,2,3\n", r"the same as 'current \[A\]'"),
         ("time [s],voltage [V],current [A],\ntime\n", "line 2"),
         ("a,b,c\n1,2,3\n", "of no known format.*'a', 'b', 'c'"),
