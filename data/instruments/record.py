@@ -475,7 +475,7 @@ def _sweep_time(file: str, reading: Reading, rate: float) -> NDArray[np.float64]
     """Return the time [s] at which a sweep came to each of its voltages."""
     voltage = np.asarray(reading.variables["voltage_volt"], dtype=np.float64)
     swept = voltage - voltage[:1]
-    swept = swept if not swept.size or swept[-1] >= 0 else -swept
+    swept = swept if not swept.size or swept[-1] >= 0 else 0.0 - swept
     if (row := _first(np.diff(swept) < 0)) is not None:
         line, where = _place(reading, row + 1)
         raise refusal(

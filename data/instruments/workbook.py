@@ -68,15 +68,16 @@ def opened_workbook(source: Source) -> Iterator[Any]:
 
     book = None
     try:
-        with zipfile.ZipFile(source.path) as archive, warnings.catch_warnings():
+        with zipfile.ZipFile(source.path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
             if unpacked > MAX_UNPACKED:
                 raise refusal(source.name, f"unpacks to {unpacked} bytes: no workbook does")
             if "xl/workbook.xml" not in archive.namelist():
                 raise refusal(source.name, "is a zip archive and no workbook: unpack it first")
-            warnings.simplefilter("ignore")  # on styles and the like
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on styles and the like, also while it is read
             book = load_workbook(source.path, read_only=True, data_only=True)
-        yield book
+            yield book
     except RecordError:
         raise
     except Exception as error:
