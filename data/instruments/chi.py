@@ -59,7 +59,8 @@ def _complete(content: Content) -> None:
         content.technique = _TECHNIQUES[titles[0].lower()]
         content.technique_as_written = titles[0]
     model = next((line for line in content.above if line.startswith("Instrument Model:")), "")
-    content.instrument = f"{content.instrument} {model.partition(':')[2].strip()}".strip()
+    if model:
+        content.instrument = f"CH Instruments {model.partition(':')[2].strip()}"
     rate = _value(settings, "scan rate")
     if rate is not None:
         content.extra["scan_rate_volt_per_second"] = rate
@@ -113,7 +114,7 @@ def _add_current(content: Content, settings: Mapping[str, str]) -> None:
 
 
 FORMAT = TableFormat(
-    instrument="CH Instruments",
+    instrument="CH Instruments, or another in its layout",
     vocabulary=Vocabulary(
         {
             "time": "test_time_second",
