@@ -29,6 +29,7 @@ __all__ = ["VERSION", "list_tables", "read", "recognises_head"]
 
 VERSION = "1"
 
+_TOP = 1 << 16
 _MARK = "Date and time measurement:"
 _KINDS = ("test_time_second", "voltage_volt", "current_ampere")
 _TECHNIQUES = (
@@ -53,7 +54,7 @@ def recognises_head(head: bytes) -> bool:
     bool
         Whether a line says when a curve was measured.
     """
-    return any(line.startswith(_MARK.encode()) for line in head.splitlines()[:50])
+    return any(line.startswith(_MARK.encode()) for line in head[:_TOP].splitlines()[:50])
 
 
 def _kind(unit: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "list_curves", "read_record"]
 
-HEAD_BYTES = 1 << 16
+HEAD_BYTES = 1 << 20  # a protocol may stand above the headers
 MAX_BYTES = 2 << 30
 
 # In the order in which they are tried: what says clearly what it is comes first.

@@ -52,6 +52,12 @@ def test_every_layout_is_told_by_its_content_and_read_to_the_digit(
     assert list_curves(path)[0].rows == 12
 
 
+def test_headers_are_found_below_a_long_protocol(cycler: Maker, tmp_path: Path) -> None:
+    long = b'{"Version":"' + b"x" * 300_000
+    path = written(tmp_path, cycler("novonix", ROWS).replace(b'{"Version":"', long))
+    assert read_record(path).sizes["record"] == 12
+
+
 @pytest.mark.parametrize(
     ("layout", "old", "new", "reason"),
     [
