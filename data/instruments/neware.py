@@ -1,7 +1,5 @@
 """Neware's exports as ``.csv`` and ``.xlsx``: headers such as ``Total Time``, ``Current(mA)``.
 
-Others write tables of the same columns, PEC among them: nothing in them says whose they are.
-
 Times are durations (``00:01:30``), of the step (``Time``, older ``Time(h:min:s.ms)`` and
 ``Relative Time``) and, in newer exports, of the test (``Total Time``, ``Cumulative Time``); where
 only the former is there, the steps are added up. Units stand in the headers and follow the range of
@@ -19,8 +17,9 @@ from data.instruments.table_format import TableFormat
 
 __all__ = ["FORMAT"]
 
-_STEP = {"step index", "step id", "step type", "step name", "step", "status", "record id"}
-_CYCLE = {"cycle index", "cycle id", "cycle", "record id", "datapoint", "data point"}
+# Words that others do not use: in a table of anybody's "time" is no time of a step.
+_STEP = {"step index", "step id", "step type", "step name"}
+_ROW = {"cycle index", "cycle id", "record id", "datapoint", "data point"}
 _TIME = {"time", "total time", "cumulative time", "relative time", "step time"}
 
 
@@ -32,7 +31,7 @@ def _recognises(names: Sequence[str]) -> bool:
     return (
         {"voltage", "current"} <= marked
         and bool(words & _STEP)
-        and bool(words & _CYCLE)
+        and bool(words & _ROW)
         and bool(words & _TIME)
         and "test time" not in words  # Arbin's
     )

@@ -409,6 +409,7 @@ class TableFormat:
             variables["step_count"] = step_numbers(variables)
         if "test_time_second" not in variables and "step_time_second" in variables:
             marks = [variables["step_count"]] if "step_count" in variables else []
+            self._check_restarts(content, *marks)
             variables["test_time_second"] = add_up_steps(variables["step_time_second"], *marks)
             columns["test_time_second"] = (
                 f"{columns['step_time_second']}, of each step, added up: pauses between steps are "
@@ -442,6 +443,20 @@ class TableFormat:
             row_name=row_name,
             extra=content.extra,
         )
+
+    def _check_restarts(self, content: Content, *marks: NDArray[np.int64]) -> None:
+        """Refuse a time that is said to be of each step, and runs on from step to step."""
+        time = np.asarray(content.variables["step_time_second"])
+        changes = [int(np.sum(np.diff(mark) != 0)) for mark in marks]
+        if any(changes) and not np.any(np.diff(time) < 0):
+            raise refusal(
+                content.file,
+                f"is the time of each step in files of {self.instrument}, and does not restart "
+                "where the step changes: if it counts from the start of the test, name it so "
+                "(Total Time)",
+                line=content.line,
+                column=content.columns["step_time_second"],
+            )
 
     def _signed(self, content: Content, found: Mapping[str, Column]) -> None:
         """Give the current its sign, where the file writes its size and its direction apart."""

@@ -135,6 +135,18 @@ def test_times_of_steps_are_added_up(tmp_path: Path) -> None:
     assert "added up" in json.loads(record.attrs["columns"])["test_time_second"]
 
 
+def test_a_time_that_runs_on_is_not_added_up(tmp_path: Path) -> None:
+    rows = "".join(f"{k},1,{1 + k // 3},{10 * k},0.1{k},1\n" for k in range(6))
+    neware = "Record ID,Cycle ID,Step ID,Time(s),Voltage(V),Current(mA)\n"
+    with pytest.raises(RecordError, match="does not restart where the step changes"):
+        read_record(written(tmp_path, neware + rows))
+    # The same words in anybody's table are the time since the start.
+    anybody = "row,cycle,step,time [s],voltage [V],current [mA]\n"
+    record = read_record(written(tmp_path, anybody + rows))
+    assert record.attrs["reader"] == "plain"
+    assert record["test_time_second"].values.tolist() == [0, 10, 20, 30, 40, 50]
+
+
 @pytest.mark.parametrize("kind", ["text", "time", "timedelta", "number"])
 def test_a_workbook_of_neware_in_any_cell_type(tmp_path: Path, kind: str) -> None:
     def cell(seconds: int) -> object:
