@@ -6,6 +6,7 @@ here, the same for all.
 """
 
 import math
+import re
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from data.instruments.record import (
 )
 from data.instruments.text import in_unit
 from data.instruments.workbook import Sheet, is_workbook, opened_workbook, sheet_rows
+from data.units import parse_number
 
 __all__ = ["Content", "TableFormat", "step_numbers"]
 
@@ -47,6 +49,7 @@ _WORDS = {
     "current_ampere": "current",
 }
 _STATE = "state"
+_FROM_HOURS = re.compile(r"(d+\w*\W+)?h", re.IGNORECASE)  # "h:min:s.ms", "hh:mm:ss", "d hh:mm"
 _HEADER_ROWS = 50
 
 
@@ -309,7 +312,7 @@ class TableFormat:
             states: list[str] = []
             numbers = array("q")
             starts: list[int] = []
-            durations: set[str] = set()
+            kinds: dict[str, bool] = {}  # whether a column holds durations
             for sheet in sheets:
                 if sheet.names != names:
                     raise refusal(
@@ -325,21 +328,14 @@ class TableFormat:
                         continue
                     for key, column, position, name in wanted:
                         cell = row[position] if position < len(row) else None
-                        value = cell
-                        if key in _TIMES and is_duration(cell):
-                            durations.add(key)
-                            value = seconds_of(cell)
-                        if isinstance(value, str):
-                            value = _number(value)
-                        mixed = key in durations and not is_duration(cell)
-                        if (
-                            isinstance(cell, bool)
-                            or mixed
-                            or not isinstance(value, int | float | None)
-                        ):
+                        timed = key in _TIMES and is_duration(cell)
+                        value = seconds_of(cell) if timed else _number(cell)
+                        # A zero is the same in every unit.
+                        due = kinds.setdefault(key, timed) if value or timed else timed
+                        if isinstance(value, str) or due != timed:
                             where = f"sheet {sheet.name}, row {number}"
-                            due = "duration" if mixed else "number"
-                            raise refusal(file, f"{where}: {cell!r} is not a {due}", column=name)
+                            word = "duration" if due else "number"
+                            raise refusal(file, f"{where}: {cell!r} is not a {word}", column=name)
                         column.append(math.nan if value is None else value)
                     if state is not None:
                         states.append(str(row[state]) if state < len(row) else "")
@@ -350,7 +346,8 @@ class TableFormat:
             return f"sheet {sheets[part].name}, row {numbers[row]}"
 
         read = {key: np.frombuffer(column) for key, column in cells.items()}
-        content = self._content(file, (), names, None, found, read, list(durations), states)
+        durations = [key for key, timed in kinds.items() if timed]
+        content = self._content(file, (), names, None, found, read, durations, states)
         return self._reading(source, content, found, curve=test, header=header, row_name=row_name)
 
     def _content(
@@ -367,6 +364,14 @@ class TableFormat:
         """Return what was read in the units of a record."""
         variables: dict[str, Any] = {}
         for key, column in found.items():
+            if key in durations and ":" in column.unit and not _FROM_HOURS.match(column.unit):
+                raise refusal(
+                    file,
+                    "holds durations that do not begin with hours or days: export it again with "
+                    "hours, minutes and seconds",
+                    line=line,
+                    column=column.header,
+                )
             if UNITS[key] == "1" or key in durations:
                 variables[key] = np.asarray(read[key])
                 continue
@@ -501,12 +506,9 @@ def step_numbers(variables: Mapping[str, Any]) -> NDArray[np.int64]:
     return count_steps(*marks)
 
 
-def _number(text: str) -> float | str | None:
-    """Return a number that a spreadsheet holds as text; the text where it is none."""
-    from data.units import parse_number
-
-    stripped = text.strip()
-    if not stripped:
-        return None
-    value = parse_number(stripped)
-    return text if value is None else value
+def _number(cell: Any) -> float | str | None:
+    """Return the number in a cell of a spreadsheet, also one written as text; else its text."""
+    if cell is None or (isinstance(cell, int | float) and not isinstance(cell, bool)):
+        return cell
+    text = str(cell).strip()
+    return (text if (value := parse_number(text)) is None else value) if text else None

@@ -65,6 +65,7 @@ def test_headers_are_found_below_a_long_protocol(cycler: Maker, tmp_path: Path) 
         ("neware", "Current(mA)", "Strom(mA)", "has no column of current"),
         ("neware", ",00:00:01.500,", ",00:00:61.500,", "'00:00:61.500' is no duration"),
         ("neware", ",00:00:01.500,", ",1.5,", "'1.5' is no duration"),
+        ("neware", "Total Time,", "Total Time(mm:ss:fff),", "do not begin with hours or days"),
         ("maccor", "Test (Min)", "TestTime", "column 'TestTime': states no unit"),
         ("maccor", "Amps\tVolts", "Current\tVoltage", "column 'Current': states no unit"),
         ("landt", "TestTime/Sec.", "TestTime", "column 'TestTime': states no unit"),
@@ -170,6 +171,17 @@ def test_a_workbook_of_neware_in_any_cell_type(tmp_path: Path, kind: str) -> Non
     assert np.allclose(record["voltage_volt"], [0.060, 0.061, 0.062])
     assert np.allclose(record["current_ampere"], -5e-4)
     assert "cell 7" in record.attrs["header"]
+
+
+def test_durations_and_numbers_in_one_column_are_refused(tmp_path: Path) -> None:
+    names = ("time [s]", "voltage [V]", "current [A]")
+    clock = datetime.time(0, 1, 30)
+    good = workbook(tmp_path / "x.xlsx", {"a": [names, (0, 0.1, 1), (clock, 0.2, 1)]})
+    assert read_record(good)["test_time_second"].values.tolist() == [0.0, 90.0]
+    for first, second in ((1, clock), (datetime.time(0, 0, 1), 90)):
+        path = workbook(tmp_path / "y.xlsx", {"a": [names, (first, 0.1, 1), (second, 0.2, 1)]})
+        with pytest.raises(RecordError, match=r"sheet a, row 3: .* is not a (duration|number)"):
+            read_record(path)
 
 
 def test_a_plain_workbook_is_read_and_a_foreign_one_refused(tmp_path: Path) -> None:
