@@ -16,7 +16,7 @@ __all__ = ["FORMAT"]
 _SHEET = re.compile(r"Channel_?(\d+(?:-\d+)?)(?:_(\d+))?", re.IGNORECASE)
 
 
-def _recognises(names: Sequence[str]) -> bool:
+def _is_header(names: Sequence[str]) -> bool:
     """Return whether the test time stands among headers with its unit in parentheses."""
     marked = [name for name in names if name.rstrip().endswith(")")]
     return any(split_header(name)[0] == "test time" for name in marked)
@@ -40,7 +40,7 @@ FORMAT = TableFormat(
             "aux temperature 1": "temperature_celsius",
         }
     ),
-    recognises=_recognises,
+    is_header=_is_header,
     legal="legal are Test_Time(s), Voltage(V) and Current(A), in a sheet Channel_… of a workbook",
     sheet=_sheet,
 )

@@ -16,7 +16,7 @@ from data.errors import RecordError
 from data.instruments.record import CurveInfo, Reading, Source, choose_curve, refusal
 from data.instruments.table_format import step_numbers
 
-__all__ = ["VERSION", "list_tables", "read", "recognises_head"]
+__all__ = ["VERSION", "list_tables", "read", "recognises"]
 
 VERSION = "1"
 
@@ -32,7 +32,7 @@ _COLUMNS = {
 }
 
 
-def recognises_head(head: bytes) -> bool:
+def recognises(head: bytes) -> bool:
     """Return whether the first bytes are those of an Access database.
 
     Parameters

@@ -11,7 +11,7 @@ from data.instruments.table_format import TableFormat
 __all__ = ["FORMAT"]
 
 
-def _recognises(names: Sequence[str]) -> bool:
+def _is_header(names: Sequence[str]) -> bool:
     """Return whether headers are Basytec's."""
     words = {split_header(name)[0] for name in names}
     return bool(names) and names[0].startswith("~") and {"time", "u", "i"} <= words
@@ -29,6 +29,6 @@ FORMAT = TableFormat(
         },
         bare={"line": ("step_id", "1")},
     ),
-    recognises=_recognises,
+    is_header=_is_header,
     legal="legal are ~Time[s], U[V] and I[A]",
 )

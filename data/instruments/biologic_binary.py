@@ -25,7 +25,7 @@ from data.instruments.biologic_text import (
 )
 from data.instruments.record import CurveInfo, Reading, Source, choose_curve, count_steps, refusal
 
-__all__ = ["VERSION", "list_tables", "read", "recognises_head"]
+__all__ = ["VERSION", "list_tables", "read", "recognises"]
 
 VERSION = "1"
 
@@ -44,7 +44,7 @@ _TECHNIQUES = {
 }
 
 
-def recognises_head(head: bytes) -> bool:
+def recognises(head: bytes) -> bool:
     """Return whether the first bytes are those of an ``.mpr`` file.
 
     Parameters

@@ -56,7 +56,7 @@ __all__ = [
     "list_tables",
     "other_voltages",
     "read",
-    "recognises_head",
+    "recognises",
     "revive",
     "technique_named",
 ]
@@ -103,7 +103,7 @@ _TECHNIQUES = (
 )
 
 
-def recognises_head(head: bytes) -> bool:
+def recognises(head: bytes) -> bool:
     """Return whether the first bytes are those of an ``.mpt`` file.
 
     Parameters

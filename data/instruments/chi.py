@@ -33,7 +33,7 @@ _MAX_SEGMENTS = 10_000
 _POLARITY = {"n": "cathodic", "c": "cathodic", "p": "anodic", "a": "anodic"}
 
 
-def _recognises(names: Sequence[str]) -> bool:
+def _is_header(names: Sequence[str]) -> bool:
     """Return whether headers are those of CH Instruments."""
     parsed = [split_header(name) for name in names]
     return ("potential", "V") in parsed and bool({("time", "sec"), ("current", "A")} & set(parsed))
@@ -122,7 +122,7 @@ FORMAT = TableFormat(
             "current": "current_ampere",
         }
     ),
-    recognises=_recognises,
+    is_header=_is_header,
     legal="legal are Time/sec, Potential/V and Current/A",
     technique="unknown",
     complete=_complete,

@@ -43,7 +43,7 @@ from data.instruments.text import (
 )
 from data.units import parse_number
 
-__all__ = ["INSTRUMENT", "VERSION", "list_tables", "read", "recognises_head"]
+__all__ = ["INSTRUMENT", "VERSION", "list_tables", "read", "recognises"]
 
 INSTRUMENT = "Gamry"
 VERSION = "1"
@@ -88,7 +88,7 @@ class _Part:
     problem: str
 
 
-def recognises_head(head: bytes) -> bool:
+def recognises(head: bytes) -> bool:
     """Return whether the first bytes are those of a ``.DTA`` file.
 
     Parameters

@@ -36,7 +36,7 @@ _VOCABULARY = Vocabulary(
 )
 
 
-def _recognises(names: Sequence[str]) -> bool:
+def _is_header(names: Sequence[str]) -> bool:
     """Return whether headers are those of Landt's records."""
     words = {split_header(name)[0] for name in names}
     found = {known[0] for name in names if (known := meaning(name, _VOCABULARY)) is not None}
@@ -54,7 +54,7 @@ def _discharges(state: str) -> bool:
 FORMAT = TableFormat(
     instrument="Landt",
     vocabulary=_VOCABULARY,
-    recognises=_recognises,
+    is_header=_is_header,
     legal="legal are TestTime/Sec., Voltage/V and Current/mA",
     state=("state", "stepstatus", "step name", "mode"),
     discharges=_discharges,

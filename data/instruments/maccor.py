@@ -22,7 +22,7 @@ _CURRENTS = {"amps", "mamps", "current"}
 _VOLTAGES = {"volts", "voltage"}
 
 
-def _recognises(names: Sequence[str]) -> bool:
+def _is_header(names: Sequence[str]) -> bool:
     """Return whether headers are those of Maccor's records."""
     words = {split_header(name)[0] for name in names}
     return (
@@ -56,7 +56,7 @@ FORMAT = TableFormat(
             "cycle c": ("cycle_count", "1"),
         },
     ),
-    recognises=_recognises,
+    is_header=_is_header,
     legal="legal are Test (Sec), Amps or Current (A), and Volts or Voltage (V)",
     state=("state", "md"),
     discharges=_discharges,

@@ -23,7 +23,7 @@ _ROW = {"cycle index", "cycle id", "record id", "datapoint", "data point"}
 _TIME = {"time", "total time", "cumulative time", "relative time", "step time"}
 
 
-def _recognises(names: Sequence[str]) -> bool:
+def _is_header(names: Sequence[str]) -> bool:
     """Return whether headers are those of Neware's records."""
     parsed = [split_header(name) for name in names]
     words = {name for name, _ in parsed}
@@ -60,7 +60,7 @@ FORMAT = TableFormat(
         },
         bare={"step": ("step_id", "1"), "cycle": ("cycle_count", "1")},
     ),
-    recognises=_recognises,
+    is_header=_is_header,
     legal="legal are Total Time or Time, Voltage(V) and Current(A)",
     state=("step type", "step name", "status"),
     discharges=_discharges,

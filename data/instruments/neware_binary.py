@@ -21,7 +21,7 @@ from data.errors import RecordError
 from data.instruments.durations import add_up_steps
 from data.instruments.record import CurveInfo, Reading, Source, choose_curve, count_steps, refusal
 
-__all__ = ["VERSION", "is_archive", "list_tables", "read", "recognises_head"]
+__all__ = ["VERSION", "is_archive", "list_tables", "read", "recognises"]
 
 VERSION = "1"
 
@@ -30,7 +30,7 @@ _DATA = "data.ndc"
 _INFO = CurveInfo(0, "records", None)
 
 
-def recognises_head(head: bytes) -> bool:
+def recognises(head: bytes) -> bool:
     """Return whether the first bytes are those of an ``.nda`` file.
 
     Parameters
@@ -94,7 +94,7 @@ def _frame(source: Source) -> Any:
             "'anodebayes[neware]', or export the file as .csv or .xlsx"
         ) from None
     with source.path.open("rb") as file:
-        plain = recognises_head(file.read(len(_MAGIC)))
+        plain = recognises(file.read(len(_MAGIC)))
     reader = read_nda if plain else read_ndax
     try:
         with _quiet():

@@ -12,7 +12,7 @@ from data.instruments.table_format import TableFormat
 __all__ = ["FORMAT"]
 
 
-def _recognises(names: Sequence[str]) -> bool:
+def _is_header(names: Sequence[str]) -> bool:
     """Return whether headers are Nova's."""
     words = {split_header(name)[0] for name in names}
     return "we(1).potential" in words
@@ -27,7 +27,7 @@ FORMAT = TableFormat(
             "we(1).current": "current_ampere",
         }
     ),
-    recognises=_recognises,
+    is_header=_is_header,
     legal="legal are Time (s), WE(1).Potential (V) and WE(1).Current (A)",
     technique="unknown",
 )

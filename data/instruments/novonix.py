@@ -11,7 +11,7 @@ from data.instruments.table_format import TableFormat
 __all__ = ["FORMAT"]
 
 
-def _recognises(names: Sequence[str]) -> bool:
+def _is_header(names: Sequence[str]) -> bool:
     """Return whether headers are Novonix's."""
     return {"run time", "potential", "current"} <= {split_header(name)[0] for name in names}
 
@@ -28,6 +28,6 @@ FORMAT = TableFormat(
         },
         bare={"step number": ("step_id", "1"), "cycle number": ("cycle_count", "1")},
     ),
-    recognises=_recognises,
+    is_header=_is_header,
     legal="legal are Run Time (h), Potential (V) and Current (A)",
 )

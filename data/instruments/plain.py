@@ -100,7 +100,7 @@ def _meant(words: str) -> str | None:
     return close[0] if close else None
 
 
-def _recognises(names: Sequence[str]) -> bool:
+def _is_header(names: Sequence[str]) -> bool:
     """Return whether at least one of time, voltage and current is named."""
     found = {known[0] for name in names if (known := meaning(name, _VOCABULARY)) is not None}
     return bool(found & {"test_time_second", "voltage_volt", "current_ampere"})
@@ -133,7 +133,7 @@ def _complete(content: Content) -> None:
 FORMAT = TableFormat(
     instrument="not stated",
     vocabulary=_VOCABULARY,
-    recognises=_recognises,
+    is_header=_is_header,
     legal=_LEGAL,
     technique="unknown",
     leading=True,

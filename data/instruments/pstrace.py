@@ -25,7 +25,7 @@ from data.instruments.record import (
 )
 from data.instruments.text import in_unit, is_unit
 
-__all__ = ["VERSION", "list_tables", "read", "recognises_head"]
+__all__ = ["VERSION", "list_tables", "read", "recognises"]
 
 VERSION = "1"
 
@@ -41,7 +41,7 @@ _TECHNIQUES = (
 )
 
 
-def recognises_head(head: bytes) -> bool:
+def recognises(head: bytes) -> bool:
     """Return whether a file is one of PSTrace.
 
     Parameters

@@ -95,7 +95,7 @@ def _detect(source: Source, head: bytes) -> str:
     """Return the format of a file, from its content."""
     file = source.name
     for name in FORMATS:
-        recognises = getattr(_module(name), "recognises_head", None)
+        recognises = getattr(_module(name), "recognises", None)
         if recognises is not None and recognises(head):
             return name
     if head.startswith(b"PK\x03\x04"):
@@ -149,7 +149,7 @@ def _advice_on_top(head: bytes, names: Sequence[str]) -> str:
             "; it begins with numbers: write a line of headers above them, such as 'time [s],"
             "voltage [V],current [A]' with the units that they have"
         )
-    below = find_header(head, plain.FORMAT.recognises)
+    below = find_header(head, plain.FORMAT.is_header)
     if below is not None:
         return f"; the headers are in line {below.line}: begin the lines above it with '#'"
     return ""

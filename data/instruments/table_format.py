@@ -103,7 +103,7 @@ class TableFormat:
         Who makes it.
     vocabulary : Vocabulary
         What it calls the quantities of a record.
-    recognises : callable
+    is_header : callable
         Called with the cells of a line: whether they are its headers.
     legal : str
         What its columns are called, for the message where one is missing.
@@ -129,7 +129,7 @@ class TableFormat:
 
     instrument: str
     vocabulary: Vocabulary
-    recognises: Callable[[Sequence[str]], bool]
+    is_header: Callable[[Sequence[str]], bool]
     legal: str
     technique: str = "cycling"
     state: tuple[str, ...] = ()
@@ -149,8 +149,8 @@ class TableFormat:
         """Return whether a file begins with a table of this format."""
         if self.leading:
             header = find_header(head)
-            return header is not None and self.recognises(header.names)
-        return find_header(head, self.recognises) is not None
+            return header is not None and self.is_header(header.names)
+        return find_header(head, self.is_header) is not None
 
     def found_in_workbook(self, book: Any) -> bool:
         """Return whether a sheet of a workbook holds a table of this format."""
@@ -205,7 +205,7 @@ class TableFormat:
 
     @property
     def _header(self) -> Callable[[Sequence[str]], bool] | None:
-        return None if self.leading else self.recognises
+        return None if self.leading else self.is_header
 
     def _columns(
         self, file: str, names: Sequence[str], line: int | None
@@ -277,7 +277,7 @@ class TableFormat:
                 continue
             for number, row in enumerate(sheet_rows(book, name, _HEADER_ROWS), start=1):
                 names = ["" if cell is None else str(cell) for cell in row]
-                if self.recognises(names):
+                if self.is_header(names):
                     sheet = Sheet(name, number, tuple(names))
                     tests.setdefault(place[0], []).append((place[1], sheet))
                     break
