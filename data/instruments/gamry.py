@@ -329,7 +329,8 @@ def _read_part(
         kinds = [str(kind).strip() for kind in column.categories]
         over = np.array([bool(kind.strip(".")) for kind in kinds], dtype=np.bool_)
         codes = np.asarray(column.codes)
-        variables["overload"] = over[codes] if over.size else np.zeros(codes.size, dtype=np.bool_)
+        # A cell without a mark has the code -1.
+        variables["overload"] = np.append(over, False)[codes]
         counts = np.bincount(codes[codes >= 0], minlength=len(kinds))
         marks = {kind: int(n) for kind, n, bad in zip(kinds, counts, over, strict=True) if bad}
     columns = dict(found)

@@ -123,7 +123,7 @@ class TableFormat:
         Called with the content, to read what else the file says.
     advice : callable, optional
         Called with the headers, where a column is missing: how others may be meant.
-    version : str
+    VERSION : str
         Of the reader.
     """
 
@@ -138,12 +138,7 @@ class TableFormat:
     sheet: Callable[[str], tuple[str, int] | None] | None = None
     complete: Callable[[Content], None] | None = None
     advice: Callable[[Sequence[str]], str] | None = None
-    version: str = "1"
-
-    @property
-    def VERSION(self) -> str:  # noqa: N802 - as the modules of other formats have it
-        """Version of the reader."""
-        return self.version
+    VERSION: str = "1"  # as the modules of other formats call it
 
     def found_in(self, head: bytes) -> bool:
         """Return whether a file begins with a table of this format."""
@@ -240,12 +235,14 @@ class TableFormat:
         for key in durations:
             column = read[key]
             seconds, bad = seconds_of_each(map(str, column.categories))
-            codes = np.asarray(column.codes)
-            if bad is not None:
-                row = int(np.argmax(codes == bad))
+            codes = np.asarray(column.codes)  # -1 where the cell is blank
+            wrong = codes == (-1 if bad is None else bad)
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                cell = "" if bad is None else column.categories[bad]
                 raise refusal(
                     file,
-                    f"{column.categories[bad]!r} is no duration such as 01:30:00, as above",
+                    f"{cell!r} is no duration such as 01:30:00, as above",
                     line=layout.first_line + row,
                     column=found[key].header,
                 )

@@ -65,6 +65,7 @@ def test_headers_are_found_below_a_long_protocol(cycler: Maker, tmp_path: Path) 
         ("neware", "Current(mA)", "Strom(mA)", "has no column of current"),
         ("neware", ",00:00:01.500,", ",00:00:61.500,", "'00:00:61.500' is no duration"),
         ("neware", ",00:00:01.500,", ",1.5,", "'1.5' is no duration"),
+        ("neware", ",00:00:01.500,", ",,", "line 5, column 'Time': '' is no duration"),
         ("neware", "Total Time,", "Total Time(mm:ss:fff),", "do not begin with hours or days"),
         ("maccor", "Test (Min)", "TestTime", "column 'TestTime': states no unit"),
         ("maccor", "Amps\tVolts", "Current\tVoltage", "column 'Current': states no unit"),
