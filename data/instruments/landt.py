@@ -46,9 +46,9 @@ def _is_header(names: Sequence[str]) -> bool:
 
 
 def _discharges(state: str) -> bool:
-    # D_CC, D_CV; CCD of older programmes.
-    kind = state.strip().upper()
-    return kind.startswith(("D_", "DIS")) or kind in ("CCD", "CVD", "CPD", "CRD")
+    # "discharge CC" of the newer .csv; "CCD" beside "CCC" of older exports.
+    kind = state.strip().lower()
+    return kind.startswith("discharge") or kind == "ccd"
 
 
 FORMAT = TableFormat(

@@ -185,7 +185,7 @@ def _landt(table: Sequence[tuple[float, float, float]]) -> bytes:
         "Index\tTestTime/Sec.\tStepTime/Sec.\tVoltage/V\tCurrent/mA\tCapacity/mAh\tSysTime\tState"
     )
     rows = [
-        f"{k}\t{t!r}\t{t!r}\t{v!r}\t{1e3 * i!r}\t0.0\t2026-11-29 10:00:00\tC_CC"
+        f"{k}\t{t!r}\t{t!r}\t{v!r}\t{1e3 * i!r}\t0.0\t2026-11-29 10:00:00\tCCC"
         for k, (t, v, i) in enumerate(table, start=1)
     ]
     return _table([], names, rows)

@@ -87,7 +87,7 @@ def test_what_a_layout_leaves_open_is_refused_by_name(
 
 @pytest.mark.parametrize(
     ("layout", "charge", "discharge"),
-    [("maccor", "\tC\t", "\tD\t"), ("neware", "CC Chg", "CC DChg"), ("landt", "C_CC", "D_CC")],
+    [("maccor", "\tC\t", "\tD\t"), ("neware", "CC Chg", "CC DChg"), ("landt", "CCC", "CCD")],
 )
 def test_a_current_without_a_sign_takes_it_from_the_state_of_its_row(
     cycler: Maker, tmp_path: Path, layout: str, charge: str, discharge: str
