@@ -119,7 +119,8 @@ def recognises(head: bytes) -> bool:
     if head.removeprefix(b"\xef\xbb\xbf").startswith(_MAGIC):
         return True
     names = set(split_line(decode(head.partition(b"\n")[0]), "\t"))
-    return "time/s" in names and any(name in names for name in _NAMES["voltage_volt"])
+    others = (*_NAMES["test_time_second"], *_NAMES["current_ampere"])
+    return bool(names & set(_NAMES["voltage_volt"])) and bool(names & set(others))
 
 
 def other_voltages(names: Sequence[str], found: Mapping[str, str]) -> list[str]:
@@ -193,7 +194,9 @@ def technique_named(name: str) -> str:
     return next((technique for words, technique in _TECHNIQUES if words in lowered), "unknown")
 
 
-def choose_columns(source: Source, names: Sequence[str], line: int | None = None) -> dict[str, str]:
+def choose_columns(
+    source: Source, names: Sequence[str], line: int | None = None, *, scan_rate: bool = False
+) -> dict[str, str]:
     """Choose which of EC-Lab's columns are time, voltage, current and steps.
 
     Parameters
@@ -204,6 +207,8 @@ def choose_columns(source: Source, names: Sequence[str], line: int | None = None
         The file's columns.
     line : int, optional
         Line that names them.
+    scan_rate : bool
+        Whether the file states the rate of a sweep, from which its time follows.
 
     Returns
     -------
@@ -229,7 +234,7 @@ def choose_columns(source: Source, names: Sequence[str], line: int | None = None
         if controlled is not None and (controlled == "control/mA" or "mode" in names):
             found["current_ampere"] = controlled
     words = {"test_time_second": "time/s", "voltage_volt": "Ewe/V", "current_ampere": "I/mA"}
-    missing = [words[key] for key in source.lacks(found)]
+    missing = [words[key] for key in source.lacks(found, scan_rate=scan_rate)]
     if missing and not (missing == ["I/mA"] and "mode" in names):
         instead = (
             '; where the current was constant, state it with --set "current=… mA"'
@@ -291,7 +296,7 @@ def convert_columns(
     if "current_ampere" not in found:
         if mode is None or not rest.all():
             raise refusal(file, "has no column of current: export it again with I/mA")
-        variables["current_ampere"] = np.zeros(np.size(read["test_time_second"]))
+        variables["current_ampere"] = np.zeros(np.size(read["voltage_volt"]))
         columns["current_ampere"] = "none: at rest no current flows"
     elif found["current_ampere"].startswith("control/"):
         controlled = found["current_ampere"]
@@ -457,7 +462,8 @@ def read(source: Source, curve: int | None) -> Reading:
     with mapped(source.path) as content:
         lines, names_line, table = _layout(file, content)
         names = list(table.names)
-        found = choose_columns(source, names, table.first_line - 1)
+        rate = _scan_rate(lines)
+        found = choose_columns(source, names, table.first_line - 1, scan_rate=bool(rate))
         wanted = {key: names.index(name) for key, name in found.items()}
         others = other_voltages(names, found)
         wanted |= {name: names.index(name) for name in others}
@@ -469,8 +475,8 @@ def read(source: Source, curve: int | None) -> Reading:
         if warning:
             announced = None if table.count(content) == announced else announced
             table = table.without_last(content)
-        first = table.first_cells(content)
-        time_cell = next(iter(first[wanted["test_time_second"] :]), "")
+        place = wanted.get("test_time_second")
+        time_cell = "" if place is None else next(iter(table.first_cells(content)[place:]), "")
         if "/" in time_cell or ":" in time_cell:
             raise refusal(
                 file,
@@ -499,7 +505,7 @@ def read(source: Source, curve: int | None) -> Reading:
     extra: dict[str, str | float] = {**substituted}
     if warning:
         extra["truncated"] = warning
-    if (rate := _scan_rate(lines)) is not None:
+    if rate is not None:
         extra["scan_rate_volt_per_second"] = rate
     text = "\n".join(lines)
     area = _AREA.search(text)

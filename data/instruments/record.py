@@ -35,6 +35,7 @@ References
 """
 
 import json
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -166,7 +167,7 @@ class Source:
         given = set(found)
         if self.current is not None:
             given.add("current_ampere")
-        if scan_rate or self.scan_rate is not None:
+        if scan_rate or self.scan_rate:
             given.add("test_time_second")
         return [name for name in REQUIRED if name not in given]
 
@@ -462,10 +463,8 @@ def _completed(source: Source, reading: Reading) -> Reading:
         variables["current_ampere"] = np.full(rows, source.current)
         columns["current_ampere"] = "none: stated as constant"
     if "test_time_second" not in variables:
-        written = reading.extra.get("scan_rate_volt_per_second")
-        rate = abs(float(written)) if written is not None else source.scan_rate
-        if not rate:
-            raise AssertionError("a reader let a record without time and scan rate pass")
+        written = float(reading.extra.get("scan_rate_volt_per_second", 0.0))
+        rate = abs(written or source.scan_rate or math.nan)
         variables["test_time_second"] = _sweep_time(source.name, reading, rate)
         columns["test_time_second"] = f"none: from the voltage and its rate of {rate:g} V/s"
     return replace(reading, variables=variables, columns=columns)

@@ -417,7 +417,7 @@ class TableFormat:
                 f"{columns['step_time_second']}, of each step, added up: pauses between steps are "
                 "not counted"
             )
-        stated = "scan_rate_volt_per_second" in content.extra
+        stated = bool(content.extra.get("scan_rate_volt_per_second"))
         if missing := source.lacks(variables, scan_rate=stated):
             words = " and ".join(_WORDS[name] for name in missing)
             names = ", ".join(repr(name) for name in content.names[:20])

@@ -133,6 +133,20 @@ def test_the_scan_rate_is_read_with_its_unit(
     assert read_record(path).attrs["scan_rate_volt_per_second"] == pytest.approx(0.02)
 
 
+def test_the_time_of_a_sweep_without_one_follows_from_its_rate(mpt: Maker, tmp_path: Path) -> None:
+    names = "mode\tox/red\terror\tNs\tx\tcontrol/V\tEwe/V\tI/mA\tP/W"
+    settings = [f"{'dE/dt':20}{'0.500':20}", f"{'dE/dt unit':20}{'mV/s':20}"]
+    path = written(tmp_path, mpt(names=names, header=settings))
+    record = read_record(path)  # 1 mV a row, downwards
+    assert np.allclose(record["test_time_second"], 2.0 * np.arange(12))
+    path = written(tmp_path, mpt(names=names))
+    with pytest.raises(RecordError, match="has no column time/s"):
+        read_record(path)
+    assert np.allclose(read_record(path, scan_rate=1e-3)["test_time_second"], np.arange(12))
+    bare = written(tmp_path, b"Ewe/V\t<I>/mA\r\n0,000\t0,1\r\n0,002\t0,2\r\n", "x.txt")
+    assert np.allclose(read_record(bare, scan_rate=1e-3)["test_time_second"], [0.0, 2.0])
+
+
 def test_two_scan_rates_are_none(mpt: Maker, tmp_path: Path) -> None:
     settings = [f"{'dE/dt':20}{'1.0':20}{'2.0':20}", f"{'dE/dt unit':20}{'mV/s':20}{'mV/s':20}"]
     record = read_record(written(tmp_path, mpt(header=settings)))

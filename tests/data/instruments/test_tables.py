@@ -233,6 +233,10 @@ def test_the_time_of_a_sweep_follows_from_its_rate(tmp_path: Path) -> None:
         read_record(written(tmp_path, plain))
     record = read_record(written(tmp_path, plain), scan_rate=1e-3)
     assert record["test_time_second"].values.tolist() == [0.0, 1.0, 3.0]
+    for rate in ("0", "-0"):
+        still = SWEEP.replace("= 0.005", f"= {rate}") + rows
+        with pytest.raises(RecordError, match=r"no column of time"):
+            read_record(written(tmp_path, still))
     with pytest.raises(RecordError, match=r"line 5.*the sweep turns back here"):
         read_record(written(tmp_path, plain + "-2,1\n"), scan_rate=1e-3)
 
