@@ -11,18 +11,20 @@ References
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.features.channels import read_channels
 from data.features.control import constant_current_steps, history, read_columns
 from data.features.drop import Gates
-from data.features.fall import find_fall
+from data.features.events import read_events
 from data.features.feature import Feature, Flag, between
 from data.features.leads import steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
-from data.features.rows import block_means
+from data.features.rows import block_means, runs
 from data.features.runaway import Departure, find_compliance, find_limit, find_runaway
 
 if TYPE_CHECKING:
@@ -31,15 +33,32 @@ if TYPE_CHECKING:
 __all__ = ["find_inflexion"]
 
 type Array = NDArray[np.float64]
+type Rows = NDArray[np.intp]
 
 ALGORITHM = "penalised_spline"
-VERSION = "2"
+VERSION = "3"
 _BINS = 400
 _KNOTS = 60
 _DRAWS = 1000
 _SMOOTHING = 1.3  # on the standard deviation, for what the penalty draws the curve aside
 _GRID = 600
+# A bump is shorter than this part of the curve, and higher than these: deviations, part of all.
+_BUMP = 0.12
+_BUMP_SIGMAS = 10.0
+_BUMP_HEIGHT = 0.02
+_BUMP_FOOT = 5.0  # deviations, down to which it is cut off
+_BUMP_NARROW = 0.7  # of the window
+_BUMPS = 0.2  # of the curve: more are a wave
+_BUMP_BACK = 0.9  # of the level before is left
 _DOUBT = 2.5  # standard deviations of a bend that may be one
+# A runaway ends above the level at its inflexion by more than one kelvin makes of a resistance
+# (with an activation energy of 0.2 to 0.3 eV near room temperature), by more than the curve has
+# fallen since it levelled off, and bends twice as far as it has before, five times as far as a
+# spline rings behind a corner.
+_CLEAR = 0.03
+_FALLEN = 1.25
+_BEFORE = 2.0
+_AFTER = 5.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +84,35 @@ def _bins(time: Array, curve: Array, most: int) -> tuple[Array, Array, Array]:
     starts = np.unique(edges[edges < len(time)])
     (times, means), counts = block_means(starts, len(time), time, curve)
     return times, means, counts
+
+
+def _without_bumps(time: Array, curve: Array) -> Rows:
+    """Return the rows of a curve in which it is not up for a while and comes back.
+
+    What a curve is above its opening, the largest of the smallest values in a window that moves: a
+    curve that rises or falls for good has none, but for the ends.
+    """
+    from scipy.ndimage import grey_opening
+
+    every = np.arange(len(curve))
+    if len(curve) < _BINS // 4 or time[-1] <= time[0]:
+        return every
+    middle, mean, counts = _bins(time, curve, _BINS)
+    noise = estimate_noise(middle, mean)
+    width = max(int(_BUMP * len(middle)), 3)
+    above = mean - grey_opening(mean, size=width, mode="nearest")
+    bin_of = np.repeat(np.arange(len(middle)), counts.astype(int))
+    bad = np.zeros(len(middle), dtype=bool)
+    least = max(_BUMP_SIGMAS * noise.effective, _BUMP_HEIGHT * float(np.ptp(mean)))
+    for low, high in runs(above > _BUMP_FOOT * noise.effective):
+        inside = low >= width // 2 and high <= len(middle) - width // 2
+        # As wide as the window is a crest of a wave.
+        inside &= high - low <= _BUMP_NARROW * width
+        # To the old level, or above it: what falls below is shorted.
+        if inside and np.max(above[low:high]) > least and mean[high] > _BUMP_BACK * mean[low - 1]:
+            more = max((high - low) // 3, 1)  # its foot is in the noise
+            bad[max(low - more, 0) : high + more] = True
+    return every if np.mean(bad) > _BUMPS else every[~bad[bin_of]]
 
 
 def _knot_count(rows: int) -> int:
@@ -187,6 +235,8 @@ def find_inflexion(
         "runaway_rise": runaway_rise,
         "seed": seed,
     }
+    channels = read_channels(record, "an inflexion")
+    record = channels.record
     steps = constant_current_steps(record, "an inflexion", least=30)
     steps, opposed = steps_with_the_current(record, steps, "an inflexion")
     flags = list(opposed)
@@ -204,17 +254,41 @@ def find_inflexion(
                 f"The record has {len(steps)} steps at constant current; the longest is read.",
             )
         )
+    rows = _without_bumps(time, curve)
+    gates = Gates(10.0, 5.0, 0.1, 10.0, 20.0)
+    events = read_events(
+        time[rows],
+        raw[rows],
+        noise,
+        gates,
+        shorted=gates.least_relative,
+        rise=runaway_rise,
+        last=step.stop == len(columns[0]),
+    )
+    if len(rows) < len(curve):
+        flags.append(
+            Flag(
+                "excursion",
+                f"In {len(curve) - len(rows)} rows the voltage is up and comes back to its level: "
+                "they are not read.",
+            )
+        )
+    flags += events.flags(time[rows])
+    fall = events.fall
+    before = (
+        len(events.rows) if fall is None else int(np.searchsorted(events.rows, fall.drop.before))
+    )
+    rows = rows[events.rows]
+    time, curve = time[rows], curve[rows]
     until = len(curve)
     limit = find_compliance(record, step)
-    if limit is not None and limit - step.start < until:
-        until = max(limit - step.start, 1)
+    if limit is not None and limit - step.start < step.stop - step.start:
+        until = max(int(np.searchsorted(rows, limit - step.start)), 1)
         flags.append(
             Flag("compliance", f"The instrument is at its limit from {time[until - 1]:.6g} s on.")
         )
-    last = step.stop == len(columns[0])
-    fall = find_fall(time, raw, noise, Gates(10.0, 5.0, 0.1, 10.0, 20.0), last=last)
-    if fall is not None and fall.drop.before < until:
-        until = max(fall.drop.before, 1)  # its last row may be of the drop
+    if before < until:
+        until = max(before, 1)  # its last row may be of the drop
         flags.append(
             Flag(
                 "drop_first",
@@ -271,18 +345,19 @@ def find_inflexion(
         doubt = f", but perhaps one after {sure:.6g} s" if sure < stop else ""
         flags.append(Flag("no_inflexion", f"{words}{doubt}: censored there."))
         details["test_time_lower"] = sure + step.begin
-        return Feature(
+        censored = Feature(
             **common,  # type: ignore[arg-type]
             kind="right",
             lower=max(sure - step.uncertainty, 0.0),
             flags=tuple(flags),
             details=details,
         )
+        return channels.honest(censored)
     lower, value, upper, sd = found
     upper = min(upper, float(time[-1]))  # nobody looked beyond
     lower = max(lower - step.uncertainty, 0.0)
     details |= {"test_time_lower": lower + step.first, "test_time_upper": upper + step.begin}
-    return Feature(
+    transition = Feature(
         **common,  # type: ignore[arg-type]
         **between(lower, upper),
         value=value,
@@ -290,6 +365,7 @@ def find_inflexion(
         flags=tuple(flags),
         details=details,
     )
+    return channels.honest(transition)
 
 
 def _within_runaway(
@@ -319,12 +395,14 @@ def _inflexion(
     x = (middle - middle[0]) / span
     phi = estimate_noise(middle, mean).phi
     # Without its line, which has no second derivative, the curve is all bend.
-    fit = _posterior(x, mean - np.polyval(np.polyfit(x, mean, 1), x), counts, phi)
+    line = np.polyfit(x, mean, 1)
+    fit = _posterior(x, mean - np.polyval(line, x), counts, phi)
     at = np.linspace(0, 1, _GRID)
     basis, second = fit.derivative(at, 2)
     sd = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", basis, fit.covariance, basis), 1e-300))
     z = second / sd
-    # The latest change from negative to positive with both sides beyond doubt.
+    slopes = fit.derivative(at, 1)[1] + line[0]
+    level_of = fit.derivative(at, 0)[1] + np.polyval(line, at)
     negative, positive = np.flatnonzero(z < -least_z), np.flatnonzero(z > least_z)
     details["z_before"] = float(np.min(z))
     details["z_after"] = float(np.max(z))
@@ -332,22 +410,32 @@ def _inflexion(
     level, upward = np.flatnonzero(z < -_DOUBT), np.flatnonzero(z > _DOUBT)
     if level.size and upward.size and upward[-1] > level[0]:
         sure = int(level[level < upward[-1]][-1])
-        if _steepening(fit, at, sure)[1] > _DOUBT:
+        # What ends hardly above it, after a fall, is a wave.
+        above, fallen = _rise(level_of, sure), _fallen(level_of, int(level[0]))
+        wave = above < min(_FALLEN * fallen, _CLEAR * abs(float(level_of[sure])))
+        if _steepening(fit, at, sure)[1] > _DOUBT and not wave:
             details["sure_until"] = float(middle[0] + span * at[sure])
-    if not negative.size or not positive.size:
+    # Changes from negative to positive with both sides beyond doubt.
+    changes = _changes(negative, positive)
+    if not changes:
         return None
-    after = positive[positive > negative[0]]
-    if not after.size:
-        return None
-    end = int(after[0])
-    begin = int(negative[negative < end][-1])
+    turns = [_steepening(fit, at, *change)[0] for change in changes]
+    bends = [_bend(level_of, slopes, turn, _GRID - 1) for turn in turns]
+    chosen = int(np.flatnonzero(np.array(bends) >= 0.5 * max(bends))[-1])
+    begin, end = changes[chosen]
     details["z_before"] = float(np.min(z[: begin + 1]))
     details["z_after"] = float(np.max(z[end:]))
-    # A curve that runs away is steeper at its end than at the inflexion: one that bows once more is
-    # not.
-    _, steeper = _steepening(fit, at, begin, end)
+    # A curve that runs away is steeper at its end than at the inflexion, and clearly above it, and
+    # bends there more than anywhere: one that bows once more does not, nor does a wave.
+    turn, steeper = _steepening(fit, at, begin, end)
     details["z_end"] = steeper
-    if steeper < least_z:
+    least = max(_CLEAR * abs(float(level_of[turn])), _FALLEN * _fallen(level_of, changes[0][0]))
+    if steeper < least_z or _rise(level_of, turn) < least:
+        return None
+    earlier = [_bend(level_of, slopes, *each) for each in pairwise(turns[: chosen + 1])]
+    if bends[chosen] < max(
+        _BEFORE * max(earlier, default=0.0), _AFTER * max(bends[chosen + 1 :], default=0.0)
+    ):
         return None
     between = slice(begin, end + 1)
     rng = np.random.default_rng(seed)
@@ -370,6 +458,33 @@ def _inflexion(
         low, high = min(low, corner[0]), max(high, corner[1])
         value, sd = 0.5 * (low + high), max(sd, (high - low) / float(np.sqrt(12)))
     return low, value, high, sd
+
+
+def _changes(negative: Rows, positive: Rows) -> list[tuple[int, int]]:
+    """Return the changes from negative to positive: the last row of one, the first of the other."""
+    changes = []
+    signs = sorted([(int(row), -1) for row in negative] + [(int(row), 1) for row in positive])
+    for (row, sign), (following, other) in pairwise(signs):
+        if sign < other:
+            changes.append((row, following))
+    return changes
+
+
+def _rise(level: Array, turn: int) -> float:
+    """Return how far a curve ends above its level at a row."""
+    return float(np.median(level[-_GRID // 20 :])) - float(level[turn])
+
+
+def _fallen(level: Array, first: int) -> float:
+    """Return how far a curve has fallen from its largest value since a row."""
+    return float(np.max(np.maximum.accumulate(level[first:]) - level[first:]))
+
+
+def _bend(level: Array, slopes: Array, turn: int, until: int) -> float:
+    """Return how far a curve rises above its tangent at a row until another."""
+    step = 1.0 / (_GRID - 1)
+    tangent = level[turn] + slopes[turn] * step * np.arange(until + 1 - turn)
+    return float(np.max(level[turn : until + 1] - tangent))
 
 
 def _steepening(fit: _Fit, at: Array, begin: int, end: int | None = None) -> tuple[int, float]:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from data.features.channels import read_channels
 from data.features.control import ControlStep, constant_current_steps, history, read_columns
 from data.features.drop import Gates
-from data.features.fall import find_fall
+from data.features.events import SHORTED, excursion_of, read_events
 from data.features.feature import Feature, Flag, between
 from data.features.leads import check_discharge
 from data.features.noise import Noise, despike, estimate_noise
-from data.features.runaway import find_compliance
+from data.features.runaway import Departure, find_compliance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,7 +27,7 @@ __all__ = ["find_sand_time"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "voltage_runaway"
-VERSION = "2"
+VERSION = "3"
 _FRESH = 0.02  # of the charge, that may have passed before
 
 
@@ -142,18 +143,33 @@ def find_sand_time(record: "xr.Dataset", *, onset_rise: float = 0.15, rise: floa
         The record holds no step at constant current, or the leads are swapped.
     """
     options: dict[str, float | str | bool] = {"onset_rise": onset_rise, "rise": rise}
+    channels = read_channels(record, "Sand's time")
+    record = channels.record
     steps = constant_current_steps(record, "Sand's time", least=10)
     fresh = _fresh(record, steps)
     features: list[Feature] = []
     for step in steps:
         feature = _of_step(record, step, onset_rise, rise, len(steps), options)
         if feature.kind != "right":
-            if step in fresh:
-                return feature
-            return _censored_before(feature, features)
+            if step not in fresh:
+                feature = _censored_before(feature, features)
+            return channels.honest(feature)
         if step in fresh:
             features.append(feature)
-    return max(features, key=_demand)
+    return channels.honest(max(features, key=_demand))
+
+
+def _runaway(time: Array, curve: Array, rise: float) -> tuple[float, int | None]:
+    """Return the voltage without concentration polarisation, and the first row up by a rise."""
+    # Of the first rows or of some more: an early runaway is in these, an overpotential in those.
+    base = min(float(np.median(curve[1 : max(4, rows)])) for rows in (4, len(curve) // 50))
+    crossing: int | None = None
+    for _ in range(2):  # the base line needs the crossing, and the crossing the base line
+        crossing = _crossing(curve, base + rise)
+        if crossing is None or crossing < 3:
+            break
+        base = _baseline(time, curve, crossing)
+    return base, crossing
 
 
 def _demand(feature: Feature) -> float:
@@ -226,22 +242,48 @@ def _of_step(
         "options": options,
         "window": (step.start, step.stop),
     }
-    # Of the first rows or of some more: an early runaway is in these, an overpotential in those.
-    base = min(float(np.median(curve[1 : max(4, rows)])) for rows in (4, len(curve) // 50))
-    crossing: int | None = None
-    for _ in range(2):  # the base line needs the crossing, and the crossing the base line
-        crossing = _crossing(curve, base + rise)
-        if crossing is None or crossing < 3:
-            break
-        base = _baseline(time, curve, crossing)
-    details["baseline"] = base
-    gates = Gates(10.0, 5.0, 0.1, 10.0, 20.0)
-    fall = find_fall(time, raw, noise, gates, last=step.stop == record.sizes["record"])
     stop = len(curve) - 1 if limit is None else max(limit - step.start - 1, 0)
-    if fall is not None and (crossing is None or fall.drop.before < crossing):
-        crossing = None
-        if fall.drop.before < stop:
-            stop = fall.drop.before
+    gates = Gates(10.0, 5.0, 0.1, 10.0, 20.0)
+    events = read_events(
+        time,
+        raw,
+        noise,
+        gates,
+        shorted=gates.least_relative,
+        rise=rise,
+        last=step.stop == record.sizes["record"],
+    )
+    flags += events.flags(time)
+    rows = events.rows
+    time, curve, test_time = (part[rows] for part in (time, curve, test_time))
+    stop = int(np.searchsorted(rows, stop, "right")) - 1
+    base, crossing = _runaway(time, curve, rise)
+    details["baseline"] = base
+    # A rise as high as a depletion that comes back is none; nothing is known from there on.
+    high = [each.begin for each in events.excursions if each.height >= rise]
+    if crossing is not None and crossing >= 3:
+        below = np.flatnonzero(curve[:crossing] < base + onset_rise)
+        away = Departure(int(below[-1]) if below.size else 0, crossing, base)
+        back = excursion_of(time, curve, away, noise, gates.longest_ramp, SHORTED)
+        if back is not None:
+            crossing = None
+            high.append(int(rows[back.begin]))
+            flags.append(
+                Flag(
+                    "excursion",
+                    f"From {time[back.begin]:.6g} to {time[back.end]:.6g} s the voltage is up by "
+                    f"{back.height:.3g} V, and comes back: no depletion that lasts. The test is "
+                    "censored before.",
+                )
+            )
+    if high:
+        stop = min(stop, int(np.searchsorted(rows, min(high))))
+        crossing = crossing if crossing is not None and crossing <= stop else None
+    if events.fall is not None:
+        before = int(np.searchsorted(rows, events.fall.drop.before))
+        crossing = crossing if crossing is not None and crossing <= before else None
+        if crossing is None and before < stop:
+            stop = before
             flags.append(
                 Flag(
                     "drop_first",
@@ -249,6 +291,7 @@ def _of_step(
                     "censored there.",
                 )
             )
+    stop = max(stop, 0)
     if crossing is None or crossing < 3:
         near = _crossing(curve[: stop + 1], base + onset_rise)
         close = _crossing(curve[: stop + 1], base + 2 * onset_rise / 3)
