@@ -1,38 +1,126 @@
-"""What makes a row doubtful: current densities far from those that such cells see.
+"""What makes rows read from a curve doubtful: one list, with one consequence.
 
-The row is imported all the same; whoever reads the message decides.
+A doubt is a reason why the rows may be wrong: they are shown and drawn, and not appended unless
+the command accepts doubtful rows. What a reader should merely know is a statement, and has no
+consequence. Doubts are
+
+* flags of the features that the rows state, where the table's recipe counts them
+  (`Recipe.doubted`), estimators that differ by half of their value, and a transient in a record
+  of many steps;
+* numbers far from what such tests have (`Column.usual`), densities and charges among them;
+* what is stated of the cell, or written in the file, and the curve contradicts.
 """
 
+import math
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from data.schema import show_number
+from data.columns import CAPACITY, CURRENT_DENSITY
+from data.schema import Table, show_number
 from inference.importing.metadata import Metadata
-from inference.importing.recipe import Cells, Recipe
+from inference.importing.recipe import Cells, Reading, Recipe
 
-__all__ = ["doubtful_densities"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from data.features.feature import Feature
+
+__all__ = ["doubts_about"]
+
+_WIDEST = 0.5  # of Sand's time: its estimators then tell of no one event
+# A few formation cycles, of two steps each, may come before a test; a programme of more is cycling
+# or a staircase, whose first event is not that of one transient.
+_MOST_STEPS = 10
+_EVENTS = ("sand_time", "transition_time")
+_TRANSIENTS = ("penetration_time", "sand_time", "transition_time")
+_AREAS_AGREE = 0.01
+_DEFAULT_AREAS = (0.001, 1.0)  # cm^2, which EC-Lab and Gamry fill in where nobody states one
+_TEMPERATURES_AGREE = 5.0  # K
+_LONGEST_SAMPLE = 3600.0  # s between rows: no logger of a test waits longer
 
 
-def doubtful_densities(rows: Sequence[Cells], metadata: Metadata, recipe: Recipe) -> Iterator[str]:
-    """Yield a sentence for each current density that is far from what such cells see.
+def doubts_about(
+    record: "xr.Dataset", metadata: Metadata, reading: Reading, table: Table, recipe: Recipe
+) -> tuple[str, ...]:
+    """Return what makes the rows of a curve doubtful.
 
     Parameters
     ----------
-    rows : sequence of mapping
-        Rows in canonical units, of a curve.
+    record : Dataset
+        The instrument's record.
     metadata : Metadata
-        States the area [cm^2].
+        What was stated about the cell.
+    reading : Reading
+        What the curve says.
+    table : Table
+        The table of the rows.
     recipe : Recipe
-        Whose ``densities`` are usual [mA/cm^2].
+        How its curves are read.
 
-    Yields
-    ------
-    str
-        Density, current and area, and what to look at.
+    Returns
+    -------
+    tuple of str
+        One sentence each; empty where nothing is doubtful.
     """
-    low, high = recipe.densities
+    chosen = [reading.features[at] for at in reading.chosen]
+    found = [
+        *reading.doubts,
+        *_flagged(chosen, recipe),
+        *_spread(chosen),
+        *_programme(record, chosen),
+        *_densities(reading.rows, metadata, table),
+        *_sizes(reading.rows, table),
+        *_charges(reading.rows),
+        *_contradicted(record, metadata),
+        *_sampling(record),
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _flagged(features: "Sequence[Feature]", recipe: Recipe) -> Iterator[str]:
+    """Yield the flags of features that the recipe counts as doubts."""
+    for feature in features:
+        for flag in feature.flags:
+            if flag.name in recipe.doubted:
+                yield flag.message
+
+
+def _spread(features: "Sequence[Feature]") -> Iterator[str]:
+    """Yield a sentence where the estimators of an event hardly agree on one."""
+    for feature in features:
+        best = feature.details.get("estimate_threshold")
+        if best is None or feature.upper is None:
+            continue
+        spread = (feature.upper - (feature.lower or 0.0)) / best
+        if spread > _WIDEST:
+            yield (
+                f"the estimators of Sand's time differ by {100 * spread:.0f} %, from "
+                f"{show_number(feature.lower or 0.0)} to {show_number(feature.upper)} s: the "
+                "voltage rises too gradually to tell when the electrolyte is depleted, or "
+                "something else makes it rise"
+            )
+
+
+def _programme(record: "xr.Dataset", features: "Sequence[Feature]") -> Iterator[str]:
+    """Yield a sentence where a transient is read from a programme of many steps."""
+    if not any(feature.quantity in _TRANSIENTS for feature in features):
+        return
+    from data.features.control import constant_current_steps
+
+    steps = len(constant_current_steps(record, "a transient"))
+    if steps > _MOST_STEPS:
+        yield (
+            f"the record has {steps} steps at constant current: it is of cycles or of a staircase, "
+            "not of one transient; cut the one that is meant out of it, or import it as a staircase"
+        )
+
+
+def _densities(rows: Sequence[Cells], metadata: Metadata, table: Table) -> Iterator[str]:
+    """Yield a sentence for each row whose current density no such cell sees, with its area."""
     for row in rows:
         area = float(row.get("area", metadata.values["area"]))
-        for density in _densities(row, area):
+        low, high = _usual_densities(table)
+        for density in _stated_densities(row, area):
             if low <= density <= high:
                 continue
             yield (
@@ -45,18 +133,88 @@ def doubtful_densities(rows: Sequence[Cells], metadata: Metadata, recipe: Recipe
             break
 
 
-def _rough(value: float) -> str:
-    return show_number(float(f"{value:.3g}"))
+def _usual_densities(table: Table) -> tuple[float, float]:
+    """Return the current densities that cells of a table see [mA/cm^2]."""
+    own = [column.usual for name, column in table.fields.items() if name.startswith(_DENSITY)]
+    usual = next((range_ for range_ in own if range_ is not None), CURRENT_DENSITY.usual)
+    assert usual is not None  # noqa: S101 - for the types: the column states it
+    return usual
 
 
-def _densities(row: Cells, area: float) -> Iterator[float]:
+_DENSITY = "current_density"
+
+
+def _stated_densities(row: Cells, area: float) -> Iterator[float]:
     """Yield the current densities that a row states [mA/cm^2], the largest first."""
     found = []
     for name, value in row.items():
         if isinstance(value, str) or name.endswith("_sd"):
             continue
-        if name.startswith("current_density"):
+        if name.startswith(_DENSITY):
             found.append(value)
         elif name.startswith("plateau_current"):
             found.append(value / area)
     yield from sorted((value for value in found if value > 0), reverse=True)
+
+
+def _rough(value: float) -> str:
+    return show_number(float(f"{value:.3g}"))
+
+
+def _sizes(rows: Sequence[Cells], table: Table) -> Iterator[str]:
+    """Yield the other numbers of rows that are far from what such tests have."""
+    for row in rows:
+        for column, message in table.doubts(row):
+            if not column.name.startswith(_DENSITY):
+                yield f"{column.name}: {message}"
+
+
+def _charges(rows: Sequence[Cells]) -> Iterator[str]:
+    """Yield a sentence for each row whose current and time are more metal than a cell has."""
+    for row in rows:
+        events = [name for name in row if name.startswith(_EVENTS) and not name.endswith("_sd")]
+        lengths = events or [name for name in ("stop_time", "step_time") if name in row]
+        times = [float(row[name]) for name in lengths]
+        densities = [float(v) for name, v in row.items() if name.startswith(_DENSITY)]
+        if not times or not densities:
+            continue
+        charge = max(densities) * max(times) / 3600.0
+        if (message := CAPACITY.doubt(charge)) is not None:
+            yield f"the charge passed, the current density times the time: {message}"
+
+
+def _contradicted(record: "xr.Dataset", metadata: Metadata) -> Iterator[str]:
+    """Yield what the file says otherwise than what is stated of the cell."""
+    import numpy as np
+
+    written = float(record.attrs.get("area_as_written_cm2", math.nan))
+    area = float(metadata.values["area"])
+    default = any(math.isclose(written, size) for size in _DEFAULT_AREAS)
+    if math.isfinite(written) and not default and abs(written / area - 1.0) > _AREAS_AGREE:
+        yield (
+            f"the file states an area of {show_number(written)} cm^2, and {show_number(area)} cm^2 "
+            "is stated for the cell, which is used: which of them is right?"
+        )
+    temperature = metadata.number("temperature")
+    if "temperature_celsius" in record and temperature is not None:
+        shown = float(np.nanmedian(record["temperature_celsius"].values))
+        if abs(shown - temperature) > _TEMPERATURES_AGREE:
+            yield (
+                f"the file's probe shows {show_number(shown)} degC, and "
+                f"{show_number(temperature)} degC is stated for the cell"
+            )
+
+
+def _sampling(record: "xr.Dataset") -> Iterator[str]:
+    """Yield a sentence where rows lie further apart than any instrument logs them."""
+    import numpy as np
+
+    times = record["test_time_second"].values
+    if len(times) < 2:
+        return
+    between = float(np.median(np.diff(times)))
+    if between > _LONGEST_SAMPLE:
+        yield (
+            f"the rows of the record lie {_rough(between)} s apart: is the unit of its time right "
+            "(s, ms or h?)"
+        )

@@ -393,7 +393,7 @@ def test_a_test_that_ended_before_its_plan_is_a_lower_bound(campaign: Path, file
         metadata=POLARISED | {"stop_time": "10 s"},
     )  # fmt: skip
     assert beyond.rows[0]["stop_time"] == 2000.0
-    assert any("beyond the stated stop_time of 10 s" in text for text in beyond.statements)
+    assert any("beyond the stated stop_time of 10 s" in text for text in beyond.doubts)
 
 
 def test_a_short_that_heals_is_the_users_to_judge(campaign: Path, files: Path) -> None:
@@ -426,18 +426,29 @@ LSV = {
     ("area", "density"), [("0.5 mm^2", "400 mA/cm^2 (2 mA on 0.005 cm^2), far above"),
                           ("0.5 m^2", "0.0004 mA/cm^2 (2 mA on 5000 cm^2), far below")]
 )  # fmt: skip
-def test_a_current_density_that_no_such_cell_sees_is_doubted_and_imported(
+def test_a_current_density_that_no_such_cell_sees_is_doubted_and_not_appended(
     area: str, density: str, campaign: Path, files: Path
 ) -> None:
     file = dropped(files / "x.csv")
     arguments = ("import", file, "--as", "penetration", "--campaign", campaign)
     for dry in (["--dry-run"], []):
         code, output = anodebayes(*arguments, *options(**CELL | {"area": area}), *dry)
-        assert code == 0
-        assert "Doubtful: check before the rows are used" in output
+        assert code == 4
+        assert "Doubtful, not appended" in output
+        assert "1 row not appended" in output
         assert density in output
+        assert not (campaign / "penetration.csv").exists()
     [place] = (campaign / "provenance" / "penetration").glob("*.json")
-    assert density in json.loads(place.read_text())["statements"][0]
+    record = json.loads(place.read_text())
+    assert record["status"] == "not appended"
+    assert density in record["doubts"][0]
+    assert place.with_suffix(".png").is_file()
+    assert "not appended to penetration.csv" in place.with_suffix(".svg").read_text()
+    code, output = anodebayes(*arguments, *options(**CELL | {"area": area}), "--accept-doubtful")
+    assert code == 0
+    assert "Doubtful, appended all the same" in output
+    assert json.loads(place.read_text())["status"] == "appended"
+    assert load_campaign(campaign).tables["penetration"].sizes["penetration"] == 1
     code, output = anodebayes(
         "import", dropped(files / "y.csv", seed=1), *arguments[2:], *options(**CELL)
     )

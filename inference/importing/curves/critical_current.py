@@ -27,5 +27,13 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
 RECIPE = Recipe(
     table="critical_current",
     read=("current_density_lower", "current_density_upper", "bracket_from"),
+    # A voltage that runs away tells of depletion, not of metal that penetrates.
+    doubted=(
+        "against_current",
+        "compliance",
+        "runaway_within_step",
+        "soft_short",
+        "steps_not_read",
+    ),
     rows=_rows,
 )

@@ -91,5 +91,7 @@ RECIPE = Recipe(
     table="penetration",
     read=("current_density", "capacity"),
     optional=("outcome",),
+    # What comes back, and what falls in the last rows, is the user's to judge before it is a row.
+    doubted=("against_current", "slow_ramp", "steps_not_read"),
     rows=_rows,
 )
