@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from data.errors import InputError, RecordError
 from data.instruments.record import CurveInfo, Source, build_record, refusal
+from data.instruments.witnesses import with_witnesses
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -245,4 +246,5 @@ def read_record(
     """
     with _opened(path, format) as opened:
         reading = opened.module.read(opened.source, curve)
-    return build_record(opened.source, opened.name, opened.module.VERSION, reading)
+        record = build_record(opened.source, opened.name, opened.module.VERSION, reading)
+        return with_witnesses(record, opened.source.path)

@@ -21,9 +21,13 @@ from inference.importing.metadata import Metadata
 from inference.importing.recipe import Cells, Reading, Recipe
 
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
+    from numpy.typing import NDArray
 
     from data.features.feature import Feature
+
+    type Array = NDArray[np.float64]
 
 __all__ = ["doubts_about"]
 
@@ -36,6 +40,9 @@ _TRANSIENTS = ("penetration_time", "sand_time", "transition_time")
 _AREAS_AGREE = 0.01
 _DEFAULT_AREAS = (0.001, 1.0)  # cm^2, which EC-Lab and Gamry fill in where nobody states one
 _TEMPERATURES_AGREE = 5.0  # K
+_TIMES_AGREE = 2.0  # a factor: pauses are on one clock and not on another, units are 60 and more
+_CHARGES_AGREE = 3.0  # a factor: of columns that are rounded or of one direction only
+_PARTS = 100  # of a record, in each of which a capacity is compared with the current
 _LONGEST_SAMPLE = 3600.0  # s between rows: no logger of a test waits longer
 
 
@@ -73,6 +80,8 @@ def doubts_about(
         *_charges(reading.rows),
         *_contradicted(record, metadata),
         *_sampling(record),
+        *_clocks(record),
+        *_capacities(record),
     ]
     return tuple(dict.fromkeys(found))
 
@@ -218,3 +227,82 @@ def _sampling(record: "xr.Dataset") -> Iterator[str]:
             f"the rows of the record lie {_rough(between)} s apart: is the unit of its time right "
             "(s, ms or h?)"
         )
+
+
+def _clocks(record: "xr.Dataset") -> Iterator[str]:
+    """Yield a sentence for each other clock of a record that its time contradicts."""
+    import numpy as np
+
+    from data.instruments.witnesses import UNIX_TIME, WALL_CLOCK
+
+    time = record["test_time_second"].values
+    if len(time) < 2:
+        return
+    passed = float(time[-1] - time[0])
+    found = []
+    if UNIX_TIME in record:
+        found.append(("its Unix time", _pace(record[UNIX_TIME].values, time)))
+    if "step_time_second" in record:
+        found.append(("the time of its steps", _pace(record["step_time_second"].values, time)))
+    if WALL_CLOCK in record.attrs and passed > 0:
+        found.append(("its dates", float(record.attrs[WALL_CLOCK]) / passed))
+    for name, pace in found:
+        if np.isfinite(pace) and not 1.0 / _TIMES_AGREE <= pace <= _TIMES_AGREE:
+            yield (
+                f"the time of the record, {_rough(passed)} s from its first row to its last, is "
+                f"contradicted by {name}, of which {_rough(pace)} s pass in each second: is the "
+                "unit of the time right (s, ms, min or h?)"
+            )
+
+
+def _pace(clock: "Array", time: "Array") -> float:
+    """Return how many seconds of a clock, which may be reset, pass in one of the record's."""
+    import numpy as np
+
+    goes = np.diff(clock)
+    with np.errstate(invalid="ignore"):
+        on = np.isfinite(goes) & (goes >= 0)
+    passed = float(np.sum(np.diff(time)[on]))
+    return float(np.sum(goes[on])) / passed if passed > 0 else float("nan")
+
+
+def _capacities(record: "xr.Dataset") -> Iterator[str]:
+    """Yield a sentence where current and time contradict every capacity of a record."""
+    import numpy as np
+
+    from data.instruments.witnesses import CAPACITY
+
+    if CAPACITY not in record:
+        return
+    time, current = (record[name].values for name in ("test_time_second", "current_ampere"))
+    charges = np.abs(current[1:] + current[:-1]) / 2.0 * np.diff(time) / 3600.0
+    columns = zip(record["capacity_column"].values, record[CAPACITY].values.T, strict=True)
+    ratios = {str(name): _ratio(np.diff(column), charges) for name, column in columns}
+    ratios = {name: ratio for name, ratio in ratios.items() if np.isfinite(ratio)}
+    # A wrong unit of current or time contradicts all of them.
+    if any(1.0 / _CHARGES_AGREE <= ratio <= _CHARGES_AGREE for ratio in ratios.values()):
+        return
+    for name, ratio in list(ratios.items())[:1]:
+        yield (
+            f"the file's {name!r} grows {_rough(ratio)} times as fast as current and time say: are "
+            "the units of its current (A or mA?) and of its time (s, ms or h?) right?"
+        )
+
+
+def _ratio(grows: "Array", charges: "Array") -> float:
+    """Return how fast a capacity grows against what the current makes, as a rule [1].
+
+    It is the median over parts of the record: where the instrument left out rows, or a capacity is
+    reset, the parts beside are right.
+    """
+    import numpy as np
+
+    sizes = np.abs(np.where(np.isfinite(grows), grows, 0.0))
+    moves = int(np.count_nonzero(sizes))
+    if not moves:
+        return float("nan")  # an empty column says nothing
+    # Of a column that is written in coarse steps, some of them in each part.
+    parts = np.array_split(np.arange(sizes.size), min(_PARTS, max(1, moves // 3)))
+    pairs = [(float(np.sum(sizes[rows])), float(np.sum(charges[rows]))) for rows in parts]
+    ratios = [stated / made for stated, made in pairs if stated > 0 and made > 0]
+    return float(np.median(ratios)) if ratios else float("nan")

@@ -1,5 +1,6 @@
 """Rows that may be wrong are shown and not appended; a fault in one file ends no other."""
 
+import datetime
 import json
 import re
 from pathlib import Path
@@ -243,6 +244,66 @@ def test_estimators_that_disagree_and_a_reversed_voltage_are_doubted(
     assert words is None or words in outcome.doubts[0]
 
 
+SECONDS = np.arange(0.0, 120.5)
+CHARGE = 2e-3 * SECONDS / 3600.0  # Ah, of the curve's current
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"Unix Time / s": 1.794e9 + SECONDS}, None),
+        ({"Unix Time / ms": 1.794e12 + 1e3 * SECONDS}, None),
+        ({"Unix Time / s": 1.794e9 + 1e-3 * SECONDS}, "contradicted by its Unix time"),
+        ({"Unix Time / s": 1.794e9 + 60 * SECONDS}, "of which 60 s pass in each second"),
+        ({"Step Time / s": SECONDS % 40}, None),
+        ({"Step Time / min": SECONDS % 40}, "contradicted by the time of its steps"),
+        ({"Capacity / Ah": CHARGE}, None),
+        ({"Capacity / Ah": CHARGE % 2e-5}, None),  # reset, as at each cycle
+        ({"Capacity / mAh": np.round(1e3 * CHARGE, 2)}, None),  # written in coarse steps
+        ({"Capacity / mAh": 1e3 * CHARGE[::-1]}, None),  # falls, as in a discharge
+        ({"Capacity / mAh": CHARGE}, "'Capacity / mAh' grows 0.001 times"),
+        ({"Discharge_Capacity (Ah)": 1e3 * CHARGE}, "(A or mA?)"),
+        ({"(Q-Qo)/mA.h": 6e4 * CHARGE}, "60 times as fast as current and time say"),
+        ({"Specific capacity (mAh/g)": 1e6 * CHARGE, "T(C)": SECONDS}, None),
+        ({"Capacity / Ah": np.full(121, np.nan), "Unix Time / s": np.full(121, np.nan)}, None),
+    ],
+)
+def test_columns_that_tell_of_time_or_charge_are_held_against_the_record(
+    columns: dict[str, Any], words: str | None, campaign: Path, files: Path
+) -> None:
+    outcome = take(curve(files / "x.csv", **columns), campaign, dry_run=True)
+    assert outcome.status == ("checked" if words is None else "doubtful"), outcome.doubts
+    assert words is None or any(words in doubt for doubt in outcome.doubts), outcome.doubts
+
+
+@pytest.mark.parametrize(
+    ("layout", "pace", "doubted"),
+    [
+        ("%d.%m.%Y %H:%M:%S", 1, False),
+        ("%Y-%m-%dT%H:%M:%S+01:00", 1, False),
+        ("%m/%d/%Y %I:%M:%S %p", 1, False),
+        ("%d/%m/%Y %H:%M", 1, False),
+        ("%Y/%m/%d %H:%M:%S.%f", 60, True),
+        ("%d.%m.%Y %H:%M:%S", 1e-3, True),
+        ("no date", 1, False),
+    ],
+)
+def test_dates_are_held_against_the_record(
+    layout: str, pace: float, doubted: bool, campaign: Path, files: Path
+) -> None:
+    begun = datetime.datetime(2026, 11, 3, 9, 59, 30)
+    lines = curve(files / "x.csv", end=3600.0, at=1800.0).read_text().splitlines()
+    dates = (
+        (begun + datetime.timedelta(seconds=pace * second)).strftime(layout)
+        for second in range(len(lines) - 1)
+    )
+    file = files / "dated.csv"
+    rows = (f"{date},{line}" for date, line in zip(("Date Time", *dates), lines, strict=True))
+    file.write_text("\n".join(rows) + "\n")
+    outcome = take(file, campaign, dry_run=True)
+    assert any("contradicted by its dates" in doubt for doubt in outcome.doubts) == doubted
+
+
 @pytest.mark.skipif(not BUGS.is_dir(), reason=f"inputs read wrongly before are not here: {BUGS}")
 def test_milliseconds_that_are_labelled_seconds_are_doubted(campaign: Path) -> None:
     outcome = take(
@@ -251,6 +312,7 @@ def test_milliseconds_that_are_labelled_seconds_are_doubted(campaign: Path) -> N
     assert outcome.status == "doubtful"
     assert any("capacity: 501 mAh/cm^2" in doubt for doubt in outcome.doubts)
     assert any("10000 s apart" in doubt for doubt in outcome.doubts)
+    assert any("contradicted by its Unix time" in doubt for doubt in outcome.doubts)
 
 
 FAULTS = {
