@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import InputError, RecordError
+from data.instruments.bdf import with_metadata
 from data.instruments.record import CurveInfo, Source, build_record, refusal
 from data.instruments.witnesses import with_witnesses
 
@@ -247,4 +248,4 @@ def read_record(
     with _opened(path, format) as opened:
         reading = opened.module.read(opened.source, curve)
         record = build_record(opened.source, opened.name, opened.module.VERSION, reading)
-        return with_witnesses(record, opened.source.path)
+        return with_metadata(with_witnesses(record, opened.source.path), Path(path))

@@ -25,7 +25,7 @@ from data.instruments.text import decode, in_unit, split_line
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["CAPACITY", "UNIX_TIME", "WALL_CLOCK", "with_witnesses"]
+__all__ = ["CAPACITY", "UNIX_TIME", "WALL_CLOCK", "with_witnesses", "words_before_unit"]
 
 UNIX_TIME: Final = "unix_time_second"
 """Variable of a record: seconds since 1970 [s], where the file has such a column."""
@@ -138,6 +138,23 @@ def _charge_unit(header: str) -> str:
             continue
         return unit
     return ""
+
+
+def words_before_unit(header: str) -> str:
+    """Return what stands before the unit of a header.
+
+    Parameters
+    ----------
+    header : str
+        Such as ``"Capacity/mA.h"``.
+
+    Returns
+    -------
+    str
+        Such as ``"Capacity"``.
+    """
+    matches = (pattern.fullmatch(header) for pattern in _UNITS)
+    return next((match[1].strip() for match in matches if match is not None), header)
 
 
 def _second(header: str) -> float:
