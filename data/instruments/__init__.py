@@ -12,5 +12,7 @@ format             files                                 needs
 =================  ====================================  ==========================================
 
 Any of them may be compressed with gzip. `data.instruments.record` says what a record is,
-`data.instruments.reading` reads one.
+`data.instruments.reading` reads one. `data.instruments.spectrum` reads impedance spectra,
+`data.instruments.witnesses` what else a file tells of time and charge, and `data.instruments.bdf`
+writes any record in the Battery Data Format.
 """

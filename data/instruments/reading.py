@@ -20,7 +20,7 @@ from data.instruments.witnesses import with_witnesses
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["FORMATS", "list_curves", "read_record"]
+__all__ = ["FORMATS", "list_curves", "read_record", "read_spectrum"]
 
 HEAD_BYTES = 1 << 16
 MAX_BYTES = 2 << 30
@@ -249,3 +249,31 @@ def read_record(
         reading = opened.module.read(opened.source, curve)
         record = build_record(opened.source, opened.name, opened.module.VERSION, reading)
         return with_metadata(with_witnesses(record, opened.source.path), Path(path))
+
+
+def read_spectrum(path: str | Path, *, curve: int | None = None) -> "xr.Dataset":
+    """Read an impedance spectrum of an instrument's file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.DTA`` of Gamry, ``.mpt`` or ``.mpr`` of BioLogic, or a text table of frequency and
+        complex impedance; possibly compressed with gzip.
+    curve : int, optional
+        Which of several spectra.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``point``: ``frequency_hertz`` [Hz] and complex ``impedance_ohm`` [ohm].
+        `data.instruments.spectrum` describes it.
+
+    Raises
+    ------
+    RecordError
+        The file holds no spectrum, or one that cannot be read for certain.
+    """
+    from data.instruments import spectrum
+
+    with _opened(path, "plain") as opened:
+        return spectrum.read(opened.source, curve)

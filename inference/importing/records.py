@@ -9,6 +9,7 @@ outcome: the others are read all the same.
 """
 
 import glob
+import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ from data.appending import (
     locked,
     write_addition,
 )
-from data.errors import AnodebayesError, CampaignError, InputError, Mistake
+from data.errors import AnodebayesError, CampaignError, InputError, Mistake, RecordError
 from data.instruments.bdf import ORIGIN
 from data.metadata import read_metadata as read_campaign_metadata
 from data.provenance import read_records, record_path, row_key, same_key, standing
@@ -482,8 +483,44 @@ def _check_file(path: Path) -> None:
 def _read(path: Path, metadata: Metadata) -> "xr.Dataset":
     from data import read_record
 
-    curve = metadata.number("curve")
-    return read_record(path, curve=None if curve is None else int(curve))
+    number = metadata.number("curve")
+    curve = None if number is None else int(number)
+    try:
+        record = read_record(path, curve=curve)
+    except RecordError as error:
+        _refuse_spectrum(path, curve, error)
+        raise
+    if _may_be_spectrum(record):
+        _refuse_spectrum(path, curve, None)
+    return record
+
+
+def _may_be_spectrum(record: "xr.Dataset") -> bool:
+    """Return whether the rows of a record are points of a spectrum, beside what was read."""
+    from data.instruments.spectrum import names_spectrum
+
+    header = json.loads(str(record.attrs["header"]))
+    stated = header.get("columns", ()) if isinstance(header, dict) else ()
+    names = stated.split("\t") if isinstance(stated, str) else stated
+    # Of EC-Lab, techniques with many steps have such columns, too, and fill them in some steps.
+    technique = str(record.attrs["technique_as_written"]).lower()
+    return names_spectrum(names) and (not technique or "impedance" in technique)
+
+
+def _refuse_spectrum(path: Path, curve: int | None, error: Exception | None) -> None:
+    """Refuse an impedance spectrum by what it is; return where the file holds none."""
+    from data import read_spectrum
+
+    try:
+        spectrum = read_spectrum(path, curve=curve)
+    except RecordError:
+        return  # what is wrong with the file as a record is said instead
+    ends = [float(find(spectrum["frequency_hertz"].values)) for find in (min, max)]
+    raise InputError(
+        f"{path.name} is an impedance spectrum of {spectrum.sizes['point']} points from "
+        f"{show_number(ends[0])} to {show_number(ends[1])} Hz: no table takes spectra yet, and no "
+        "row is made of it"
+    ) from error
 
 
 def _about_the_record(record: "xr.Dataset") -> Iterator[str]:
