@@ -500,11 +500,13 @@ def test_a_plateau_that_the_sweep_raised_is_warned_of_and_corrected(
     [bare] = import_records(file, table="lsv", campaign=campaign, metadata=LSV, dry_run=True)
     assert bare.rows[0]["plateau_current_lower"] > limit
     assert bare.rows[0]["scan_rate"] == pytest.approx(5.0, rel=1e-2)
-    assert any("--correct-sweep" in text for text in bare.statements)
+    assert bare.status == "doubtful"
+    assert any("--correct-sweep" in text for text in bare.doubts)
     [mended] = import_records(
         file, table="lsv", campaign=campaign, metadata=LSV, correct_sweep=True
     )
     row = mended.rows[0]
+    assert mended.status == "imported"
     assert row["plateau_current_lower"] < limit < row["plateau_current_upper"]
     assert "plateau divided by" in str(row["note"])
     record = json.loads(mended.record.read_text()) if mended.record else {}
@@ -680,10 +682,14 @@ def test_files_of_instruments_become_rows(campaign: Path) -> None:
     assert 1e3 * abs(used["details"]["jump"]) == pytest.approx(590.3, abs=0.5)
     assert used["details"]["test_time_lower"] == pytest.approx(2253.0, abs=0.01)
     assert used["details"]["test_time_upper"] == pytest.approx(2254.0, abs=0.01)
-    code, output = anodebayes(
+    swept = (
         "import", RAW / "gamry" / "LSV.DTA", "--as", "lsv", "--campaign", campaign,
         *options(**{name: str(value) for name, value in LSV.items()}),
     )  # fmt: skip
+    code, output = anodebayes(*swept)
+    assert code == 4, output
+    assert "flags an overload in 16 rows" in output
+    code, output = anodebayes(*swept, "--accept-doubtful")
     assert code == 0, output
     row = load_campaign(campaign).tables["lsv"].isel(lsv=0)
     ends = [row[f"plateau_current_{end}"].item() for end in ("lower", "upper")]
