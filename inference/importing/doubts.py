@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
     type Array = NDArray[np.float64]
 
-__all__ = ["doubts_about"]
+__all__ = ["OF_SURVIVORS", "doubts_about"]
+
+OF_SURVIVORS = ("small_drop",)
+"""Flags that make a row doubtful where nothing else has happened: what fell, fell too little."""
 
 _WIDEST = 0.5  # of Sand's time: its estimators then tell of no one event
 # A few formation cycles, of two steps each, may come before a test; a programme of more is cycling
@@ -89,8 +92,9 @@ def doubts_about(
 def _flagged(features: "Sequence[Feature]", recipe: Recipe) -> Iterator[str]:
     """Yield the flags of features that the recipe counts as doubts."""
     for feature in features:
+        doubted = (*recipe.doubted, *(OF_SURVIVORS if feature.kind == "right" else ()))
         for flag in feature.flags:
-            if flag.name in recipe.doubted:
+            if flag.name in doubted:
                 yield flag.message
 
 

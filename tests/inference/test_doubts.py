@@ -15,7 +15,7 @@ from data.features.feature import Feature, Flag
 from data.provenance import read_records, standing
 from inference import import_records
 from inference.cli.commands import app
-from inference.importing import Outcome, records
+from inference.importing import Outcome, doubts, records
 from inference.importing.recipe import recipes
 
 BUGS = Path(__file__).resolve().parents[3] / "shared" / "bugs"
@@ -83,11 +83,12 @@ def take(file: Path, campaign: Path, **choices: Any) -> Outcome:
 
 # What a reader should know and nothing follows from, and what is refused before it is a row.
 REMARKS = {
-    "between_steps", "compliance", "current_before", "cut_short", "divergence_first", "drop_first",
-    "end_of_record", "event_not_fresh", "first_failed", "gradual", "held", "jump", "no_inflexion",
-    "no_plateau", "none_failed", "not_increasing", "overshoot", "ramp", "range_limit", "runaway",
-    "several_steps", "short", "short_between_steps", "short_within_step", "slope", "steep_end",
-    "stopped_later", "survived_before", "unconfirmed_drop", "unequal_steps",
+    "between_steps", "coarse_time", "compliance", "current_before", "cut_short", "divergence_first",
+    "drop_first", "end_of_record", "event_not_fresh", "excursion", "first_failed", "gradual",
+    "held", "jump", "magnitude_current", "no_inflexion", "no_plateau", "none_failed",
+    "not_increasing", "overshoot", "ramp", "range_limit", "runaway", "several_steps", "short",
+    "short_between_steps", "short_within_step", "slope", "steep_end", "stopped_later",
+    "survived_before", "unconfirmed_drop", "unequal_steps",
 }  # fmt: skip
 
 
@@ -101,9 +102,21 @@ def test_every_flag_of_a_feature_is_a_doubt_somewhere_or_a_remark() -> None:
         for name in re.findall(r'\bFlag\(\s*"(\w+)"', module.read_text())
     }
     assert len(flags) > 30
-    doubts = {name for recipe in recipes().values() for name in recipe.doubted}
-    assert flags - REMARKS - doubts == set(), "decide: a doubt of which tables, or a remark?"
-    assert doubts <= flags
+    doubted = {name for recipe in recipes().values() for name in recipe.doubted}
+    doubted |= set(doubts.OF_SURVIVORS)
+    assert flags - REMARKS - doubted == set(), "decide: a doubt of which tables, or a remark?"
+
+
+def test_a_small_drop_is_a_doubt_of_a_survivor_and_not_of_what_failed_later() -> None:
+    recipe = recipes()["penetration"]
+    common: dict[str, Any] = {
+        "quantity": "penetration_time", "unit": "s", "algorithm": "x", "version": "1",
+        "window": (0, 2), "flags": (Flag("small_drop", "It dropped."), Flag("excursion", "Up.")),
+    }  # fmt: skip
+    survived = Feature(kind="right", lower=60.0, **common)
+    failed = Feature(kind="interval", lower=60.0, upper=61.0, **common)
+    assert list(doubts._flagged([survived], recipe)) == ["It dropped."]
+    assert list(doubts._flagged([failed], recipe)) == []
 
 
 def test_a_doubtful_row_waits_for_the_user_and_its_record_is_no_provenance(

@@ -30,8 +30,11 @@ RECIPE = Recipe(
     # A voltage that runs away tells of depletion, not of metal that penetrates.
     doubted=(
         "against_current",
+        "back_at_old_level",
         "compliance",
+        "frozen_channel",
         "runaway_within_step",
+        "several_drops",
         "soft_short",
         "steps_not_read",
     ),

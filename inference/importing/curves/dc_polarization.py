@@ -144,11 +144,15 @@ RECIPE = Recipe(
     read=("current_density", "current_density_lower", "current_density_upper", *_READ),
     doubted=(
         "against_current",
+        "back_at_old_level",
         "begins_midway",
         "current_before",
+        "frozen_channel",
+        "several_drops",
         "slow_ramp",
         "soft_short",
         "steps_not_read",
+        "unclear_drop",
     ),
     rows=_rows,
 )

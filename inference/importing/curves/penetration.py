@@ -92,6 +92,14 @@ RECIPE = Recipe(
     read=("current_density", "capacity"),
     optional=("outcome",),
     # What comes back, and what falls in the last rows, is the user's to judge before it is a row.
-    doubted=("against_current", "slow_ramp", "steps_not_read"),
+    doubted=(
+        "against_current",
+        "back_at_old_level",
+        "frozen_channel",
+        "several_drops",
+        "slow_ramp",
+        "steps_not_read",
+        "unclear_drop",
+    ),
     rows=_rows,
 )
