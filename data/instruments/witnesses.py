@@ -3,8 +3,8 @@
 A record's time, voltage and current are read strictly. Other columns of the same file tell of the
 same test: Unix times, dates, capacities. A unit that is wrong in one of them contradicts the
 others. These columns are read a second time, and leniently: what cannot be read in them is left
-out, and never refuses a file. They are known by their unit (a charge) or by their words (a date, a
-Unix time), whoever wrote them.
+out, and never refuses a file; of a long file the beginning is read. They are known by their unit (a
+charge) or by their words (a date, a Unix time), whoever wrote them.
 """
 
 import csv
@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,9 +33,11 @@ UNIX_TIME: Final = "unix_time_second"
 CAPACITY: Final = "capacity_ah"
 """Variable of a record over ``record`` and ``capacity_column``: what the file states [Ah]."""
 
-WALL_CLOCK: Final = "wall_clock_second"
-"""Attribute of a record: time from the first to the last date that the file writes [s]."""
+WALL_CLOCK: Final = "wall_clock_per_second"
+"""Attribute of a record: how many seconds pass between the dates that the file writes, for each of
+the record's [1]."""
 
+_MOST_ROWS = 100_000  # are enough to tell a wrong unit; later ones are NaN
 _MOST_LINES = 500  # above which no headers stand
 _HEAD = 1 << 22
 _UNIX = re.compile(r"unix\W*time|epoch|posix", re.IGNORECASE)
@@ -116,10 +118,11 @@ def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":
     if columns:
         record = record.assign_coords(capacity_column=[named[at] for at in columns])
     times = record["test_time_second"].values
-    spans = _spans(cells[dates[0]]) if dates else []
-    if spans and times.size:
-        span = float(times[-1] - times[0])
-        record.attrs[WALL_CLOCK] = min(spans, key=lambda known: abs(known - span))
+    written = [at for at, cell in enumerate(cells[dates[0]]) if cell] if dates else []
+    if len(written) > 1 and (passed := float(times[written[-1]] - times[written[0]])) > 0:
+        spans = _spans(*(cells[dates[0]][at] for at in (written[0], written[-1])))
+        if spans:
+            record.attrs[WALL_CLOCK] = min(spans, key=lambda span: abs(span - passed)) / passed
     return record
 
 
@@ -193,13 +196,18 @@ def _cells(
         for _ in range(line):
             file.readline()
         lines = (text for text in file if text.strip(" \t\r\n,;"))
-        for cells in csv.reader(lines, delimiter=separator, skipinitialspace=True):
-            for at, column in found.items():
-                column.append(cells[at].strip() if at < len(cells) else "")
+        reader = csv.reader(islice(lines, _MOST_ROWS), delimiter=separator, skipinitialspace=True)
+        try:
+            for cells in reader:
+                for at, column in found.items():
+                    column.append(cells[at].strip() if at < len(cells) else "")
+        except csv.Error:
+            return None  # quotes that the record's own columns do not need
     length = len(next(iter(found.values())))
-    if not rows <= length <= rows + 1:  # a last row that may be cut off is left out of the record
+    # A last row that may be cut off is left out of the record.
+    if length < _MOST_ROWS and not rows <= length <= rows + 1:
         return None
-    return {at: column[:rows] for at, column in found.items()}
+    return {at: (column + [""] * (rows - length))[:rows] for at, column in found.items()}
 
 
 def _numbers(cells: Sequence[str], decimal: str) -> Array:
@@ -214,12 +222,9 @@ def _numbers(cells: Sequence[str], decimal: str) -> Array:
     return np.array([number(cell) for cell in cells], dtype=np.float64)
 
 
-def _spans(cells: Sequence[str]) -> list[float]:
-    """Return the seconds from the first to the last date, one a way to read them."""
-    written = [cell for cell in cells if cell]
-    if len(written) < 2:
-        return []
-    return sorted({last - first for first, last in _read_both(written[0], written[-1])})
+def _spans(first: str, last: str) -> list[float]:
+    """Return the seconds from one date to another, one a way to read them."""
+    return sorted({after - before for before, after in _read_both(first, last)})
 
 
 def _read_both(first: str, last: str) -> Iterator[tuple[float, float]]:

@@ -248,8 +248,8 @@ def _clocks(record: "xr.Dataset") -> Iterator[str]:
         found.append(("its Unix time", _pace(record[UNIX_TIME].values, time)))
     if "step_time_second" in record:
         found.append(("the time of its steps", _pace(record["step_time_second"].values, time)))
-    if WALL_CLOCK in record.attrs and passed > 0:
-        found.append(("its dates", float(record.attrs[WALL_CLOCK]) / passed))
+    if WALL_CLOCK in record.attrs:
+        found.append(("its dates", float(record.attrs[WALL_CLOCK])))
     for name, pace in found:
         if np.isfinite(pace) and not 1.0 / _TIMES_AGREE <= pace <= _TIMES_AGREE:
             yield (
