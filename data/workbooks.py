@@ -3,8 +3,9 @@
 A sheet is read as the CSV file of its name is: the first row that is not blank holds the headers.
 What a cell shows and what it holds may differ, and a cell may hold what no table does: dates that
 a spreadsheet made of entries such as 3-5, percentages, errors, formulas without a stored value,
-merged cells. These are refused by row. A sheet ``campaign`` holds what ``campaign.toml`` says, a
-key and its value a row; a sheet whose name begins with ``_`` is passed over.
+merged cells, hidden rows. These are refused by row. A sheet ``campaign`` holds what
+``campaign.toml`` says, a key and its value a row; a sheet whose name begins with ``_`` is passed
+over.
 """
 
 import warnings
@@ -122,6 +123,9 @@ def _sheet(file: str, shown: Any, written: Any, mistakes: list[Mistake]) -> RawT
                 mistakes.append(Mistake(file, f"cell {cell.coordinate} {message}", line=line))
         if not any(texts):
             continue
+        if shown.row_dimensions[line].hidden:
+            advice = "is hidden, as by a filter: show it, or delete it if it does not count"
+            mistakes.append(Mistake(file, advice, line=line))
         if header is None:
             while texts and not texts[-1]:
                 texts.pop()

@@ -143,8 +143,8 @@ def import_files(
     if doubtful:
         figures = "" if dry_run else f" (figures in {campaign / FOLDER / table})"
         paragraph(
-            f"{_rows(doubtful)} not appended{figures}: look at the curves, mend what is wrong, or "
-            "import those that are right with --accept-doubtful"
+            f"{_rows(doubtful)} {'would not be' if dry_run else 'not'} appended{figures}: look at "
+            "the curves, mend what is wrong, or import those that are right with --accept-doubtful"
         )
     if not refused and not doubtful:
         return DONE

@@ -7,7 +7,8 @@ consequence. Doubts are
 * flags of the features that the rows state, where the table's recipe counts them
   (`Recipe.doubted`), estimators that differ by half of their value, and a transient in a record
   of many steps;
-* numbers far from what such tests have (`Column.usual`), densities and charges among them;
+* numbers far from what such tests have (`Column.usual`), densities and charges among them, and a
+  survivor that hardly resists;
 * what is stated of the cell, or written in the file, and the curve contradicts.
 """
 
@@ -45,6 +46,9 @@ _DEFAULT_AREAS = (0.001, 1.0)  # cm^2, which EC-Lab and Gamry fill in where nobo
 _TEMPERATURES_AGREE = 5.0  # K
 _TIMES_AGREE = 2.0  # a factor: pauses are on one clock and not on another, units are 60 and more
 _CHARGES_AGREE = 3.0  # a factor: of columns that are rounded or of one direction only
+# ohm cm^2. A separator full of electrolyte alone has about 1, the best ceramics' interfaces 1.7
+# (Tsai 2020, J. Power Sources 476, 228666).
+_LEAST_RESISTANCE = 0.2
 _PARTS = 100  # of a record, in each of which a capacity is compared with the current
 _LONGEST_SAMPLE = 3600.0  # s between rows: no logger of a test waits longer
 
@@ -81,6 +85,7 @@ def doubts_about(
         *_densities(reading.rows, metadata, table),
         *_sizes(reading.rows, table),
         *_charges(reading.rows),
+        *_resistances(record, metadata, chosen),
         *_contradicted(record, metadata),
         *_sampling(record),
         *_clocks(record),
@@ -194,6 +199,32 @@ def _charges(rows: Sequence[Cells]) -> Iterator[str]:
         charge = max(densities) * max(times) / 3600.0
         if (message := CAPACITY.doubt(charge)) is not None:
             yield f"the charge passed, the current density times the time: {message}"
+
+
+def _resistances(
+    record: "xr.Dataset", metadata: Metadata, features: "Sequence[Feature]"
+) -> Iterator[str]:
+    """Yield a sentence where a cell without an event hardly resists: nothing was left to fail."""
+    import numpy as np
+
+    area = float(metadata.values["area"])
+    for feature in features:
+        if feature.kind != "right" or feature.quantity == "plateau_current":
+            continue
+        rows = slice(*feature.window)
+        voltage, current = (
+            np.abs(record[name].values[rows]) for name in ("voltage_volt", "current_ampere")
+        )
+        flows = current > 0.5 * np.max(current, initial=0.0)
+        if not flows.any():
+            continue
+        level, density = float(np.median(voltage[flows])), float(np.median(current[flows])) / area
+        if level / density < _LEAST_RESISTANCE:
+            yield (
+                f"the voltage is {_rough(level * 1e3)} mV at {_rough(density * 1e3)} mA/cm^2, "
+                f"{_rough(level / density)} ohm cm^2: was the cell shorted from the beginning, or "
+                "is the unit of the voltage wrong (V or mV?)"
+            )
 
 
 def _contradicted(record: "xr.Dataset", metadata: Metadata) -> Iterator[str]:

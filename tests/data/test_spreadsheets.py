@@ -132,6 +132,8 @@ def change(book: Any, how: str) -> None:
             sheet["F2"].data_type = "e"
         case "merged":
             sheet.merge_cells("B2:B4")
+        case "hidden":
+            sheet.row_dimensions[4].hidden = True
         case "text":
             sheet["D2"] = "0,5"
         case "a cell outside":
@@ -154,6 +156,7 @@ def change(book: Any, how: str) -> None:
         ("a formula", "cell D2 holds a formula without a stored value"),
         ("an error", "cell F2 holds the error #REF!"),
         ("merged", "merges the cells B2:B4"),
+        ("hidden", "line 4: is hidden, as by a filter"),
         ("text", "'0,5' holds a decimal comma: write 0.5"),
         ("a cell outside", "line 2: has a cell right of the last header"),
         ("a misspelt sheet", "did you mean 'penetration'?"),

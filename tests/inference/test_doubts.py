@@ -63,8 +63,11 @@ def curve(
         "Test Time / s": time,
         "Voltage / V": np.where(time > at, 0.01, 0.1) + random.normal(0.0, 2e-4, time.size),
         "Current / A": np.full(time.size, current),
-        **{name: np.broadcast_to(column, time.shape) for name, column in columns.items()},
     }
+    noise = random.normal(0.0, 1e-6, time.size)
+    for name, column in columns.items():
+        given = np.broadcast_to(column, time.shape)
+        values[name] = given + noise if name == "Voltage / V" else given
     rows = zip(*values.values(), strict=True)
     lines = [",".join(f"{value:.12g}" for value in row) for row in rows]
     path.write_text("\n".join([*filter(None, [comments]), ",".join(values), *lines]) + "\n")
@@ -176,6 +179,13 @@ def contradicted(name: str) -> tuple[dict[str, Any], dict[str, str], str, str]:
             {"current": 2e-1, "end": 21000.0, "at": 20000.0},
             POLARISED | {"area": "5 cm^2"}, "dc_polarization", "the charge passed, the current",
         ),
+        "a pressure": (
+            {}, POLARISED | {"pressure": "9 mPa", "electrode_thickness": "500 um"},
+            "dc_polarization", "pressure: 9e-09 MPa is far below",
+        ),
+        "a cell that was shorted before": (
+            {"at": 500.0, "Voltage / V": 1e-4}, CELL, "penetration", "0.025 ohm cm^2: was the cell",
+        ),
         "a planned end": (
             {"at": 500.0, "end": 400.0},
             POLARISED | {"stop_time": "40 s"}, "dc_polarization", "beyond the stated stop_time",
@@ -190,6 +200,8 @@ def contradicted(name: str) -> tuple[dict[str, Any], dict[str, str], str, str]:
         "more charge than metal",
         "a polarisation of more charge than metal",
         "a planned end",
+        "a pressure",
+        "a cell that was shorted before",
     ],
 )
 def test_what_contradicts_is_doubted(name: str, campaign: Path, files: Path) -> None:
