@@ -32,7 +32,8 @@ MAX_ROWS = 100_000
 EMPTY_ADVICE = "fill it, or delete it (every table is optional)"
 """What to do about a table without rows."""
 
-_STATED = re.compile(r'"?sep=([,;\t])"?', re.IGNORECASE)
+# Spreadsheets fill the line up with separators.
+_STATED = re.compile(r'"?sep=([,;\t])"?[,;\t ]*', re.IGNORECASE)
 
 _MISSING_WORDS = frozenset(
     {"-", "--", "—", "–", "/", "?", "n/a", "na", "nan", "n.a.", "nd", "n.d.", "none", "null", "tbd"}
@@ -167,8 +168,7 @@ def states_separator(line: str) -> str | None:
     str or None
         None where the line is another one.
     """
-    match = _STATED.fullmatch(line.strip("\r\n ,;"))  # spreadsheets fill the line up with marks
-    match = match or _STATED.fullmatch(line.strip("\r\n "))
+    match = _STATED.fullmatch(line.strip("\r\n "))
     return None if match is None else match[1]
 
 

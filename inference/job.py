@@ -476,11 +476,12 @@ def job_for_campaign(campaign: "Campaign | str | os.PathLike[str]") -> Job:
     Returns
     -------
     Job
-        A job named after the campaign's folder.
+        A job named after the campaign's folder or workbook.
     """
     located = campaign if isinstance(campaign, str | os.PathLike) else campaign.path
     path = Path(located).expanduser().resolve()
-    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in path.name)
+    bare = path.stem if is_workbook(path) else path.name
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in bare)
     return Job(schema_version=SCHEMA_VERSION, name=name.lstrip("._-") or "run", campaign=str(path))
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     type Array = NDArray[np.float64]
 
-__all__ = ["OF_SURVIVORS", "doubts_about"]
+__all__ = ["OF_SURVIVORS", "default_area", "doubts_about"]
 
 OF_SURVIVORS = ("small_drop",)
 """Flags that make a row doubtful where nothing else has happened: what fell, fell too little."""
@@ -231,10 +231,8 @@ def _contradicted(record: "xr.Dataset", metadata: Metadata) -> Iterator[str]:
     """Yield what the file says otherwise than what is stated of the cell."""
     import numpy as np
 
-    written = float(record.attrs.get("area_as_written_cm2", math.nan))
-    area = float(metadata.values["area"])
-    default = any(math.isclose(written, size) for size in _DEFAULT_AREAS)
-    if math.isfinite(written) and not default and abs(written / area - 1.0) > _AREAS_AGREE:
+    written, area, default = _areas(record, metadata)
+    if written is not None and not default:
         yield (
             f"the file states an area of {show_number(written)} cm^2, and {show_number(area)} cm^2 "
             "is stated for the cell, which is used: which of them is right?"
@@ -247,6 +245,39 @@ def _contradicted(record: "xr.Dataset", metadata: Metadata) -> Iterator[str]:
                 f"the file's probe shows {show_number(shown)} degC, and "
                 f"{show_number(temperature)} degC is stated for the cell"
             )
+
+
+def _areas(record: "xr.Dataset", metadata: Metadata) -> tuple[float | None, float, bool]:
+    """Return another area than the stated one, that, and whether nobody may have written it."""
+    written = float(record.attrs.get("area_as_written_cm2", math.nan))
+    area = float(metadata.values["area"])
+    differs = math.isfinite(written) and abs(written / area - 1.0) > _AREAS_AGREE
+    default = any(math.isclose(written, size) for size in _DEFAULT_AREAS)
+    return written if differs else None, area, default
+
+
+def default_area(record: "xr.Dataset", metadata: Metadata) -> str | None:
+    """Say that a file states an area which its program fills in, other than that of the cell.
+
+    Parameters
+    ----------
+    record : Dataset
+        The instrument's record.
+    metadata : Metadata
+        States the area [cm^2].
+
+    Returns
+    -------
+    str or None
+        To be known; an area that somebody has written is a doubt.
+    """
+    written, area, default = _areas(record, metadata)
+    if written is None or not default:
+        return None
+    return (
+        f"the file states an area of {show_number(written)} cm^2, as its program fills in, which "
+        f"is not used: {show_number(area)} cm^2 is stated for the cell"
+    )
 
 
 def _sampling(record: "xr.Dataset") -> Iterator[str]:

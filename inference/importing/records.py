@@ -33,7 +33,7 @@ from data.provenance import read_records, record_path, row_key, same_key, standi
 from data.schema import Table, nearest, show_number
 from data.table_reader import read_table
 from data.tables import tables
-from inference.importing.doubts import doubts_about
+from inference.importing.doubts import default_area, doubts_about
 from inference.importing.metadata import (
     SHARED,
     Metadata,
@@ -271,7 +271,7 @@ class _Import:
             self._refuse_synthetic(record)
             reading = self.recipe.rows(record, metadata, self.choices)
             doubts = doubts_about(record, metadata, reading, self.table, self.recipe)
-            said = [*reading.statements, *_about_the_record(record)]
+            said = [*reading.statements, *_about_the_record(record, metadata)]
             if any(reading.features[at].unit == "s" for at in reading.chosen):
                 said.append(CLOCK)
             reading = replace(reading, statements=tuple(said), doubts=doubts)
@@ -523,8 +523,10 @@ def _refuse_spectrum(path: Path, curve: int | None, error: Exception | None) -> 
     ) from error
 
 
-def _about_the_record(record: "xr.Dataset") -> Iterator[str]:
-    """Yield what the file says of its own end."""
+def _about_the_record(record: "xr.Dataset", metadata: Metadata) -> Iterator[str]:
+    """Yield what the file says of its own end, and of an area that nobody may have stated."""
     for name in ("aborted", "truncated"):
         if name in record.attrs:
             yield str(record.attrs[name])
+    if (message := default_area(record, metadata)) is not None:
+        yield message

@@ -95,6 +95,7 @@ def test_a_workbook_is_the_campaign_that_its_sheets_are_as_files(
     workbook(beside / "tables.xlsx", described=False)
     assert load_campaign(beside) == due
     job = load_job(tmp_path / "mine.xlsx")
+    assert job.name == "mine"
     assert load_campaign(job.campaign_location()) == due
 
 
@@ -189,7 +190,7 @@ def test_a_damaged_workbook_is_refused_in_a_sentence(tmp_path: Path) -> None:
             load_campaign(path)
 
 
-@pytest.mark.parametrize("first", ["", "sep={}\n"])
+@pytest.mark.parametrize("first", ["", "sep={}\n", "sep={0}{0}{0}\n"])
 @pytest.mark.parametrize(
     ("separator", "decimal"), [(";", ","), (";", "."), ("\t", ","), (",", ".")]
 )

@@ -213,6 +213,24 @@ def test_what_contradicts_is_doubted(name: str, campaign: Path, files: Path) -> 
     assert any(words in doubt for doubt in outcome.doubts), outcome.doubts
 
 
+@pytest.mark.parametrize(("written", "status"), [("1.00000E+000", "checked"), ("2.5", "doubtful")])
+def test_an_area_that_somebody_wrote_is_held_against_the_stated_one(
+    written: str, status: str, campaign: Path, files: Path
+) -> None:
+    rows = "".join(
+        f"\t{n}\t{n}\t{0.1 + 1e-4 * (n % 7):.5f}\t2.0E-03\t...........\n" for n in range(121)
+    )
+    file = files / "x.DTA"
+    file.write_text(
+        f"EXPLAIN\nTAG\tCHRONOP\nAREA\tQUANT\t{written}\tSample Area (cm^2)\nCURVE\tTABLE\t121\n"
+        f"\tPt\tT\tVf\tIm\tOver\n\t#\ts\tV\tA\tbits\n{rows}"
+    )
+    outcome = take(file, campaign, dry_run=True)
+    assert outcome.status == status
+    said = outcome.doubts if status == "doubtful" else outcome.statements
+    assert any("the file states an area of" in text for text in said)
+
+
 def test_a_cycling_record_is_no_transient(campaign: Path, files: Path) -> None:
     time = np.arange(0.0, 45 * 40.0)
     step = time // 40
