@@ -88,7 +88,7 @@ def take(file: Path, campaign: Path, **choices: Any) -> Outcome:
 REMARKS = {
     "between_steps", "coarse_time", "compliance", "current_before", "cut_short", "divergence_first",
     "drop_first", "end_of_record", "event_not_fresh", "excursion", "first_failed", "gradual",
-    "held", "jump", "magnitude_current", "no_inflexion", "no_plateau", "none_failed",
+    "held", "held_values", "jump", "magnitude_current", "no_inflexion", "no_plateau", "none_failed",
     "not_increasing", "overshoot", "ramp", "range_limit", "runaway", "several_steps", "short",
     "short_between_steps", "short_within_step", "slope", "steep_end", "stopped_later",
     "survived_before", "unconfirmed_drop", "unequal_steps",
