@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from data.errors import UnitError as UnitError
     from data.instruments.reading import list_curves as list_curves
     from data.instruments.reading import read_record as read_record
+    from data.instruments.reading import read_spectrum as read_spectrum
     from data.metadata import CampaignMetadata as CampaignMetadata
     from data.template import new_campaign as new_campaign
     from data.writer import write_campaign as write_campaign
@@ -53,6 +54,7 @@ _MODULE_OF = {
     "UnitError": "data.errors",
     "list_curves": "data.instruments.reading",
     "read_record": "data.instruments.reading",
+    "read_spectrum": "data.instruments.reading",
     "CampaignMetadata": "data.metadata",
     "new_campaign": "data.template",
     "write_campaign": "data.writer",

@@ -1,6 +1,7 @@
 """Appending rows to a table of a campaign: its text stays, and the file is whole at any time.
 
-What stands in the file is kept byte for byte: its units, the order of its columns, its line ends.
+What stands in the file is kept byte for byte: its units, the order of its columns, its line ends,
+the marks between cells and within numbers.
 New rows are converted into the units of its headers; a column that they need and the file has not
 is added behind the last one.
 """
@@ -18,12 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.csv_reader import read_csv
+from data.csv_reader import read_csv, separator_of, split_text, states_separator
 from data.errors import CampaignError, InputError, Mistake, UnitError
 from data.metadata import FILE, read_metadata
 from data.schema import ROW_UNIT, Column, Table
+from data.table_reader import decimal_mark
 from data.tables import tables as all_tables
 from data.units import convert, parse_header
+from data.workbooks import SUFFIX, is_workbook, read_workbook
 from data.writer import table_text
 
 if TYPE_CHECKING:
@@ -163,6 +166,11 @@ def check_target(folder: str | Path, table: Table) -> Path:
     path = Path(folder).expanduser()
     path = path.parent if path.name == FILE and path.is_file() else path
     bundled = bundled_campaigns()
+    if is_workbook(path):
+        raise InputError(
+            f"{str(path)!r} is a workbook, to which no rows are appended: make a folder of it, "
+            f"with a {FILE} and each sheet saved as its table's .csv"
+        )
     if not path.is_dir():
         if str(folder) in bundled:
             raise InputError(
@@ -178,10 +186,16 @@ def check_target(folder: str | Path, table: Table) -> Path:
             f"{str(path)!r} is a campaign that comes with the program and is not written to: name "
             "the folder of your own"
         )
+    for book in filter(is_workbook, sorted(path.iterdir())):
+        if any(name.strip().lower() == table.name for name in read_workbook(book)[0]):
+            raise InputError(
+                f"{table.name} is a sheet of {str(book)!r}, to which no rows are appended: save "
+                f"the sheet as {table.file}, and delete it in the workbook"
+            )
     files = [known.file for known in all_tables().values() if (path / known.file).is_file()]
     if table.file in files and _has_no_rows(path / table.file):
         files.remove(table.file)
-    if not files:
+    if not files and not any(map(is_workbook, path.iterdir())):
         metadata, _, mistakes = read_metadata(path)
         if metadata is None:
             raise CampaignError(str(folder), mistakes)
@@ -247,13 +261,20 @@ def appended(table: Table, text: str | None, rows: Sequence[Cells]) -> Addition:
             if name not in table.fields or table.fields[name].unit == ROW_UNIT:
                 raise InputError(f"{name!r} is no column of {table.name} that rows can be added to")
     rounded = [{name: _rounded(value) for name, value in row.items()} for row in rows]
-    if text is None or not text.strip(_BOM + " \r\n,"):
+    if text is None or not text.strip(_BOM + " \r\n\t,;"):
         text = table_text(table, rounded).partition("\n")[0] + "\n"
     mark = _BOM if text.startswith(_BOM) else ""
     lines = list(io.StringIO(text.removeprefix(_BOM), newline=""))
     end = "\r\n" if lines[0].endswith("\r\n") else "\n"
-    records = _records(lines)
-    at = next(i for i, (cells, _) in enumerate(records) if any(cell.strip() for cell in cells))
+    separator = separator_of(text.removeprefix(_BOM))
+    raw_table, _ = split_text(table.file, text.removeprefix(_BOM))
+    decimal = "." if raw_table is None else decimal_mark(raw_table, table)
+    records = _records(lines, separator)
+    at = next(
+        i
+        for i, (cells, raw) in enumerate(records)
+        if any(cell.strip() for cell in cells) and states_separator(raw) is None
+    )
     header = [cell.strip() for cell in records[at][0]]
     places = [(name.strip(), *_parsed(name)) for name in header]
     missing = [
@@ -264,8 +285,12 @@ def appended(table: Table, text: str | None, rows: Sequence[Cells]) -> Addition:
     ]
     places += [(column.header, *_parsed(column.header)) for column in missing]
     kept = [
-        _widened(raw, [column.header for column in missing] if i == at else [""] * len(missing))
-        if missing and any(cell.strip() for cell in cells)
+        _widened(
+            raw,
+            [column.header for column in missing] if i == at else [""] * len(missing),
+            separator,
+        )
+        if missing and i >= at and any(cell.strip() for cell in cells)
         else raw
         for i, (cells, raw) in enumerate(records)
     ]
@@ -273,9 +298,9 @@ def appended(table: Table, text: str | None, rows: Sequence[Cells]) -> Addition:
     if not whole.endswith(("\n", "\r")):
         whole += end
     first = len(list(io.StringIO(whole, newline=""))) + 1
-    written = [_written(table, places, row) for row in rounded]
+    written = [_written(table, places, row, decimal) for row in rounded]
     added = io.StringIO()
-    csv.writer(added, lineterminator=end).writerows(
+    csv.writer(added, delimiter=separator, lineterminator=end).writerows(
         [row.get(header, "") for header, _, _ in places] for row in written
     )
     return Addition(
@@ -350,7 +375,7 @@ def _has_no_rows(path: Path) -> bool:
     if raw is not None:
         return not raw.rows
     with contextlib.suppress(OSError, UnicodeDecodeError):
-        return not path.read_text(encoding="utf-8-sig").strip(" \r\n,")
+        return not path.read_text(encoding="utf-8-sig").strip(" \r\n\t,;")
     return False
 
 
@@ -361,7 +386,7 @@ def _draft(folder: Path, *, leave_out: str | None) -> Iterator[Path]:
         draft = Path(place) / "campaign"
         draft.mkdir()
         for entry in sorted(folder.iterdir()):
-            wanted = entry.name == FILE or entry.suffix.lower() == ".csv"
+            wanted = entry.name == FILE or entry.suffix.lower() in (".csv", SUFFIX)
             if wanted and entry.name != leave_out and entry.is_file():
                 shutil.copyfile(entry, draft / entry.name)
         yield draft
@@ -376,9 +401,9 @@ def _load(draft: Path, name: str) -> "Campaign":
         raise CampaignError(name, error.mistakes) from None
 
 
-def _records(lines: list[str]) -> list[tuple[list[str], str]]:
+def _records(lines: list[str], separator: str) -> list[tuple[list[str], str]]:
     """Cut the lines into records: cells, and the text they stand in."""
-    reader = csv.reader(lines, strict=True, skipinitialspace=True)
+    reader = csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
     records, start = [], 0
     try:
         for cells in reader:
@@ -389,10 +414,10 @@ def _records(lines: list[str]) -> list[tuple[list[str], str]]:
     return records
 
 
-def _widened(raw: str, cells: list[str]) -> str:
+def _widened(raw: str, cells: list[str], separator: str) -> str:
     """Return the text of a record with cells behind it."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(["", *cells])
+    csv.writer(text, delimiter=separator, lineterminator="").writerow(["", *cells])
     body = raw.rstrip("\r\n")
     return body + text.getvalue() + raw[len(body) :]
 
@@ -415,7 +440,7 @@ def _rounded(value: float | str) -> float | str:
 
 
 def _written(
-    table: Table, places: Sequence[tuple[str, str, str | None]], row: Cells
+    table: Table, places: Sequence[tuple[str, str, str | None]], row: Cells, decimal: str
 ) -> dict[str, str]:
     """Return the cells of a row as the file states them."""
     cells = {}
@@ -429,5 +454,5 @@ def _written(
         elif not math.isnan(value):
             if unit is not None and column.unit is not None:
                 value = float(convert(value, column.unit, unit))
-            cells[header] = f"{value:.{_DIGITS}g}"
+            cells[header] = f"{value:.{_DIGITS}g}".replace(".", decimal)
     return cells

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data.csv_reader import EMPTY_ADVICE
 from data.dataset import make_dataset
 from data.errors import CampaignError, InputError, Mistake
 from data.metadata import FILE, CampaignMetadata, read_metadata
@@ -17,8 +18,9 @@ from data.quantities import quantities
 from data.ranges import range_rows, without_number
 from data.references import bibliography, recognise
 from data.schema import ROW_UNIT, Table, nearest
-from data.table_reader import ReadRow, ReadTable, read_table
+from data.table_reader import ReadRow, ReadTable, check_table, read_table
 from data.tables import tables as all_tables
+from data.workbooks import DESCRIPTION, is_workbook, read_workbook
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,7 +36,7 @@ __all__ = [
 ]
 
 _BUNDLED = Path(__file__).parent / "campaigns"
-_SPREADSHEETS = frozenset({".tsv", ".xlsx", ".xls", ".ods", ".txt", ".dat"})
+_SPREADSHEETS = frozenset({".tsv", ".xls", ".ods", ".txt", ".dat"})
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Campaign:
     Parameters
     ----------
     path : Path
-        Its folder.
+        Its folder, or its workbook.
     metadata : CampaignMetadata
         What ``campaign.toml`` says.
     tables : mapping of str to Dataset
@@ -313,13 +315,13 @@ def find_campaign(path_or_name: str | Path) -> Path:
     Parameters
     ----------
     path_or_name : str or Path
-        A folder (or its ``campaign.toml``), or the name of a bundled campaign. A bare name means
-        the bundled one; a folder beside is ``./name``.
+        A folder (or its ``campaign.toml``), a workbook (``.xlsx``), or the name of a bundled
+        campaign. A bare name means the bundled one; a folder beside is ``./name``.
 
     Returns
     -------
     Path
-        The folder.
+        The folder, or the workbook.
 
     Raises
     ------
@@ -338,7 +340,7 @@ def find_campaign(path_or_name: str | Path) -> Path:
         return folder
     if path.name == FILE and path.is_file():
         return path.parent
-    if path.is_dir():
+    if path.is_dir() or is_workbook(path):
         return path
     names = ", ".join(bundled)
     raise InputError(
@@ -353,7 +355,8 @@ def load_campaign(path_or_name: str | Path) -> Campaign:
     Parameters
     ----------
     path_or_name : str or Path
-        The campaign's folder, or the name of a bundled campaign.
+        The campaign's folder, its workbook (``.xlsx``, a sheet a table), or the name of a bundled
+        campaign.
 
     Returns
     -------
@@ -397,12 +400,16 @@ def _read_tables(folder: Path) -> tuple[dict[str, ReadTable], list[Mistake]]:
     files = {table.file: table for table in known.values()}
     reads: dict[str, ReadTable] = {}
     mistakes: list[Mistake] = []
-    entries = sorted(entry for entry in folder.iterdir() if entry.is_file())
+    alone = is_workbook(folder)
+    entries = [folder] if alone else sorted(entry for entry in folder.iterdir() if entry.is_file())
     present = {entry.name for entry in entries}
     for entry in entries:
-        if entry.name in files:
+        if is_workbook(entry):
+            mistakes += _read_sheets(entry, reads, described=alone)
+        elif entry.name in files:
             table = files[entry.name]
-            reads[table.name] = read_table(entry, table)
+            read = read_table(entry, table)
+            mistakes += _put(read, reads)
         elif entry.suffix.lower() == ".csv":
             message = (
                 f"is no table{nearest(entry.name, files)}: legal are {', '.join(files)}; move "
@@ -415,8 +422,44 @@ def _read_tables(folder: Path) -> tuple[dict[str, ReadTable], list[Mistake]]:
                 mistakes.append(Mistake(entry.name, f"is not read: save it as {due} (CSV UTF-8)"))
     if not reads and not mistakes:
         message = f"stands alone: the campaign needs at least one of {', '.join(files)}"
-        mistakes.append(Mistake(FILE, message))
+        mistakes.append(Mistake(folder.name if alone else FILE, message))
     return reads, mistakes
+
+
+def _read_sheets(
+    workbook: Path, reads: dict[str, ReadTable], *, described: bool
+) -> Iterable[Mistake]:
+    """Read the tables of a workbook; yield what is wrong with its sheets."""
+    known = all_tables()
+    sheets, mistakes = read_workbook(workbook)
+    yield from mistakes
+    unread = {mistake.file for mistake in mistakes}
+    for name, raw in sheets.items():
+        table = known.get(name.strip().lower())
+        if table is not None:
+            read = check_table(raw, table, [])
+            read.whole = raw.file not in unread
+            if not raw.rows:
+                read.mistakes.append(Mistake(raw.file, f"has headers and no rows: {EMPTY_ADVICE}"))
+            yield from _put(read, reads)
+        elif name.lower() != DESCRIPTION:
+            yield Mistake(
+                raw.file,
+                f"is no table{nearest(name, known)}: legal are {', '.join(known)}; begin the name "
+                "of a sheet that is no table with _",
+            )
+        elif not described:
+            yield Mistake(raw.file, f"stands beside {FILE}: delete the sheet, or the file")
+
+
+def _put(read: ReadTable, reads: dict[str, ReadTable]) -> Iterable[Mistake]:
+    """Keep a table that was read; yield a mistake where it is there already."""
+    name = read.table.name
+    if name in reads:
+        message = f"holds the table {name}, and {reads[name].file} does, too: keep one"
+        yield Mistake(read.file, message)
+    else:
+        reads[name] = read
 
 
 def _in_use(read: ReadTable) -> Iterable[ReadRow]:
@@ -440,20 +483,24 @@ def _check_between(reads: Mapping[str, ReadTable]) -> Iterable[Mistake]:
             if not separator or separator in defined or not known:
                 continue
             if "separators" in reads:
-                advice = f"is no row of separators.csv{nearest(separator, defined)}: add it there"
+                advice = (
+                    f"is no row of {reads['separators'].file}{nearest(separator, defined)}: add it "
+                    "there"
+                )
             else:
                 advice = "is not defined: the campaign has no separators.csv; add one"
-            yield Mistake(read.table.file, f"{separator!r} {advice}", row.line, "separator")
+            yield Mistake(read.file, f"{separator!r} {advice}", row.line, "separator")
     if "penetration" in reads and "critical_current" in reads:
         cells = {str(row.cells["separator"]): row.line for row in _in_use(reads["penetration"])}
         for row in _in_use(reads["critical_current"]):
             separator = str(row.cells["separator"])
             if separator and separator in cells:
                 message = (
-                    f"{separator!r} has cells in penetration.csv (line {cells[separator]}) and a "
-                    "bracket here: the bracket repeats the cells; keep one, or exclude the row"
+                    f"{separator!r} has cells in {reads['penetration'].file} (line "
+                    f"{cells[separator]}) and a bracket here: the bracket repeats the cells; keep "
+                    "one, or exclude the row"
                 )
-                yield Mistake("critical_current.csv", message, row.line, "separator")
+                yield Mistake(reads["critical_current"].file, message, row.line, "separator")
 
 
 def _check_sources(
@@ -467,13 +514,13 @@ def _check_sources(
             source = str(row.cells["source"])
             if not source and metadata.kind == "literature":
                 message = "is blank: every row of a literature campaign names its source"
-                yield Mistake(read.table.file, message, row.line, "source")
+                yield Mistake(read.file, message, row.line, "source")
             elif source and keyed and source not in legal:
                 message = (
                     f"{source!r} is no key of the references{nearest(source, legal)}: legal are "
                     f"{', '.join(dict.fromkeys(legal))}; add it to {FILE}"
                 )
-                yield Mistake(read.table.file, message, row.line, "source")
+                yield Mistake(read.file, message, row.line, "source")
 
 
 def _check_concentration(
@@ -488,7 +535,7 @@ def _check_concentration(
                 f"{entry.name} depends on the salt concentration: write salt_concentration = "
                 f'"1 mol/L" or what it was into {FILE}'
             )
-            yield Mistake("published.csv", message, row.line, "quantity")
+            yield Mistake(reads["published"].file, message, row.line, "quantity")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,24 @@
 
 from data.schema import Column
 
-__all__ = ["AREA", "CELL", "CONCENTRATION", "CURRENT_DENSITY", "LAB", "SEPARATOR", "TEMPERATURE"]
+__all__ = [
+    "AREA",
+    "CAPACITY",
+    "CELL",
+    "CONCENTRATION",
+    "CURRENT_DENSITY",
+    "LAB",
+    "SEPARATOR",
+    "TEMPERATURE",
+    "USUAL_DENSITIES",
+    "USUAL_TIMES",
+]
+
+# Limits of liquid cells reach some 100 mA/cm^2 (one trilayer separator, doi
+# 10.1002/aenm.202102967), plating is studied from some 0.5 mA/cm^2 on: with room at both ends.
+USUAL_DENSITIES = (0.02, 200.0)
+# From the fastest Sand's times of some seconds to a year of polarisation.
+USUAL_TIMES = (0.1, 3.2e7)
 
 CELL = Column(name="cell", long_name="cell")
 
@@ -25,6 +42,7 @@ CONCENTRATION = Column(
     low=1e-6,
     high=50,
     slip=" (is the header's unit right, mol/L or mol/m^3?)",
+    usual=(1e-3, 10.0),
 )
 
 LAB = Column(
@@ -40,8 +58,24 @@ AREA = Column(
     high=1e6,
     slip=" (is the header's unit right, cm^2 or mm^2?)",
     blank="the reference area",
+    usual=(1e-3, 1e3),
 )
 
 CURRENT_DENSITY = Column(
-    name="current_density", long_name="current density", unit="mA/cm^2", support="positive"
+    name="current_density",
+    long_name="current density",
+    unit="mA/cm^2",
+    support="positive",
+    usual=USUAL_DENSITIES,
+)
+
+CAPACITY = Column(
+    name="capacity",
+    long_name="charge passed",
+    unit="mAh/cm^2",
+    support="positive",
+    blank="not stated",
+    # From some nanometres of metal to 1 mm of lithium or 1.8 mm of sodium, as thick as electrodes
+    # of such cells are.
+    usual=(1e-3, 200.0),
 )

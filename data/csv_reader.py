@@ -1,4 +1,8 @@
-"""Strict reading of CSV text: what cannot be read for certain is refused by name, never misread."""
+"""Strict reading of CSV text: what cannot be read for certain is refused by name, never misread.
+
+Cells are separated by commas, semicolons or tabs: the mark that the header holds, or that a first
+line ``sep=;`` states, as spreadsheets write it.
+"""
 
 import csv
 import io
@@ -9,12 +13,27 @@ from pathlib import Path
 
 from data.errors import Mistake
 
-__all__ = ["MAX_BYTES", "MAX_ROWS", "RawTable", "clean_text", "number_advice", "read_csv"]
+__all__ = [
+    "EMPTY_ADVICE",
+    "MAX_BYTES",
+    "MAX_ROWS",
+    "RawTable",
+    "clean_text",
+    "number_advice",
+    "read_csv",
+    "separator_of",
+    "split_text",
+    "states_separator",
+]
 
 MAX_BYTES = 20_000_000
 MAX_ROWS = 100_000
 
-_EMPTY_ADVICE = "fill it, or delete it (every table is optional)"
+EMPTY_ADVICE = "fill it, or delete it (every table is optional)"
+"""What to do about a table without rows."""
+
+# Spreadsheets fill the line up with separators.
+_STATED = re.compile(r'"?sep=([,;\t])"?[,;\t ]*', re.IGNORECASE)
 
 _MISSING_WORDS = frozenset(
     {"-", "--", "—", "–", "/", "?", "n/a", "na", "nan", "n.a.", "nd", "n.d.", "none", "null", "tbd"}
@@ -33,11 +52,14 @@ class RawTable:
         The header's cells.
     rows : tuple of (int, tuple of str)
         Line number, the header being line 1, and the cells; blank rows are left out.
+    separator : str
+        Mark between cells; a comma where there is none, as in a sheet.
     """
 
     file: str
     header: tuple[str, ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
+    separator: str = ","
 
 
 def clean_text(text: str) -> str:
@@ -133,22 +155,49 @@ def _decode(file: str, content: bytes) -> tuple[str, Mistake | None]:
     return text, None
 
 
-def _delimiter_mistake(file: str, header_line: str) -> Mistake | None:
-    for mark, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-        if mark in header_line and "," not in header_line:
-            return Mistake(
-                file,
-                f"is separated by {name}: save it with commas between cells and points in numbers",
-                line=1,
-            )
-    return None
+def states_separator(line: str) -> str | None:
+    """Return the separator that a line ``sep=;`` states.
+
+    Parameters
+    ----------
+    line : str
+        The first line of a file.
+
+    Returns
+    -------
+    str or None
+        None where the line is another one.
+    """
+    match = _STATED.fullmatch(line.strip("\r\n "))
+    return None if match is None else match[1]
+
+
+def separator_of(text: str) -> str:
+    """Return the mark between the cells of a CSV text.
+
+    Parameters
+    ----------
+    text : str
+        The file's text.
+
+    Returns
+    -------
+    str
+        What a first line ``sep=;`` states; else a semicolon or a tab where the header holds that
+        and no comma; else a comma.
+    """
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    stated = states_separator(first)
+    if stated is not None:
+        return stated
+    return next((mark for mark in (";", "\t") if mark in first and "," not in first), ",")
 
 
 def read_csv(path: Path) -> tuple[RawTable | None, list[Mistake]]:
     """Read the cells of a CSV file.
 
-    UTF-8 (with or without the mark that Excel writes), commas between cells, double quotes around
-    cells that hold one. Comment lines do not exist.
+    UTF-8 (with or without the mark that Excel writes), double quotes around cells that hold a
+    separator. Comment lines do not exist.
 
     Parameters
     ----------
@@ -177,24 +226,44 @@ def read_csv(path: Path) -> tuple[RawTable | None, list[Mistake]]:
     if mistake is not None:
         return None, [mistake]
     if not text.strip():
-        return None, [Mistake(file, f"is empty: {_EMPTY_ADVICE}")]
-    first_line = text.lstrip().splitlines()[0]
-    if (mistake := _delimiter_mistake(file, first_line)) is not None:
-        return None, [mistake]
-    return _split(file, text)
+        return None, [Mistake(file, f"is empty: {EMPTY_ADVICE}")]
+    return split_text(file, text)
 
 
-def _split(file: str, text: str) -> tuple[RawTable | None, list[Mistake]]:
+def split_text(file: str, text: str) -> tuple[RawTable | None, list[Mistake]]:
+    """Cut the text of a CSV file into cells.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file.
+    text : str
+        Its text.
+
+    Returns
+    -------
+    table : RawTable or None
+        None where nothing can be read.
+    mistakes : list of Mistake
+        What is wrong.
+    """
+    separator = separator_of(text)
     header: tuple[str, ...] | None = None
     rows: list[tuple[int, tuple[str, ...]]] = []
     mistakes: list[Mistake] = []
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
+    )
     line = 1
+    begun = False
     try:
         for record in reader:
             cells = tuple(clean_text(cell) for cell in record)
             start, line = line, reader.line_num + 1
             if not any(cells):
+                continue
+            begun, first = True, not begun
+            if first and states_separator(separator.join(record)) is not None:
                 continue
             if cells[0].startswith("#"):
                 advice = (
@@ -203,8 +272,11 @@ def _split(file: str, text: str) -> tuple[RawTable | None, list[Mistake]]:
                 mistakes.append(Mistake(file, advice, line=start))
             elif header is None:
                 header = cells
+                if len(cells) == 1 and "|" in cells[0]:
+                    advice = "is separated by bars: save it with commas between cells"
+                    return None, [Mistake(file, advice, line=start)]
             elif len(cells) != len(header):
-                mistakes.append(_ragged(file, start, cells, len(header)))
+                mistakes.append(_ragged(file, start, cells, len(header), separator))
             elif len(rows) == MAX_ROWS:
                 mistakes.append(Mistake(file, f"has more than {MAX_ROWS} rows", line=start))
                 break
@@ -214,16 +286,23 @@ def _split(file: str, text: str) -> tuple[RawTable | None, list[Mistake]]:
         mistakes.append(Mistake(file, f"has broken quotes or cells ({error})", line=line))
     if header is None:
         if not mistakes:
-            mistakes.append(Mistake(file, f"holds only commas and blanks: {_EMPTY_ADVICE}"))
+            mistakes.append(Mistake(file, f"holds only commas and blanks: {EMPTY_ADVICE}"))
         return None, mistakes
     if not rows and not mistakes:
-        mistakes.append(Mistake(file, f"has a header and no rows: {_EMPTY_ADVICE}"))
-    return RawTable(file, header, tuple(rows)), mistakes
+        mistakes.append(Mistake(file, f"has a header and no rows: {EMPTY_ADVICE}"))
+    return RawTable(file, header, tuple(rows), separator), mistakes
 
 
-def _ragged(file: str, line: int, cells: tuple[str, ...], due: int) -> Mistake:
+def _ragged(file: str, line: int, cells: tuple[str, ...], due: int, separator: str) -> Mistake:
     message = f"has {len(cells)} cells where the header has {due}"
-    if len(cells) > due:
+    if separator != ",":
+        name = "semicolon" if separator == ";" else "tab"
+        message += (
+            f": a text with a {name} (put it in quotes)?"
+            if len(cells) > due
+            else f": write a {name} for each blank cell too"
+        )
+    elif len(cells) > due:
         if any(";" in cell or "\t" in cell for cell in cells):
             message += ": is it separated by semicolons or tabs, with decimal commas?"
         else:

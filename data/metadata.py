@@ -13,6 +13,7 @@ from data.errors import Mistake, UnitError
 from data.references import bibliography, recognise
 from data.schema import nearest
 from data.units import parse_quantity
+from data.workbooks import DESCRIPTION, description, is_workbook, read_workbook
 
 __all__ = ["FILE", "CampaignMetadata", "read_metadata", "write_metadata"]
 
@@ -92,21 +93,22 @@ def _references(value: object, complain: "_Complain") -> tuple[dict[str, str], b
 class _Complain:
     """Collects mistakes of the file."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: str) -> None:
+        self.file = file
         self.mistakes: list[Mistake] = []
 
     def __call__(self, key: str | None, message: str) -> None:
         """Add one mistake."""
-        self.mistakes.append(Mistake(FILE, message if key is None else f"{key}: {message}"))
+        self.mistakes.append(Mistake(self.file, message if key is None else f"{key}: {message}"))
 
 
 def read_metadata(folder: Path) -> tuple[CampaignMetadata | None, bool, list[Mistake]]:
-    """Read and check ``campaign.toml``.
+    """Read and check ``campaign.toml``, or the sheet that stands for it.
 
     Parameters
     ----------
     folder : Path
-        The campaign's folder.
+        The campaign's folder, or its workbook.
 
     Returns
     -------
@@ -117,7 +119,17 @@ def read_metadata(folder: Path) -> tuple[CampaignMetadata | None, bool, list[Mis
     mistakes : list of Mistake
         What is wrong.
     """
-    complain = _Complain()
+    if is_workbook(folder):
+        sheets, mistakes = read_workbook(folder)
+        entries, wrong = description(sheets) if sheets else ({}, [])
+        complain = _Complain(f"{folder.name}, sheet {DESCRIPTION!r}")
+        for message in wrong:
+            complain(None, message)
+        # What is wrong with the sheets themselves is told with the tables.
+        return (
+            (None, False, complain.mistakes) if wrong or mistakes else _checked(entries, complain)
+        )
+    complain = _Complain(FILE)
     try:
         content = (folder / FILE).read_bytes()
         entries = tomllib.loads(content.decode("utf-8-sig"))
@@ -133,7 +145,13 @@ def read_metadata(folder: Path) -> tuple[CampaignMetadata | None, bool, list[Mis
     except tomllib.TOMLDecodeError as error:
         complain(None, f"is not TOML: {error}")
         return None, False, complain.mistakes
+    return _checked(entries, complain)
 
+
+def _checked(
+    entries: dict[str, Any], complain: "_Complain"
+) -> tuple[CampaignMetadata | None, bool, list[Mistake]]:
+    """Return the entries as metadata, whether references have keys, and what is wrong."""
     concentration = entries.get("salt_concentration")
     if concentration is not None:
         entries["salt_concentration"] = math.nan
@@ -196,7 +214,7 @@ def write_metadata(metadata: CampaignMetadata, folder: Path) -> None:
         entries["notes"] = list(metadata.notes)
     citations = list(metadata.references.values())
     if metadata.references:
-        ignored = _Complain()
+        ignored = _Complain(FILE)
         as_list, _ = _references(citations, ignored)
         unkeyed = as_list == metadata.references and not ignored.mistakes
         entries["references"] = citations if unkeyed else dict(metadata.references)

@@ -1,8 +1,8 @@
 """Provenance of rows that were read from instrument files: records beside the tables.
 
 A campaign's folder ``provenance`` holds, in a folder a table, a record ``<cell>.json`` for each
-imported file, and figures of the same name. The loader of campaigns does not read it: rows count
-as they stand in the tables.
+file that was read, and figures of the same name. The loader of campaigns does not read it: rows
+count as they stand in the tables.
 """
 
 import hashlib
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
+    "APPENDED",
     "FOLDER",
+    "NOT_APPENDED",
     "read_records",
     "record_path",
     "row_key",
@@ -32,6 +34,9 @@ __all__ = [
 
 FOLDER = "provenance"
 """Name of the folder in a campaign's folder."""
+
+APPENDED, NOT_APPENDED = "appended", "not appended"
+"""Status of a record: whether its rows were put into the table, or are doubtful and were not."""
 
 
 def record_path(folder: Path, table: str, cell: str) -> Path:
@@ -154,6 +159,8 @@ def standing_in(record: Mapping[str, Any], rows: "xr.Dataset") -> int:
 
 
 def _count(record: Mapping[str, Any], present: list[dict[str, float | str | None]]) -> int:
+    if record.get("status") == NOT_APPENDED:
+        return 0  # a row of the same name is of another origin
     return sum(any(same_key(key, other) for other in present) for key in record["keys"])
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.columns import USUAL_DENSITIES
 from data.schema import Check, Column, Complaint, Row, given, show_number
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ RANGE = (
         support="positive",
         blank="no range over cells",
         no_interval=_OF_RANGE,
+        usual=USUAL_DENSITIES,
     ),
     Column(
         name=_HIGHEST,
@@ -66,6 +68,7 @@ RANGE = (
         support="positive",
         blank="no range over cells",
         no_interval=_OF_RANGE,
+        usual=USUAL_DENSITIES,
     ),
     Column(
         name=_HEIGHT,

@@ -159,6 +159,9 @@ class Column:
         Hint added to a complaint about the support or range.
     no_interval : str
         What to do where a cell holds a bound or a range, if the column takes no interval.
+    usual : tuple of float, optional
+        Magnitudes [unit] that such tests have, with room; another number but zero is legal, and
+        doubted aloud.
     """
 
     name: str
@@ -174,6 +177,7 @@ class Column:
     interval: bool = False
     slip: str = ""
     no_interval: str = ""
+    usual: tuple[float, float] | None = None
 
     @property
     def is_number(self) -> bool:
@@ -242,6 +246,30 @@ class Column:
         unit = "" if self.unit in ("1", ROW_UNIT) else f" {self.unit}"
         return f"{show_number(value)}{unit} is not legal: {self.legal}{unit} is due{self.slip}"
 
+    def doubt(self, value: float) -> str | None:
+        """Say what makes a legal number in canonical units doubtful.
+
+        Parameters
+        ----------
+        value : float
+            The number [unit].
+
+        Returns
+        -------
+        str or None
+            None where the number is of the column's usual size, zero or blank.
+        """
+        if self.usual is None or not abs(value) > 0:
+            return None
+        low, high = self.usual
+        if low <= abs(value) <= high:
+            return None
+        return (
+            f"{show_number(float(f'{value:.3g}'))} {self.unit} is far "
+            f"{'above' if abs(value) > high else 'below'} the {show_number(low)} to "
+            f"{show_number(high)} {self.unit} that such tests have: is the unit right?"
+        )
+
     @cached_property
     def parts(self) -> tuple["Column", ...]:
         """The concrete columns: itself, and its standard deviation and bounds where accepted."""
@@ -267,6 +295,7 @@ class Column:
                     high=self.high,
                     blank=f"no {side} end",
                     slip=self.slip,
+                    usual=self.usual,
                 )
                 for side in ("lower", "upper")
             )
@@ -404,6 +433,28 @@ class Table:
                 unit = self.fields[name].unit
                 parts.append(show_number(value) + ("" if unit in (None, "1") else f" {unit}"))
         return ", ".join(part for part in parts if part)
+
+    def doubts(self, row: Mapping[str, float | str]) -> Iterator[tuple[Column, str]]:
+        """Yield the numbers of a row that are legal, and far from what such tests have.
+
+        Parameters
+        ----------
+        row : mapping
+            Cells in canonical units; what is missing is blank.
+
+        Yields
+        ------
+        column : Column
+            Where.
+        message : str
+            What.
+        """
+        for name, value in row.items():
+            column = self.fields.get(name)
+            if column is None or isinstance(value, str):
+                continue
+            if (message := column.doubt(value)) is not None:
+                yield column, message
 
     def complaints(self, row: Row, unsound: Iterable[str] = ()) -> Iterable[Complaint]:
         """Yield what is wrong between the cells of a row.

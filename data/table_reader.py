@@ -1,9 +1,13 @@
-"""From the text of a table to checked numbers in canonical units."""
+"""From the text of a table to checked numbers in canonical units.
+
+A table whose cells are separated by semicolons or tabs may have decimal commas: in all its numbers
+or in none.
+"""
 
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data.csv_reader import RawTable, number_advice, read_csv
@@ -11,9 +15,12 @@ from data.errors import Mistake, UnitError
 from data.schema import ROW_UNIT, Column, Table, closest, nearest
 from data.units import check_unit, convert, format_header, parse_header, parse_number
 
-__all__ = ["ReadRow", "ReadTable", "read_table"]
+__all__ = ["ReadRow", "ReadTable", "check_table", "decimal_mark", "read_table"]
 
 _MOST_MISTAKES = 50
+_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+_POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")  # or a decimal comma: nobody can tell
 _NO_REASONS = {"yes", "y", "true", "no", "n", "false", "none", "x", "-"}  # read as flags of a row
 
 type _Complain = Callable[[str, str], None]
@@ -58,6 +65,8 @@ class ReadTable:
     ----------
     table : Table
         Its schema.
+    file : str
+        What the table was read from, as mistakes name it.
     rows : list of ReadRow
         The rows, excluded ones too.
     mistakes : list of Mistake
@@ -67,6 +76,7 @@ class ReadTable:
     """
 
     table: Table
+    file: str
     rows: list[ReadRow] = field(default_factory=list)
     mistakes: list[Mistake] = field(default_factory=list)
     whole: bool = True
@@ -88,21 +98,87 @@ def read_table(path: Path, table: Table) -> ReadTable:
         Rows in canonical units, and every mistake found.
     """
     raw, mistakes = read_csv(path)
-    read = ReadTable(table, mistakes=mistakes, whole=not mistakes)
     if raw is None:
-        return read
+        return ReadTable(table, path.name, mistakes=mistakes, whole=False)
+    return check_table(raw, table, mistakes)
+
+
+def check_table(raw: RawTable, table: Table, mistakes: list[Mistake]) -> ReadTable:
+    """Check the cells of a table and bring its numbers to canonical units.
+
+    Parameters
+    ----------
+    raw : RawTable
+        Cells as text.
+    table : Table
+        Its schema.
+    mistakes : list of Mistake
+        What was wrong when it was cut into cells.
+
+    Returns
+    -------
+    ReadTable
+        Rows in canonical units, and every mistake found.
+    """
+    read = ReadTable(table, raw.file, mistakes=mistakes, whole=not mistakes)
     units, unsound = _read_header(raw, table, read.mistakes)
+    if decimal_mark(raw, table) == ",":
+        numbers = {place for name, (place, _) in units.items() if table.fields[name].is_number}
+        raw = replace(
+            raw,
+            rows=tuple(
+                (
+                    line,
+                    tuple(
+                        cell.replace(",", ".", 1) if at in numbers else cell
+                        for at, cell in enumerate(cells)
+                    ),
+                )
+                for line, cells in raw.rows
+            ),
+        )
     for record in raw.rows:
-        row = _read_row(table, units, unsound, record, read.mistakes)
+        row = _read_row(raw.file, table, units, unsound, record, read.mistakes)
         read.rows.append(row)
         if not row.excluded:
-            _check_row(table, row, read.mistakes)
-        _check_assumed(table, row, read.mistakes)
-    _check_key(table, read)
+            _check_row(row, read)
+        _check_assumed(row, read)
+    _check_key(read)
     if len(read.mistakes) > _MOST_MISTAKES:
         more = len(read.mistakes) - _MOST_MISTAKES
-        read.mistakes[_MOST_MISTAKES:] = [Mistake(table.file, f"and {more} more mistakes")]
+        read.mistakes[_MOST_MISTAKES:] = [Mistake(raw.file, f"and {more} more mistakes")]
     return read
+
+
+def decimal_mark(raw: RawTable, table: Table) -> str:
+    """Return the decimal mark of a table's numbers.
+
+    Parameters
+    ----------
+    raw : RawTable
+        Cells as text.
+    table : Table
+        Its schema.
+
+    Returns
+    -------
+    str
+        A comma where cells are separated by another mark, some number holds a comma that is none
+        of thousands, and no number holds a point; else a point, with which a number that holds a
+        comma is a mistake.
+    """
+    if raw.separator == ",":
+        return "."
+    numbers = [
+        at
+        for at, header in enumerate(raw.header)
+        if (column := table.fields.get(header.partition("[")[0].strip())) and column.is_number
+    ]
+    cells = [row[at] for _, row in raw.rows for at in numbers]
+    if any(_POINT.fullmatch(cell) for cell in cells):
+        return "."
+    commas = [cell for cell in cells if _COMMA.fullmatch(cell)]
+    return "," if any(not _THOUSANDS.fullmatch(cell) for cell in commas) else "."
 
 
 def _read_header(
@@ -186,6 +262,7 @@ def _unit_complaint(column: Column, unit: str | None) -> str | None:
 
 
 def _read_row(
+    file: str,
     table: Table,
     places: Mapping[str, tuple[int, str | None]],
     unsound: set[str],
@@ -199,7 +276,7 @@ def _read_row(
     def complain(name: str, message: str) -> None:
         row.unsound.add(name)
         unit = places[name][1] if name in places else None
-        mistakes.append(Mistake(table.file, message, line, format_header(name, unit)))
+        mistakes.append(Mistake(file, message, line, format_header(name, unit)))
 
     written = {name: texts[position] for name, (position, _) in places.items()}
     for name, column in table.fields.items():
@@ -276,12 +353,13 @@ def _check_row_unit(
     row.cells["unit"] = canonical
 
 
-def _check_row(table: Table, row: ReadRow, mistakes: list[Mistake]) -> None:
-    for name, message in table.complaints(row.cells, row.unsound):
-        mistakes.append(Mistake(table.file, message, row.line, name))
+def _check_row(row: ReadRow, read: ReadTable) -> None:
+    for name, message in read.table.complaints(row.cells, row.unsound):
+        read.mistakes.append(Mistake(read.file, message, row.line, name))
 
 
-def _check_assumed(table: Table, row: ReadRow, mistakes: list[Mistake]) -> None:
+def _check_assumed(row: ReadRow, read: ReadTable) -> None:
+    table = read.table
     for name in row.assumed:
         column = table.fields.get(name)
         if column is None or not column.is_number:
@@ -290,13 +368,14 @@ def _check_assumed(table: Table, row: ReadRow, mistakes: list[Mistake]) -> None:
                 f"{name!r} is no column of numbers{nearest(name, numbers)}: name columns of this "
                 f"row, separated by semicolons; legal are {', '.join(numbers)}"
             )
-            mistakes.append(Mistake(table.file, message, row.line, "assumed"))
+            read.mistakes.append(Mistake(read.file, message, row.line, "assumed"))
         elif name not in row.unsound and math.isnan(float(row.cells[name])):
             message = f"{name!r} is blank in this row: only a number can be assumed"
-            mistakes.append(Mistake(table.file, message, row.line, "assumed"))
+            read.mistakes.append(Mistake(read.file, message, row.line, "assumed"))
 
 
-def _check_key(table: Table, read: ReadTable) -> None:
+def _check_key(read: ReadTable) -> None:
+    table = read.table
     if not table.key:
         return
     first: dict[tuple[str, ...], int] = {}
@@ -315,6 +394,6 @@ def _check_key(table: Table, read: ReadTable) -> None:
                 f"{f'{table.again} ' if table.again else ''}Another name is for another one only; "
                 "else give a reason in the column exclude"
             )
-            read.mistakes.append(Mistake(table.file, message, row.line, table.key[0]))
+            read.mistakes.append(Mistake(read.file, message, row.line, table.key[0]))
         else:
             first[key] = row.line

@@ -81,7 +81,8 @@ def _readme(name: str, folder: str) -> str:
         "lists every mistake at once. `.csv` files beside `campaign.toml` must be tables; other "
         "files and folders are left alone.\n",
         "## Rules\n\n"
-        "* UTF-8, commas between cells, points in numbers, double quotes around a text that holds "
+        "* UTF-8, commas between cells and points in numbers, or semicolons and decimal commas, as "
+        "spreadsheets save them in many countries; double quotes around a text that holds "
         "a comma. No comment lines.\n"
         "* A header is `quantity [unit]`. Any unit of the same dimension is converted (`[A/m^2]`, "
         "`[mA cm-2]`, `[K]`, `[%]`); text has no unit.\n"

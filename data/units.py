@@ -33,6 +33,8 @@ _HEADER = re.compile(r"([^\[\]]*?)\s*\[([^\[\]]*)\]")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _BARE_EXPONENT = re.compile(r"(?<=[A-Za-zµμΩÅ])(-?[1-9])(?![0-9A-Za-z])")
+# Nobody measures megaamperes or megavolts: a capital M of these is a slip.
+_MEGA = re.compile(r"(?<![A-Za-z])M(?=[AV](?![A-Za-z]))")
 _LEGAL_UNIT = re.compile(r"[A-Za-z0-9µμΩÅ°%/*^()\s.-]{1,60}")
 
 
@@ -131,6 +133,11 @@ def check_unit(unit: str, canonical: str) -> None:
     UnitError
         The text is not a unit, or its dimension differs. The message names both dimensions.
     """
+    if _MEGA.search(unit):
+        raise UnitError(
+            f"unit {unit!r} is a million times {_MEGA.sub('', unit.strip())}: write "
+            f"{_MEGA.sub('m', unit.strip())} if a thousandth is meant"
+        )
     got, wanted = dimension(unit), dimension(canonical)
     if canonical in _DIMENSIONLESS:
         if _spelling(unit) not in _FRACTIONS:

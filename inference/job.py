@@ -29,6 +29,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from data.errors import JobError, MapError
+from data.workbooks import is_workbook
 from inference.thresholds import DRAWN_ON
 from models.options import KineticsLaw, ModelOptions
 
@@ -273,12 +274,12 @@ class Job(Section):
         )
 
     def campaign_location(self) -> Path:
-        """Return the folder of the campaign, absolute.
+        """Return the folder or the workbook of the campaign, absolute.
 
         Returns
         -------
         Path
-            The folder relative to the job file, or the bundled campaign's.
+            The place relative to the job file, or the bundled campaign's.
 
         Raises
         ------
@@ -298,7 +299,7 @@ class Job(Section):
                     f"job; write './{self.campaign}' for the folder, or give it another name"
                 )
             return bundled[self.campaign].resolve()
-        if not folder.is_dir():
+        if not folder.is_dir() and not is_workbook(folder):
             raise JobError(
                 f"campaign: there is no folder {str(folder)!r} and no bundled campaign "
                 f"{self.campaign!r}{_nearest(self.campaign, bundled)}; bundled are "
@@ -382,6 +383,8 @@ def load_job(path_or_name: str | os.PathLike[str]) -> Job:
     """
     text = os.fspath(path_or_name)
     path = Path(text).expanduser()
+    if is_workbook(path):
+        return job_for_campaign(path)
     if path.is_dir():
         if (path / "campaign.toml").is_file():
             return job_for_campaign(path)
@@ -473,11 +476,12 @@ def job_for_campaign(campaign: "Campaign | str | os.PathLike[str]") -> Job:
     Returns
     -------
     Job
-        A job named after the campaign's folder.
+        A job named after the campaign's folder or workbook.
     """
     located = campaign if isinstance(campaign, str | os.PathLike) else campaign.path
     path = Path(located).expanduser().resolve()
-    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in path.name)
+    bare = path.stem if is_workbook(path) else path.name
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in bare)
     return Job(schema_version=SCHEMA_VERSION, name=name.lstrip("._-") or "run", campaign=str(path))
 
 

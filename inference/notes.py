@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.ranges import range_rows
+from data.tables import tables as all_tables
 from inference.mechanisms import MECHANISMS
 from models.blocks import block_names
 from models.blocks.dc_polarization import beyond_metal
@@ -22,6 +23,7 @@ __all__ = [
     "campaign_notes",
     "dependent_rows",
     "doubtful_cells",
+    "doubtful_numbers",
     "laboratories",
     "row_notes",
     "unused_options",
@@ -99,9 +101,43 @@ def row_notes(campaign: "Campaign") -> list[str]:
     Returns
     -------
     list of str
-        Of `dependent_rows` and `doubtful_cells`.
+        Of `doubtful_numbers`, `dependent_rows` and `doubtful_cells`.
     """
-    return [*dependent_rows(campaign), *doubtful_cells(campaign)]
+    return [
+        *doubtful_numbers(campaign),
+        *dependent_rows(campaign),
+        *doubtful_cells(campaign),
+    ]
+
+
+def doubtful_numbers(campaign: "Campaign") -> list[str]:
+    """Say which numbers of a campaign are far from what such tests have.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign, or what of it is fitted.
+
+    Returns
+    -------
+    list of str
+        One note a column, with the first of its rows.
+    """
+    notes = []
+    for name, rows in campaign.tables.items():
+        for column in all_tables()[name].fields.values():
+            if column.usual is None or column.name not in rows:
+                continue
+            doubts = [
+                (int(line), doubt)
+                for line, value in zip(rows["line"].values, rows[column.name].values, strict=True)
+                if (doubt := column.doubt(float(value))) is not None
+            ]
+            if doubts:
+                line, doubt = doubts[0]
+                others = f"; so are {len(doubts) - 1} other rows" if len(doubts) > 1 else ""
+                notes.append(f"Doubtful: {name}, line {line}, {column.name}: {doubt}{others}")
+    return notes
 
 
 def laboratories(campaign: "Campaign") -> dict[str, dict[str, int]]:

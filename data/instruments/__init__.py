@@ -25,4 +25,7 @@ Any of them may be compressed with gzip, text may be UTF-8, Windows-1252 or UTF-
 a table with named columns is a `data.instruments.table_format.TableFormat` and little more than
 what it calls the quantities: `data.instruments.novonix` is a short one to begin from.
 `data.instruments.record` says what a record is, `data.instruments.reading` reads one.
+`data.instruments.spectrum` reads impedance spectra,
+`data.instruments.witnesses` what else a file tells of time and charge, and `data.instruments.bdf`
+writes any record in the Battery Data Format.
 """

@@ -25,7 +25,7 @@ from data.instruments.biologic_text import (
 )
 from data.instruments.record import CurveInfo, Reading, Source, choose_curve, count_steps, refusal
 
-__all__ = ["VERSION", "list_tables", "read", "recognises"]
+__all__ = ["VERSION", "columns_of", "list_tables", "read", "recognises"]
 
 VERSION = "1"
 
@@ -181,3 +181,31 @@ def _as_printed(values: Any) -> Any:
         return values
     kept, back = np.unique(values, return_inverse=True)
     return np.array([float(f"{value:.7e}") for value in kept.tolist()])[back]
+
+
+def columns_of(source: Source) -> tuple[dict[str, Any], str]:
+    """Return every column of numbers of an ``.mpr`` file, as EC-Lab prints them.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+
+    Returns
+    -------
+    columns : dict of str to ndarray
+        By the name that EC-Lab gives them.
+    technique : str
+        What EC-Lab calls the technique.
+
+    Raises
+    ------
+    RecordError
+        galvani is not installed or cannot read the file.
+    """
+    content = _open(source)
+    names = content.data.dtype.names or ()
+    columns = {name: _as_printed(np.asarray(content.data[name])).astype(float) for name in names}
+    settings = next(m for m in content.modules if m["shortname"].startswith(b"VMP Set"))
+    code = settings["data"][0] if len(settings["data"]) else -1
+    return columns, _TECHNIQUES.get(code, f"code 0x{code:02x}")

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import InputError, RecordError
+from data.instruments.bdf import with_metadata
 from data.instruments.record import CurveInfo, Source, build_record, refusal
+from data.instruments.witnesses import with_witnesses
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from data.instruments.table_format import TableFormat
 
-__all__ = ["FORMATS", "list_curves", "read_record"]
+__all__ = ["FORMATS", "list_curves", "read_record", "read_spectrum"]
 
 HEAD_BYTES = 1 << 20  # a protocol may stand above the headers
 MAX_BYTES = 2 << 30
@@ -326,4 +328,33 @@ def read_record(
     """
     with _opened(path, format, current=current, scan_rate=scan_rate) as opened:
         reading = opened.module.read(opened.source, curve)
-    return build_record(opened.source, opened.name, opened.module.VERSION, reading)
+        record = build_record(opened.source, opened.name, opened.module.VERSION, reading)
+        return with_metadata(with_witnesses(record, opened.source.path), Path(path))
+
+
+def read_spectrum(path: str | Path, *, curve: int | None = None) -> "xr.Dataset":
+    """Read an impedance spectrum of an instrument's file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.DTA`` of Gamry, ``.mpt`` or ``.mpr`` of BioLogic, or a text table of frequency and
+        complex impedance; possibly compressed with gzip.
+    curve : int, optional
+        Which of several spectra.
+
+    Returns
+    -------
+    xarray.Dataset
+        Over ``point``: ``frequency_hertz`` [Hz] and complex ``impedance_ohm`` [ohm].
+        `data.instruments.spectrum` describes it.
+
+    Raises
+    ------
+    RecordError
+        The file holds no spectrum, or one that cannot be read for certain.
+    """
+    from data.instruments import spectrum
+
+    with _opened(path, "plain") as opened:
+        return spectrum.read(opened.source, curve)

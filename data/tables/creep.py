@@ -16,6 +16,7 @@ TABLE = Table(
             unit="1/s",
             support="positive",
             high=1e4,
+            usual=(1e-9, 10.0),
         ),
         Column(
             name="stress",
@@ -24,6 +25,7 @@ TABLE = Table(
             support="positive",
             high=1000,
             slip=" (is the header's unit right, MPa or kPa?)",
+            usual=(1e-3, 100.0),
         ),
     ),
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from data.columns import AREA, CELL, LAB, SEPARATOR, TEMPERATURE
+from data.columns import AREA, CELL, LAB, SEPARATOR, TEMPERATURE, USUAL_DENSITIES
 from data.ranges import (
     ENDS,
     OF_ONE_CELL,
@@ -121,6 +121,7 @@ TABLE = Table(
             support="positive",
             blank="no lower end (one_cell only), or a range over cells",
             no_interval=OF_ONE_CELL,
+            usual=USUAL_DENSITIES,
         ),
         Column(
             name="current_density_upper",
@@ -129,6 +130,7 @@ TABLE = Table(
             support="positive",
             blank="no upper end (one_cell only), or a range over cells",
             no_interval=OF_ONE_CELL,
+            usual=USUAL_DENSITIES,
         ),
         *RANGE,
         Column(
@@ -146,6 +148,7 @@ TABLE = Table(
             support="positive",
             high=10_000,
             slip=" (is the header's unit right, mV or V?)",
+            usual=(0.1, 5000.0),
             blank="not measured",
             sd=True,
         ),
@@ -155,6 +158,7 @@ TABLE = Table(
             unit="mA/cm^2",
             support="positive",
             blank="no overpotential",
+            usual=USUAL_DENSITIES,
         ),
         AREA,
         LAB,

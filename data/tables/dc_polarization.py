@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from data.checks import events_before_stop
-from data.columns import CELL, LAB, TEMPERATURE
+from data.columns import CELL, LAB, TEMPERATURE, USUAL_TIMES
 from data.ranges import (
     OF_ONE_CELL,
     RANGE,
@@ -35,6 +35,8 @@ _ONE_WAY = (
     "stop_time",
 )
 _STEP = ("current_density_lower", "current_density_upper", "step_time", *RANGE_COLUMNS)
+# Ceramics fail between 0.5 and 15 mA/cm^2 (Tsai 2020, J. Power Sources 476, 228666), with room.
+_USUAL = (0.02, 50.0)
 _DUE = ("current_density", "stop_time", "step_time")
 
 
@@ -143,6 +145,7 @@ TABLE = Table(
             support="nonnegative",
             high=1000,
             slip=" (is the header's unit right, MPa or kPa?)",
+            usual=(1e-3, 300.0),
             sd=True,
         ),
         Column(
@@ -153,6 +156,7 @@ TABLE = Table(
             low=0.01,
             high=1e5,
             slip=" (is the header's unit right, um or mm?)",
+            usual=(1.0, 2e4),
             blank="not stated (at pressure 0 only)",
         ),
         Column(
@@ -161,6 +165,7 @@ TABLE = Table(
             unit="mA/cm^2",
             support="positive",
             blank="a step row",
+            usual=_USUAL,
         ),
         Column(
             name="transition_time",
@@ -170,6 +175,7 @@ TABLE = Table(
             blank="no transition by stop_time, or a step row",
             sd=True,
             interval=True,
+            usual=USUAL_TIMES,
         ),
         Column(
             name="stop_time",
@@ -177,6 +183,7 @@ TABLE = Table(
             unit="s",
             support="positive",
             blank="a step row",
+            usual=USUAL_TIMES,
         ),
         Column(
             name="current_density_lower",
@@ -185,6 +192,7 @@ TABLE = Table(
             support="positive",
             blank="failed at the first step, a range over cells, or a one_way row",
             no_interval=OF_ONE_CELL,
+            usual=_USUAL,
         ),
         Column(
             name="current_density_upper",
@@ -193,6 +201,7 @@ TABLE = Table(
             support="positive",
             blank="none failed, a range over cells, or a one_way row",
             no_interval=OF_ONE_CELL,
+            usual=_USUAL,
         ),
         *RANGE,
         Column(
@@ -201,6 +210,7 @@ TABLE = Table(
             unit="s",
             support="positive",
             blank="a one_way row",
+            usual=USUAL_TIMES,
         ),
         LAB,
     ),

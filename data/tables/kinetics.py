@@ -31,6 +31,7 @@ TABLE = Table(
             low=-1000,
             high=1000,
             slip=" (is the header's unit right, mV or V?)",
+            usual=(0.05, 1000.0),
             sd=True,
         ),
         Column(
@@ -38,6 +39,7 @@ TABLE = Table(
             long_name="current density of wetted area, positive for deposition",
             unit="mA/cm^2",
             support="nonzero",
+            usual=(1e-4, 2000.0),
         ),
     ),
 )

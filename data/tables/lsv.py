@@ -60,6 +60,7 @@ TABLE = Table(
             long_name="scan rate",
             unit="mV/s",
             support="positive",
+            usual=(1e-3, 1000.0),
             blank="not stated",
         ),
         Column(
@@ -79,6 +80,7 @@ TABLE = Table(
             low=1e-6,
             high=1e4,
             slip=" (is the header's unit right, cm^2 or mm^2?)",
+            usual=(1e-3, 1e3),
             sd=True,
         ),
         Column(
@@ -86,6 +88,7 @@ TABLE = Table(
             long_name="current of the plateau",
             unit="mA",
             support="positive",
+            usual=(1e-3, 2000.0),
             sd=True,
             interval=True,
         ),

@@ -37,6 +37,7 @@ TABLE = Table(
             support="nonnegative",
             high=1e6,
             slip=" (is the header's unit right, kPa or Pa?)",
+            usual=(1.0, 3e5),
             sd=True,
         ),
         CURRENT_DENSITY,
@@ -45,6 +46,7 @@ TABLE = Table(
             long_name="plating time",
             unit="s",
             support="positive",
+            usual=(1.0, 3.2e7),
         ),
         Column(
             name="rest_time",
@@ -70,6 +72,7 @@ TABLE = Table(
             support="positive",
             high=1e5,
             slip=" (is the header's unit right, um or nm?)",
+            usual=(0.01, 2000.0),
             blank="not measured",
             sd=True,
         ),

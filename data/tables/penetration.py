@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from data.columns import AREA, CELL, CURRENT_DENSITY, LAB, SEPARATOR, TEMPERATURE
+from data.columns import AREA, CAPACITY, CELL, CURRENT_DENSITY, LAB, SEPARATOR, TEMPERATURE
 from data.schema import Column, Table
 
 if TYPE_CHECKING:
@@ -37,13 +37,7 @@ TABLE = Table(
             long_name="whether metal penetrated the separator",
             choices=("penetrated", "survived"),
         ),
-        Column(
-            name="capacity",
-            long_name="charge passed",
-            unit="mAh/cm^2",
-            support="positive",
-            blank="not stated",
-        ),
+        CAPACITY,
         AREA,
         LAB,
     ),

@@ -3,7 +3,15 @@
 from dataclasses import replace
 
 from data.checks import events_before_stop
-from data.columns import CELL, CONCENTRATION, CURRENT_DENSITY, LAB, SEPARATOR, TEMPERATURE
+from data.columns import (
+    CELL,
+    CONCENTRATION,
+    CURRENT_DENSITY,
+    LAB,
+    SEPARATOR,
+    TEMPERATURE,
+    USUAL_TIMES,
+)
 from data.schema import Column, Table
 
 TABLE = Table(
@@ -23,6 +31,7 @@ TABLE = Table(
             low=1e-4,
             high=1000,
             slip=" (is the header's unit right, mm or um?)",
+            usual=(5e-3, 100.0),
         ),
         CONCENTRATION,
         TEMPERATURE,
@@ -35,12 +44,14 @@ TABLE = Table(
             blank="no depletion by stop_time",
             sd=True,
             interval=True,
+            usual=USUAL_TIMES,
         ),
         Column(
             name="stop_time",
             long_name="planned end of the test",
             unit="s",
             support="positive",
+            usual=USUAL_TIMES,
         ),
         LAB,
     ),

@@ -37,6 +37,7 @@ TABLE = Table(
             low=0.1,
             high=1e6,
             slip=" (is the header's unit right, nm or um?)",
+            usual=(1.0, 2e4),
             sd=True,
         ),
         Column(
@@ -47,6 +48,7 @@ TABLE = Table(
             low=0.01,
             high=1e5,
             slip=" (is the header's unit right, um or mm?)",
+            usual=(1.0, 5000.0),
             sd=True,
         ),
         Column(
@@ -63,6 +65,7 @@ TABLE = Table(
             unit="1",
             support="positive",
             low=1,
+            usual=(1.0, 1000.0),
             blank="not measured: estimated from the porosity and pore_type",
             sd=True,
         ),

@@ -9,6 +9,7 @@ from inference.cli.ask_command import required_pore_radius, required_pressure, s
 from inference.cli.calibrate_command import calibrate
 from inference.cli.check_command import check, check_run, show_check
 from inference.cli.compare_command import compare
+from inference.cli.export_command import export_bdf
 from inference.cli.figures_command import figures
 from inference.cli.guard import (
     DONE,
@@ -346,6 +347,7 @@ def simulate(
 
 
 app.command(name="import")(import_files)
+app.command(name="export-bdf")(export_bdf)
 ask = typer.Typer(
     name="ask",
     help="Answer a design question: what is safe, how small a pore, how much pressure.",

@@ -34,6 +34,7 @@ __all__ = [
     "Stopped",
     "Verbose",
     "guarded",
+    "keep_traceback",
     "session",
 ]
 
@@ -161,7 +162,7 @@ def _exit_code(work: Callable[[], int | None]) -> int:
 
 def _internal(error: Exception) -> int:
     """Say that the program is at fault, and where the traceback is."""
-    where = _keep_traceback()
+    where = keep_traceback(error)
     summary = "".join(traceback.format_exception_only(error)).strip()
     _complain(
         f"internal error: {summary}\n"
@@ -225,9 +226,20 @@ def _logging() -> Iterator[None]:
             handler.close()
 
 
-def _keep_traceback() -> Path:
-    """Write the traceback of the current exception to the log and return where it is."""
-    text = f"{' '.join(sys.argv)}\n{traceback.format_exc()}\n"
+def keep_traceback(error: Exception) -> Path:
+    """Write the traceback of an exception to the log.
+
+    Parameters
+    ----------
+    error : Exception
+        What was raised.
+
+    Returns
+    -------
+    Path
+        The log; a temporary file where the command has none.
+    """
+    text = f"{' '.join(sys.argv)}\n{''.join(traceback.format_exception(error))}\n"
     places = [session.log]
     if session.run_folder is not None and session.run_folder.is_dir():
         places.append(session.run_folder / "log.txt")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inference.cli.guard import DONE, REFUSED, SOME_FAILED, Stopped, guarded
+from inference.cli.guard import DONE, REFUSED, SOME_FAILED, Stopped, guarded, keep_traceback
 
 if TYPE_CHECKING:
     from inference.importing import Outcome
@@ -63,6 +63,14 @@ def import_files(
             show_default=False,
         ),
     ] = False,
+    accept_doubtful: Annotated[
+        bool,
+        typer.Option(
+            "--accept-doubtful",
+            help="Append doubtful rows, too; without it they are shown and drawn only.",
+            show_default=False,
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -74,7 +82,7 @@ def import_files(
 
     A figure and a record of provenance of each file go into the campaign's folder provenance/.
     """
-    from data.errors import InputError
+    from data.errors import AnodebayesError, InputError
     from data.provenance import FOLDER
     from inference.cli.text import paragraph
     from inference.importing import import_records
@@ -101,6 +109,7 @@ def import_files(
                 dry_run=dry_run,
                 correct_sweep=correct_sweep,
                 feature=feature,
+                accept_doubtful=accept_doubtful,
                 progress=taken,
             )
         except Stopped:
@@ -108,28 +117,43 @@ def import_files(
                 _show_stopped(outcomes, len(paths))
             raise
     accepted = [outcome for outcome in outcomes if outcome.accepted]
-    refused = [outcome for outcome in outcomes if not outcome.accepted]
+    doubtful = [outcome for outcome in outcomes if outcome.status == "doubtful"]
+    refused = [outcome for outcome in outcomes if outcome.status == "refused"]
     if len(outcomes) == 1 and refused:
+        error = refused[0].error
+        if isinstance(error, Exception) and not isinstance(error, AnodebayesError):
+            raise error
         raise InputError(_reason(refused[0]))
-    if accepted:
-        _show_accepted(accepted)
+    if accepted or doubtful:
+        _show_read([*accepted, *doubtful])
     if refused:
         _show_refused(refused)
-    rows = sum(len(outcome.rows) for outcome in accepted)
-    count = f"{rows} row{'' if rows == 1 else 's'}"
     paragraph()
     if dry_run:
-        paragraph(f"{count} would be appended to {campaign / table}.csv; nothing was written")
+        paragraph(
+            f"{_rows(accepted)} would be appended to {campaign / table}.csv; nothing was written"
+        )
     elif accepted:
         paragraph(
-            f"{count} appended to {campaign / table}.csv; records and figures in "
+            f"{_rows(accepted)} appended to {campaign / table}.csv; records and figures in "
             f"{campaign / FOLDER / table}"
         )
-    else:
+    elif not doubtful:
         paragraph("nothing was written")
-    if not refused:
+    if doubtful:
+        figures = "" if dry_run else f" (figures in {campaign / FOLDER / table})"
+        paragraph(
+            f"{_rows(doubtful)} {'would not be' if dry_run else 'not'} appended{figures}: look at "
+            "the curves, mend what is wrong, or import those that are right with --accept-doubtful"
+        )
+    if not refused and not doubtful:
         return DONE
-    return SOME_FAILED if accepted else REFUSED
+    return SOME_FAILED if accepted or doubtful else REFUSED
+
+
+def _rows(outcomes: "Sequence[Outcome]") -> str:
+    rows = sum(len(outcome.rows) for outcome in outcomes)
+    return f"{rows} row{'' if rows == 1 else 's'}"
 
 
 @contextlib.contextmanager
@@ -146,7 +170,7 @@ def _bar(total: int) -> "Iterator[Callable[[Outcome], None]]":
         yield lambda outcome: bars.update(bar, advance=1, description=outcome.file.name)
 
 
-def _show_accepted(outcomes: "Sequence[Outcome]") -> None:
+def _show_read(outcomes: "Sequence[Outcome]") -> None:
     from inference.cli.text import heading, show_table, table, ticked
     from inference.importing.wording import KINDS, describe
 
@@ -163,15 +187,18 @@ def _show_accepted(outcomes: "Sequence[Outcome]") -> None:
             )
         messages = [flag.message for feature in outcome.features for flag in feature.flags]
         for message in dict.fromkeys([*outcome.statements, *messages]):
-            said.setdefault(message, []).append(outcome.cell)
+            if message not in outcome.doubts:
+                said.setdefault(message, []).append(outcome.cell)
     show_table(view)
-    doubts: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        for message in outcome.doubts:
-            doubts.setdefault(message, []).append(outcome.cell)
-    if doubts:
-        heading("Doubtful: check before the rows are used")
-        ticked(f"{_named(cells)}: {message}" for message, cells in doubts.items())
+    for words, appended in (("not appended", False), ("appended all the same", True)):
+        doubts: dict[str, list[str]] = {}
+        for outcome in outcomes:
+            if outcome.accepted is appended:
+                for message in outcome.doubts:
+                    doubts.setdefault(message, []).append(outcome.cell)
+        if doubts:
+            heading(f"Doubtful, {words}")
+            ticked(f"{_named(cells)}: {message}" for message, cells in doubts.items())
     if said:
         heading("To know")
         ticked(f"{_named(cells)}: {message}" for message, cells in said.items())
@@ -179,6 +206,7 @@ def _show_accepted(outcomes: "Sequence[Outcome]") -> None:
 
 def _show_refused(outcomes: "Sequence[Outcome]") -> None:
     """Say why files were refused: a reason that several share once."""
+    from data.errors import AnodebayesError
     from inference.cli.text import heading, paragraph, ticked
 
     heading(f"Not imported ({len(outcomes)})")
@@ -192,6 +220,10 @@ def _show_refused(outcomes: "Sequence[Outcome]") -> None:
         ticked([first])
         for line in rest:
             paragraph(line.strip(), indent="      ")
+    for outcome in outcomes:
+        if outcome.error is not None and not isinstance(outcome.error, AnodebayesError):
+            where = keep_traceback(outcome.error)
+            paragraph(f"the traceback of {outcome.file.name} is in {where}", indent="      ")
 
 
 def _show_stopped(outcomes: "Sequence[Outcome]", total: int) -> None:
@@ -209,7 +241,15 @@ def _show_stopped(outcomes: "Sequence[Outcome]", total: int) -> None:
 
 def _message(outcome: "Outcome") -> str:
     """Return why a file was refused, without its name before it."""
-    message = str(outcome.error)
+    from data.errors import AnodebayesError
+
+    error = outcome.error
+    if isinstance(error, Exception) and not isinstance(error, AnodebayesError):
+        return (
+            f"{type(error).__name__}: {error}. This is a fault of the program, not of the file: "
+            "please report it, with the file"
+        )
+    message = str(error)
     for mark in (": ", ", "):
         message = message.removeprefix(f"{outcome.file.name}{mark}")
     return message

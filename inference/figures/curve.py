@@ -83,7 +83,8 @@ def curve_figure(
         _transient(figure, record, features)
     name = str(record.attrs.get("file_name", ""))
     caption = "; ".join(map(describe, features))
-    flags = [*notes, *(flag.message for feature in features for flag in feature.flags)]
+    own = (flag.message for feature in features for flag in feature.flags)
+    flags = list(dict.fromkeys([*notes, *own]))
     text = f"{name}: {caption}." + "".join(f" {_sentence(message)}" for message in flags[:3])
     return finish(figure, title, text.lstrip(": "), synthetic=synthetic)
 

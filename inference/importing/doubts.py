@@ -1,38 +1,144 @@
-"""What makes a row doubtful: current densities far from those that such cells see.
+"""What makes rows read from a curve doubtful: one list, with one consequence.
 
-The row is imported all the same; whoever reads the message decides.
+A doubt is a reason why the rows may be wrong: they are shown and drawn, and not appended unless
+the command accepts doubtful rows. What a reader should merely know is a statement, and has no
+consequence. Doubts are
+
+* flags of the features that the rows state, where the table's recipe counts them
+  (`Recipe.doubted`), estimators that differ by half of their value, and a transient in a record
+  of many steps;
+* numbers far from what such tests have (`Column.usual`), densities and charges among them, and a
+  survivor that hardly resists;
+* what is stated of the cell, or written in the file, and the curve contradicts.
 """
 
+import math
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from data.schema import show_number
+from data.columns import CAPACITY, CURRENT_DENSITY
+from data.schema import Table, show_number
 from inference.importing.metadata import Metadata
-from inference.importing.recipe import Cells, Recipe
+from inference.importing.recipe import Cells, Reading, Recipe
 
-__all__ = ["doubtful_densities"]
+if TYPE_CHECKING:
+    import numpy as np
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from data.features.feature import Feature
+
+    type Array = NDArray[np.float64]
+
+__all__ = ["OF_SURVIVORS", "default_area", "doubts_about"]
+
+OF_SURVIVORS = ("small_drop",)
+"""Flags that make a row doubtful where nothing else has happened: what fell, fell too little."""
+
+_WIDEST = 0.5  # of Sand's time: its estimators then tell of no one event
+# A few formation cycles, of two steps each, may come before a test; a programme of more is cycling
+# or a staircase, whose first event is not that of one transient.
+_MOST_STEPS = 10
+_EVENTS = ("sand_time", "transition_time")
+_TRANSIENTS = ("penetration_time", "sand_time", "transition_time")
+_AREAS_AGREE = 0.01
+_DEFAULT_AREAS = (0.001, 1.0)  # cm^2, which EC-Lab and Gamry fill in where nobody states one
+_TEMPERATURES_AGREE = 5.0  # K
+_TIMES_AGREE = 2.0  # a factor: pauses are on one clock and not on another, units are 60 and more
+_CHARGES_AGREE = 3.0  # a factor: of columns that are rounded or of one direction only
+# ohm cm^2. A separator full of electrolyte alone has about 1, the best ceramics' interfaces 1.7
+# (Tsai 2020, J. Power Sources 476, 228666).
+_LEAST_RESISTANCE = 0.2
+_PARTS = 100  # of a record, in each of which a capacity is compared with the current
+_LONGEST_SAMPLE = 3600.0  # s between rows: no logger of a test waits longer
 
 
-def doubtful_densities(rows: Sequence[Cells], metadata: Metadata, recipe: Recipe) -> Iterator[str]:
-    """Yield a sentence for each current density that is far from what such cells see.
+def doubts_about(
+    record: "xr.Dataset", metadata: Metadata, reading: Reading, table: Table, recipe: Recipe
+) -> tuple[str, ...]:
+    """Return what makes the rows of a curve doubtful.
 
     Parameters
     ----------
-    rows : sequence of mapping
-        Rows in canonical units, of a curve.
+    record : Dataset
+        The instrument's record.
     metadata : Metadata
-        States the area [cm^2].
+        What was stated about the cell.
+    reading : Reading
+        What the curve says.
+    table : Table
+        The table of the rows.
     recipe : Recipe
-        Whose ``densities`` are usual [mA/cm^2].
+        How its curves are read.
 
-    Yields
-    ------
-    str
-        Density, current and area, and what to look at.
+    Returns
+    -------
+    tuple of str
+        One sentence each; empty where nothing is doubtful.
     """
-    low, high = recipe.densities
+    chosen = [reading.features[at] for at in reading.chosen]
+    found = [
+        *reading.doubts,
+        *_flagged(chosen, recipe),
+        *_spread(chosen),
+        *_programme(record, chosen),
+        *_densities(reading.rows, metadata, table),
+        *_sizes(reading.rows, table),
+        *_charges(reading.rows),
+        *_resistances(record, metadata, chosen),
+        *_contradicted(record, metadata),
+        *_sampling(record),
+        *_clocks(record),
+        *_capacities(record),
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _flagged(features: "Sequence[Feature]", recipe: Recipe) -> Iterator[str]:
+    """Yield the flags of features that the recipe counts as doubts."""
+    for feature in features:
+        doubted = (*recipe.doubted, *(OF_SURVIVORS if feature.kind == "right" else ()))
+        for flag in feature.flags:
+            if flag.name in doubted:
+                yield flag.message
+
+
+def _spread(features: "Sequence[Feature]") -> Iterator[str]:
+    """Yield a sentence where the estimators of an event hardly agree on one."""
+    for feature in features:
+        best = feature.details.get("estimate_threshold")
+        if best is None or feature.upper is None:
+            continue
+        spread = (feature.upper - (feature.lower or 0.0)) / best
+        if spread > _WIDEST:
+            yield (
+                f"the estimators of Sand's time differ by {100 * spread:.0f} %, from "
+                f"{show_number(feature.lower or 0.0)} to {show_number(feature.upper)} s: the "
+                "voltage rises too gradually to tell when the electrolyte is depleted, or "
+                "something else makes it rise"
+            )
+
+
+def _programme(record: "xr.Dataset", features: "Sequence[Feature]") -> Iterator[str]:
+    """Yield a sentence where a transient is read from a programme of many steps."""
+    if not any(feature.quantity in _TRANSIENTS for feature in features):
+        return
+    from data.features.control import constant_current_steps
+
+    steps = len(constant_current_steps(record, "a transient"))
+    if steps > _MOST_STEPS:
+        yield (
+            f"the record has {steps} steps at constant current: it is of cycles or of a staircase, "
+            "not of one transient; cut the one that is meant out of it, or import it as a staircase"
+        )
+
+
+def _densities(rows: Sequence[Cells], metadata: Metadata, table: Table) -> Iterator[str]:
+    """Yield a sentence for each row whose current density no such cell sees, with its area."""
     for row in rows:
         area = float(row.get("area", metadata.values["area"]))
-        for density in _densities(row, area):
+        low, high = _usual_densities(table)
+        for density in _stated_densities(row, area):
             if low <= density <= high:
                 continue
             yield (
@@ -45,18 +151,224 @@ def doubtful_densities(rows: Sequence[Cells], metadata: Metadata, recipe: Recipe
             break
 
 
-def _rough(value: float) -> str:
-    return show_number(float(f"{value:.3g}"))
+def _usual_densities(table: Table) -> tuple[float, float]:
+    """Return the current densities that cells of a table see [mA/cm^2]."""
+    own = [column.usual for name, column in table.fields.items() if name.startswith(_DENSITY)]
+    usual = next((range_ for range_ in own if range_ is not None), CURRENT_DENSITY.usual)
+    assert usual is not None  # noqa: S101 - for the types: the column states it
+    return usual
 
 
-def _densities(row: Cells, area: float) -> Iterator[float]:
+_DENSITY = "current_density"
+
+
+def _stated_densities(row: Cells, area: float) -> Iterator[float]:
     """Yield the current densities that a row states [mA/cm^2], the largest first."""
     found = []
     for name, value in row.items():
         if isinstance(value, str) or name.endswith("_sd"):
             continue
-        if name.startswith("current_density"):
+        if name.startswith(_DENSITY):
             found.append(value)
         elif name.startswith("plateau_current"):
             found.append(value / area)
     yield from sorted((value for value in found if value > 0), reverse=True)
+
+
+def _rough(value: float) -> str:
+    return show_number(float(f"{value:.3g}"))
+
+
+def _sizes(rows: Sequence[Cells], table: Table) -> Iterator[str]:
+    """Yield the other numbers of rows that are far from what such tests have."""
+    for row in rows:
+        for column, message in table.doubts(row):
+            if not column.name.startswith(_DENSITY):
+                yield f"{column.name}: {message}"
+
+
+def _charges(rows: Sequence[Cells]) -> Iterator[str]:
+    """Yield a sentence for each row whose current and time are more metal than a cell has."""
+    for row in rows:
+        events = [name for name in row if name.startswith(_EVENTS) and not name.endswith("_sd")]
+        lengths = events or [name for name in ("stop_time", "step_time") if name in row]
+        times = [float(row[name]) for name in lengths]
+        densities = [float(v) for name, v in row.items() if name.startswith(_DENSITY)]
+        if not times or not densities:
+            continue
+        charge = max(densities) * max(times) / 3600.0
+        if (message := CAPACITY.doubt(charge)) is not None:
+            yield f"the charge passed, the current density times the time: {message}"
+
+
+def _resistances(
+    record: "xr.Dataset", metadata: Metadata, features: "Sequence[Feature]"
+) -> Iterator[str]:
+    """Yield a sentence where a cell without an event hardly resists: nothing was left to fail."""
+    import numpy as np
+
+    area = float(metadata.values["area"])
+    for feature in features:
+        if feature.kind != "right" or feature.quantity == "plateau_current":
+            continue
+        rows = slice(*feature.window)
+        voltage, current = (
+            np.abs(record[name].values[rows]) for name in ("voltage_volt", "current_ampere")
+        )
+        flows = current > 0.5 * np.max(current, initial=0.0)
+        if not flows.any():
+            continue
+        level, density = float(np.median(voltage[flows])), float(np.median(current[flows])) / area
+        if level / density < _LEAST_RESISTANCE:
+            yield (
+                f"the voltage is {_rough(level * 1e3)} mV at {_rough(density * 1e3)} mA/cm^2, "
+                f"{_rough(level / density)} ohm cm^2: was the cell shorted from the beginning, or "
+                "is the unit of the voltage wrong (V or mV?)"
+            )
+
+
+def _contradicted(record: "xr.Dataset", metadata: Metadata) -> Iterator[str]:
+    """Yield what the file says otherwise than what is stated of the cell."""
+    import numpy as np
+
+    written, area, default = _areas(record, metadata)
+    if written is not None and not default:
+        yield (
+            f"the file states an area of {show_number(written)} cm^2, and {show_number(area)} cm^2 "
+            "is stated for the cell, which is used: which of them is right?"
+        )
+    temperature = metadata.number("temperature")
+    if "temperature_celsius" in record and temperature is not None:
+        shown = float(np.nanmedian(record["temperature_celsius"].values))
+        if abs(shown - temperature) > _TEMPERATURES_AGREE:
+            yield (
+                f"the file's probe shows {show_number(shown)} degC, and "
+                f"{show_number(temperature)} degC is stated for the cell"
+            )
+
+
+def _areas(record: "xr.Dataset", metadata: Metadata) -> tuple[float | None, float, bool]:
+    """Return another area than the stated one, that, and whether nobody may have written it."""
+    written = float(record.attrs.get("area_as_written_cm2", math.nan))
+    area = float(metadata.values["area"])
+    differs = math.isfinite(written) and abs(written / area - 1.0) > _AREAS_AGREE
+    default = any(math.isclose(written, size) for size in _DEFAULT_AREAS)
+    return written if differs else None, area, default
+
+
+def default_area(record: "xr.Dataset", metadata: Metadata) -> str | None:
+    """Say that a file states an area which its program fills in, other than that of the cell.
+
+    Parameters
+    ----------
+    record : Dataset
+        The instrument's record.
+    metadata : Metadata
+        States the area [cm^2].
+
+    Returns
+    -------
+    str or None
+        To be known; an area that somebody has written is a doubt.
+    """
+    written, area, default = _areas(record, metadata)
+    if written is None or not default:
+        return None
+    return (
+        f"the file states an area of {show_number(written)} cm^2, as its program fills in, which "
+        f"is not used: {show_number(area)} cm^2 is stated for the cell"
+    )
+
+
+def _sampling(record: "xr.Dataset") -> Iterator[str]:
+    """Yield a sentence where rows lie further apart than any instrument logs them."""
+    import numpy as np
+
+    times = record["test_time_second"].values
+    if len(times) < 2:
+        return
+    between = float(np.median(np.diff(times)))
+    if between > _LONGEST_SAMPLE:
+        yield (
+            f"the rows of the record lie {_rough(between)} s apart: is the unit of its time right "
+            "(s, ms or h?)"
+        )
+
+
+def _clocks(record: "xr.Dataset") -> Iterator[str]:
+    """Yield a sentence for each other clock of a record that its time contradicts."""
+    import numpy as np
+
+    from data.instruments.witnesses import UNIX_TIME, WALL_CLOCK
+
+    time = record["test_time_second"].values
+    if len(time) < 2:
+        return
+    passed = float(time[-1] - time[0])
+    found = []
+    if UNIX_TIME in record:
+        found.append(("its Unix time", _pace(record[UNIX_TIME].values, time)))
+    if "step_time_second" in record:
+        found.append(("the time of its steps", _pace(record["step_time_second"].values, time)))
+    if WALL_CLOCK in record.attrs:
+        found.append(("its dates", float(record.attrs[WALL_CLOCK])))
+    for name, pace in found:
+        if np.isfinite(pace) and not 1.0 / _TIMES_AGREE <= pace <= _TIMES_AGREE:
+            yield (
+                f"the time of the record, {_rough(passed)} s from its first row to its last, is "
+                f"contradicted by {name}, of which {_rough(pace)} s pass in each second: is the "
+                "unit of the time right (s, ms, min or h?)"
+            )
+
+
+def _pace(clock: "Array", time: "Array") -> float:
+    """Return how many seconds of a clock, which may be reset, pass in one of the record's."""
+    import numpy as np
+
+    goes = np.diff(clock)
+    with np.errstate(invalid="ignore"):
+        on = np.isfinite(goes) & (goes >= 0)
+    passed = float(np.sum(np.diff(time)[on]))
+    return float(np.sum(goes[on])) / passed if passed > 0 else float("nan")
+
+
+def _capacities(record: "xr.Dataset") -> Iterator[str]:
+    """Yield a sentence where current and time contradict every capacity of a record."""
+    import numpy as np
+
+    from data.instruments.witnesses import CAPACITY
+
+    if CAPACITY not in record:
+        return
+    time, current = (record[name].values for name in ("test_time_second", "current_ampere"))
+    charges = np.abs(current[1:] + current[:-1]) / 2.0 * np.diff(time) / 3600.0
+    columns = zip(record["capacity_column"].values, record[CAPACITY].values.T, strict=True)
+    ratios = {str(name): _ratio(np.diff(column), charges) for name, column in columns}
+    ratios = {name: ratio for name, ratio in ratios.items() if np.isfinite(ratio)}
+    # A wrong unit of current or time contradicts all of them.
+    if any(1.0 / _CHARGES_AGREE <= ratio <= _CHARGES_AGREE for ratio in ratios.values()):
+        return
+    for name, ratio in list(ratios.items())[:1]:
+        yield (
+            f"the file's {name!r} grows {_rough(ratio)} times as fast as current and time say: are "
+            "the units of its current (A or mA?) and of its time (s, ms or h?) right?"
+        )
+
+
+def _ratio(grows: "Array", charges: "Array") -> float:
+    """Return how fast a capacity grows against what the current makes, as a rule [1].
+
+    It is the median over parts of the record: where the instrument left out rows, or a capacity is
+    reset, the parts beside are right.
+    """
+    import numpy as np
+
+    sizes = np.abs(np.where(np.isfinite(grows), grows, 0.0))
+    moves = int(np.count_nonzero(sizes))
+    if not moves:
+        return float("nan")  # an empty column says nothing
+    # Of a column that is written in coarse steps, some of them in each part.
+    parts = np.array_split(np.arange(sizes.size), min(_PARTS, max(1, moves // 3)))
+    pairs = [(float(np.sum(sizes[rows])), float(np.sum(charges[rows]))) for rows in parts]
+    ratios = [stated / made for stated, made in pairs if stated > 0 and made > 0]
+    return float(np.median(ratios)) if ratios else float("nan")

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data.provenance import APPENDED, NOT_APPENDED
 from data.schema import Table
 from inference.importing.metadata import Metadata
 from inference.importing.recipe import Choices, Reading
@@ -44,6 +45,7 @@ def provenance_record(
     keys: Sequence[Mapping[str, float | str | None]],
     figures: Sequence[Path],
     choices: Choices,
+    appended: bool,
 ) -> dict[str, Any]:
     """Return what a record of provenance holds.
 
@@ -67,6 +69,8 @@ def provenance_record(
         Beside the record.
     choices : Choices
         Of the command.
+    appended : bool
+        Whether the rows are in the table; doubtful ones may not be.
 
     Returns
     -------
@@ -98,6 +102,7 @@ def provenance_record(
         "project_version": version("anodebayes"),
         "imported": datetime.now(UTC).isoformat(timespec="seconds"),
         "table": table.name,
+        "status": APPENDED if appended else NOT_APPENDED,
         "cell": metadata.cell,
         "file": {
             "name": str(record.attrs.get("file_name", "")),
@@ -111,6 +116,7 @@ def provenance_record(
         },
         "choices": {"correct_sweep": choices.correct_sweep, "feature": choices.feature},
         "features": features,
+        "doubts": list(reading.doubts),
         "statements": list(reading.statements),
         "details": _plain(reading.details),
         "keys": [dict(key) for key in keys],

@@ -35,6 +35,8 @@ type Cells = dict[str, float | str]
 
 FEATURES = ("drop", "inflexion")
 
+_STOPS_AGREE = 0.1  # beyond, the statement is of another test
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -97,8 +99,8 @@ class Recipe:
         Columns that every row of the table needs, and metadata may leave out all the same.
     extra : tuple of Column
         What metadata may state besides the table's columns.
-    densities : tuple of float
-        Current densities that such cells see [mA/cm^2]; others are doubted aloud.
+    doubted : tuple of str
+        Flags of its features that make a row doubtful; others are to be known.
     repeated : str
         What to do where the table has a row of that cell already; FILE stands for the file's name.
     rows : callable
@@ -109,9 +111,7 @@ class Recipe:
     read: tuple[str, ...]
     optional: tuple[str, ...] = ()
     extra: tuple[Column, ...] = ()
-    # Limits of liquid cells reach some 100 mA/cm^2 (one trilayer separator, doi
-    # 10.1002/aenm.202102967), plating is studied from some 0.5 mA/cm^2 on: with room at both ends.
-    densities: tuple[float, float] = (0.02, 200.0)
+    doubted: tuple[str, ...]
     repeated: str = (
         'call this cell otherwise, with --set "cell=NAME" or with cell = "NAME" in FILE.toml'
     )
@@ -239,7 +239,9 @@ def current_of(record: "xr.Dataset", feature: "Feature") -> float:
     return abs(float(current))
 
 
-def clock_cells(name: str, feature: "Feature", metadata: "Metadata") -> tuple[Cells, list[str]]:
+def clock_cells(
+    name: str, feature: "Feature", metadata: "Metadata"
+) -> tuple[Cells, list[str], list[str]]:
     """Return the cells of a time that may not have come by the planned end of its test.
 
     Parameters
@@ -257,9 +259,12 @@ def clock_cells(name: str, feature: "Feature", metadata: "Metadata") -> tuple[Ce
         The time and ``stop_time`` [s].
     statements : list of str
         What was decided about the planned end.
+    doubts : list of str
+        What the record shows otherwise than it is stated.
     """
     stop = metadata.number("stop_time")
-    statements = []
+    statements: list[str] = []
+    doubts: list[str] = []
     if stop is None:
         seen = [feature.details["duration"], feature.value, feature.lower, feature.upper]
         stop = max(float(value) for value in seen if value is not None)
@@ -276,10 +281,11 @@ def clock_cells(name: str, feature: "Feature", metadata: "Metadata") -> tuple[Ce
                 f"{show_number(latest)} s, to which the record goes on, stands for it"
             )
             stop = latest
-        return {**cells, "stop_time": stop}, statements
+        return {**cells, "stop_time": stop}, statements, doubts
     lower = _given(feature.lower)
     if lower > stop * (1.0 + 1e-3):
-        statements.append(
+        beyond = lower > stop * (1.0 + _STOPS_AGREE)
+        (doubts if beyond else statements).append(
             f"the record goes on without the event beyond the stated stop_time of "
             f"{show_number(stop)} s: {show_number(lower)} s stands for it"
         )
@@ -289,5 +295,5 @@ def clock_cells(name: str, feature: "Feature", metadata: "Metadata") -> tuple[Ce
             f"the record shows {show_number(lower)} s of the planned {show_number(stop)} s without "
             "the event: a lower bound"
         )
-        return {f"{name}_lower": lower, "stop_time": stop}, statements
-    return {"stop_time": stop}, statements
+        return {f"{name}_lower": lower, "stop_time": stop}, statements, doubts
+    return {"stop_time": stop}, statements, doubts

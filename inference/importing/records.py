@@ -2,12 +2,15 @@
 
 A file's figure and record are written first and the table last, in one renaming: an import that is
 killed leaves the campaign as it was or with whole rows. A record without its row does not count.
+
+Rows in doubt get figure and record, which says that they are not appended, and no place in the
+table unless the command accepts doubtful rows. Whatever goes wrong with one file is kept as its
+outcome: the others are read all the same.
 """
 
 import glob
-import hashlib
+import json
 import logging
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,13 +26,14 @@ from data.appending import (
     locked,
     write_addition,
 )
-from data.errors import AnodebayesError, CampaignError, InputError, Mistake
+from data.errors import AnodebayesError, CampaignError, InputError, Mistake, RecordError
+from data.instruments.bdf import ORIGIN
 from data.metadata import read_metadata as read_campaign_metadata
 from data.provenance import read_records, record_path, row_key, same_key, standing
 from data.schema import Table, nearest, show_number
 from data.table_reader import read_table
 from data.tables import tables
-from inference.importing.doubts import doubtful_densities
+from inference.importing.doubts import default_area, doubts_about
 from inference.importing.metadata import (
     SHARED,
     Metadata,
@@ -49,10 +53,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Outcome", "expand_files", "import_records"]
 
-type Status = Literal["imported", "checked", "refused"]
+type Status = Literal["imported", "checked", "doubtful", "refused"]
 
-_AREAS_AGREE = 0.01
-_TEMPERATURES_AGREE = 5.0  # K
 _MADE = "SYNTHETIC: drawn by the simulator of anodebayes"  # first line of raw_curves' files
 
 logger = logging.getLogger(__name__)
@@ -66,8 +68,9 @@ class Outcome:
     ----------
     file : Path
         The file.
-    status : {"imported", "checked", "refused"}
-        ``checked`` in a dry run: it would have been imported.
+    status : {"imported", "checked", "doubtful", "refused"}
+        ``checked`` in a dry run: it would have been imported. ``doubtful``: its rows are not
+        appended.
     cell : str
         Name of the cell; empty where it was refused before it had one.
     features : tuple of Feature
@@ -78,8 +81,8 @@ class Outcome:
         What makes the rows doubtful; to be checked before they are used.
     statements : tuple of str
         What was decided while reading the curve; the features have their own flags.
-    error : AnodebayesError, optional
-        Why it was refused.
+    error : Exception, optional
+        Why it was refused; anything but an `AnodebayesError` is a fault of the program.
     record : Path, optional
         The record of provenance.
     figures : tuple of Path
@@ -93,14 +96,14 @@ class Outcome:
     rows: tuple[dict[str, float | str], ...] = ()
     doubts: tuple[str, ...] = ()
     statements: tuple[str, ...] = ()
-    error: AnodebayesError | None = None
+    error: Exception | None = None
     record: Path | None = None
     figures: tuple[Path, ...] = ()
 
     @property
     def accepted(self) -> bool:
         """Whether the file is in the campaign, or would be."""
-        return self.status != "refused"
+        return self.status in ("imported", "checked")
 
 
 def expand_files(files: Iterable[str | os.PathLike[str]]) -> list[Path]:
@@ -151,6 +154,7 @@ def import_records(
     dry_run: bool = False,
     correct_sweep: bool = False,
     feature: str | None = None,
+    accept_doubtful: bool = False,
     progress: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
     """Import instrument files as rows of a table of a campaign.
@@ -174,13 +178,16 @@ def import_records(
     feature : {"drop", "inflexion"}, optional
         Which event of a one-way `dc_polarization` is its transition; the earlier one when left
         out.
+    accept_doubtful : bool, optional
+        Append rows that are doubtful, too. Without it they are read, drawn and recorded only.
     progress : callable, optional
         Called with each outcome.
 
     Returns
     -------
     list of Outcome
-        One a file, in order. A file that is refused does not stop the others.
+        One a file, in order. A file that is refused does not stop the others, whatever the
+        error was.
 
     Raises
     ------
@@ -210,7 +217,9 @@ def import_records(
         )
     folder = check_target(Path(campaign), schema)
     choices = Choices(correct_sweep=correct_sweep, feature=feature, folder=folder)
-    job = _Import(schema, recipe, folder, options, choices, dry_run=dry_run)
+    job = _Import(
+        schema, recipe, folder, options, choices, dry_run=dry_run, accept_doubtful=accept_doubtful
+    )
     outcomes = []
     for path in paths:
         outcome = job.take(path)
@@ -233,6 +242,7 @@ class _Import:
         choices: Choices,
         *,
         dry_run: bool,
+        accept_doubtful: bool,
     ) -> None:
         self.table = table
         self.recipe = recipe
@@ -240,9 +250,11 @@ class _Import:
         self.options = options
         self.choices = choices
         self.dry_run = dry_run
+        self.accept_doubtful = accept_doubtful
         self._planned: str | None = None  # the table's text, of a dry run
         self._planned_keys: list[tuple[Mapping[str, Any], str]] = []  # and its rows
         self._seen: dict[tuple[str, str], Path] = {}  # files of this import by content
+        self._recorded: dict[Path, Path] = {}  # and by record of provenance
 
     def take(self, path: Path) -> Outcome:
         """Import one file, or say why not."""
@@ -253,19 +265,17 @@ class _Import:
             cell = metadata.cell
             record = _read(path, metadata)
             curve = str(record.attrs.get("curve", ""))
-            digest = str(record.attrs.get("sha256") or _digest(path))
+            # A measurement that was exported, and is read from there, is the same measurement.
+            digest = str(record.attrs.get(ORIGIN) or record.attrs["sha256"])
             self._refuse_repeated(path, digest, curve)
             self._refuse_synthetic(record)
             reading = self.recipe.rows(record, metadata, self.choices)
-            doubts = (
-                *reading.doubts,
-                *doubtful_densities(reading.rows, metadata, self.recipe),
-            )
+            doubts = doubts_about(record, metadata, reading, self.table, self.recipe)
             said = [*reading.statements, *_about_the_record(record, metadata)]
             if any(reading.features[at].unit == "s" for at in reading.chosen):
                 said.append(CLOCK)
-            reading = replace(reading, statements=tuple(said))
-            outcome = self._add(path, digest, record, metadata, reading, doubts)
+            reading = replace(reading, statements=tuple(said), doubts=doubts)
+            outcome = self._add(path, digest, record, metadata, reading)
             self._seen[digest, curve] = path
         except AnodebayesError as error:
             return Outcome(file=path, status="refused", cell=cell, error=error)
@@ -273,6 +283,10 @@ class _Import:
             reason = (error.strerror or str(error)).lower()
             refusal = InputError(f"{error.filename or path}: {reason}")
             return Outcome(file=path, status="refused", cell=cell, error=refusal)
+        except Exception as error:
+            # A fault of the program ends the reading of this file, and of no other.
+            logger.exception("%s: not foreseen", path)
+            return Outcome(file=path, status="refused", cell=cell, error=error)
         return outcome
 
     def _refuse_repeated(self, path: Path, digest: str, curve: str) -> None:
@@ -280,7 +294,7 @@ class _Import:
         if (digest, curve) in self._seen:
             raise InputError(
                 f"{path.name} has the same content as {self._seen[digest, curve].name}, which is "
-                "imported already: one measurement makes one row"
+                "read already: one measurement makes one row"
             )
         for record in read_records(self.folder):
             file = record.get("file", {})
@@ -309,7 +323,6 @@ class _Import:
         record: "xr.Dataset",
         metadata: Metadata,
         reading: Reading,
-        doubts: tuple[str, ...],
     ) -> Outcome:
         rows = tuple(
             {name: value for name, value in row.items() if name in self.table.fields}
@@ -322,13 +335,16 @@ class _Import:
             "cell": metadata.cell,
             "features": chosen,
             "rows": rows,
-            "doubts": doubts,
+            "doubts": reading.doubts,
             "statements": reading.statements,
         }
+        appending = self.accept_doubtful or not reading.doubts
         if self.dry_run:
             text = self._planned or current_text(self.folder, self.table)
             addition = appended(self.table, text, rows)
             self._checked(addition)
+            if not appending:
+                return Outcome(status="doubtful", **accepted)
             self._planned = addition.text
             self._planned_keys += [(row_key(self.table, row), path.name) for row in rows]
             return Outcome(status="checked", **accepted)
@@ -336,10 +352,9 @@ class _Import:
             addition = appended(self.table, current_text(self.folder, self.table), rows)
             campaign = self._checked(addition)
             place = record_path(self.folder, self.table.name, metadata.cell)
-            self._refuse_taken(place)
+            self._refuse_taken(place, path)
             place.parent.mkdir(parents=True, exist_ok=True)
-            reading = replace(reading, statements=(*doubts, *reading.statements))
-            figures = self._draw(place, record, metadata, reading, campaign)
+            figures = self._draw(place, record, metadata, reading, campaign, appending=appending)
             content = provenance_record(
                 record,
                 metadata,
@@ -350,10 +365,14 @@ class _Import:
                 keys=[row_key(self.table, row) for row in rows],
                 figures=figures,
                 choices=self.choices,
+                appended=appending,
             )
             write_record(place, content)
-            write_addition(self.folder, addition)
-        return Outcome(status="imported", record=place, figures=figures, **accepted)
+            self._recorded[place] = path
+            if appending:
+                write_addition(self.folder, addition)
+        status: Status = "imported" if appending else "doubtful"
+        return Outcome(status=status, record=place, figures=figures, **accepted)
 
     def _checked(self, addition: Addition) -> "Campaign":
         """Return the campaign with the rows added, or say what it does not take."""
@@ -406,8 +425,13 @@ class _Import:
                     + self.recipe.repeated.replace("FILE", path.name)
                 )
 
-    def _refuse_taken(self, place: Path) -> None:
-        """Refuse to overwrite the record of a row that stands."""
+    def _refuse_taken(self, place: Path, path: Path) -> None:
+        """Refuse to overwrite the record of a row that stands, or of this import."""
+        if place in self._recorded:
+            raise InputError(
+                f"{path.name} and {self._recorded[place].name} are both of cell {place.stem!r}: "
+                'give one of them another name, with cell = "NAME" in its sidecar'
+            )
         for record in read_records(self.folder):
             here = record_path(self.folder, str(record["table"]), str(record.get("cell", "")))
             if here == place and standing(self.folder, record):
@@ -424,15 +448,20 @@ class _Import:
         metadata: Metadata,
         reading: Reading,
         campaign: "Campaign",
+        *,
+        appending: bool,
     ) -> tuple[Path, ...]:
         from inference.figures.curve import curve_figure, write_curve_figure
 
+        doubts = list(reading.doubts)
+        if not appending:
+            doubts.insert(0, f"Doubtful, and not appended to {self.table.file}.")
         figure = curve_figure(
             record,
             [reading.features[at] for at in reading.chosen],
             title=f"{metadata.cell}: {self.table.name.replace('_', ' ')}",
             synthetic=campaign.metadata.kind == "synthetic",
-            notes=reading.statements,
+            notes=[*doubts, *reading.statements],
         )
         return write_curve_figure(figure, place)
 
@@ -454,40 +483,56 @@ def _check_file(path: Path) -> None:
 def _read(path: Path, metadata: Metadata) -> "xr.Dataset":
     from data import read_record
 
-    curve = metadata.number("curve")
+    number = metadata.number("curve")
+    curve = None if number is None else int(number)
     current, rate = metadata.number("current"), metadata.number("scan_rate")
-    return read_record(
-        path,
-        curve=None if curve is None else int(curve),
-        current=None if current is None else 1e-3 * current,  # mA
-        scan_rate=None if rate is None else 1e-3 * rate,  # mV/s
-    )
+    try:
+        record = read_record(
+            path,
+            curve=curve,
+            current=None if current is None else 1e-3 * current,  # mA
+            scan_rate=None if rate is None else 1e-3 * rate,  # mV/s
+        )
+    except RecordError as error:
+        _refuse_spectrum(path, curve, error)
+        raise
+    if _may_be_spectrum(record):
+        _refuse_spectrum(path, curve, None)
+    return record
+
+
+def _may_be_spectrum(record: "xr.Dataset") -> bool:
+    """Return whether the rows of a record are points of a spectrum, beside what was read."""
+    from data.instruments.spectrum import names_spectrum
+
+    header = json.loads(str(record.attrs["header"]))
+    stated = header.get("columns", ()) if isinstance(header, dict) else ()
+    names = stated.split("\t") if isinstance(stated, str) else stated
+    # Of EC-Lab, techniques with many steps have such columns, too, and fill them in some steps.
+    technique = str(record.attrs["technique_as_written"]).lower()
+    return names_spectrum(names) and (not technique or "impedance" in technique)
+
+
+def _refuse_spectrum(path: Path, curve: int | None, error: Exception | None) -> None:
+    """Refuse an impedance spectrum by what it is; return where the file holds none."""
+    from data import read_spectrum
+
+    try:
+        spectrum = read_spectrum(path, curve=curve)
+    except RecordError:
+        return  # what is wrong with the file as a record is said instead
+    ends = [float(find(spectrum["frequency_hertz"].values)) for find in (min, max)]
+    raise InputError(
+        f"{path.name} is an impedance spectrum of {spectrum.sizes['point']} points from "
+        f"{show_number(ends[0])} to {show_number(ends[1])} Hz: no table takes spectra yet, and no "
+        "row is made of it"
+    ) from error
 
 
 def _about_the_record(record: "xr.Dataset", metadata: Metadata) -> Iterator[str]:
-    """Yield what the file says against what is stated, and of its own end."""
-    import numpy as np
-
+    """Yield what the file says of its own end, and of an area that nobody may have stated."""
     for name in ("aborted", "truncated", "substituted", "coarse_time"):
         if name in record.attrs:
             yield str(record.attrs[name])
-    written = float(record.attrs.get("area_as_written_cm2", math.nan))
-    area = float(metadata.values["area"])
-    if math.isfinite(written) and abs(written / area - 1.0) > _AREAS_AGREE:
-        yield (
-            f"the file states an area of {show_number(written)} cm^2, which is not used: "
-            f"{show_number(area)} cm^2 is stated for the cell"
-        )
-    temperature = metadata.number("temperature")
-    if "temperature_celsius" in record and temperature is not None:
-        shown = float(np.nanmedian(record["temperature_celsius"].values))
-        if abs(shown - temperature) > _TEMPERATURES_AGREE:
-            yield (
-                f"the file's probe shows {show_number(shown)} degC, and "
-                f"{show_number(temperature)} degC is stated for the cell"
-            )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    if (message := default_area(record, metadata)) is not None:
+        yield message

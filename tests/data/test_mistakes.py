@@ -241,8 +241,11 @@ ROW_MISTAKES = [
     ("kinetics.csv", KINETICS + "a,25,1\n", ["3 cells where the header has 4"]),
     ("kinetics.csv", KINETICS + "a,25,10,5,1\n", ["5 cells", "decimal comma"]),
     ("kinetics.csv", KINETICS + "a;25;10;1\n", ["separated by semicolons"]),
-    ("kinetics.csv", KINETICS.replace(",", ";") + "a;25;1,5;1\n", ["separated by semicolons"]),
-    ("kinetics.csv", KINETICS.replace(",", "\t") + "a\t25\t1\t1\n", ["separated by tabs"]),
+    ("kinetics.csv", KINETICS.replace(",", ";") + "a;25;1,5;1.5\n", ["'1,5'", "decimal comma"]),
+    ("kinetics.csv", KINETICS.replace(",", ";") + "a;25;1,500;1\n", ["1500 or 1.500"]),
+    ("kinetics.csv", KINETICS.replace(",", ";") + "a;25;1\n", ["write a semicolon for each"]),
+    ("kinetics.csv", KINETICS.replace(",", "|") + "a|25|1|1\n", ["separated by bars"]),
+    ("kinetics.csv", KINETICS.replace("mA/", "MA/") + "a,25,1,1\n", ["million", "mA/cm^2"]),
     ("kinetics.csv", KINETICS + "# a comment\na,25,1,1\n", ["line 2", "comments are not read"]),
     ("kinetics.csv", KINETICS + 'a,25,"1"x,1\n', ["broken quotes"]),
     ("kinetics.csv", (KINETICS + "a µ,25,1,1\n").encode("cp1252"), ["not UTF-8", "line 2", "0xb5"]),
@@ -250,7 +253,8 @@ ROW_MISTAKES = [
     ("kinetics.csv", KINETICS + "a\ufffd,25,1,1\n", ["U+FFFD", "damaged"]),
     ("kinetic.csv", KINETICS + "a,25,1,1\n", ["is no table", "did you mean 'kinetics.csv'"]),
     ("Kinetics.CSV", KINETICS + "a,25,1,1\n", ["did you mean 'kinetics.csv'"]),
-    ("kinetics.xlsx", b"PK", ["save it as kinetics.csv"]),
+    ("kinetics.ods", b"PK", ["save it as kinetics.csv"]),
+    ("kinetics.xlsx", b"PK", ["cannot be opened as a workbook", "BadZipFile"]),
 ]
 
 
@@ -400,7 +404,7 @@ def test_one_mistake_hides_no_other_and_brings_no_follower(tmp_path, file, text,
 @pytest.mark.parametrize(
     ("separators", "count"),
     [
-        (SEPARATORS.replace(",", ";"), 1),
+        (SEPARATORS.replace(",", "|"), 1),
         (SEPARATORS.replace("PP,polymer", "PP polymer"), 1),
         (SEPARATORS.replace("separator,", "separatr,", 1), 1),
         (SEPARATORS.replace("25", "x"), 2),

@@ -17,7 +17,7 @@ from inference.cli.commands import app
 from inference.cli.text import interval, number
 
 COMMANDS = ("new", "validate", "list", "priors", "options", "fit", "map", "run", "show", "cite",
-            "simulate", "import")  # fmt: skip
+            "simulate", "import", "export-bdf")  # fmt: skip
 HEAVY = ("pymc", "pytensor", "arviz", "nutpie", "matplotlib", "xarray", "pandas", "pint",
          "numpy", "scipy", "netCDF4")  # fmt: skip
 

@@ -393,7 +393,7 @@ def test_a_test_that_ended_before_its_plan_is_a_lower_bound(campaign: Path, file
         metadata=POLARISED | {"stop_time": "10 s"},
     )  # fmt: skip
     assert beyond.rows[0]["stop_time"] == 2000.0
-    assert any("beyond the stated stop_time of 10 s" in text for text in beyond.statements)
+    assert any("beyond the stated stop_time of 10 s" in text for text in beyond.doubts)
 
 
 def test_a_short_that_heals_is_the_users_to_judge(campaign: Path, files: Path) -> None:
@@ -426,18 +426,29 @@ LSV = {
     ("area", "density"), [("0.5 mm^2", "400 mA/cm^2 (2 mA on 0.005 cm^2), far above"),
                           ("0.5 m^2", "0.0004 mA/cm^2 (2 mA on 5000 cm^2), far below")]
 )  # fmt: skip
-def test_a_current_density_that_no_such_cell_sees_is_doubted_and_imported(
+def test_a_current_density_that_no_such_cell_sees_is_doubted_and_not_appended(
     area: str, density: str, campaign: Path, files: Path
 ) -> None:
     file = dropped(files / "x.csv")
     arguments = ("import", file, "--as", "penetration", "--campaign", campaign)
     for dry in (["--dry-run"], []):
         code, output = anodebayes(*arguments, *options(**CELL | {"area": area}), *dry)
-        assert code == 0
-        assert "Doubtful: check before the rows are used" in output
+        assert code == 4
+        assert "Doubtful, not appended" in output
+        assert f"1 row {'would not be' if dry else 'not'} appended" in output
         assert density in output
+        assert not (campaign / "penetration.csv").exists()
     [place] = (campaign / "provenance" / "penetration").glob("*.json")
-    assert density in json.loads(place.read_text())["statements"][0]
+    record = json.loads(place.read_text())
+    assert record["status"] == "not appended"
+    assert density in record["doubts"][0]
+    assert place.with_suffix(".png").is_file()
+    assert "not appended to penetration.csv" in place.with_suffix(".svg").read_text()
+    code, output = anodebayes(*arguments, *options(**CELL | {"area": area}), "--accept-doubtful")
+    assert code == 0
+    assert "Doubtful, appended all the same" in output
+    assert json.loads(place.read_text())["status"] == "appended"
+    assert load_campaign(campaign).tables["penetration"].sizes["penetration"] == 1
     code, output = anodebayes(
         "import", dropped(files / "y.csv", seed=1), *arguments[2:], *options(**CELL)
     )
@@ -489,11 +500,13 @@ def test_a_plateau_that_the_sweep_raised_is_warned_of_and_corrected(
     [bare] = import_records(file, table="lsv", campaign=campaign, metadata=LSV, dry_run=True)
     assert bare.rows[0]["plateau_current_lower"] > limit
     assert bare.rows[0]["scan_rate"] == pytest.approx(5.0, rel=1e-2)
-    assert any("--correct-sweep" in text for text in bare.statements)
+    assert bare.status == "doubtful"
+    assert any("--correct-sweep" in text for text in bare.doubts)
     [mended] = import_records(
         file, table="lsv", campaign=campaign, metadata=LSV, correct_sweep=True
     )
     row = mended.rows[0]
+    assert mended.status == "imported"
     assert row["plateau_current_lower"] < limit < row["plateau_current_upper"]
     assert "plateau divided by" in str(row["note"])
     record = json.loads(mended.record.read_text()) if mended.record else {}
@@ -669,10 +682,14 @@ def test_files_of_instruments_become_rows(campaign: Path) -> None:
     assert 1e3 * abs(used["details"]["jump"]) == pytest.approx(590.3, abs=0.5)
     assert used["details"]["test_time_lower"] == pytest.approx(2253.0, abs=0.01)
     assert used["details"]["test_time_upper"] == pytest.approx(2254.0, abs=0.01)
-    code, output = anodebayes(
+    swept = (
         "import", RAW / "gamry" / "LSV.DTA", "--as", "lsv", "--campaign", campaign,
         *options(**{name: str(value) for name, value in LSV.items()}),
     )  # fmt: skip
+    code, output = anodebayes(*swept)
+    assert code == 4, output
+    assert "flags an overload in 16 rows" in output
+    code, output = anodebayes(*swept, "--accept-doubtful")
     assert code == 0, output
     row = load_campaign(campaign).tables["lsv"].isel(lsv=0)
     ends = [row[f"plateau_current_{end}"].item() for end in ("lower", "upper")]

@@ -27,5 +27,16 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
 RECIPE = Recipe(
     table="critical_current",
     read=("current_density_lower", "current_density_upper", "bracket_from"),
+    # A voltage that runs away tells of depletion, not of metal that penetrates.
+    doubted=(
+        "against_current",
+        "back_at_old_level",
+        "compliance",
+        "frozen_channel",
+        "runaway_within_step",
+        "several_drops",
+        "soft_short",
+        "steps_not_read",
+    ),
     rows=_rows,
 )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from data.features.feature import Feature
     from inference.importing.metadata import Metadata
 
+_STEPS_AGREE = 0.1
 _READ = tuple(f"transition_time{suffix}" for suffix in ("", "_sd", "_lower", "_upper"))
 
 
@@ -56,7 +57,7 @@ def _one_way(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Re
         raise next(iter(refused.values()))
     chosen, statement = _earlier(found, forced=choices.feature is not None)
     feature = found[chosen]
-    cells, statements = clock_cells("transition_time", feature, metadata)
+    cells, statements, doubts = clock_cells("transition_time", feature, metadata)
     row = {
         **_without_area(metadata),
         "current_density": current_of(record, feature) * 1e3 / float(metadata.values["area"]),
@@ -66,7 +67,14 @@ def _one_way(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Re
     others = [f"{name}: {str(why).removeprefix(name_of_file)}" for name, why in refused.items()]
     statements = [statement, *others, *statements]
     at = list(found).index(chosen)
-    return Reading(tuple(found.values()), (at,), (row,), tuple(statements), {"transition": chosen})
+    return Reading(
+        tuple(found.values()),
+        (at,),
+        (row,),
+        tuple(statements),
+        {"transition": chosen},
+        doubts=tuple(doubts),
+    )
 
 
 def _middle(feature: "Feature") -> float:
@@ -111,24 +119,40 @@ def _step(record: "xr.Dataset", metadata: "Metadata") -> Reading:
         **_without_area(metadata),
         **measured_cells("current_density", feature, 1e3 / float(metadata.values["area"])),
     }
-    statements = []
+    statements, doubts = [], []
+    seen = feature.details.get("step_time")
     if "step_time" not in row:
-        if "step_time" not in feature.details:
+        if seen is None:
             raise InputError(
                 "the record does not show how long its steps are: state it with --set "
                 '"step_time=… s"'
             )
-        row["step_time"] = feature.details["step_time"]
+        row["step_time"] = seen
         statements.append(
             f"step_time is not stated: {show_number(float(row['step_time']))} s as in the record"
         )
-    return Reading((feature,), (0,), (row,), tuple(statements))
+    elif seen is not None and abs(seen / float(row["step_time"]) - 1.0) > _STEPS_AGREE:
+        doubts.append(
+            f"the steps of the record last {show_number(seen)} s, and step_time is stated as "
+            f"{show_number(float(row['step_time']))} s"
+        )
+    return Reading((feature,), (0,), (row,), tuple(statements), doubts=tuple(doubts))
 
 
 RECIPE = Recipe(
     table="dc_polarization",
     read=("current_density", "current_density_lower", "current_density_upper", *_READ),
-    # Ceramics fail between 0.5 and 15 mA/cm^2 (Tsai 2020, J. Power Sources 476, 228666), with room.
-    densities=(0.02, 50.0),
+    doubted=(
+        "against_current",
+        "back_at_old_level",
+        "begins_midway",
+        "current_before",
+        "frozen_channel",
+        "several_drops",
+        "slow_ramp",
+        "soft_short",
+        "steps_not_read",
+        "unclear_drop",
+    ),
     rows=_rows,
 )

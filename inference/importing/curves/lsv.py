@@ -32,6 +32,7 @@ _RATES_AGREE = 0.1
 _TRANSFERENCE = 0.5  # where the salt's is not known; it hardly changes the factor
 _ONE_SIGN = 0.95  # part of the rows whose current has the sign of the median
 _STRAIGHT = 0.99  # correlation of voltage and time in a sweep
+_TOO_FAST = 10.0  # times what a sweep may cover: the plateau is then no limiting current
 _SWEEPS = ("linear_sweep", "cyclic_voltammetry", "unknown")
 _SD_OF_MACMULLIN = {"polymer": 0.35, "straight": 0.2}  # of its logarithm, where estimated
 
@@ -210,13 +211,13 @@ def _divided(feature: "Feature", factor: float, sd: float) -> "Feature":
 
 def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Reading:
     from data.features import find_plateaus
-    from models.transient_cell import sweep_warning
+    from models.transient_cell import SWEPT_POTENTIAL_LIMIT, sweep_warning, swept_potential
 
     record, way = _way_out(record)
     features = list(find_plateaus(record))
     rate, said, doubts = _scan_rate(record, features[0], metadata)
     said += way
-    areas = _areas(metadata, features, said)
+    areas = _areas(metadata, features, said, doubts)
     separator = _separator(metadata, choices)
     details: dict[str, Any] = {"scan_rate_mV_s": rate}
     rows = []
@@ -244,7 +245,9 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
                 stated = metadata.text("note")
                 note = {"note": f"{stated}; {text}" if stated else text}
             elif warning is not None:
-                said.append(f"{warning} (--correct-sweep)")
+                swept = swept_potential(cell.layers, cell.diffusivity, rate * 1e-3)
+                too_fast = swept > _TOO_FAST * SWEPT_POTENTIAL_LIMIT
+                (doubts if too_fast else said).append(f"{warning} (--correct-sweep)")
         row: Cells = {**metadata.values, "cell": metadata.cell, "plateau": float(plateau)}
         row |= {**measured_cells("plateau_current", feature, 1e3), **area, **note}
         if rate is not None:
@@ -256,7 +259,7 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
 
 
 def _areas(
-    metadata: "Metadata", features: "list[Feature]", said: list[str]
+    metadata: "Metadata", features: "list[Feature]", said: list[str], doubts: list[str]
 ) -> dict[int, tuple[int, dict[str, float]]]:
     """Return number and area of each plateau that becomes a row, by its place."""
 
@@ -279,7 +282,9 @@ def _areas(
             "same limiting current density on another, larger area; state it as second_area"
         )
     elif "second_area" in metadata.values:
-        said.append("second_area is stated, but the sweep shows one plateau only")
+        doubts.append(
+            "second_area is stated, but the sweep shows one plateau only: it is read as the first"
+        )
     return areas
 
 
@@ -287,5 +292,6 @@ RECIPE = Recipe(
     table="lsv",
     read=tuple(f"plateau_current{suffix}" for suffix in ("", "_sd", "_lower", "_upper")),
     extra=_SECOND.parts,
+    doubted=("level_before", "overload"),
     rows=_rows,
 )

@@ -91,5 +91,15 @@ RECIPE = Recipe(
     table="penetration",
     read=("current_density", "capacity"),
     optional=("outcome",),
+    # What comes back, and what falls in the last rows, is the user's to judge before it is a row.
+    doubted=(
+        "against_current",
+        "back_at_old_level",
+        "frozen_channel",
+        "several_drops",
+        "slow_ramp",
+        "steps_not_read",
+        "unclear_drop",
+    ),
     rows=_rows,
 )

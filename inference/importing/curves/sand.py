@@ -14,7 +14,7 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
     from data.features import find_sand_time
 
     feature = find_sand_time(record)
-    cells, statements = clock_cells("sand_time", feature, metadata)
+    cells, statements, doubts = clock_cells("sand_time", feature, metadata)
     values = {name: value for name, value in metadata.values.items() if name != "area"}
     row = {
         **values,
@@ -22,7 +22,7 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
         "current_density": current_of(record, feature) * 1e3 / float(metadata.values["area"]),
         **cells,
     }
-    return Reading((feature,), (0,), (row,), tuple(statements))
+    return Reading((feature,), (0,), (row,), tuple(statements), doubts=tuple(doubts))
 
 
 RECIPE = Recipe(
@@ -35,5 +35,6 @@ RECIPE = Recipe(
         "sand_time_upper",
     ),
     optional=("stop_time",),
+    doubted=("against_current", "begins_midway", "frozen_channel", "steps_not_read"),
     rows=_rows,
 )

@@ -1,0 +1,453 @@
+"""Impedance spectra: a record of frequency and complex impedance.
+
+A spectrum is an `xarray.Dataset` over the dimension ``point``:
+
+===================  ==========================================================================
+variable             meaning
+===================  ==========================================================================
+frequency_hertz      frequency [Hz]; required
+impedance_ohm        complex impedance [ohm], the imaginary part of a capacitor being negative;
+                     required
+test_time_second     time, on the clock of the file [s]
+voltage_volt         voltage about which the cell is excited [V]
+current_ampere       current about which the cell is excited [A]
+cycle_count          cycle as the instrument counts it
+===================  ==========================================================================
+
+Its attributes are those of a record (`data.instruments.record`); ``technique`` is ``impedance``.
+Where the sign of the imaginary part is not certain, ``doubt`` says so.
+
+Read are ``ZCURVE`` tables of Gamry's ``.DTA``, EC-Lab's ``.mpt`` and ``.mpr`` of PEIS and GEIS, and
+text tables whose headers name a frequency and a real and an imaginary part (or magnitude and
+phase) with their units. A header ``-Im(Z)`` or ``-Z''`` is of the negative imaginary part. Rows at
+frequency zero, which EC-Lab writes while it waits for a steady state, are left out.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.errors import UnitError
+from data.instruments.record import CurveInfo, Source, choose_curve, refusal
+from data.instruments.text import decode, in_unit, split_line
+from data.units import parse_number
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["TECHNIQUE", "VERSION", "names_spectrum", "read"]
+
+VERSION = "1"
+TECHNIQUE: Final = "impedance"
+
+MAX_BYTES = 20_000_000  # of a text; a spectrum has some hundred points
+MAX_FREQUENCY = 1e9
+MAX_IMPEDANCE = 1e15
+_AGREE = 0.02  # of the magnitude, between it and the two parts
+_POSITIVE = 0.8  # part of the points whose imaginary part is positive: no cell is so inductive
+
+_FREQUENCY, _REAL, _IMAGINARY = "frequency_hertz", "real", "imaginary"
+_MAGNITUDE, _PHASE = "magnitude", "phase"
+_UNITS = {
+    _FREQUENCY: "Hz",
+    _REAL: "ohm",
+    _IMAGINARY: "ohm",
+    _MAGNITUDE: "ohm",
+    _PHASE: "degree",
+    "test_time_second": "s",
+    "voltage_volt": "V",
+    "current_ampere": "A",
+    "cycle_count": "1",
+}
+_LABELS = {
+    "test_time_second": "Test Time / s",
+    "voltage_volt": "Voltage / V",
+    "current_ampere": "Current / A",
+    "cycle_count": "Cycle Count / 1",
+}
+_NAMES = {
+    **dict.fromkeys(("freq", "frequency", "f"), _FREQUENCY),
+    **dict.fromkeys(
+        ("re(z)", "re z", "zre", "z re", "zreal", "z real", "z'", "zs'", "real", "real(z)",
+         "impedance real"), _REAL,
+    ),
+    **dict.fromkeys(
+        ("im(z)", "im z", "zim", "z im", "zimag", "z imag", "z''", 'z"', "zs''", "imag", "imag(z)",
+         "imaginary", "impedance imaginary"), _IMAGINARY,
+    ),
+    **dict.fromkeys(("|z|", "zmod", "z mod", "mod(z)", "z", "magnitude"), _MAGNITUDE),
+    **dict.fromkeys(("phase(z)", "phase", "zphz", "phase of z"), _PHASE),
+    **dict.fromkeys(("time", "test time"), "test_time_second"),
+    **dict.fromkeys(("<ewe>", "ewe", "<ecell>", "vdc", "<ewe/v>"), "voltage_volt"),
+    **dict.fromkeys(("<i>", "i", "idc"), "current_ampere"),
+    **dict.fromkeys(("cycle number", "cycle count"), "cycle_count"),
+}  # fmt: skip
+_WITH_UNIT = (
+    re.compile(r"(.*?)\s*\[([^\[\]]*)\]"),
+    re.compile(r"(.*?)\s*/\s*([^/]*)"),
+    re.compile(r"(.*?)\s*\(([^()]*)\)"),
+)
+_GAMRY = (b"EXPLAIN", b"TAG\t")
+_GAMRY_TABLE = re.compile(r"([^\t]+)\tTABLE(?:\t(\d+))?\s*")
+_LEGAL = (
+    "legal are headers of frequency, real and imaginary part with their units, such as "
+    "'frequency [Hz],Zreal [ohm],Zimag [ohm]'"
+)
+
+type Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a line of headers says.
+
+    Parameters
+    ----------
+    columns : dict of str to (int, str, float)
+        Position, unit as written and sign of each quantity.
+    names : tuple of str
+        The headers.
+    """
+
+    columns: dict[str, tuple[int, str, float]]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A spectrum as it lies in a text."""
+
+    name: str
+    header: _Header
+    separator: str
+    first_line: int
+    rows: tuple[tuple[int, list[str]], ...]
+    cut_off: bool
+
+
+def names_spectrum(names: Sequence[str]) -> bool:
+    """Return whether headers name a frequency and a complex impedance.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The headers.
+
+    Returns
+    -------
+    bool
+        True where they do.
+    """
+    found = _header(names).columns
+    return _FREQUENCY in found and ({_REAL, _IMAGINARY} <= found.keys() or _polar(found))
+
+
+def _polar(found: Mapping[str, Any]) -> bool:
+    return _MAGNITUDE in found and _PHASE in found
+
+
+def _header(names: Sequence[str], units: Sequence[str] | None = None) -> _Header:
+    """Return what headers mean; `units` stand below them in Gamry's tables."""
+    columns: dict[str, tuple[int, str, float]] = {}
+    for position, name in enumerate(names):
+        text = name.strip().strip('"') if name.count('"') != 1 else name.strip()
+        words, unit = text, ""
+        if units is None:
+            for pattern in _WITH_UNIT:
+                match = pattern.fullmatch(text)
+                if match is not None and _known(match[1]) is not None:
+                    words, unit = match[1], match[2].strip()
+                    break
+        elif position < len(units):
+            unit = units[position]
+        known = _known(words)
+        if known is not None and known[0] not in columns:
+            columns[known[0]] = (position, unit, known[1])
+    return _Header(columns, tuple(names))
+
+
+def _known(words: str) -> tuple[str, float] | None:
+    """Return the quantity that words mean, and the sign of its numbers."""
+    text = words.strip().lower().replace("’", "'").replace("′", "'").replace("″", "''")
+    text = " ".join(text.replace("_", " ").split())
+    sign = 1.0
+    if text.startswith(("-", "−", "–")):
+        text, sign = text[1:].strip(), -1.0
+    quantity = _NAMES.get(text)
+    if quantity is None or (sign < 0 and quantity not in (_IMAGINARY, _PHASE)):
+        return None
+    return quantity, sign
+
+
+def read(source: Source, curve: int | None) -> "xr.Dataset":
+    """Read a spectrum of a file.
+
+    Parameters
+    ----------
+    source : Source
+        The file.
+    curve : int or None
+        Which of several spectra; None where there is but one.
+
+    Returns
+    -------
+    xarray.Dataset
+        See the module.
+
+    Raises
+    ------
+    RecordError
+        The file holds no spectrum, or one that cannot be read for certain.
+    """
+    from data.instruments import biologic_binary
+
+    with source.path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if biologic_binary.recognises(content[:64]):
+        return _binary(source, curve)
+    if len(content) > MAX_BYTES or b"\x00" in content[: 1 << 16]:
+        raise refusal(source.name, f"holds no impedance spectrum: {_LEGAL}")
+    tables = _tables(source.name, decode(content))
+    if not tables:
+        raise refusal(source.name, f"holds no impedance spectrum: {_LEGAL}")
+    infos = [
+        CurveInfo(at, table.name, len(table.rows), note="an impedance spectrum")
+        for at, table in enumerate(tables)
+    ]
+    gamry = content.lstrip().startswith(_GAMRY)
+    at = choose_curve(source.name, infos, None if gamry and len(tables) == 1 else curve)
+    return _of_text(source, tables[at], decode(content))
+
+
+def _tables(file: str, text: str) -> list[_Table]:
+    """Find the spectra of a text."""
+    lines = re.split(r"\r\n|\n|\r", text)
+    whole = not lines[-1]  # the last line has an end
+    gamry = text.lstrip("\ufeff \r\n").encode().startswith(_GAMRY)
+    tables = []
+    name, announced = "table", None
+    for at, line in enumerate(lines):
+        if gamry and (match := _GAMRY_TABLE.fullmatch(line)) is not None:
+            name, announced = match[1].strip(), match[2]
+        for separator in ("\t", ";", ","):
+            cells = split_line(line, separator, quoted=separator != "\t")
+            if len(cells) < 3:
+                continue
+            below = split_line(lines[at + 1], "\t") if gamry and at + 1 < len(lines) else None
+            header = _header(cells, below)
+            found = header.columns
+            if _FREQUENCY in found and ({_REAL, _IMAGINARY} <= found.keys() or _polar(found)):
+                first = at + (2 if gamry else 1)
+                table = _rows(file, name, header, separator, lines, first, gamry=gamry, whole=whole)
+                if gamry and announced is not None and int(announced) != len(table.rows):
+                    raise refusal(
+                        file,
+                        f"announces {announced} rows of {name} and holds {len(table.rows)}: the "
+                        "file is cut off; copy it again from the instrument",
+                        line=at,
+                    )
+                tables.append(table)
+                break
+        if tables and not gamry:
+            break
+    return tables
+
+
+def _rows(
+    file: str, name: str, header: _Header, separator: str, lines: Sequence[str], first: int,
+    *, gamry: bool, whole: bool,
+) -> _Table:  # fmt: skip
+    """Return the rows below headers."""
+    rows: list[tuple[int, list[str]]] = []
+    due = 1 + max(position for position, _, _ in header.columns.values())
+    cut_off = False
+    for at in range(first, len(lines)):
+        if gamry and not lines[at].startswith("\t"):
+            break
+        if not lines[at].strip(" \t,;"):
+            continue
+        cells = split_line(lines[at], separator, quoted=separator != "\t")
+        if at == len(lines) - 1 and not whole:
+            cut_off = True  # its last number may lack digits
+            break
+        if len(cells) < due:
+            raise refusal(
+                file, f"has {len(cells)} cells where {due} are due: is it cut off?", line=at + 1
+            )
+        rows.append((at + 1, cells))
+    return _Table(name, header, separator, first + 1, tuple(rows), cut_off)
+
+
+def _of_text(source: Source, table: _Table, text: str) -> "xr.Dataset":
+    """Return a spectrum that stands in a text."""
+    file = source.name
+    comma = table.separator != "," and any(
+        re.fullmatch(r"[+-]?\d+,\d+([eE][+-]?\d+)?", cells[position])
+        for _, cells in table.rows
+        for position, _, _ in table.header.columns.values()
+    )
+    values: dict[str, Array] = {}
+    for key, (position, unit, sign) in table.header.columns.items():
+        numbers = []
+        for line, cells in table.rows:
+            cell = cells[position]
+            if comma and "." in cell:
+                raise refusal(
+                    file,
+                    f"{cell!r} is written with a point and other numbers with commas: which is "
+                    "meant cannot be known; export the file again with one of them",
+                    line=line,
+                    column=table.header.names[position],
+                )
+            number = parse_number(cell.replace(",", ".") if comma else cell)
+            if number is None:
+                raise refusal(
+                    file,
+                    f"{cell!r} is not a number: delete the row, or mend it",
+                    line=line,
+                    column=table.header.names[position],
+                )
+            numbers.append(number)
+        values[key] = sign * _in_unit(file, np.array(numbers), key, unit, table, position)
+    extra: dict[str, str | float] = {}
+    if table.cut_off:
+        extra["truncated"] = "the last row has no line end and may be cut off: it was left out"
+    if re.search(r"^EXPERIMENTABORTED\tTOGGLE\tT(RUE)?\b", text, re.MULTILINE):
+        extra["aborted"] = "EXPERIMENTABORTED is set: the test was stopped before its planned end"
+    lines = text.splitlines()
+    if lines[0].lstrip("\ufeff").startswith(("EC-Lab ASCII", "BT-Lab ASCII")):
+        instrument = "BioLogic"
+        written = next((line.strip() for line in lines[2:] if line.strip()), "")
+    elif table.name != "table":
+        instrument = "Gamry"
+        title = re.search(r"^TITLE\t[^\t]*\t([^\t\n]*)", text, re.MULTILINE)
+        written = title[1].strip() if title else ""
+    else:
+        instrument, written = "not stated", ""
+    return _built(
+        source, values, table.header, reader=instrument, curve=table.name, written=written,
+        extra=extra, place=lambda row: table.rows[row][0],
+    )  # fmt: skip
+
+
+def _in_unit(file: str, numbers: Array, key: str, unit: str, table: _Table, position: int) -> Array:
+    """Return numbers in the unit of a spectrum."""
+    due = _UNITS[key]
+    if due == "1":
+        return numbers
+    text = re.sub(r"[Oo]hms?|Ω|Ω", "ohm", unit)
+    if key == _PHASE:
+        text = "degree" if text.strip() not in ("rad", "radian") else "radian"
+    name = table.header.names[position]
+    if not text:
+        raise refusal(
+            file,
+            f"states no unit: write that of its numbers, such as '{name.strip()} [{due}]'",
+            line=table.first_line - 1,
+            column=name,
+        )
+    try:
+        return in_unit(numbers, text, due)
+    except UnitError as error:
+        raise refusal(file, str(error), line=table.first_line - 1, column=name) from error
+
+
+def _binary(source: Source, curve: int | None) -> "xr.Dataset":
+    """Return the spectrum of EC-Lab's binary file."""
+    from data.instruments import biologic_binary
+
+    columns, technique = biologic_binary.columns_of(source)
+    names = list(columns)
+    header = _header(names)
+    if not names_spectrum(names):
+        raise refusal(source.name, f"holds no impedance spectrum: {_LEGAL}")
+    choose_curve(source.name, [CurveInfo(0, "VMP data", None)], curve)
+    table = _Table("VMP data", header, "", 1, (), cut_off=False)
+    values = {
+        key: sign * _in_unit(source.name, columns[names[position]], key, unit, table, position)
+        for key, (position, unit, sign) in header.columns.items()
+    }
+    return _built(
+        source, values, header, reader="BioLogic", curve="VMP data", written=technique, extra={},
+        place=lambda _: None,
+    )  # fmt: skip
+
+
+def _built(
+    source: Source, values: dict[str, Array], header: _Header, *, reader: str, curve: str,
+    written: str, extra: dict[str, str | float], place: Any,
+) -> "xr.Dataset":  # fmt: skip
+    """Check a spectrum and return it."""
+    import xarray as xr
+
+    file = source.name
+    if _REAL in values and _IMAGINARY in values:
+        impedance = values[_REAL] + 1j * values[_IMAGINARY]
+    else:
+        impedance = values[_MAGNITUDE] * np.exp(1j * np.radians(values[_PHASE]))
+    frequency = values[_FREQUENCY]
+    swept = np.flatnonzero(frequency != 0)
+    left_out = frequency.size - swept.size
+    if not swept.size:
+        raise refusal(file, f"holds no point of the spectrum {curve}: nothing was recorded")
+    for bad, words in (
+        (~(frequency[swept] > 0) | (frequency[swept] > MAX_FREQUENCY), "a frequency above 0 Hz and "
+         f"up to {MAX_FREQUENCY:g} Hz is due"),
+        (~(np.abs(impedance[swept]) < MAX_IMPEDANCE), "a finite impedance is due"),
+    ):  # fmt: skip
+        if bad.any():
+            row = int(swept[np.argmax(bad)])
+            raise refusal(
+                file,
+                f"row {row}: {frequency[row]:g} Hz, {impedance[row]:.6g} ohm: {words}",
+                line=place(row),
+            )
+    if _MAGNITUDE in values and _REAL in values:
+        off = np.abs(np.abs(impedance) / np.where(values[_MAGNITUDE] == 0, np.nan,
+                                                  values[_MAGNITUDE]) - 1.0)  # fmt: skip
+        if float(np.nanmedian(off[swept])) > _AGREE:
+            raise refusal(
+                file,
+                "the magnitudes are not those of the real and imaginary parts: a unit, or a "
+                "column, is wrong; export the file again",
+            )
+    if np.mean(impedance.imag[swept] > 0) > _POSITIVE:
+        extra["doubt"] = (
+            "the imaginary part is positive in most points, as of a coil and of no cell: is the "
+            "column that of -Im(Z)?"
+        )
+    if left_out:
+        extra["left_out"] = f"{left_out} rows at frequency zero are no points of the spectrum"
+    variables: dict[str, Any] = {
+        _FREQUENCY: ("point", frequency[swept], {"units": "Hz", "long_name": "Frequency / Hz"}),
+        "impedance_ohm": (
+            "point", impedance[swept], {"units": "ohm", "long_name": "Impedance / ohm"}
+        ),
+    }  # fmt: skip
+    for key, label in _LABELS.items():
+        if key in values:
+            variables[key] = (
+                "point", values[key][swept], {"units": _UNITS[key], "long_name": label}
+            )  # fmt: skip
+    used = {key: header.names[position] for key, (position, _, _) in header.columns.items()}
+    return xr.Dataset(
+        variables,
+        attrs={
+            "file_name": file,
+            "sha256": source.sha256,
+            "reader": "spectrum",
+            "reader_version": VERSION,
+            "instrument": reader,
+            "technique": TECHNIQUE,
+            "technique_as_written": written,
+            "header": json.dumps({"columns": list(header.names)}, ensure_ascii=False),
+            "curve": curve,
+            "columns": json.dumps(used, ensure_ascii=False),
+            **extra,
+        },
+    )

@@ -1,0 +1,214 @@
+"""Workbooks (``.xlsx``) of campaigns: every sheet is a table, and bears its name.
+
+A sheet is read as the CSV file of its name is: the first row that is not blank holds the headers.
+What a cell shows and what it holds may differ, and a cell may hold what no table does: dates that
+a spreadsheet made of entries such as 3-5, percentages, errors, formulas without a stored value,
+merged cells, hidden rows. These are refused by row. A sheet ``campaign`` holds what
+``campaign.toml`` says, a key and its value a row; a sheet whose name begins with ``_`` is passed
+over.
+"""
+
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from data.csv_reader import EMPTY_ADVICE, MAX_BYTES, MAX_ROWS, RawTable, clean_text
+from data.errors import Mistake
+
+__all__ = ["DESCRIPTION", "SUFFIX", "description", "is_workbook", "read_workbook"]
+
+SUFFIX = ".xlsx"
+"""How the name of a workbook ends."""
+
+DESCRIPTION = "campaign"
+"""Name of the sheet that holds what ``campaign.toml`` says."""
+
+MAX_UNPACKED = 1 << 30
+_PASSED_OVER = "_"
+_WHOLE = 1e15  # numbers up to here are whole where they look so
+
+
+def is_workbook(path: Path) -> bool:
+    """Return whether a path is a workbook that may hold a campaign.
+
+    Parameters
+    ----------
+    path : Path
+        Any.
+
+    Returns
+    -------
+    bool
+        Whether it is a file of that name; a spreadsheet's mark of a file that is open is none.
+    """
+    return path.suffix.lower() == SUFFIX and not path.name.startswith("~$") and path.is_file()
+
+
+def read_workbook(path: Path) -> tuple[dict[str, RawTable], list[Mistake]]:
+    """Read the sheets of a workbook as text.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    sheets : dict of str to RawTable
+        Cells by the sheet's name as the file writes it.
+    mistakes : list of Mistake
+        What cannot be read for certain, by sheet and row.
+    """
+    try:
+        shown, written = (_opened(path, values=values) for values in (True, False))
+    except OSError as error:
+        return {}, [Mistake(path.name, f"cannot be read: {error.strerror or error}")]
+    except ValueError as error:
+        return {}, [Mistake(path.name, str(error))]
+    sheets: dict[str, RawTable] = {}
+    mistakes: list[Mistake] = []
+    for name in (sheet.title for sheet in shown.worksheets):  # charts hold no cells
+        if name.startswith(_PASSED_OVER):
+            continue
+        file = f"{path.name}, sheet {name!r}"
+        table = _sheet(file, shown[name], written[name], mistakes)
+        if table is not None:
+            sheets[name] = table
+    if not sheets and not mistakes:
+        mistakes.append(Mistake(path.name, f"has no sheet with cells: {EMPTY_ADVICE}"))
+    return sheets, mistakes
+
+
+def _opened(path: Path, *, values: bool) -> Any:
+    """Open a workbook: the values that it stores, or the formulas behind them."""
+    from openpyxl import load_workbook
+
+    if (size := path.stat().st_size) > MAX_BYTES:
+        raise ValueError(f"has {size} bytes: at most {MAX_BYTES} are read: tables hold results")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED:
+                raise ValueError(f"unpacks to more than {MAX_UNPACKED} bytes: no campaign does")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # on styles and the like
+            return load_workbook(path, data_only=values)
+    except (OSError, ValueError):
+        raise
+    except Exception as error:
+        # openpyxl lets the errors of zip archives and of XML through.
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise ValueError(
+            f"cannot be opened as a workbook ({reason}): it is damaged, protected by a password, "
+            "or of another kind; save it again as .xlsx"
+        ) from error
+
+
+def _sheet(file: str, shown: Any, written: Any, mistakes: list[Mistake]) -> RawTable | None:
+    """Return a sheet as text; None where it is blank."""
+    for area in shown.merged_cells.ranges:
+        advice = f"merges the cells {area.coord}: split them, and fill each"
+        mistakes.append(Mistake(file, advice, line=area.min_row))
+    header: tuple[str, ...] | None = None
+    rows: list[tuple[int, tuple[str, ...]]] = []
+    for line, (cells, behind) in enumerate(
+        zip(shown.iter_rows(), written.iter_rows(), strict=True), start=1
+    ):
+        texts = []
+        for cell, formula in zip(cells, behind, strict=True):
+            text, message = _text(cell, formula)
+            texts.append(text)
+            if message is not None:
+                mistakes.append(Mistake(file, f"cell {cell.coordinate} {message}", line=line))
+        if not any(texts):
+            continue
+        if shown.row_dimensions[line].hidden:
+            advice = "is hidden, as by a filter: show it, or delete it if it does not count"
+            mistakes.append(Mistake(file, advice, line=line))
+        if header is None:
+            while texts and not texts[-1]:
+                texts.pop()
+            header = tuple(texts)
+            continue
+        if any(texts[len(header) :]):
+            mistakes.append(Mistake(file, "has a cell right of the last header", line=line))
+        if len(rows) == MAX_ROWS:
+            mistakes.append(Mistake(file, f"has more than {MAX_ROWS} rows", line=line))
+            break
+        rows.append((line, tuple(texts[: len(header)])))
+    return None if header is None else RawTable(file, header, tuple(rows))
+
+
+def _text(cell: Any, formula: Any) -> tuple[str, str | None]:
+    """Return a cell as text, and what is wrong with it."""
+    value = cell.value
+    if value is None:
+        if formula.data_type == "f":
+            return "", "holds a formula without a stored value: open and save the file, or paste it"
+        return "", None
+    if cell.data_type == "e":
+        return "", f"holds the error {value}: mend its formula"
+    if isinstance(value, bool):
+        return str(value).upper(), None
+    if isinstance(value, int | float):
+        if "%" in (cell.number_format or ""):
+            return "", (
+                f"is shown as a percentage and holds {value:g}: format it as a number, in the unit "
+                "that the header states"
+            )
+        whole = float(value).is_integer() and abs(value) < _WHOLE
+        return (str(int(value)) if whole else repr(float(value))), None
+    if isinstance(value, str):
+        return clean_text(value), None
+    return "", (
+        f"holds a date or a time ({value}), as spreadsheets make of entries such as 3-5 or 1:30: "
+        "write a number, or format the cell as text"
+    )
+
+
+def description(sheets: Mapping[str, RawTable]) -> tuple[dict[str, Any], list[str]]:
+    """Return what the sheet ``campaign`` says, as ``campaign.toml`` would.
+
+    Parameters
+    ----------
+    sheets : mapping of str to RawTable
+        Of `read_workbook`.
+
+    Returns
+    -------
+    entries : dict
+        Texts by key. ``references`` and ``notes`` are lists, of a row each; ``references.mine``
+        gives the citation of a key.
+    mistakes : list of str
+        What is wrong.
+    """
+    sheet = next((sheet for name, sheet in sheets.items() if name.lower() == DESCRIPTION), None)
+    if sheet is None:
+        return {}, [
+            f"has no sheet {DESCRIPTION!r}: write a key (name, metal, electrolyte, kind) and its "
+            "value into each row of one, or put the workbook beside a campaign.toml"
+        ]
+    entries: dict[str, Any] = {}
+    mistakes = []
+    for line, cells in ((1, sheet.header), *sheet.rows):
+        key, value, *more = (*cells, "", "")
+        if line == 1 and (key.lower(), value.lower()) == ("key", "value"):
+            continue
+        if not key or not value or any(more):
+            mistakes.append(f"row {line}: a key and one value are due, and {cells} stands there")
+        elif key in ("references", "notes"):
+            listed = entries.setdefault(key, [])
+            if isinstance(listed, list):
+                listed.append(value)
+        elif key.startswith("references."):
+            named = entries.setdefault("references", {})
+            if isinstance(named, dict):
+                named[key.removeprefix("references.")] = value
+            else:
+                mistakes.append(f"row {line}: references have keys in every row or in none")
+        elif key in entries:
+            mistakes.append(f"row {line}: {key!r} stands twice: keep one")
+        else:
+            entries[key] = value
+    return entries, mistakes
