@@ -643,7 +643,7 @@ class _Asked:
         ordered = np.sort(lowest, axis=-1)
         # The points divide the unit interval evenly: each stands for the middle of its share.
         count = ordered.shape[-1]
-        place = np.clip((self.risk * count - 0.5) / (count - 1), 0.0, 1.0)
+        place = min((self.risk * count - 0.5) / (count - 1), 1.0)
         return np.asarray(order_statistics(ordered, np.array([place]))[0] / CURRENT_FACTOR)
 
     def _core_over_cells(self, mechanism: Mechanism, conditions: Values) -> FloatArray | None:

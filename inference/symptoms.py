@@ -269,8 +269,8 @@ def _outside_their_priors(posterior: xr.Dataset, priors: PriorSet) -> list[Findi
                 f"{prior.source}). A unit that a whole column does not have (a factor of ten or a "
                 "thousand in current, time, pressure or thickness), an exponent mistaken, or cells "
                 "that fail by another mechanism look like this, and every answer is then wrong "
-                "by as much. Look at the units of the tables that inform it; if they are right, the "
-                "law or the prior is not.",
+                "by as much. Look at the units of the tables that inform it; where they are right, "
+                "the law or the prior is not.",
                 median=median,
                 range=[low, high],
                 source=prior.source,
