@@ -256,9 +256,8 @@ class Answer:
             "favourable parameters that the data leave possible."
         )
         return (
-            f"How sure: were the parameters known exactly, so would be {what}. With "
-            f"{100 * INTERVAL:.0f} % probability it lies {_span(self.interval, self.unit, 2)}; "
-            f"more data narrow this interval.{outside if beyond else ''} {drawn}"
+            f"How sure: {what} lies {_span(self.interval, self.unit, 2)} with "
+            f"{100 * INTERVAL:.0f} % probability; more data narrow this interval.{outside if beyond else ''} {drawn}"
         )
 
     def tail(self) -> str:

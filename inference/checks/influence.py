@@ -240,8 +240,8 @@ class Deciding:
             else "`anodebayes check RUN` fits again without such rows."
         )
         return (
-            f"Not known for sure is what the safe current is without {_listed(names)}: the weights "
-            f"of the draws do not reach that far. {what[0].upper()}{what[1:]}"
+            f"Not known for sure is what the safe current is without {_listed(names)}: the draws "
+            f"of this fit hardly cover that. {what[0].upper()}{what[1:]}"
         )
 
     def to_dict(self) -> dict[str, Any]:
