@@ -257,7 +257,8 @@ class Answer:
         )
         return (
             f"How sure: {what} lies {_span(self.interval, self.unit, 2)} with "
-            f"{100 * INTERVAL:.0f} % probability; more data narrow this interval.{outside if beyond else ''} {drawn}"
+            f"{100 * INTERVAL:.0f} % probability; more data narrow this interval."
+            f"{outside if beyond else ''} {drawn}"
         )
 
     def tail(self) -> str:

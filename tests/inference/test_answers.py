@@ -166,7 +166,8 @@ def test_value_and_interval_are_said_to_be_what_they_are() -> None:
     least, most = (f"{end:.3g}" for end in answer.drawn)
     assert answer.how_sure() == (
         f"How sure: the current at which 20 % of new cells fail lies between {lower} and {upper} "
-        "mA/cm^2 with 90 % probability; more data narrow this interval. The value is from 2000 draws: more of them would put it between "
+        "mA/cm^2 with 90 % probability; more data narrow this interval. The value is from 2000 "
+        "draws: more of them would put it between "
         f"{least} and {most} mA/cm^2."
     )
     assert answer.warnings[0].startswith("SYNTHETIC DATA")
