@@ -9,7 +9,8 @@ Its *interval* says how sure that is. Within one posterior draw the parameters a
 risk is a share of new cells (512 of them, evenly spread: ``cell_noise``): each draw has a current,
 or a condition, of its own. The interval holds nine tenths of these over at most 1000 draws
 (``band_draw``), equal tails. More data narrow it. It is not centred on the value: at a small risk
-the value, for which the least favourable draws decide, may lie outside it.
+the value, for which the least favourable draws decide, may lie outside it. Of risks smaller than
+one of these cells stands for there is none.
 """
 
 import json
@@ -61,7 +62,7 @@ from inference.mechanisms import (
     cells_of,
 )
 from inference.named_separators import as_fitted, belonging, offset_in_words
-from inference.noise import CellNoise, band_draws
+from inference.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
 from inference.symptoms import suspicions
 from inference.tails import AS_FITTED, other_cells, tail_sentence
 from inference.tails import WORDS as CELL_WORDS
@@ -80,6 +81,7 @@ __all__ = [
     "safe_current",
 ]
 
+_NO_INTERVAL: Final = (math.nan, math.nan)
 _TAILS: Final = ((1.0 - INTERVAL) / 2.0, (1.0 + INTERVAL) / 2.0)
 _PLACEHOLDER: Final = "300 nm"
 _EXACT: Final = 1e-10
@@ -104,8 +106,8 @@ class Answer:
         Unit of value and interval.
     interval : tuple of float
         Where the answer would lie, with 90 % probability, if the parameters were known exactly, as
-        this module says; ``-inf`` or ``inf`` where an end lies beyond the legal range. The value
-        may lie outside.
+        this module says; ``-inf`` or ``inf`` where an end lies beyond the legal range, NaN where
+        the risk is too small for it. The value may lie outside.
     drawn : tuple of float
         Where more draws would put the value, with 90 % probability [unit]: its Monte-Carlo error.
     draws : int
@@ -238,17 +240,25 @@ class Answer:
         else:
             name = WORDS[self.quantity]
             what = f"the {name} at which {fail} at {_shown(self.current_density)} {CURRENT.unit}"
+        drawn = (
+            f"The value is from {self.draws} draws: more of them would put it "
+            f"{_span(self.drawn, self.unit, 3)}."
+        )
         lower, upper = self.interval
+        if math.isnan(lower):
+            return (
+                f"How sure: not told. At risks below {100 * LEAST_SHARE_OF_CELLS:.2g} % the cells "
+                f"that stand for all new ones hold none so weak. {drawn}"
+            )
         beyond = self.value > upper if self.question == "required_pressure" else self.value < lower
         outside = (
             " The value lies outside this interval, on the cautious side: it allows for the least "
             "favourable parameters that the data leave possible."
         )
         return (
-            f"How sure: were the parameters known exactly, so would be {what}. With "
-            f"{100 * INTERVAL:.0f} % probability it lies {_span(self.interval, self.unit, 2)}; "
-            f"more data narrow this interval.{outside if beyond else ''} The value is from "
-            f"{self.draws} draws: more of them would put it {_span(self.drawn, self.unit, 3)}."
+            f"How sure: {what} lies {_span(self.interval, self.unit, 2)} with "
+            f"{100 * INTERVAL:.0f} % probability; more data narrow this interval."
+            f"{outside if beyond else ''} {drawn}"
         )
 
     def tail(self) -> str:
@@ -369,10 +379,13 @@ def safe_current(
     """
     cell = _Asked(result, _single(result, design), risk, draws, seed)
     value = cell.safe(cell.design)
-    by_draw = cell.by_draw(cell.design)
-    lower, upper = (float(np.quantile(by_draw, tail)) for tail in _TAILS)
+    interval = _NO_INTERVAL
+    if cell.bands_reach:
+        by_draw = cell.by_draw(cell.design)
+        lower, upper = (float(np.quantile(by_draw, tail)) for tail in _TAILS)
+        interval = lower, upper
     least, most = (cell.safe(cell.design, level) for level in cell.levels)
-    found = _Found(value, (lower, upper), (least, most))
+    found = _Found(value, interval, (least, most))
     reason = cell.why_none(cell.design) if value == 0.0 else ""
     return cell.answer("safe_current", "current_density", value, found, cell.design, reason)
 
@@ -519,7 +532,10 @@ def required_pressure(
 
 @dataclass(frozen=True)
 class _Found:
-    """What was solved for, its interval and Monte-Carlo interval; infinite beyond the range."""
+    """What was solved for, its interval and Monte-Carlo interval; infinite beyond the range.
+
+    The interval is not a number where the cells that it stands on do not reach the risk.
+    """
 
     value: float
     interval: tuple[float, float]
@@ -527,7 +543,7 @@ class _Found:
 
     def from_zero(self) -> Self:
         """Return the same where nothing lies below 0."""
-        low, high = (max(each, 0.0) for each in self.interval)
+        low, high = (max(each, 0.0) for each in self.interval)  # NaN stays
         least, most = (max(each, 0.0) for each in self.drawn)
         return type(self)(max(self.value, 0.0), (low, high), (least, most))
 
@@ -553,6 +569,11 @@ class _Asked:
         rows = band_draws(count)
         self._factors: dict[str, FloatArray] = {}
         self._band = {name: values[rows][:, None] for name, values in self.parameters.items()}
+
+    @property
+    def bands_reach(self) -> bool:
+        """Whether the evenly spread cells of a draw tell of a share as small as the risk."""
+        return self.risk >= LEAST_SHARE_OF_CELLS
 
     @cached_property
     def levels(self) -> tuple[float, float]:
@@ -622,7 +643,7 @@ class _Asked:
         ordered = np.sort(lowest, axis=-1)
         # The points divide the unit interval evenly: each stands for the middle of its share.
         count = ordered.shape[-1]
-        place = np.clip((self.risk * count - 0.5) / (count - 1), 0.0, 1.0)
+        place = min((self.risk * count - 0.5) / (count - 1), 1.0)
         return np.asarray(order_statistics(ordered, np.array([place]))[0] / CURRENT_FACTOR)
 
     def _core_over_cells(self, mechanism: Mechanism, conditions: Values) -> FloatArray | None:
@@ -709,7 +730,9 @@ class _Asked:
             return lambda design: float(np.quantile(self.by_draw(design), tail))
 
         tails = _TAILS[::-1] if rising else _TAILS
-        lower, upper = (root(share(tail), _CLOSE) for tail in tails)
+        lower, upper = _NO_INTERVAL
+        if self.bands_reach:
+            lower, upper = (root(share(tail), _CLOSE) for tail in tails)
         levels = self.levels[::-1] if rising else self.levels
         least, most = (root(partial(self.safe, level=level), _CLOSE) for level in levels)
         return _Found(root(self.safe, _EXACT), (lower, upper), (least, most))

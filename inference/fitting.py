@@ -16,6 +16,7 @@ import xarray as xr
 from data.campaign import Campaign, load_campaign
 from data.errors import RunFolderError
 from data.quantities import quantities
+from inference.checks.trends import row_conditions
 from inference.coverage import data_ranges
 from inference.findings import findings
 from inference.gate import Gate, check_gate, longer_chains_may_do
@@ -395,7 +396,9 @@ def _compute(
         )
         suspected = [
             each.sentence
-            for each in symptom_findings(observed, after["predictive"], posterior, model.priors)
+            for each in symptom_findings(
+                observed, after["predictive"], posterior, model.priors, internal
+            )
         ]
         found = suspected + findings(
             fitted,
@@ -445,6 +448,7 @@ def _compute(
                 for dim, lines in observed_lines(campaign, name).items()
             }
         ),
+        "conditions": json.dumps(row_conditions(campaign, model_blocks)),
         "informed_by": json.dumps(model.informed_by),
         "resolved_hash": resolved.hash,
         "data_hash": resolved.data_hash,

@@ -51,10 +51,22 @@ from inference.mechanisms import MECHANISMS, lab_source
 if TYPE_CHECKING:
     from inference.result import Result
 
-__all__ = ["SOURCES", "CellNoise", "Noise", "band_draws", "chosen_draws", "noise_table"]
+__all__ = [
+    "LEAST_SHARE_OF_CELLS",
+    "SOURCES",
+    "CellNoise",
+    "Noise",
+    "band_draws",
+    "chosen_draws",
+    "noise_table",
+]
 
 _CELLS: Final = 512
 _BANDS: Final = 1000
+
+LEAST_SHARE_OF_CELLS: Final = 1.0 / _CELLS
+"""Least share of new cells that the evenly spread ones tell of: the weakest of them would stand for
+all rarer ones too."""
 
 
 def tolerance_source(axis: str) -> str:

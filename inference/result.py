@@ -135,6 +135,14 @@ class Result:
         return dict(json.loads(str(self.tree.attrs.get("lines", "{}"))))
 
     @property
+    def conditions(self) -> dict[str, dict[str, list[float]]]:
+        """Of the rows of each observed variable, beside its design: areas, separators' properties.
+
+        As made by `inference.checks.trends.row_conditions`; empty in results stored without.
+        """
+        return dict(json.loads(str(self.tree.attrs.get("conditions", "{}"))))
+
+    @property
     def data_ranges(self) -> dict[str, dict[str, list[float]]]:
         """Ranges of the data by kind of cell and axis, in lab units."""
         return dict(self._json("data_ranges"))

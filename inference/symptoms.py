@@ -1,8 +1,10 @@
-"""Scatter as a symptom: tables whose rows do not seem to measure one thing, in sentences.
+"""Symptoms of data that are not what the model takes them for, in sentences.
 
-Two electrolytes, two batches or a factor of ten in a column make a scatter that lies far above its
-prior, or rows that fall into two populations. The model predicts such rows well, and its answers
-lie between the two kinds.
+Two electrolytes, two batches or a factor of ten in a few rows make a scatter that lies far above
+its prior, or rows that fall into two populations. A factor of ten in a whole column, or a mistaken
+exponent, makes a parameter that its prior all but excludes; a slip in what is stated of a separator
+moves its true value far from it, or makes separators differ more than they do. The model predicts
+such rows well, and its answers are wrong.
 """
 
 import json
@@ -14,14 +16,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from data.tables import tables
 from inference.arviz_statistics import quantile_errors
 from inference.checks.identifiability import table_of
 from inference.checks.populations import Split, deviates, resolution, two_populations
 from inference.checks.verdicts import Finding
+from inference.draws import SAMPLE
 from inference.standing import beyond
-from inference.thresholds import ABOVE_ITS_PRIOR, INTERVAL, POPULATIONS_APART, TWO_POPULATIONS
+from inference.thresholds import (
+    ABOVE_ITS_PRIOR,
+    INTERVAL,
+    OUTSIDE_ITS_PRIOR,
+    POPULATIONS_APART,
+    TWO_POPULATIONS,
+)
 from models.options import SHARED_THRESHOLD
 from models.priors import PriorSet
 
@@ -31,6 +41,20 @@ if TYPE_CHECKING:
 __all__ = ["suspicions", "symptom_findings"]
 
 _MOST_SHOWN = 4  # rows at either end
+_OF_OFFSETS = {"separator_scatter": "separators", "lab_scatter": "laboratories"}
+_OFFSETS_WORDS = {
+    "separators": (
+        "A pore radius or porosity mistyped or in another unit, or pores of another kind, look "
+        "like this: look at these rows of separators.csv and at the names in the column separator.",
+        "The fit lies between them: what it says of a new separator may lie above what the poorer "
+        "bear.",
+    ),
+    "laboratories": (
+        "A current or area in another unit, or another way to call a cell failed, looks like this: "
+        "look at the rows of these laboratories.",
+        "The fit lies between them: a safe current from it may lie above what the poorer find.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -68,9 +92,16 @@ def suspicions(result: "Result") -> list[str]:
 
 
 def symptom_findings(
-    observed: xr.Dataset, predictive: xr.Dataset, posterior: xr.Dataset, priors: PriorSet
+    observed: xr.Dataset,
+    predictive: xr.Dataset,
+    posterior: xr.Dataset,
+    priors: PriorSet,
+    sampled: xr.Dataset | None = None,
 ) -> list[Finding]:
-    """Name the scatters that are symptoms, with the rows at both ends and what to do.
+    """Name scatters, parameters and true values that are symptoms, and what to look at.
+
+    A scatter is named with the rows, separators or laboratories at both ends; a parameter with its
+    prior; a true value with the row that states another.
 
     Parameters
     ----------
@@ -82,11 +113,14 @@ def symptom_findings(
         Draws of the parameters.
     priors : PriorSet
         Of the job.
+    sampled : Dataset, optional
+        Draws of the free variables that are no parameters: those of `models.latents`, called
+        ``<name>_z``, are standard normal where all is well.
 
     Returns
     -------
     list of Finding
-        One a scatter, verdict ``fail``; none where all is well.
+        One a symptom, verdict ``fail``; none where all is well.
     """
     found = []
     for scatter, rows in _rows_of_scatters(observed, predictive, priors).items():
@@ -97,6 +131,12 @@ def symptom_findings(
         if above is None and split is None:
             continue
         found.append(_finding(scatter, rows, above, split, posterior))
+    for scatter, kind in _OF_OFFSETS.items():
+        if scatter in priors and (above := _above_its_prior(scatter, posterior, priors)):
+            found.append(_offsets_finding(scatter, kind, above, posterior))
+    found += _outside_their_priors(posterior, priors)
+    if sampled is not None:
+        found += _far_from_stated(posterior, sampled)
     return found
 
 
@@ -161,6 +201,127 @@ def _above_its_prior(
     return (median, limit) if beyond(median, limit, error) else None
 
 
+def _above_in_words(scatter: str, above: tuple[float, float], posterior: xr.Dataset) -> str:
+    median, limit = above
+    tail = (1.0 - INTERVAL) / 2.0
+    low, high = np.quantile(posterior[scatter].values, [tail, 1.0 - tail])
+    return (
+        f"{scatter} is {median:.2g} ({100 * INTERVAL:g} % interval {low:.2g} to {high:.2g}), "
+        f"above the {100 * ABOVE_ITS_PRIOR:g} % point of its prior ({limit:.2g})"
+    )
+
+
+def _offsets_finding(
+    scatter: str, kind: str, above: tuple[float, float], posterior: xr.Dataset
+) -> Finding:
+    """Name the separators or laboratories at both ends of a scatter between them."""
+    medians: dict[str, float] = {}
+    ending = scatter.replace("_scatter", "_offset")
+    for name in map(str, posterior.data_vars):
+        if name.endswith(ending):
+            block = name.removesuffix(ending).removesuffix("_")
+            (dim,) = set(posterior[name].dims) - set(SAMPLE)
+            for label, median in zip(
+                posterior[dim].values, posterior[name].median(SAMPLE).values, strict=True
+            ):
+                medians[f"{label} of {block}" if block else str(label)] = float(median)
+    order = sorted(medians, key=medians.__getitem__)
+    half = min(_MOST_SHOWN, (len(order) + 1) // 2)
+    ends = order[:half], order[half:][: -_MOST_SHOWN - 1 : -1]
+    shown = [
+        "; ".join(f"{name} ({np.exp(medians[name]):.2g} times)" for name in each) for each in ends
+    ]
+    look, harm = _OFFSETS_WORDS[kind]
+    return Finding.of(
+        f"scatter {scatter}",
+        "fail",
+        f"{_above_in_words(scatter, above, posterior)}: the {kind} do not seem to follow one law. "
+        f"Lowest threshold against the model: {shown[0]}. Highest: {shown[1] or 'none'}. {look} "
+        f"{harm}",
+        median=above[0],
+        limit=above[1],
+        lowest=list(ends[0]),
+        highest=list(ends[1]),
+    )
+
+
+def _outside_their_priors(posterior: xr.Dataset, priors: PriorSet) -> list[Finding]:
+    """Name the parameters that lie where their priors all but exclude them."""
+    found = []
+    tail = (1.0 - OUTSIDE_ITS_PRIOR) / 2.0
+    for name, prior in priors.items():
+        base, _, member = name.removesuffix("]").partition("[")
+        if prior.fixed or name.endswith("_scatter") or base not in posterior:
+            continue  # scatters have a rule of their own
+        draws = posterior[base].sel(protocol=member) if member else posterior[base]
+        low, high = map(float, prior.distribution.quantile(np.array([tail, 1.0 - tail])))
+        median = float(draws.median())
+        error = float(quantile_errors(draws.rename(name).to_dataset()[[name]], 0.5)[name])
+        if not (beyond(median, high, error) or beyond(low, median, error)):
+            continue
+        unit = "" if prior.unit == "1" else f" {prior.unit}"
+        found.append(
+            Finding.of(
+                f"prior {name}",
+                "fail",
+                f"{name} is {median:.2g}{unit}, outside the {low:.2g} to {high:.2g}{unit} that "
+                f"hold {100 * OUTSIDE_ITS_PRIOR:g} % of its prior ({prior}; source: "
+                f"{prior.source}). A unit that a whole column does not have (a factor of ten or a "
+                "thousand in current, time, pressure or thickness), an exponent mistaken, or cells "
+                "that fail by another mechanism look like this, and every answer is then wrong "
+                "by as much. Look at the units of the tables that inform it; where they are right, "
+                "the law or the prior is not.",
+                median=median,
+                range=[low, high],
+                source=prior.source,
+            )
+        )
+    return found
+
+
+def _far_from_stated(posterior: xr.Dataset, sampled: xr.Dataset) -> list[Finding]:
+    """Name the true values that lie far from what is stated of them."""
+    found = []
+    limit = float(ndtri((1.0 + OUTSIDE_ITS_PRIOR) / 2.0))
+    for variable in map(str, sampled.data_vars):
+        name = variable.removesuffix("_z")
+        if name == variable or name not in posterior:
+            continue
+        z, values = sampled[variable], posterior[name]
+        (along,), (dim,) = (set(each.dims) - set(SAMPLE) for each in (z, values))
+        middle = z.median(SAMPLE).values
+        if not (np.abs(middle) > limit).any():
+            continue
+        # What is stated without an error has no latent of its own.
+        free = np.flatnonzero(values.std(SAMPLE).values > 0.0)
+        if free.size != z.sizes[along]:
+            continue
+        flat = xr.Dataset({str(i): z.isel({along: i}, drop=True) for i in range(free.size)})
+        errors = quantile_errors(flat, 0.5)
+        for i, at in enumerate(free):
+            if not beyond(abs(float(middle[i])), limit, float(errors[str(i)])):
+                continue
+            label = str(values[dim].values[at]) if dim in values.coords else f"row {at + 1}"
+            units = str(values.attrs.get("units", "1"))
+            unit = "" if units == "1" else f" {units}"
+            median = float(values.isel({dim: at}).median())
+            how = "above" if middle[i] > 0.0 else "below"
+            found.append(
+                Finding.of(
+                    f"stated {name} {label}",
+                    "fail",
+                    f"{name} of {label} is {median:.3g}{unit} by the fit, "
+                    f"{abs(float(middle[i])):.1f} standard deviations {how} what is stated or "
+                    f"assumed of it (beyond {limit:.1f} is one of "
+                    f"{1.0 / (1.0 - OUTSIDE_ITS_PRIOR):.0f}). A slip of the pen, a wrong unit or "
+                    "another definition of the quantity looks like this. Look at its row.",
+                    median=median,
+                    deviates=float(middle[i]),
+                )
+            )
+    return found
+
+
 def _factor(split: Split, rows: _Rows) -> float:
     """Return how many times larger the upper population is; NaN where that means nothing."""
     low, high = rows.logs[split.low], rows.logs[split.high]
@@ -183,14 +344,8 @@ def _finding(
     known = order[: int(np.isfinite(rows.residuals).sum())]
     said, numbers = [], dict[str, Any]()
     if above is not None:
-        median, limit = above
-        tail = (1.0 - INTERVAL) / 2.0
-        low, high = np.quantile(posterior[scatter].values, [tail, 1.0 - tail])
-        said.append(
-            f"{scatter} is {median:.2g} ({100 * INTERVAL:g} % interval {low:.2g} to {high:.2g}), "
-            f"above the {100 * ABOVE_ITS_PRIOR:g} % point of its prior ({limit:.2g})"
-        )
-        numbers |= {"median": median, "limit": limit}
+        said.append(_above_in_words(scatter, above, posterior))
+        numbers |= {"median": above[0], "limit": above[1]}
     if split is None:
         ends = (known[:_MOST_SHOWN], known[: -_MOST_SHOWN - 1 : -1])
         kinds = ("Lowest against the model", "Highest")

@@ -8,6 +8,7 @@ __all__ = [
     "ABSURD_FAIL",
     "ABSURD_WARN",
     "ALIKE",
+    "ALIKE_WEIGHTS",
     "BATCHES",
     "BOUND_AT_EDGE",
     "CALIBRATION_DIVERGENT",
@@ -41,6 +42,7 @@ __all__ = [
     "MOST_ROWS_REFITTED",
     "MOVED",
     "NARROWED",
+    "OUTSIDE_ITS_PRIOR",
     "PARETO_K",
     "PIT_ROWS",
     "POPULATIONS_APART",
@@ -230,6 +232,11 @@ ABOVE_ITS_PRIOR: Final = 0.975
 """A scatter is a symptom where its posterior median lies above this point of its prior: what one
 homogeneous table in forty has, if the prior is right."""
 
+OUTSIDE_ITS_PRIOR: Final = 0.998
+"""A parameter is a symptom where its posterior median lies outside the central interval that has
+this share of its prior: three standard deviations of a normal one. Our choice: of the some dozen
+parameters that a campaign informs one lies there in forty campaigns, if the priors are right."""
+
 TWO_POPULATIONS: Final = 5.0
 """Log predictive density by which two populations must be ahead of one. Our choice: homogeneous
 rows put them so far ahead in less than 0.7 % of tables (Markov's inequality; one in some thousands
@@ -308,6 +315,10 @@ are named as not refitted. Our choice: half of what a comparison of models may m
 ALIKE: Final = 4.0
 """Models whose expected log predictive densities differ by less predict much the same, and the
 standard error of the difference is then not to be relied on; Sivula et al., arXiv:2008.10296."""
+
+ALIKE_WEIGHTS: Final = 0.05
+"""Importance weights are trusted whatever their Pareto k where the largest exceeds their mean by no
+more than this share. Our choice: they change no risk by more than this share of it."""
 
 PREFERRED: Final = 2.0
 """A model is preferred where it is ahead by more than this many standard errors of the difference

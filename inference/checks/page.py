@@ -116,7 +116,11 @@ def _fit_section(result: Result, seed: int) -> Section:
 
     priors = resolve_priors(result.metal, result.model_options.priors)
     symptoms = symptom_findings(
-        result.observed_data, result.posterior_predictive, result.posterior, priors
+        result.observed_data,
+        result.posterior_predictive,
+        result.posterior,
+        priors,
+        result.tree["sampled"].to_dataset(),
     )
     findings, table = fit_findings(result, seed)
     absurd = absurd_shares(result.prior, result.prior_predictive)

@@ -10,13 +10,15 @@ References
 .. [1] Gelman, Meng, Stern 1996, Statistica Sinica 6, 733.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.arviz_statistics import loo_pit, pareto_k, uniformity
+from inference.checks.trends import Trend, conditions_of, in_words, trends, verdicts
 from inference.checks.verdicts import Finding, Verdict, plain, worst
 from inference.result import Result
 from inference.sampling import scalars
@@ -37,6 +39,7 @@ _NAMES = {
     "failed": "the fraction of cells that failed",
     "lowest_failed": "the lowest current at which a cell failed",
     "highest_survived": "the highest current that a cell survived",
+    "trend": "how rows go with their conditions",
 }
 _NO_LIMIT = 999.0  # on a natural scale; designs store 1000 for infinity
 _LEAST_SPREAD = 1e-9
@@ -104,10 +107,13 @@ def failed_predictions(result: Result) -> list[str]:
         A sentence for each observed variable whose statistics fail.
     """
     judged = (_judged(result, str(name))[0] for name in result.observed_data.data_vars)
+    kinds = (
+        " Rows of one table may not measure one thing (two laboratories, batches or electrolytes), "
+        "and the safe current may be that of none of them."
+    )
     return [
-        f"THE MODEL DOES NOT PREDICT ITS OWN DATA: {each.sentence} Rows of one table may not "
-        "measure one thing (two laboratories, batches or electrolytes), and the safe current may "
-        "be that of none of them."
+        f"THE MODEL DOES NOT PREDICT ITS OWN DATA: {each.sentence}"
+        f"{'' if each.numbers['off'] == ['trend'] else kinds}"
         for each in judged
         if each.verdict == "fail"
     ]
@@ -120,8 +126,12 @@ def _judged(result: Result, name: str) -> tuple[Finding, dict[str, float]]:
     predicted = np.asarray(drawn.values, dtype=float).reshape(-1, observed.size)
     units = str(drawn.attrs.get("units", "1"))
     few = predicted[:: max(1, predicted.size // _MOST)]
-    p_values = predictive_p_values(observed, few, _columns(result, name), units)
-    return _statistics(name, observed.size, p_values, len(few)), p_values
+    columns = _columns(result, name)
+    p_values = predictive_p_values(observed, few, columns, units)
+    found = trends(*_on_scale(observed, few, units), conditions_of(result, name, columns))
+    if found:
+        p_values["trend"] = found[0].p_value
+    return _statistics(name, observed.size, p_values, len(few), found), p_values
 
 
 def _columns(result: Result, name: str) -> dict[str, Array]:
@@ -159,6 +169,14 @@ def natural_scale(observed: Array, predicted: Array, units: str) -> Callable[[Ar
     return lambda value: value
 
 
+def _on_scale(observed: Array, predicted: Array, units: str) -> tuple[Array, Array]:
+    """Return verdicts as they are, other values on their natural scale."""
+    if verdicts(observed, predicted):
+        return observed, predicted
+    to_scale = natural_scale(observed, predicted, units)
+    return to_scale(observed), to_scale(predicted)
+
+
 def predictive_p_values(
     observed: Array, predicted: Array, columns: dict[str, Array], units: str
 ) -> dict[str, float]:
@@ -180,12 +198,10 @@ def predictive_p_values(
     dict of str to float
         Probability that a predicted statistic exceeds the observed one, ties halved.
     """
-    verdicts = bool(np.isin(observed, (0.0, 1.0)).all() and np.isin(predicted, (0.0, 1.0)).all())
-    if verdicts:
+    observed, predicted = _on_scale(observed, predicted, units)
+    if verdicts(observed, predicted):
         statistics = _verdict_statistics(columns)
     else:
-        to_scale = natural_scale(observed, predicted, units)
-        observed, predicted = to_scale(observed), to_scale(predicted)
         statistics = _value_statistics(predicted, columns)
     found = {}
     for name, statistic in statistics.items():
@@ -245,42 +261,59 @@ def _verdict(p_value: float, error: float = 0.0) -> Verdict:
     return "warn" if beyond(PREDICTIVE_WARN, p_value, error) else "ok"
 
 
-def _statistics(name: str, rows: int, p_values: dict[str, float], draws: int) -> Finding:
-    # As many chances to be surprised as there are statistics (Bonferroni).
-    two_sided = {
-        key: min(1.0, 2.0 * len(p_values) * min(p, 1.0 - p)) for key, p in p_values.items()
-    }
+def _statistics(
+    name: str,
+    rows: int,
+    p_values: Mapping[str, float],
+    draws: int,
+    along: Sequence[Trend],
+) -> Finding:
+    # As many chances to be surprised as there are statistics (Bonferroni), at both ends; the
+    # strongest trend has one end, and all conditions are one chance.
+    chances = {key: len(p_values) * (1.0 if key == "trend" else 2.0) for key in p_values}
+    least_tail = {key: p if key == "trend" else min(p, 1.0 - p) for key, p in p_values.items()}
+    two_sided = {key: min(1.0, chances[key] * p) for key, p in least_tail.items()}
     shown = f"{name} ({rows} row{'s' if rows != 1 else ''})"
     if not two_sided:
         return Finding.of(f"predictive {name}", "ok", f"{shown}: the design leaves it no choice.")
-    errors = {key: 2.0 * len(p_values) * share_error(p, draws) for key, p in p_values.items()}
+    errors = {key: chances[key] * share_error(p, draws) for key, p in p_values.items()}
     off = {key: p for key, p in two_sided.items() if _verdict(p, errors[key]) != "ok"}
     least = min(two_sided, key=two_sided.__getitem__)
+    numbers: dict[str, Any] = {"p_values": p_values, "adjusted": two_sided}
     if not off:
         return Finding.of(
             f"predictive {name}",
             "ok",
             f"{shown}: predicted as observed in {', '.join(_NAMES[key] for key in p_values)} "
             f"(least p = {two_sided[least]:.2f}).",
-            p_values=p_values,
-            adjusted=two_sided,
+            **numbers,
         )
     missed = ", ".join(
         f"{_NAMES[key]} is {'lower' if p_values[key] > 0.5 else 'higher'} than predicted "
         f"(p = {p:.3f})"
         for key, p in sorted(off.items(), key=lambda item: item[1])
+        if key != "trend"
     )
     verdict = worst(_verdict(p, errors[key]) for key, p in off.items())
     cautious = set(off) == {"spread"} and p_values["spread"] > 0.5
     if cautious:  # intervals are wider than they need be, which misleads nobody
         verdict = "warn"
         missed += "; its predictions are wider than its rows call for"
+    if "trend" in off:
+        strong = [
+            each
+            for each in along
+            if _verdict(min(1.0, chances["trend"] * each.p_value), errors["trend"]) != "ok"
+        ]
+        told = in_words(strong, two_sided["trend"], failed="failed" in p_values)
+        missed = f"{missed}; and {told}" if missed else told
+        numbers["trends"] = [asdict(each) for each in strong]
     return Finding.of(
         f"predictive {name}",
         verdict,
         f"{shown}: {missed}.",
-        p_values=p_values,
-        adjusted=two_sided,
+        off=[*off],
+        **numbers,
     )
 
 

@@ -424,11 +424,15 @@ const AnodePage = (() => {
     if (!sure) return "How sure: computing …";
     const outside = " The value lies outside this interval, on the cautious side: it allows for "
       + "the least favourable parameters that the data leave possible.";
-    return `How sure: were the parameters known exactly, so would be the current at which `
-      + `${bound(100 * risk)} % of new cells fail. With 90 % probability it lies between `
-      + `${shown(sure.lower, 2)} and ${shown(sure.upper, 2)} ${CURRENT}; more data narrow this `
-      + `interval.${safe < sure.lower ? outside : ""} The value is from ${drawCount} draws: more of `
-      + `them would put it between ${shown(least)} and ${shown(most)} ${CURRENT}.`;
+    const drawn = `The value is from ${drawCount} draws: more of them would put it between `
+      + `${shown(least)} and ${shown(most)} ${CURRENT}.`;
+    if (Number.isNaN(sure.lower)) {
+      return `How sure: not told. At risks below ${shown(100 * sure.least, 2)} % the cells that `
+        + `stand for all new ones hold none so weak. ${drawn}`;
+    }
+    return `How sure: the current at which ${bound(100 * risk)} % of new cells fail lies between `
+      + `${shown(sure.lower, 2)} and ${shown(sure.upper, 2)} ${CURRENT} with 90 % probability; more `
+      + `data narrow this interval.${safe < sure.lower ? outside : ""} ${drawn}`;
   }
 
   /** How far the answer rests on the tail of the cells' scatter, where that is to be said. */

@@ -717,14 +717,20 @@ const AnodePhysics = (() => {
 
   /**
    * How sure a safe current is: the currents that the risk stands for in single draws of the
-   * posterior, over evenly spread cells. Calls `done` with { lower, upper }; works in slices of
-   * some milliseconds, and stops when `stopped` says so.
+   * posterior, over evenly spread cells. Calls `done` with { lower, upper, least }: the least risk
+   * of which such cells tell; below it there is no interval. Works in slices of some milliseconds,
+   * and stops when `stopped` says so.
    */
   function interval(model, design, risk, done, stopped = () => false) {
     const noise = model.cells;
     const count = Object.values(noise)[0].length;
+    const least = 1.0 / count;
+    if (risk < least) {
+      done({ lower: NaN, upper: NaN, least });
+      return;
+    }
     const each = Object.values(thresholdsOf(model, design, noise, count));
-    const place = Math.min(Math.max((risk * count - 0.5) / (count - 1), 0.0), 1.0);
+    const place = Math.min((risk * count - 0.5) / (count - 1), 1.0);
     const byDraw = new Float64Array(model.bands.length);
     const lowest = new Float64Array(count);
     let next = 0;
@@ -747,7 +753,7 @@ const AnodePhysics = (() => {
         return;
       }
       byDraw.sort();
-      done({ lower: quantile(byDraw, 0.05), upper: quantile(byDraw, 0.95) });
+      done({ lower: quantile(byDraw, 0.05), upper: quantile(byDraw, 0.95), least });
     };
     slice();
   }

@@ -22,7 +22,7 @@ from inference.mechanisms import (
     own_property,
     parameter_draws,
 )
-from inference.noise import SOURCES, CellNoise, Noise, band_draws
+from inference.noise import LEAST_SHARE_OF_CELLS, SOURCES, CellNoise, Noise, band_draws
 from inference.report_page.payload import physics_document
 from inference.tails import other_cells
 
@@ -284,7 +284,7 @@ def test_intervals_and_tails_are_those_of_the_answers(browser: Any, law: str, ar
         files("inference.report_page").joinpath("physics.js").read_text(encoding="utf-8")
         + "\nwindow.AnodePhysics = AnodePhysics;"
     )
-    lower, upper, tails, safe = browser.execute_async_script(
+    lower, upper, tails, safe, rarer = browser.execute_async_script(
         """
         const [model, design, risk] = JSON.parse(arguments[0]);
         const done = arguments[1];
@@ -293,11 +293,13 @@ def test_intervals_and_tails_are_those_of_the_answers(browser: Any, law: str, ar
         }
         const [safe] = AnodePhysics.evaluate(model, design, { risks: [risk] }).safe;
         const tails = AnodePhysics.tails(model, design, risk);
-        AnodePhysics.interval(model, design, risk, ({ lower, upper }) =>
-          done([lower, upper, tails, safe]));
+        AnodePhysics.interval(model, design, 0.0019, (rarer) =>
+          AnodePhysics.interval(model, design, risk, ({ lower, upper }) =>
+            done([lower, upper, tails, safe, rarer])));
         """,
         json.dumps([model, design, 0.02]),
     )
     assert safe == pytest.approx(answer.value, rel=1e-9)
     assert [lower, upper] == pytest.approx(list(answer.interval), rel=1e-7)
+    assert rarer == {"lower": None, "upper": None, "least": LEAST_SHARE_OF_CELLS}
     assert {"as_fitted": safe, **tails} == pytest.approx(dict(answer.tails), rel=1e-9)

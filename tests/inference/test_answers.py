@@ -17,7 +17,7 @@ from inference.cli.ask_command import asked_design
 from inference.cli.commands import app
 from inference.map_files import map_table
 from inference.maps import new_cell_currents
-from inference.noise import band_draws
+from inference.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
 from inference.result import Result
 
 _spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
@@ -165,9 +165,9 @@ def test_value_and_interval_are_said_to_be_what_they_are() -> None:
     lower, upper = (f"{end:.2g}" for end in answer.interval)
     least, most = (f"{end:.3g}" for end in answer.drawn)
     assert answer.how_sure() == (
-        "How sure: were the parameters known exactly, so would be the current at which 20 % of new "
-        f"cells fail. With 90 % probability it lies between {lower} and {upper} mA/cm^2; more data "
-        "narrow this interval. The value is from 2000 draws: more of them would put it between "
+        f"How sure: the current at which 20 % of new cells fail lies between {lower} and {upper} "
+        "mA/cm^2 with 90 % probability; more data narrow this interval. The value is from 2000 "
+        "draws: more of them would put it between "
         f"{least} and {most} mA/cm^2."
     )
     assert answer.warnings[0].startswith("SYNTHETIC DATA")
@@ -181,6 +181,28 @@ def test_value_and_interval_are_said_to_be_what_they_are() -> None:
     assert rare.value is not None
     assert rare.value < rare.interval[0]
     assert "The value lies outside this interval, on the cautious side" in rare.how_sure()
+
+
+def test_a_risk_that_the_evenly_spread_cells_do_not_reach_has_no_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert len(CellNoise(1).table) * LEAST_SHARE_OF_CELLS == 1.0
+    monkeypatch.setattr("inference.answers.LEAST_SHARE_OF_CELLS", 0.2)
+    few = toys.Fabricated(300)
+    for risk, told in ((0.1, False), (0.2, True)):
+        for answer in (
+            safe_current(few, LIQUID, risk),
+            required_pore_radius(few, "1 mA/cm^2", risk),
+        ):
+            assert np.isfinite(answer.interval).all() == told
+            assert ("not told" in answer.how_sure()) != told
+    untold = safe_current(few, LIQUID, 0.1)
+    assert untold.to_dict()["interval"] == [None, None]
+    assert untold.how_sure() == (
+        "How sure: not told. At risks below 20 % the cells that stand for all new ones hold none "
+        "so weak. The value is from 600 draws: more of them would put it between "
+        f"{untold.drawn[0]:.3g} and {untold.drawn[1]:.3g} mA/cm^2."
+    )
 
 
 def test_the_monte_carlo_error_of_an_answer_is_what_other_draws_show() -> None:

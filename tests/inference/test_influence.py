@@ -151,6 +151,36 @@ def test_where_weights_cannot_be_trusted_a_row_is_said_not_to_be_known_unless_un
     assert any("c5 (dc_polarization.csv, line 7)" in each for each in told.sentences())
 
 
+@pytest.mark.parametrize(("excess", "known"), [(3e-7, True), (1e-3, False)])
+def test_a_survivor_far_below_its_threshold_is_not_among_the_unknown(
+    excess: float, known: bool
+) -> None:
+    """Weights without a mean that are alike tell as much as any; those that differ do not."""
+    sd = np.full(6, 0.2)
+    result = supplied(PRIOR[0] + np.array([0.05, -0.1, 0.0, 0.1, -0.05, 0.02]), sd)
+    # The weight 1/P(survives) of the factor's draws: Pareto of shape 1.05, the least factor first.
+    factor = result.posterior["supply_factor"].values[..., 1]
+    share = (stats.rankdata(factor).reshape(factor.shape) - 0.5) / factor.size
+    survivor = xr.Dataset(
+        {"penetration": (("chain", "draw", "penetration_row"),
+                         -np.log1p(excess * share**-1.05)[..., None])},
+        coords={"penetration_row": ["p1"]},
+    )  # fmt: skip
+    survives = xr.zeros_like(survivor)
+    result.log_likelihood = result.log_likelihood.merge(survivor)
+    result.posterior_predictive = result.posterior_predictive.merge(survives)
+    result.observed_data = result.observed_data.merge(survives.isel(chain=0, draw=0, drop=True))
+    result.blocks = [*result.blocks, "penetration"]
+    result.lines |= {"penetration": [2]}
+    found = asked(result)
+    [row] = [each for each in found.rows if each.row.table == "penetration"]
+    assert row.row.pareto_k > 0.7
+    assert (row.method == "importance sampling") is known
+    assert ("p1" not in found.unknown()) is known
+    if known:
+        assert row.value == pytest.approx(found.value, rel=0.01)
+
+
 def test_alike_rows_are_rarely_called_impossible_and_a_row_six_deviations_out_always_is() -> None:
     rng = np.random.default_rng(2)
     campaigns, rows, draws = 150, 25, 1000

@@ -150,6 +150,89 @@ def test_a_scatter_above_its_prior_is_told_of_verdicts_too() -> None:
     assert np.isnan(deviates(failed, predicted.reshape(-1, 20))).all()
 
 
+def draws(middle: Any, sd: float = 0.1, **more: Any) -> Any:
+    """Return draws of a logarithm, or of one for each member of a dimension."""
+    rng = np.random.default_rng(9)
+    values = np.asarray(middle) + sd * rng.standard_normal((4, 500, *np.shape(middle)))
+    return (("chain", "draw", *more.get("dims", ())), more.get("scale", np.exp)(values))
+
+
+def told(posterior: dict[str, Any], coords: Any = None, sampled: Any = None) -> Any:
+    return symptom_findings(
+        xr.Dataset(), xr.Dataset(), xr.Dataset(posterior, coords=coords), PRIORS,
+        None if sampled is None else xr.Dataset(sampled),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("scatter", "offset", "dim", "names", "look"),
+    [
+        ("separator_scatter", "separator_offset", "separator", "ABC", "separators.csv"),
+        ("lab_scatter", "dc_polarization_lab_offset", "dc_polarization_lab", "XYZ", "laborator"),
+    ],
+)
+def test_a_scatter_between_separators_or_laboratories_is_a_symptom_with_both_ends(
+    scatter: str, offset: str, dim: str, names: str, look: str
+) -> None:
+    """One pore radius is typed 400 for 40."""
+    limit = float(PRIORS[scatter].distribution.quantile(0.975))
+
+    def at(value: float) -> Any:
+        offsets = draws([-0.5, 1.9, -0.4], dims=(dim,), scale=np.asarray)
+        return told({scatter: draws(np.log(value)), offset: offsets}, {dim: [*names]})
+
+    assert at(0.8 * limit) == []
+    [found] = at(1.5 * limit)
+    assert (found.key, found.verdict) == (f"scatter {scatter}", "fail")
+    assert f"above the 97.5 % point of its prior ({limit:.2g})" in found.sentence
+    of = "" if offset == scatter.replace("scatter", "offset") else " of dc_polarization"
+    assert found.numbers["lowest"] == [f"{names[0]}{of}", f"{names[2]}{of}"]
+    assert found.numbers["highest"] == [f"{names[1]}{of}"]
+    assert f"Highest: {names[1]}{of} (6.7 times)" in found.sentence
+    assert look in found.sentence
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_parameter_that_its_prior_all_but_excludes_is_a_symptom(sign: int) -> None:
+    """A whole column in A/m^2 under mA/cm^2 moves the supply factor tenfold."""
+
+    def at(deviates: float) -> Any:
+        log_step = np.log(0.6) + sign * deviates * 0.7
+        supply = draws([np.log(0.6), log_step], 0.07, dims=("protocol",))
+        # A scatter has a rule of its own.
+        return told(
+            {"supply_factor": supply, "sand_scatter": draws(np.log(1e-3))},
+            {"protocol": ["one_way", "step"]},
+        )
+
+    assert at(2.9) == []
+    [found] = at(3.3)
+    assert (found.key, found.verdict) == ("prior supply_factor[step]", "fail")
+    median = 0.6 * np.exp(sign * 3.3 * 0.7)
+    assert found.numbers["median"] == pytest.approx(median, rel=0.02)
+    assert "hold 99.8 % of its prior (LogNormal(median=0.6, sigma=0.7); source: " in found.sentence
+    assert "A unit that a whole column does not have" in found.sentence
+
+
+def test_a_true_value_far_from_what_is_stated_of_a_separator_is_a_symptom() -> None:
+    """What is stated without an error has no latent, so that names and latents differ in number."""
+    z = draws([0.3, -4.0], 0.2, dims=("free",), scale=np.asarray)
+    radius = np.full((4, 500, 3), 20.0)
+    radius[..., 1:] *= np.exp(0.1 * z[1])
+
+    def at(part: float) -> Any:
+        return told(
+            {"pore_radius": (("chain", "draw", "separator"), radius, {"units": "nm"})},
+            {"separator": ["A", "B", "C"]},
+            {"pore_radius_z": (z[0], part * z[1]), "contact_angle_abs_cosine": draws(-9.0)},
+        )
+
+    assert at(0.7) == []
+    [found] = at(1.0)
+    assert (found.key, found.verdict) == ("stated pore_radius C", "fail")
+    assert "pore_radius of C is 13.4 nm by the fit, 4.0 standard deviations below" in found.sentence
+
+
 LSV = (
     "cell,separator,layers,reservoir_thickness [um],reservoir_side,concentration [mol/L],"
     "temperature [degC],scan_rate [mV/s],plateau,area [cm^2],plateau_current [mA]\n"

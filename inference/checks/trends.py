@@ -1,0 +1,270 @@
+"""Trends: rows that lie above their predictions at one end of a condition and below at the other.
+
+A law that fails along a condition (a threshold that goes with another power of the step time) hides
+in the scatter: mean, spread and ends of the residuals are as predicted. What tells is how residuals
+go with the condition. The largest of their correlations with all conditions is compared with that
+of predicted data sets, so that many conditions, also such as go together, are one chance to be
+surprised. Columns that hold the observation itself are none: steps, and planned ends of tests, are
+chosen by what is seen.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.checks.identifiability import table_of
+from models.joint import observed_lines
+
+if TYPE_CHECKING:
+    from data.campaign import Campaign
+    from inference.result import Result
+
+__all__ = ["Trend", "conditions_of", "in_words", "row_conditions", "trends", "verdicts"]
+
+Array = NDArray[np.float64]
+
+_FEWEST: Final = 3  # rows and values of which a correlation can differ from one and minus one
+_TOGETHER: Final = 0.99  # correlation from which two conditions are one
+_LEAST_SPREAD: Final = 1e-9
+_BESIDE: Final = ("area", "scan_rate")  # columns of tables that no law may depend on
+_OF_SEPARATORS: Final = {
+    "pore_radius": "pore_radius",
+    "porosity": "porosity",
+    "thickness": "separator thickness",
+    "macmullin_number": "macmullin_number",
+}
+_OF_THE_OBSERVATION: Final = frozenset(
+    {"floor", "ceiling", "halfwidth", "sd", "cells", "separator", "free"}
+)
+_WORDS: Final = {
+    "log_current": "current_density",
+    "log_area": "area",
+    "patches": "area",
+    "thickness": "electrode_thickness",
+    "distance": "electrode_distance",
+    "before": "reservoir_thickness on the depleting side",
+    "behind": "reservoir_thickness on the supplying side",
+}
+
+
+@dataclass(frozen=True)
+class Trend:
+    """How the residuals of one observed variable go with a condition.
+
+    Parameters
+    ----------
+    along : str
+        The condition, with those that go with it.
+    rising : bool
+        Whether rows at large values lie above their predictions.
+    p_value : float
+        Probability that a predicted data set has a trend as strong, in its deviates, along any of
+        the conditions.
+    """
+
+    along: str
+    rising: bool
+    p_value: float
+
+
+def in_words(found: Sequence[Trend], p_value: float, *, failed: bool) -> str:
+    """Say what rows do along conditions, and what follows for the law.
+
+    Parameters
+    ----------
+    found : sequence of Trend
+        Those to tell of, the strongest first.
+    p_value : float
+        Of the strongest, as it is judged.
+    failed : bool
+        Whether the rows are cells that failed or not, and not values.
+
+    Returns
+    -------
+    str
+        A part of a sentence, and one that follows, without its stop.
+    """
+    first, *others = found
+    lie, less = ("fail more often than", "less often") if failed else ("lie above", "below")
+    at, against = ("large", "small") if first.rising else ("small", "large")
+    also = f", nor that along {' and '.join(each.along for each in others)}" if others else ""
+    return (
+        f"rows at {at} {first.along} {lie} what is predicted, those at {against} {less} (p = "
+        f"{p_value:.3f}): the law along {first.along} does not hold{also}. Safe currents are then "
+        "too high at one end of these rows, and beyond them they are not to be trusted"
+    )
+
+
+def verdicts(observed: Array, predicted: Array) -> bool:
+    """Return whether observations are verdicts, 0 and 1."""
+    return all(bool(np.isin(each, (0.0, 1.0)).all()) for each in (observed, predicted))
+
+
+def trends(observed: Array, predicted: Array, conditions: Mapping[str, Array]) -> list[Trend]:
+    """Compare how residuals go with conditions with predicted data sets, the least likely first.
+
+    Parameters
+    ----------
+    observed : ndarray, shape (rows,)
+        Observed values on their natural scale, or verdicts, 0 and 1.
+    predicted : ndarray, shape (draws, rows)
+        Predicted ones.
+    conditions : mapping of str to ndarray of shape (rows,)
+        From `conditions_of`.
+
+    Returns
+    -------
+    list of Trend
+        One for each condition that varies; none where too few rows have a choice.
+    """
+    spread = predicted.std(axis=0)
+    moving = spread > _LEAST_SPREAD
+    varying = _varying({name: each[moving] for name, each in conditions.items()})
+    if not varying:
+        return []
+    if verdicts(observed, predicted):  # the score of a logistic slope
+        centre, scale = predicted.mean(axis=0)[moving], np.ones(int(moving.sum()))
+    else:
+        centre, scale = np.median(predicted, axis=0)[moving], spread[moving]
+    scores = np.stack([*varying.values()])
+
+    def correlations(values: Array) -> Array:
+        """Return those of residuals with conditions, shape (data set, condition)."""
+        residuals = (values[:, moving] - centre) / scale
+        residuals -= residuals.mean(axis=1, keepdims=True)
+        norms = np.linalg.norm(residuals, axis=1, keepdims=True)
+        found = residuals @ scores.T / np.where(norms > _LEAST_SPREAD, norms, 1.0)
+        return np.asarray(found)
+
+    of_data, of_draws = correlations(observed[None])[0], correlations(predicted)
+    middle, width = of_draws.mean(axis=0), of_draws.std(axis=0)
+    of_data, of_draws = (of_data - middle) / width, np.abs((of_draws - middle) / width).max(axis=1)
+    return [
+        Trend(
+            along,
+            bool(z > 0.0),
+            float(np.mean(of_draws > abs(z)) + 0.5 * np.mean(of_draws == abs(z))),
+        )
+        for along, z in sorted(zip(varying, of_data, strict=True), key=lambda each: -abs(each[1]))
+    ]
+
+
+def _varying(conditions: Mapping[str, Array]) -> dict[str, Array]:
+    """Return conditions that vary, of mean 0 and length 1; those that go together as one."""
+    groups: list[tuple[list[str], Array]] = []
+    for name, values in conditions.items():
+        if values.size < _FEWEST or not np.isfinite(values).all():
+            continue
+        positive = bool((values > 0.0).all()) and not name.startswith("log_")
+        score = np.log(values) if positive else np.array(values, dtype=float)
+        score -= score.mean()
+        length = float(np.linalg.norm(score))
+        if not length > _LEAST_SPREAD:
+            continue
+        score /= length
+        word = _WORDS.get(name, name)
+        for names, first in groups:
+            if abs(float(first @ score)) > _TOGETHER:
+                if word not in names:
+                    names.append(word)
+                break
+        else:
+            groups.append(([word], score))
+    return {
+        names[0] + (f" (or {', '.join(names[1:])}, which goes with it)" if names[1:] else ""): score
+        for names, score in groups
+    }
+
+
+def conditions_of(result: "Result", variable: str, design: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the conditions of the rows of an observed variable.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    variable : str
+        Name of the observed variable.
+    design : mapping of str to ndarray of shape (rows,)
+        Its own design.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (rows,)
+        Of its design and of that of its table, and what the fit kept beside them.
+    """
+    found = dict(design)
+    found |= _of_table(result, variable)
+    found |= {name: np.asarray(each) for name, each in result.conditions.get(variable, {}).items()}
+    values = result.observed_data[variable].values
+    of_verdicts = verdicts(values, values)
+    return {
+        name: each
+        for name, each in found.items()
+        if name not in _OF_THE_OBSERVATION
+        and not name.endswith("_sd")
+        and not (of_verdicts and name == "log_current")  # what the verdict is of: a spread, no law
+    }
+
+
+def _of_table(result: "Result", variable: str) -> dict[str, Array]:
+    """Return the design of a whole table at the rows of one of its observed variables."""
+    table, lines = table_of(variable), result.lines
+    key = f"{table}_design"
+    if table == variable or key not in result.constant_data or variable not in lines:
+        return {}
+    matrix = result.constant_data[key]
+    every = sorted({line for name in lines if table_of(name) == table for line in lines[name]})
+    if len(every) != matrix.shape[0]:
+        return {}
+    at = np.searchsorted(every, lines[variable])
+    names = [str(each) for each in matrix[f"{table}_column"].values]
+    return {name: np.asarray(matrix.values[at, i], dtype=float) for i, name in enumerate(names)}
+
+
+def row_conditions(
+    campaign: "Campaign", blocks: Iterable[str]
+) -> dict[str, dict[str, list[float]]]:
+    """Return what a result keeps of its rows beside their designs.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The data that are fitted.
+    blocks : iterable of str
+        Their tables.
+
+    Returns
+    -------
+    dict
+        ``{variable: {condition: [value of each row]}}``: areas and scan rates, on which no law may
+        depend, and the properties of separators as stated, in canonical units. What is blank in
+        any row is left out.
+    """
+    found: dict[str, dict[str, list[float]]] = {}
+    for block in blocks:
+        table = campaign.tables[block]
+        columns: dict[str, Any] = {
+            name: table[name].values for name in _BESIDE if name in table.data_vars
+        }
+        if "separator" in table and "separators" in campaign.tables:
+            separators = campaign.tables["separators"]
+            places = {str(name): at for at, name in enumerate(separators["separator"].values)}
+            at = [places.get(str(name), -1) for name in table["separator"].values]
+            for name, word in _OF_SEPARATORS.items():
+                values = np.append(np.asarray(separators[name].values, dtype=float), np.nan)
+                columns[word] = values[at]
+        place = {int(line): at for at, line in enumerate(table["line"].values)}
+        for dim, lines in observed_lines(campaign, block).items():
+            rows = [place[line] for line in lines]
+            own = {
+                name: np.asarray(values, dtype=float)[rows].tolist()
+                for name, values in columns.items()
+            }
+            own = {name: each for name, each in own.items() if np.isfinite(each).all()}
+            if own:
+                found[dim.removesuffix("_row")] = own
+    return found

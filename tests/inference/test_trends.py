@@ -1,0 +1,153 @@
+"""Laws that fail along a condition are told of, and right ones are not."""
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from data.campaign import Campaign
+from inference.checks.predictive import failed_predictions
+from inference.checks.trends import row_conditions
+from inference.thresholds import PREDICTIVE_FAIL
+
+DRAWS = 500
+
+
+def fitted(
+    variable: str,
+    observed: Any,
+    predicted: Any,
+    designs: Mapping[str, Mapping[str, Any]],
+    conditions: Mapping[str, Any] | None = None,
+    lines: Mapping[str, list[int]] | None = None,
+) -> Any:
+    """Return what the predictive part of a check reads of a fit."""
+    row = f"{variable}_row"
+    tables = {
+        f"{name}_design": xr.DataArray(
+            np.column_stack([*columns.values()]),
+            dims=(f"{name}_design_row", f"{name}_column"),
+            coords={f"{name}_column": [*columns]},
+        )
+        for name, columns in designs.items()
+    }
+    return SimpleNamespace(
+        observed_data=xr.Dataset({variable: (row, observed)}),
+        posterior_predictive=xr.Dataset({variable: (("chain", "draw", row), predicted[None])}),
+        constant_data=xr.Dataset(tables),
+        conditions={variable: conditions or {}},
+        lines=lines or {},
+    )
+
+
+def of_a_power(rng: Any, time: Any, power: float, sd: float = 0.1, taken: float = -0.5) -> Any:
+    """Return currents at which cells fail, and predictions of a fit that takes a power of time.
+
+    Its level and scatter have the posterior of a normal sample (flat priors): a power that is not
+    the true one goes into the scatter.
+    """
+    logs = power * np.log(time) + sd * rng.standard_normal(time.size)
+    free = logs - taken * np.log(time)
+    spread = np.sqrt(np.sum((free - free.mean()) ** 2) / rng.chisquare(time.size - 1, DRAWS))
+    level = free.mean() + spread * rng.standard_normal(DRAWS) / np.sqrt(time.size)
+    noise = spread[:, None] * rng.standard_normal((DRAWS, time.size))
+    return np.exp(logs), np.exp(level[:, None] + taken * np.log(time) + noise)
+
+
+@pytest.mark.parametrize(("power", "above"), [(-0.1, "large"), (-0.9, "small")])
+def test_another_power_of_the_step_time_is_told_with_its_column(power: float, above: str) -> None:
+    time = np.repeat([180.0, 600.0, 1800.0, 7200.0], 6)
+    rng = np.random.default_rng(1)
+    halfwidth = np.linspace(0.01, 0.02, 24) * time**power  # of the observation: no condition
+    name = "dc_polarization_step"
+
+    def told(power: float) -> list[str]:
+        observed, predicted = of_a_power(rng, time, power)
+        designs = {name: {"step_time": time, "halfwidth": halfwidth}}
+        return failed_predictions(fitted(name, observed, predicted, designs))
+
+    [said] = told(power)
+    assert f"rows at {above} step_time lie above what is predicted" in said
+    assert "the law along step_time does not hold" in said
+    assert "beyond them they are not to be trusted" in said
+    assert "halfwidth" not in said
+    assert "laboratories" not in said  # not what is wrong here
+    assert told(-0.5) == []
+
+
+def test_a_law_of_pressure_is_judged_at_the_rows_of_its_own_protocol() -> None:
+    """The design of a table holds its other rows too."""
+    rng = np.random.default_rng(2)
+    pressure = np.tile([0.0, 1.0, 3.0, 9.0], 5)
+    logs = 0.2 * pressure + 0.1 * rng.standard_normal(20)
+    predicted = np.exp(logs.mean() + logs.std() * rng.standard_normal((DRAWS, 20)))
+    step = [2 * at for at in range(1, 21)]  # lines: every other row is of the other protocol
+    every = np.full(40, -1.0)
+    every[::2] = pressure
+    table = {"temperature": np.full(40, 298.0), "pressure": every}
+    result = fitted(
+        "dc_polarization_step", np.exp(logs), predicted,
+        {"dc_polarization": table, "dc_polarization_step": {"sd": np.zeros(20)}},
+        lines={"dc_polarization_step": step, "dc_polarization_one_way": [at + 1 for at in step]},
+    )  # fmt: skip
+    [said] = failed_predictions(result)
+    assert "rows at large pressure lie above what is predicted" in said
+
+
+def test_verdicts_that_go_with_an_area_are_told_though_no_law_knows_of_it() -> None:
+    rng = np.random.default_rng(3)
+    current = np.tile(np.linspace(-0.6, 0.6, 20), 2)
+    area = np.repeat([0.1, 10.0], 20)
+    share = stats.norm.cdf(current / 0.5)
+    predicted = (rng.uniform(size=(DRAWS, 40)) < share).astype(float)
+    observed = (current + np.where(area > 1.0, 0.45, -0.45) > 0).astype(float)
+    beside = {"area": area, "pore_radius": 40.0 / area, "porosity": np.full(40, 0.4)}
+    designs = {"penetration": {"log_current": current}}
+    result = fitted("penetration", observed, predicted, designs, beside)
+    [said] = failed_predictions(result)
+    assert (
+        "rows at large area (or pore_radius, which goes with it) fail more often than what is "
+        "predicted, those at small less often"
+    ) in said
+    as_due = (rng.uniform(size=40) < share).astype(float)
+    assert failed_predictions(fitted("penetration", as_due, predicted, designs, beside)) == []
+
+
+def test_right_laws_raise_no_more_alarms_than_stated() -> None:
+    """Of all statistics of a table together, with eight conditions beside the one of its law.
+
+    A share as stated exceeds the limit once in ten thousand.
+    """
+    rng = np.random.default_rng(4)
+    campaigns, failed = 150, 0
+    for _ in range(campaigns):
+        time = np.exp(rng.uniform(5.0, 9.0, 15))
+        observed, predicted = of_a_power(rng, time, -0.5)
+        others = {f"c{i}": each for i, each in enumerate(np.exp(rng.standard_normal((8, 15))))}
+        result = fitted("sand", observed, predicted, {"sand": {"time": time}}, others)
+        failed += bool(failed_predictions(result))
+    assert failed <= stats.binom(campaigns, PREDICTIVE_FAIL).ppf(0.9999)
+
+
+def test_a_fit_keeps_areas_and_stated_properties_of_separators_by_row(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    campaign = campaign_of(
+        separators="separator,pore_type,pore_radius [nm],thickness [um],porosity [1],"
+        "macmullin_number [1]\nA,polymer,20,25,0.4,5\nB,polymer,40,25,0.5,\n",
+        penetration="cell,separator,temperature [degC],current_density [mA/cm^2],outcome,"
+        "area [cm^2]\np1,B,25,1,survived,2\np2,A,25,3,penetrated,1\np3,B,25,2,penetrated,1\n",
+    )
+    kept = row_conditions(campaign, ["penetration"])
+    assert kept == {
+        "penetration": {
+            "area": [2.0, 1.0, 1.0],
+            "pore_radius": [40.0, 20.0, 40.0],
+            "porosity": [0.5, 0.4, 0.5],
+            "separator thickness": [25.0, 25.0, 25.0],
+        }
+    }
