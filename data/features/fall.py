@@ -46,12 +46,20 @@ class Fall:
         False where only the last rows show it, and something else could make them.
     recovers : bool
         Whether the curve comes back up.
+    why : str
+        What else could make it, where it is not certain, as "the voltage ..." goes on.
     """
 
     drop: Drop
     slow: bool = False
     certain: bool = True
     recovers: bool = False
+    why: str = ""
+
+    @property
+    def loss(self) -> float:
+        """Its height over the level before it."""
+        return self.drop.jump / self.drop.level_before if self.drop.level_before > 0 else 0.0
 
 
 def find_fall(
@@ -185,7 +193,7 @@ def _whole(time: Array, curve: Array, drop: Drop, noise: Noise, gates: Gates) ->
                 if row < 0 or row >= len(curve):
                     break
                 fall = way * (_around(curve, at, rows, way) - _around(curve, row, rows, way))
-                rate = height / max(float(time[end] - time[begin]), spacing)
+                rate = height / max(float(time[end] - time[begin]), spacing, 1e-12)
                 gap = min(abs(float(time[row] - time[at])), piece)
                 if fall < max(_BESIDE * rate * gap, least):
                     break

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from data.features.control import constant_current_steps, history, read_columns
 from data.features.drop import Gates
-from data.features.fall import find_fall
+from data.features.events import read_events
 from data.features.feature import Feature, Flag, between
 from data.features.leads import steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
@@ -33,7 +33,7 @@ __all__ = ["find_inflexion"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "penalised_spline"
-VERSION = "2"
+VERSION = "3"
 _BINS = 400
 _KNOTS = 60
 _DRAWS = 1000
@@ -211,8 +211,18 @@ def find_inflexion(
         flags.append(
             Flag("compliance", f"The instrument is at its limit from {time[until - 1]:.6g} s on.")
         )
-    last = step.stop == len(columns[0])
-    fall = find_fall(time, raw, noise, Gates(10.0, 5.0, 0.1, 10.0, 20.0), last=last)
+    gates = Gates(10.0, 5.0, 0.1, 10.0, 20.0)
+    events = read_events(
+        time,
+        raw,
+        noise,
+        gates,
+        shorted=gates.least_relative,
+        rise=runaway_rise,
+        last=step.stop == len(columns[0]),
+    )
+    flags += events.flags(time)
+    fall = events.fall
     if fall is not None and fall.drop.before < until:
         until = max(fall.drop.before, 1)  # its last row may be of the drop
         flags.append(
@@ -221,6 +231,8 @@ def find_inflexion(
                 f"The voltage drops at {time[until]:.6g} s: the curve is read up to there.",
             )
         )
+    time, curve = time[events.rows], curve[events.rows]
+    until = max(int(np.searchsorted(events.rows, until)), 1)
     runaway = find_runaway(time[:until], curve[:until], runaway_rise)
     if runaway is None:
         top = find_limit(time[:until], curve[:until], noise.sigma)

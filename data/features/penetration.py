@@ -21,11 +21,11 @@ from data.features.control import (
     read_columns,
 )
 from data.features.drop import Gates
-from data.features.fall import find_fall
+from data.features.events import SHORTED, read_events
 from data.features.feature import Feature, Flag, between
 from data.features.leads import steps_with_the_current
-from data.features.noise import despike, estimate_noise
-from data.features.runaway import find_compliance, find_runaway
+from data.features.noise import estimate_noise
+from data.features.runaway import find_compliance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,10 +35,10 @@ __all__ = ["find_penetration"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "sudden_drop"
-VERSION = "2"
+VERSION = "3"
 _SAME = 0.02  # of a current: another one differs by more
 _PULSE = 0.2  # of the longest step
-_SHORTED = 0.3  # of the resistance of the step before
+_NEXT_SHORTED = 0.3  # of the resistance of the step before
 
 
 def find_penetration(
@@ -47,6 +47,7 @@ def find_penetration(
     least_delta_bic: float = 10.0,
     least_sigmas: float = 5.0,
     least_relative: float = 0.05,
+    least_loss: float = SHORTED,
     persistence: float = 10.0,
     longest_ramp: float = 20.0,
     slow_relative: float = 0.5,
@@ -64,7 +65,10 @@ def find_penetration(
         Least height of the drop, in standard deviations of the noise (times the factor of its
         correlation) and of the height itself.
     least_relative : float, default: 0.05
-        Least height of the drop, over the voltage before it.
+        Least height of a drop that is seen, over the voltage before it.
+    least_loss : float, default: 1/3
+        Least height of a drop that is a penetration, over the voltage before it. Of several that
+        last, the largest counts.
     persistence : float, default: 10
         How long the voltage has to stay down [s], or to the end of the step; a shorter one is a
         spike.
@@ -85,8 +89,9 @@ def find_penetration(
         ``stopped_later`` (at another step the voltage runs away), ``between_steps``,
         ``against_current`` (steps not read), ``begins_midway`` and
         ``current_before`` (what is not counted), ``end_of_record`` (it ends sooner after the drop
-        than `persistence`), ``unconfirmed_drop`` (censored before a fall in the last rows that
-        another cause could make). Details: ``step_start``, ``test_time_lower``,
+        than `persistence`), ``unconfirmed_drop`` (censored before a fall that another cause could
+        make), ``small_drop`` (below `least_loss`), ``several_drops`` (another was as large as a
+        short), ``excursion`` (up and back to the old level), and what `prepare` flags. Details: ``step_start``, ``test_time_lower``,
         ``test_time_upper`` (test time [s]), ``current`` [A], ``charge`` [C] up to the middle of
         the interval or to the bound, ``duration`` of the step [s]; of a drop also ``jump``,
         ``jump_sd``, ``level_before`` [V], ``delta_bic``, ``ramp`` [s].
@@ -100,6 +105,7 @@ def find_penetration(
         "least_delta_bic": least_delta_bic,
         "least_sigmas": least_sigmas,
         "least_relative": least_relative,
+        "least_loss": least_loss,
         "persistence": persistence,
         "longest_ramp": longest_ramp,
         "slow_relative": slow_relative,
@@ -118,7 +124,7 @@ def find_penetration(
         )
     censored: list[Feature] = []
     for step, after in zip_longest(steps, steps[1:]):
-        feature = _of_step(record, step, after, gates, slow_relative, divergence, flags, options)
+        feature = _of_step(record, step, after, gates, flags, options)
         if feature.kind != "right":
             return _with_currents(feature, censored)
         censored.append(feature)
@@ -180,7 +186,7 @@ def _shorted_after(
         return None
     # All of it: just after a reversal the gradients of before still drive the current.
     high = float(np.quantile(np.abs(read_columns(record)[1][after.rows]), 0.9))
-    return high / abs(after.current) < _SHORTED * level / abs(step.current)
+    return high / abs(after.current) < _NEXT_SHORTED * level / abs(step.current)
 
 
 def _of_step(
@@ -188,8 +194,6 @@ def _of_step(
     step: ControlStep,
     after: ControlStep | None,
     gates: Gates,
-    slow_relative: float,
-    divergence: float,
     several: tuple[Flag, ...],
     options: dict[str, float | str | bool],
 ) -> Feature:
@@ -199,28 +203,37 @@ def _of_step(
     time = test_time - step.begin
     raw = voltage * np.sign(step.current)
     noise = estimate_noise(time, raw)
-    curve, _ = despike(raw, noise)
-    last = step.stop == len(columns[0])
-    fall = find_fall(time, raw, noise, gates, slow_relative=slow_relative, last=last)
-    flags = [*several, *history(record, step)]
-    stop, undisturbed = len(curve) - 1, len(flags)
+    events = read_events(
+        time,
+        raw,
+        noise,
+        gates,
+        slow_relative=float(options["slow_relative"]),
+        shorted=float(options["least_loss"]),
+        rise=float(options["divergence"]),
+        last=step.stop == len(columns[0]),
+    )
+    fall, runaway = events.fall, events.runaway
+    flags = [*several, *history(record, step), *events.flags(time)]
+    stop, undisturbed = len(raw) - 1, len(flags)
     if fall is not None and not fall.certain:
         shorted = _shorted_after(record, step, after, fall.drop.level_before)
         if shorted is None:
             stop = fall.drop.before
+            why = fall.why or (
+                f"falls by {fall.drop.jump:.3g} V, in the last rows or on and off: a short, or the "
+                "current being switched off"
+            )
             flags.append(
                 Flag(
                     "unconfirmed_drop",
-                    f"From {time[stop]:.6g} s on the voltage falls by {fall.drop.jump:.3g} V, in "
-                    "the last rows or on and off: a short, or the current being switched off. The "
-                    "test is censored before.",
+                    f"From {time[stop]:.6g} s on the voltage {why}. The test is censored before.",
                 )
             )
         if not shorted:
             fall = None
-    until = len(curve) if fall is None else fall.drop.begin + 1
+    until = len(raw) if fall is None else fall.drop.begin + 1
     limit = find_compliance(record, step)
-    runaway = find_runaway(time[:until], curve[:until], divergence)
     if runaway is not None:
         fall, stop = None, runaway.onset
         flags.append(
@@ -260,7 +273,7 @@ def _of_step(
         "window": (step.start, step.stop),
     }
     if fall is None:
-        level = float(np.median(curve))
+        level = float(np.median(raw))
         if (
             after is not None
             and len(flags) == undisturbed
@@ -337,7 +350,7 @@ def _between_steps(
     flags.append(
         Flag(
             "between_steps",
-            f"The next step stays below {_SHORTED:g} of the resistance of this one: shorted in "
+            f"The next step stays below {_NEXT_SHORTED:g} of the resistance of this one: shorted in "
             "between.",
         )
     )

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from data.features.control import ControlStep, constant_current_steps, history, read_columns
 from data.features.drop import Gates
-from data.features.fall import find_fall
+from data.features.events import SHORTED, excursion_of, read_events
 from data.features.feature import Feature, Flag, between
 from data.features.leads import check_discharge
 from data.features.noise import Noise, despike, estimate_noise
-from data.features.runaway import find_compliance
+from data.features.runaway import Departure, find_compliance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,7 +26,7 @@ __all__ = ["find_sand_time"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "voltage_runaway"
-VERSION = "2"
+VERSION = "3"
 _FRESH = 0.02  # of the charge, that may have passed before
 
 
@@ -156,6 +156,19 @@ def find_sand_time(record: "xr.Dataset", *, onset_rise: float = 0.15, rise: floa
     return max(features, key=_demand)
 
 
+def _runaway(time: Array, curve: Array, rise: float) -> tuple[float, int | None]:
+    """Return the voltage without concentration polarisation, and the first row up by a rise."""
+    # Of the first rows or of some more: an early runaway is in these, an overpotential in those.
+    base = min(float(np.median(curve[1 : max(4, rows)])) for rows in (4, len(curve) // 50))
+    crossing: int | None = None
+    for _ in range(2):  # the base line needs the crossing, and the crossing the base line
+        crossing = _crossing(curve, base + rise)
+        if crossing is None or crossing < 3:
+            break
+        base = _baseline(time, curve, crossing)
+    return base, crossing
+
+
 def _demand(feature: Feature) -> float:
     """Return the current times the root of the time that it was borne, as in Sand's law."""
     return abs(feature.details["current"]) * float(np.sqrt(feature.details["duration"]))
@@ -226,29 +239,55 @@ def _of_step(
         "options": options,
         "window": (step.start, step.stop),
     }
-    # Of the first rows or of some more: an early runaway is in these, an overpotential in those.
-    base = min(float(np.median(curve[1 : max(4, rows)])) for rows in (4, len(curve) // 50))
-    crossing: int | None = None
-    for _ in range(2):  # the base line needs the crossing, and the crossing the base line
-        crossing = _crossing(curve, base + rise)
-        if crossing is None or crossing < 3:
-            break
-        base = _baseline(time, curve, crossing)
-    details["baseline"] = base
-    gates = Gates(10.0, 5.0, 0.1, 10.0, 20.0)
-    fall = find_fall(time, raw, noise, gates, last=step.stop == record.sizes["record"])
     stop = len(curve) - 1 if limit is None else max(limit - step.start - 1, 0)
-    if fall is not None and (crossing is None or fall.drop.before < crossing):
-        crossing = None
-        if fall.drop.before < stop:
-            stop = fall.drop.before
+    gates = Gates(10.0, 5.0, 0.1, 10.0, 20.0)
+    events = read_events(
+        time,
+        raw,
+        noise,
+        gates,
+        shorted=gates.least_relative,
+        rise=rise,
+        last=step.stop == record.sizes["record"],
+    )
+    flags += events.flags(time)
+    # A rise as high as a depletion that comes back is neither: nothing is known from there on.
+    high = [each.begin for each in events.excursions if each.height >= rise]
+    dropped = [] if events.fall is None else [events.fall.drop.before]
+    stop = min([stop, *high])
+    rows = events.rows
+    time, curve, test_time = (part[rows] for part in (time, curve, test_time))
+    stop = max(int(np.searchsorted(rows, stop, "right")) - 1, 0)
+    base, crossing = _runaway(time, curve, rise)
+    if crossing is not None and crossing >= 3:
+        onset = int(np.flatnonzero(curve[:crossing] < base + onset_rise)[-1])
+        away = Departure(onset, crossing, base)
+        back = excursion_of(time, curve, away, noise, gates.longest_ramp, SHORTED)
+        if back is not None:
             flags.append(
                 Flag(
-                    "drop_first",
-                    f"The voltage drops at {time[stop]:.6g} s, before any runaway: the test is "
-                    "censored there.",
+                    "excursion",
+                    f"From {time[back.begin]:.6g} to {time[back.end]:.6g} s the voltage is up by "
+                    f"{back.height:.3g} V, and comes back: no depletion that lasts. The test is "
+                    "censored before.",
                 )
             )
+            crossing, stop = None, min(stop, back.begin)
+    if crossing is not None and stop < crossing and high:
+        crossing = None
+    details["baseline"] = base
+    for before in np.searchsorted(rows, dropped).tolist():
+        if crossing is None or before < crossing:
+            crossing = None
+            if before < stop:
+                stop = before
+                flags.append(
+                    Flag(
+                        "drop_first",
+                        f"The voltage drops at {time[stop]:.6g} s, before any runaway: the test is "
+                        "censored there.",
+                    )
+                )
     if crossing is None or crossing < 3:
         near = _crossing(curve[: stop + 1], base + onset_rise)
         close = _crossing(curve[: stop + 1], base + 2 * onset_rise / 3)

@@ -21,11 +21,12 @@ from data.features.control import (
     unread_steps,
 )
 from data.features.drop import Gates
-from data.features.fall import Fall, find_fall
+from data.features.events import Events, read_events
+from data.features.fall import Fall
 from data.features.feature import Feature, Flag
 from data.features.leads import steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
-from data.features.runaway import find_compliance, find_runaway
+from data.features.runaway import find_compliance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,12 +36,14 @@ __all__ = ["find_failed_step"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "current_steps"
-VERSION = "2"
+VERSION = "3"
 _FAILURES = ("short_within_step", "short_between_steps", "runaway_within_step", "compliance")
+_UNSURE = frozenset({"unconfirmed_drop", "unclear_drop"})
 _EARLY = 0.2  # of a step, that an overpotential at its start may last
 _SHORTED = 0.7  # of the resistance of the steps before
 _FIRST_STEP = 0.3  # of the voltage, that is left of an overpotential in the first step
 _WHOLE = 0.9  # of the length of a step
+_FEWEST = 8  # rows that anything is read from
 
 
 def _start_resistance(time: Array, curve: Array, current: float) -> float:
@@ -86,7 +89,8 @@ def find_failed_step(
         A step that ended before its time without failing counts neither as survived nor as failed.
         Flags: ``short_within_step``, ``runaway_within_step``, ``compliance``,
         ``short_between_steps``, ``soft_short`` (the cell recovered), ``end_of_record`` (the step
-        ends right after the drop), ``unconfirmed_drop``, ``none_failed``, ``first_failed``,
+        ends right after the drop), ``unconfirmed_drop`` and
+        ``unclear_drop`` (what another cause could make), ``small_drop``, ``excursion``, ``none_failed``, ``first_failed``,
         ``cut_short``, ``unequal_steps``, ``not_increasing``, ``against_current`` and
         ``steps_not_read`` (steps not read).
         Details: ``step_time`` (of the last step borne, else of the failed one [s]),
@@ -133,12 +137,24 @@ def find_failed_step(
         if found is None:
             settled = [one.settled for one in earlier]
             last = each.step.stop == record.sizes["record"] and not switched
-            found = _failure_within(record, each, settled, number, gates, divergence, last, details)
+            found = _failure_within(
+                record,
+                each,
+                settled,
+                number,
+                gates,
+                1 - resistance_ratio,
+                divergence,
+                last,
+                details,
+            )
         names = [flag.name for flag in found or ()]
-        if "unconfirmed_drop" in names and (number + 1 < len(read) or switched):
+        unsure = _UNSURE.intersection(names)
+        if unsure and (number + 1 < len(read) or switched):
             # The next step shows whether it is a short; and an instrument that writes the switch
             # at the end of one step does so at the last one.
-            found, switched = [], True
+            switched = switched or "unconfirmed_drop" in unsure
+            found = [flag for flag in found or () if flag.name != "unconfirmed_drop"]
         flags += found or []
         if any(name in _FAILURES for name in names):
             failed = number
@@ -158,7 +174,7 @@ def find_failed_step(
                         )
                     )
             break
-    doubtful = any(flag.name == "unconfirmed_drop" for flag in flags)
+    doubtful = any(flag.name in _UNSURE for flag in found or ())
     return _answer(record, steps, failed, doubtful, flags, details, options)
 
 
@@ -217,61 +233,91 @@ def _is_activation(each: _Step, fall: Fall, settled: list[float]) -> bool:
     return left > _SHORTED * float(np.median(settled))
 
 
+def _events(
+    each: _Step,
+    settled: list[float],
+    gates: Gates,
+    shorted: float,
+    divergence: float,
+    last: bool,
+) -> Events:
+    """Return what happens in a step after its edge and the overpotential at its start."""
+    time, first = each.time, 1  # the first rows hold the edge of the step itself
+    while True:
+        events = read_events(
+            time[first:],
+            each.raw[first:],
+            each.noise,
+            gates,
+            shorted=shorted,
+            rise=divergence,
+            last=last,
+        ).later(first)
+        fall = events.fall
+        if fall is None or events.runaway or not _is_activation(each, fall, settled):
+            smaller = tuple(
+                other for other in events.smaller if not _is_activation(each, other, settled)
+            )
+            return replace(events, smaller=smaller)
+        if len(time) - fall.drop.after <= _FEWEST:
+            return replace(events, fall=None)
+        first = fall.drop.after + 1
+
+
 def _failure_within(
     record: "xr.Dataset",
     each: _Step,
     settled: list[float],
     number: int,
     gates: Gates,
+    shorted: float,
     divergence: float,
     last: bool,
     details: dict[str, float],
 ) -> list[Flag]:
     """Return how a cell failed within a step, and note between which times."""
-    step, time, noise = each.step, each.time, each.noise
-    curve, _ = despike(each.raw, noise)
-    # The first rows hold the edge of the step itself.
-    first, fall = 1, None
-    while len(time) - first > 8:
-        fall = find_fall(time[first:], each.raw[first:], noise, gates, last=last)
-        if fall is None:
-            break
-        drop = fall.drop
-        rows = {name: getattr(drop, name) + first for name in ("before", "after", "begin", "end")}
-        fall = replace(fall, drop=replace(drop, **rows))
-        if not _is_activation(each, fall, settled):
-            break
-        first, fall = fall.drop.after + 1, None
+    step, time = each.step, each.time
+    events = _events(each, settled, gates, shorted, divergence, last)
+    fall, runaway = events.fall, events.runaway
     where = f"step {number + 1}, at {abs(step.current):.4g} A"
-    runaway = find_runaway(time[1:], curve[1:], divergence) if len(time) > 9 else None
-    if runaway is not None and (fall is None or runaway.onset < fall.drop.begin):
+    seen = [
+        replace(flag, message=f"In {where}: {flag.message}")
+        for flag in events.flags(time)
+        if flag.name != "several_drops"  # it failed, by one or the other
+    ]
+    if runaway is not None:
         at = float(time[runaway.onset + 1])
         details |= {"event_time_lower": at, "event_time_upper": float(time[-1])}
-        return [Flag("runaway_within_step", f"The voltage runs away in {where}, from {at:.4g} s.")]
+        words = f"The voltage runs away in {where}, from {at:.4g} s."
+        return [*seen, Flag("runaway_within_step", words)]
     limit = find_compliance(record, step)
     if limit is not None and (fall is None or limit - step.start <= fall.drop.begin):
         at = float(time[min(max(limit - step.start - 1, 0), len(time) - 1)])
         details |= {"event_time_lower": at, "event_time_upper": at}
-        return [Flag("compliance", f"The instrument is at its limit in {where}.")]
+        return [*seen, Flag("compliance", f"The instrument is at its limit in {where}.")]
     if fall is None:
-        return []
+        return seen
     ends = (float(time[fall.drop.before]), float(time[fall.drop.after]))
     if not fall.certain:
+        why = fall.why or (
+            f"falls by {fall.drop.jump:.3g} V in the last rows or on and off: a short that stopped "
+            "the test, or the current being switched off"
+        )
         return [
+            *seen,
             Flag(
-                "unconfirmed_drop",
-                f"In the last rows of {where}, the voltage falls by {fall.drop.jump:.3g} V: a "
-                "short that stopped the test, or the current being switched off. The step counts "
-                "neither as survived nor as failed.",
-            )
+                "unclear_drop" if fall.why else "unconfirmed_drop",
+                f"In {where}, the voltage {why}. It counts as no failure.",
+            ),
         ]
     details |= {"event_time_lower": ends[0], "event_time_upper": ends[1]}
     flags = [
+        *seen,
         Flag(
             "short_within_step",
             f"The voltage drops by {fall.drop.jump:.3g} V in {where}, between {ends[0]:.6g} and "
             f"{ends[1]:.6g} s.",
-        )
+        ),
     ]
     if time[-1] - ends[1] < gates.persistence:
         flags.append(

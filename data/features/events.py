@@ -1,0 +1,429 @@
+"""What happens to the voltage of a step for good: it falls, or runs away; and what came back.
+
+A short lowers the resistance, depletion and lost contact raise it. A voltage that jumps up and
+comes back to its old level has done neither: such an excursion is taken out of the curve, and what
+is left is read on. A voltage that drops and comes back up is a soft short and counts as a fall.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.features.drop import Drop, Gates
+from data.features.fall import Fall, find_fall
+from data.features.feature import Flag
+from data.features.noise import Noise, despike
+from data.features.rows import runs
+from data.features.runaway import Departure, find_runaway
+
+__all__ = ["Events", "Excursion", "excursion_of", "read_events"]
+
+type Array = NDArray[np.float64]
+type Rows = NDArray[np.intp]
+
+SHORTED = 1 / 3
+"""Part of its level that a voltage has to lose for good, for a short."""
+
+_THIRD = 1 / 3  # of a height: below it a curve is at the level, above two of them away from it
+_SLOWER = 3.0  # than its return may the rise of an excursion be
+_LASTS = 10.0  # [s] that a level lasts, at least
+_QUIET = 5  # rows of it
+_LEVEL = 50  # rows that it is taken from
+_CLEAR = 20.0  # standard deviations of a height that single rows show
+_MOST = 40  # excursions and falls that are looked at
+_ALIKE = 0.9  # of the largest drop: an earlier one that counts instead
+_FROZEN = 20  # equal rows of a channel that is dead
+
+
+@dataclass(frozen=True)
+class Excursion:
+    """A voltage that went up and came back.
+
+    Parameters
+    ----------
+    begin, end : int
+        Last row before it and first row after it.
+    height : float
+        By how much the voltage was up [V].
+    brief : bool
+        Shorter than the level before it lasted: else it may have been the level itself.
+    sudden : bool
+        It rose at once, or at least not much more slowly than it came back: else it may have been
+        a polarisation that a short ended.
+    """
+
+    begin: int
+    end: int
+    height: float
+    brief: bool
+    sudden: bool
+
+    @property
+    def sure(self) -> bool:
+        """Whether it can be nothing else."""
+        return self.brief and self.sudden
+
+
+@dataclass(frozen=True)
+class Events:
+    """What happens in a curve.
+
+    Parameters
+    ----------
+    rows : array of int
+        Rows of the curve without excursions.
+    runaway : Departure, optional
+        Where it runs away, before it falls.
+    fall : Fall, optional
+        Where it falls.
+    smaller : tuple of Fall
+        Other falls.
+    excursions : tuple of Excursion
+        In order of time.
+    """
+
+    rows: Rows
+    runaway: Departure | None
+    fall: Fall | None
+    smaller: tuple[Fall, ...]
+    excursions: tuple[Excursion, ...]
+
+    def later(self, first: int) -> "Events":
+        """Return the events of a curve that has more rows before these.
+
+        Parameters
+        ----------
+        first : int
+            How many.
+
+        Returns
+        -------
+        Events
+            In rows of that curve.
+        """
+        if first == 0:
+            return self
+        rows = np.arange(first + (int(self.rows[-1]) + 1 if self.rows.size else 0))
+
+        def moved(fall: Fall) -> Fall:
+            return _in_rows(fall, rows[first:])
+
+        away = self.runaway
+        return Events(
+            np.concatenate([rows[:first], self.rows + first]),
+            away and replace(away, onset=away.onset + first, crossed=away.crossed + first),
+            self.fall and moved(self.fall),
+            tuple(map(moved, self.smaller)),
+            tuple(
+                replace(each, begin=each.begin + first, end=each.end + first)
+                for each in self.excursions
+            ),
+        )
+
+    def flags(self, time: Array) -> tuple[Flag, ...]:
+        """Return what is to be known of that is no event.
+
+        Parameters
+        ----------
+        time : array of float, shape (n,)
+            Seconds since the step's start.
+
+        Returns
+        -------
+        tuple of Flag
+            ``excursion``, ``back_at_old_level`` (after a slow rise), ``small_drop``,
+            ``several_drops``.
+        """
+        found = []
+        if self.excursions:
+            largest = max(self.excursions, key=lambda each: each.height)
+            count = len(self.excursions)
+            others = f" ({count} such excursions; this is the largest)" if count > 1 else ""
+            found.append(
+                Flag(
+                    "excursion",
+                    f"Between {time[largest.begin]:.6g} and {time[largest.end]:.6g} s the voltage "
+                    f"is up by {largest.height:.3g} V and comes back to its old level{others}: "
+                    "neither a short nor a depletion, perhaps a contact; it is not read.",
+                )
+            )
+        if self.fall is not None and self.fall.certain and self.fall.why:
+            begin = time[self.fall.drop.before]
+            found.append(
+                Flag("back_at_old_level", f"At {begin:.6g} s the voltage {self.fall.why}.")
+            )
+        for name, chosen, words in (
+            ("small_drop", [each for each in self.smaller if each.loss < SHORTED], "no short"),
+            ("several_drops", [each for each in self.smaller if each.loss >= SHORTED], "not it"),
+        ):
+            if not chosen:
+                continue
+            largest_drop = max(chosen, key=lambda each: each.drop.jump).drop
+            share = largest_drop.jump / largest_drop.level_before
+            why = (
+                "below a third of the level it counts as no short"
+                if words == "no short"
+                else "what is stated is the largest drop that lasts"
+            )
+            found.append(
+                Flag(
+                    name,
+                    f"Between {time[largest_drop.before]:.6g} and {time[largest_drop.after]:.6g} s "
+                    f"the voltage drops by {largest_drop.jump:.3g} V, {share:.0%} of its level: "
+                    f"{why}.",
+                )
+            )
+        return tuple(found)
+
+
+def _smooth(curve: Array, height: float, noise: Noise) -> Array:
+    """Return a curve of which single rows show on which side of a height it is."""
+    if height > _CLEAR * noise.effective or len(curve) < _QUIET:
+        return curve
+    from scipy.ndimage import median_filter
+
+    smooth: Array = median_filter(curve, size=_QUIET, mode="nearest")
+    return smooth
+
+
+def _old_level(time: Array, smooth: Array, last: int, low: float, height: float) -> float | None:
+    """Return the level that a curve had up to a row, if it lasted: how long [s]."""
+    band = (smooth[: last + 1] < low + 0.5 * height) & (smooth[: last + 1] > low - _THIRD * height)
+    off = np.flatnonzero(~band)
+    first = int(off[-1]) + 1 if off.size else 0
+    length = float(time[last] - time[first])
+    return length if last - first + 1 >= _QUIET and length >= _LASTS else None
+
+
+def _excursion_before(
+    time: Array, curve: Array, drop: Drop, noise: Noise, longest_ramp: float, shorted: float
+) -> Excursion | None:
+    """Return the excursion that a drop is the return from, None where it is no return.
+
+    The curve was at the level of after the drop, for some time, or at one that is not much higher.
+    """
+    low, height = drop.level_after, drop.jump
+    smooth = _smooth(curve, height, noise)
+    under = np.flatnonzero(smooth[: drop.begin + 1] < low + _THIRD * height)
+    if not under.size or under[-1] == drop.begin:
+        return None
+    last = int(under[-1])
+    lasted = _old_level(time, smooth, last, low, height)
+    if lasted is None:
+        return None
+    old = float(np.median(smooth[max(last + 1 - _LEVEL, 0) : last + 1][-_LEVEL:]))
+    if old - low >= shorted * old:
+        return None  # it comes back to less than it was
+    up = np.flatnonzero(smooth[last:] > low + 2 * _THIRD * height)
+    down = np.flatnonzero(smooth[drop.begin :] < low + _THIRD * height)
+    above = np.flatnonzero(smooth[: drop.end + 1] > low + 2 * _THIRD * height)
+    first = last + (int(up[0]) if up.size else 0)
+    foot = drop.begin + (int(down[0]) if down.size else 0)
+    rise, fall = float(time[first] - time[last]), float(time[foot] - time[int(above[-1])])
+    sudden = first - last <= 1 or rise <= max(longest_ramp, _SLOWER * fall)
+    spent = float(time[drop.begin] - time[first])
+    return Excursion(last, max(foot, drop.end), height, spent <= lasted, sudden)
+
+
+def excursion_of(
+    time: Array, curve: Array, away: Departure, noise: Noise, longest_ramp: float, shorted: float
+) -> Excursion | None:
+    """Return the excursion that a departure upwards is, None where it is for good.
+
+    Parameters
+    ----------
+    time : array of float, shape (n,)
+        Seconds since the step's start.
+    curve : array of float, shape (n,)
+        Voltage in the direction of the current [V], free of spikes.
+    away : Departure
+        Where it leaves its level.
+    noise : Noise
+        Its noise.
+    longest_ramp : float
+        Longest rise that is sudden [s].
+    shorted : float
+        Part of its level that a cell has lost where it is shorted.
+
+    Returns
+    -------
+    Excursion or None
+        None also where it comes back to less than it was, as of a short.
+    """
+    later = curve[away.crossed :]
+    height = float(np.max(later)) - away.level
+    smooth = _smooth(curve, height, noise)
+    back = smooth < away.level + _THIRD * height
+    for low, high in runs(back[away.crossed :]):
+        begin, end = away.crossed + low, away.crossed + high
+        lasts = end == len(curve) or time[end - 1] - time[begin] >= _LASTS
+        if not lasts or end - begin < min(_QUIET, len(curve) - begin):
+            continue
+        # The level that it came from, at the time.
+        before = np.flatnonzero(back[: away.crossed])
+        last = int(before[-1]) if before.size else away.onset
+        old = float(np.median(smooth[max(last + 1 - _LEVEL, 0) : last + 1]))
+        left = float(np.median(curve[begin : min(end, begin + _LEVEL)]))
+        lasted = _old_level(time, smooth, last, old, height)
+        if left < (1 - shorted) * old or lasted is None:
+            return None
+        high_rows = np.flatnonzero(smooth[last:begin] > old + 2 * _THIRD * height)
+        first, top = last + int(high_rows[0]), last + int(high_rows[-1])
+        rise, fall = float(time[first] - time[last]), float(time[begin] - time[top])
+        sudden = first - last <= 1 or rise <= max(longest_ramp, _SLOWER * fall)
+        spent = float(time[top] - time[first])
+        return Excursion(last, begin, height, spent <= lasted, sudden)
+    return None
+
+
+def _frozen(raw: Array, drop: Drop, noise: Noise) -> bool:
+    """Return whether a curve is exactly constant where it has dropped to, and was not before."""
+    after = raw[drop.after :]
+    changes = np.flatnonzero(np.diff(after[min(2, len(after) - 1) :]))
+    rows = int(changes[0]) + 1 if changes.size else len(after) - 2
+    return rows >= _FROZEN and noise.sigma > noise.quantum
+
+
+def _in_rows(fall: Fall, rows: Rows) -> Fall:
+    """Return a fall of some rows in rows of the whole curve."""
+    ends = {name: int(rows[getattr(fall.drop, name)]) for name in _ENDS}
+    return replace(fall, drop=replace(fall.drop, **ends))
+
+
+_ENDS = ("before", "after", "begin", "end")
+
+
+def read_events(
+    time: Array,
+    raw: Array,
+    noise: Noise,
+    gates: Gates,
+    *,
+    slow_relative: float = 0.5,
+    shorted: float = SHORTED,
+    rise: float = 0.5,
+    last: bool = True,
+) -> Events:
+    """Read what happens in a curve for good.
+
+    Of drops that last, the largest counts; one that comes back up, or is not certain, ends the
+    search where it is the first. Falls below a part of the level count together, where each stays
+    and all of them are half of it.
+
+    Parameters
+    ----------
+    time : array of float, shape (n,)
+        Seconds since the step's start.
+    raw : array of float, shape (n,)
+        Voltage in the direction of the current [V], spikes included.
+    noise : Noise
+        Its noise.
+    gates : Gates
+        What a drop has to pass.
+    slow_relative : float, default: 0.5
+        Least height of a fall that is not sudden, over the voltage before it.
+    shorted : float, default: 1/3
+        Least height of a fall that counts, over the voltage before it.
+    rise : float, default: 0.5
+        Rise over the median voltage that counts as a runaway [V].
+    last : bool, default: True
+        Whether the record ends with the curve, or goes on with the current switched.
+
+    Returns
+    -------
+    Events
+        In rows of the curve.
+    """
+    curve, _ = despike(raw, noise)
+    rows = np.arange(len(raw))
+    falls: list[Fall] = []
+    excursions: list[Excursion] = []
+    start = 0  # row from which falls are looked for
+    for _ in range(_MOST):
+        at = int(np.searchsorted(rows, start))
+        part = rows[at:]
+        fall = find_fall(
+            time[part], raw[part], noise, gates, slow_relative=slow_relative, last=last
+        )
+        if fall is None:
+            break
+        fall = _in_rows(fall, part)
+        if fall.certain:
+            inside = {name: int(np.searchsorted(rows, getattr(fall.drop, name))) for name in _ENDS}
+            found = _excursion_before(
+                time[rows],
+                curve[rows],
+                replace(fall.drop, **inside),
+                noise,
+                gates.longest_ramp,
+                shorted,
+            )
+            if found is not None:
+                found = replace(found, begin=int(rows[found.begin]), end=int(rows[found.end]))
+            if found is not None and found.sure:
+                excursions.append(found)
+                rows = rows[(rows <= found.begin) | (rows >= found.end)]
+                continue
+            if found is not None:
+                # A slow rise is a polarisation: what ends it suddenly is a short, though a doubtful one.
+                fall = replace(fall, certain=not found.sudden, why=_BACK)
+            elif _frozen(raw, fall.drop, noise):
+                fall = replace(fall, certain=False, why=_DEAD)
+        falls.append(fall)
+        if not fall.certain or (fall.recovers and fall.loss >= shorted):
+            break
+        start = fall.drop.after
+    event, smaller = _event(falls, shorted, slow_relative)
+    until = len(raw) if event is None else event.drop.begin + 1
+    runaway: Departure | None = None
+    for _ in range(_MOST):
+        part = rows[rows < until]
+        away = find_runaway(time[part], curve[part], rise)
+        if away is None:
+            break
+        back = excursion_of(time[part], curve[part], away, noise, gates.longest_ramp, shorted)
+        if back is None or not back.sure:
+            runaway = Departure(int(part[away.onset]), int(part[away.crossed]), away.level)
+            break
+        excursions.append(replace(back, begin=int(part[back.begin]), end=int(part[back.end])))
+        rows = rows[(rows <= excursions[-1].begin) | (rows >= excursions[-1].end)]
+    excursions.sort(key=lambda each: each.begin)
+    return Events(rows, runaway, event, smaller, tuple(excursions))
+
+
+_BACK = (
+    "comes back to the level that it had before it rose: a short, or a contact that was lost and "
+    "came back"
+)
+_DEAD = "is exactly constant in every row from there on: a dead channel, or a short"
+
+
+def _event(
+    falls: list[Fall], shorted: float, slow_relative: float
+) -> tuple[Fall | None, tuple[Fall, ...]]:
+    """Return the fall that counts, and the others."""
+    large = [each for each in falls if each.certain and each.loss >= shorted]
+    lasting = [each for each in large if not each.recovers]
+    chosen: Fall | None = None
+    if large and large[0].recovers:
+        chosen = large[0]
+    elif lasting:
+        most = max(each.drop.jump for each in lasting)
+        chosen = next(each for each in lasting if each.drop.jump >= _ALIKE * most)
+    elif falls and not falls[-1].certain:
+        chosen = falls[-1]
+    else:
+        stages = [each for each in falls if not each.recovers]
+        lost = sum(each.drop.jump for each in stages)
+        if len(stages) > 1 and lost >= slow_relative * stages[0].drop.level_before:
+            first, final = stages[0].drop, stages[-1].drop
+            whole = replace(
+                first,
+                after=final.after,
+                end=final.end,
+                jump=first.level_before - final.level_after,
+                level_after=final.level_after,
+            )
+            return Fall(whole, slow=True), tuple(each for each in falls if each not in stages)
+    return chosen, tuple(each for each in falls if each is not chosen)
