@@ -27,6 +27,7 @@ SHORTED = 1 / 3
 
 _THIRD = 1 / 3  # of a height: below it a curve is at the level, above two of them away from it
 _SLOWER = 3.0  # than its return may the rise of an excursion be
+_TAIL = 0.05  # of its height
 _LASTS = 10.0  # [s] that a level lasts, at least
 _QUIET = 5  # rows of it
 _LEVEL = 50  # rows that it is taken from
@@ -203,7 +204,11 @@ def _excursion_before(
 
     The curve was at the level of after the drop, for some time, or at one that is not much higher.
     """
-    low, height = drop.level_after, drop.jump
+    # What it settles at: a drop may be the steepest part of a return only.
+    span = float(time[drop.end] - time[drop.begin])
+    settled = curve[drop.end : int(np.searchsorted(time, time[drop.end] + _LASTS + 2 * span)) + 1]
+    low = min(drop.level_after, float(np.median(settled)))
+    height = drop.level_before - low
     smooth = _smooth(curve, height, noise)
     under = np.flatnonzero(smooth[: drop.begin + 1] < low + _THIRD * height)
     if not under.size or under[-1] == drop.begin:
@@ -223,7 +228,10 @@ def _excursion_before(
     rise, fall = float(time[first] - time[last]), float(time[foot] - time[int(above[-1])])
     sudden = first - last <= 1 or rise <= max(longest_ramp, _SLOWER * fall)
     spent = float(time[drop.begin] - time[first])
-    return Excursion(last, max(foot, drop.end), height, spent <= lasted, sudden)
+    # Up to where its tail is in the noise.
+    tail = np.flatnonzero(smooth[foot:] < low + max(_TAIL * height, 3 * noise.sigma))
+    end = foot + (int(tail[0]) if tail.size else 0)
+    return Excursion(last, max(end, drop.end), height, spent <= lasted, sudden)
 
 
 def excursion_of(
@@ -269,6 +277,8 @@ def excursion_of(
         if left < (1 - shorted) * old or lasted is None:
             return None
         high_rows = np.flatnonzero(smooth[last:begin] > old + 2 * _THIRD * height)
+        if not high_rows.size:
+            return None
         first, top = last + int(high_rows[0]), last + int(high_rows[-1])
         rise, fall = float(time[first] - time[last]), float(time[begin] - time[top])
         sudden = first - last <= 1 or rise <= max(longest_ramp, _SLOWER * fall)

@@ -264,7 +264,9 @@ def _dip(
         looked = stop
         if stop < n and time[stop - 1] - time[start] < gates.persistence:
             continue
-        low = float(np.median(raw[start:stop]))
+        # Of the rows that follow at once: later there may be another fall.
+        soon = int(np.searchsorted(time, time[start] + gates.persistence))
+        low = float(np.median(raw[start : min(stop, max(soon, start + _LEVEL))]))
         height = level - low
         begin = start - 1
         while begin > start - 3 and raw[begin] < level - max(0.1 * height, 3 * noise.sigma):

@@ -11,11 +11,13 @@ References
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.features.channels import read_channels
 from data.features.control import constant_current_steps, history, read_columns
 from data.features.drop import Gates
 from data.features.events import read_events
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["find_inflexion"]
 
 type Array = NDArray[np.float64]
+type Rows = NDArray[np.intp]
 
 ALGORITHM = "penalised_spline"
 VERSION = "3"
@@ -40,6 +43,12 @@ _DRAWS = 1000
 _SMOOTHING = 1.3  # on the standard deviation, for what the penalty draws the curve aside
 _GRID = 600
 _DOUBT = 2.5  # standard deviations of a bend that may be one
+# A runaway ends above the level at its inflexion by more than one kelvin makes of a resistance
+# (with an activation energy of 0.2 to 0.3 eV near room temperature), by more than the curve has
+# fallen since it levelled off, and bends by more than it has before.
+_CLEAR = 0.03
+_FALLEN = 1.25
+_ABOVE = 2.0
 
 
 @dataclass(frozen=True)
@@ -187,6 +196,8 @@ def find_inflexion(
         "runaway_rise": runaway_rise,
         "seed": seed,
     }
+    channels = read_channels(record, "an inflexion")
+    record = channels.record
     steps = constant_current_steps(record, "an inflexion", least=30)
     steps, opposed = steps_with_the_current(record, steps, "an inflexion")
     flags = list(opposed)
@@ -283,18 +294,19 @@ def find_inflexion(
         doubt = f", but perhaps one after {sure:.6g} s" if sure < stop else ""
         flags.append(Flag("no_inflexion", f"{words}{doubt}: censored there."))
         details["test_time_lower"] = sure + step.begin
-        return Feature(
+        censored = Feature(
             **common,  # type: ignore[arg-type]
             kind="right",
             lower=max(sure - step.uncertainty, 0.0),
             flags=tuple(flags),
             details=details,
         )
+        return channels.honest(censored)
     lower, value, upper, sd = found
     upper = min(upper, float(time[-1]))  # nobody looked beyond
     lower = max(lower - step.uncertainty, 0.0)
     details |= {"test_time_lower": lower + step.first, "test_time_upper": upper + step.begin}
-    return Feature(
+    transition = Feature(
         **common,  # type: ignore[arg-type]
         **between(lower, upper),
         value=value,
@@ -302,6 +314,7 @@ def find_inflexion(
         flags=tuple(flags),
         details=details,
     )
+    return channels.honest(transition)
 
 
 def _within_runaway(
@@ -331,12 +344,14 @@ def _inflexion(
     x = (middle - middle[0]) / span
     phi = estimate_noise(middle, mean).phi
     # Without its line, which has no second derivative, the curve is all bend.
-    fit = _posterior(x, mean - np.polyval(np.polyfit(x, mean, 1), x), counts, phi)
+    line = np.polyfit(x, mean, 1)
+    fit = _posterior(x, mean - np.polyval(line, x), counts, phi)
     at = np.linspace(0, 1, _GRID)
     basis, second = fit.derivative(at, 2)
     sd = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", basis, fit.covariance, basis), 1e-300))
     z = second / sd
-    # The latest change from negative to positive with both sides beyond doubt.
+    slopes = fit.derivative(at, 1)[1] + line[0]
+    level_of = fit.derivative(at, 0)[1] + np.polyval(line, at)
     negative, positive = np.flatnonzero(z < -least_z), np.flatnonzero(z > least_z)
     details["z_before"] = float(np.min(z))
     details["z_after"] = float(np.max(z))
@@ -344,22 +359,26 @@ def _inflexion(
     level, upward = np.flatnonzero(z < -_DOUBT), np.flatnonzero(z > _DOUBT)
     if level.size and upward.size and upward[-1] > level[0]:
         sure = int(level[level < upward[-1]][-1])
-        if _steepening(fit, at, sure)[1] > _DOUBT:
+        if _steepening(fit, at, sure)[1] > _DOUBT and _rise(level_of, level[0], sure) > 0:
             details["sure_until"] = float(middle[0] + span * at[sure])
-    if not negative.size or not positive.size:
+    # The latest change from negative to positive with both sides beyond doubt.
+    changes = _changes(negative, positive)
+    if not changes:
         return None
-    after = positive[positive > negative[0]]
-    if not after.size:
-        return None
-    end = int(after[0])
-    begin = int(negative[negative < end][-1])
+    begin, end = changes[-1]
     details["z_before"] = float(np.min(z[: begin + 1]))
     details["z_after"] = float(np.max(z[end:]))
-    # A curve that runs away is steeper at its end than at the inflexion: one that bows once more is
-    # not.
-    _, steeper = _steepening(fit, at, begin, end)
+    # A curve that runs away is steeper at its end than at the inflexion, and clearly above it: one
+    # that bows once more is not, nor a wave.
+    turn, steeper = _steepening(fit, at, begin, end)
     details["z_end"] = steeper
-    if steeper < least_z:
+    if steeper < least_z or _rise(level_of, changes[0][0], turn) < _CLEAR * abs(level_of[turn]):
+        return None
+    bends = [
+        _bend(level_of, slopes, _steepening(fit, at, *one)[0], other[0])
+        for one, other in pairwise(changes)
+    ]
+    if _bend(level_of, slopes, turn, _GRID - 1) < _ABOVE * max(bends, default=0.0):
         return None
     between = slice(begin, end + 1)
     rng = np.random.default_rng(seed)
@@ -382,6 +401,30 @@ def _inflexion(
         low, high = min(low, corner[0]), max(high, corner[1])
         value, sd = 0.5 * (low + high), max(sd, (high - low) / float(np.sqrt(12)))
     return low, value, high, sd
+
+
+def _changes(negative: Rows, positive: Rows) -> list[tuple[int, int]]:
+    """Return the changes from negative to positive: the last row of one, the first of the other."""
+    changes = []
+    signs = sorted([(int(row), -1) for row in negative] + [(int(row), 1) for row in positive])
+    for (row, sign), (following, other) in pairwise(signs):
+        if sign < other:
+            changes.append((row, following))
+    return changes
+
+
+def _rise(level: Array, first: int, turn: int) -> float:
+    """Return how far a curve ends above its level at a row, 0 if it has fallen as far before."""
+    end = float(np.median(level[-_GRID // 20 :])) - float(level[turn])
+    fallen = float(np.max(np.maximum.accumulate(level[first:]) - level[first:]))
+    return end if end > _FALLEN * fallen else 0.0
+
+
+def _bend(level: Array, slopes: Array, turn: int, until: int) -> float:
+    """Return how far a curve rises above its tangent at a row until another."""
+    step = 1.0 / (_GRID - 1)
+    tangent = level[turn] + slopes[turn] * step * np.arange(until + 1 - turn)
+    return float(np.max(level[turn : until + 1] - tangent))
 
 
 def _steepening(fit: _Fit, at: Array, begin: int, end: int | None = None) -> tuple[int, float]:

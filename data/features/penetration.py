@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from data.features.channels import read_channels
 from data.features.control import (
     ControlStep,
     constant_current_steps,
@@ -91,7 +92,8 @@ def find_penetration(
         ``current_before`` (what is not counted), ``end_of_record`` (it ends sooner after the drop
         than `persistence`), ``unconfirmed_drop`` (censored before a fall that another cause could
         make), ``small_drop`` (below `least_loss`), ``several_drops`` (another was as large as a
-        short), ``excursion`` (up and back to the old level), and what `prepare` flags. Details: ``step_start``, ``test_time_lower``,
+        short), ``excursion`` (up and back to the old level), and those of the channels
+        (``frozen_channel``, ``magnitude_current``, ``coarse_time``). Details: ``step_start``, ``test_time_lower``,
         ``test_time_upper`` (test time [s]), ``current`` [A], ``charge`` [C] up to the middle of
         the interval or to the bound, ``duration`` of the step [s]; of a drop also ``jump``,
         ``jump_sd``, ``level_before`` [V], ``delta_bic``, ``ramp`` [s].
@@ -99,7 +101,8 @@ def find_penetration(
     Raises
     ------
     FeatureError
-        The record holds no step at constant current, or the voltage is opposite to it.
+        The record holds no step at constant current, or the voltage is opposite to it, or no
+        measurement.
     """
     options: dict[str, float | str | bool] = {
         "least_delta_bic": least_delta_bic,
@@ -112,6 +115,8 @@ def find_penetration(
         "divergence": divergence,
     }
     gates = Gates(least_delta_bic, least_sigmas, least_relative, persistence, longest_ramp)
+    channels = read_channels(record, "a penetration")
+    record = channels.record
     steps = constant_current_steps(record, "a penetration", least=10)
     steps, flags = steps_with_the_current(record, steps, "a penetration")
     if len(steps) > 1:
@@ -126,9 +131,9 @@ def find_penetration(
     for step, after in zip_longest(steps, steps[1:]):
         feature = _of_step(record, step, after, gates, flags, options)
         if feature.kind != "right":
-            return _with_currents(feature, censored)
+            return channels.honest(_with_currents(feature, censored))
         censored.append(feature)
-    return _strongest(censored)
+    return channels.honest(_strongest(censored))
 
 
 def _current(feature: Feature) -> float:

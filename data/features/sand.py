@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from data.features.channels import read_channels
 from data.features.control import ControlStep, constant_current_steps, history, read_columns
 from data.features.drop import Gates
 from data.features.events import SHORTED, excursion_of, read_events
@@ -142,18 +143,20 @@ def find_sand_time(record: "xr.Dataset", *, onset_rise: float = 0.15, rise: floa
         The record holds no step at constant current, or the leads are swapped.
     """
     options: dict[str, float | str | bool] = {"onset_rise": onset_rise, "rise": rise}
+    channels = read_channels(record, "Sand's time")
+    record = channels.record
     steps = constant_current_steps(record, "Sand's time", least=10)
     fresh = _fresh(record, steps)
     features: list[Feature] = []
     for step in steps:
         feature = _of_step(record, step, onset_rise, rise, len(steps), options)
         if feature.kind != "right":
-            if step in fresh:
-                return feature
-            return _censored_before(feature, features)
+            if step not in fresh:
+                feature = _censored_before(feature, features)
+            return channels.honest(feature)
         if step in fresh:
             features.append(feature)
-    return max(features, key=_demand)
+    return channels.honest(max(features, key=_demand))
 
 
 def _runaway(time: Array, curve: Array, rise: float) -> tuple[float, int | None]:

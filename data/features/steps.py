@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import FeatureError
+from data.features.channels import read_channels
 from data.features.control import (
     ControlStep,
     constant_current_steps,
@@ -43,6 +44,7 @@ _EARLY = 0.2  # of a step, that an overpotential at its start may last
 _SHORTED = 0.7  # of the resistance of the steps before
 _FIRST_STEP = 0.3  # of the voltage, that is left of an overpotential in the first step
 _WHOLE = 0.9  # of the length of a step
+_OFFSET = 0.1  # of the resistance of the others, that a shorted step may show with a wrong sign
 _FEWEST = 8  # rows that anything is read from
 
 
@@ -91,8 +93,8 @@ def find_failed_step(
         ``short_between_steps``, ``soft_short`` (the cell recovered), ``end_of_record`` (the step
         ends right after the drop), ``unconfirmed_drop`` and
         ``unclear_drop`` (what another cause could make), ``small_drop``, ``excursion``, ``none_failed``, ``first_failed``,
-        ``cut_short``, ``unequal_steps``, ``not_increasing``, ``against_current`` and
-        ``steps_not_read`` (steps not read).
+        ``cut_short``, ``unequal_steps``, ``not_increasing``, ``steps_not_read``, and those of the
+        channels (``frozen_channel``, ``magnitude_current``, ``coarse_time``).
         Details: ``step_time`` (of the last step borne, else of the failed one [s]),
         ``step_count``, ``failed_step`` (1 is the first), ``start_resistance`` of the failed step
         and ``start_resistance_before`` [ohm], ``step_start`` and, of a failure within a step,
@@ -101,8 +103,8 @@ def find_failed_step(
     Raises
     ------
     FeatureError
-        The record holds fewer than two currents, or the voltage is opposite to them, or no step
-        failed and none was borne to its end.
+        The record holds fewer than two currents, or the voltage of a step is opposite to it, or is
+        no measurement, or no step failed and none was borne to its end.
     """
     options: dict[str, float | str | bool] = {
         "resistance_ratio": resistance_ratio,
@@ -112,9 +114,11 @@ def find_failed_step(
         "longest_ramp": longest_ramp,
     }
     gates = Gates(10.0, 5.0, least_relative, persistence, longest_ramp)
+    channels = read_channels(record, "a failed step")
+    record = channels.record
     steps = constant_current_steps(record, "a failed step", least=5)
     unread = unread_steps(record, steps, least=5)
-    steps, opposed = steps_with_the_current(record, steps, "a failed step")
+    _refuse_opposed(record, steps)
     currents = [abs(step.current) for step in steps]
     # Nothing fails or survives in a stub, as between two settings.
     typical = float(np.median([step.duration for step in steps]))
@@ -127,7 +131,7 @@ def find_failed_step(
             "staircase of at least two currents"
         )
     read = [_Step.of(record, step) for step in steps]
-    flags = [*opposed, *unread]
+    flags = list(unread)
     details: dict[str, float] = {}
     failed: int | None = None
     switched = False
@@ -175,7 +179,28 @@ def find_failed_step(
                     )
             break
     doubtful = any(flag.name in _UNSURE for flag in found or ())
-    return _answer(record, steps, failed, doubtful, flags, details, options)
+    return channels.honest(_answer(record, steps, failed, doubtful, flags, details, options))
+
+
+def _refuse_opposed(record: "xr.Dataset", steps: tuple[ControlStep, ...]) -> None:
+    """Refuse a staircase of which a part cannot be read: what failed there would come too late."""
+    kept, opposed = steps_with_the_current(record, steps, "a failed step")
+    if not opposed:
+        return
+    voltage = read_columns(record)[1]
+
+    def resistance(step: ControlStep) -> float:
+        return abs(float(np.median(voltage[step.rows])) / step.current)
+
+    # A shorted step may show the offset of the instrument.
+    usual = float(np.median([resistance(step) for step in kept]))
+    if max(resistance(step) for step in steps if step not in kept) < _OFFSET * usual:
+        return
+    raise FeatureError(
+        f"{record_name(record)}: {opposed[0].message.partition(': a discharge')[0]}: a discharge, "
+        "or a column without its sign. A staircase is read whole or not at all: give current and "
+        "voltage their signs, or cut out the steps of a discharge"
+    )
 
 
 @dataclass(frozen=True)
