@@ -6,6 +6,7 @@ until rows share them. Each is mended where nothing else can be meant, said, and
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -244,11 +245,7 @@ def _signed(time: Array, voltage: Array, current: Array, loaded: Rows) -> Array 
         if high - low >= _STRETCH
     ]
     stretches.sort()
-    reversed_at = [
-        (one, other)
-        for one, other in zip(stretches, stretches[1:], strict=False)
-        if one[2] != other[2]
-    ]
+    reversed_at = [(one, other) for one, other in pairwise(stretches) if one[2] != other[2]]
     kept = 0
     for one, other in reversed_at:
         # Of the stretches, and of their rows beside the reversal: none passes through zero slowly.
@@ -288,6 +285,13 @@ def _with_ticks(time: Array) -> tuple[Array, float]:
     tick = float(np.quantile(ahead, 0.01))
     starts = np.concatenate([[0], np.flatnonzero(gaps > 0) + 1])
     counts = np.diff([*starts.tolist(), len(time)])
-    place = np.arange(len(time)) - np.repeat(starts, counts)
-    spread: Array = time + tick * place / np.repeat(counts, counts)
-    return spread, tick
+    # The middle of the rows that share a stamp is in the middle of what it stands for. The first
+    # and the last stamp may stand for less: their rows go on as those beside them.
+    middle, centre = starts + 0.5 * (counts - 1), time[starts] + 0.5 * tick
+    if len(starts) > 4:
+        middle, centre = middle[1:-1], centre[1:-1]
+    row = np.arange(len(time))
+    spread = np.interp(row, middle, centre)
+    spacing = tick / float(np.median(counts))
+    spread += spacing * (np.minimum(row - middle[0], 0) + np.maximum(row - middle[-1], 0))
+    return np.maximum.accumulate(np.clip(spread, time, time + tick)), tick

@@ -34,6 +34,7 @@ _LEVEL = 50  # rows that it is taken from
 _CLEAR = 20.0  # standard deviations of a height that single rows show
 _MOST = 40  # excursions and falls that are looked at
 _ALIKE = 0.9  # of the largest drop: an earlier one that counts instead
+_REVERSES = 0.5  # of its level below zero: more than the offset of an instrument at a short
 _FROZEN = 20  # equal rows of a channel that is dead
 
 
@@ -188,13 +189,20 @@ def _smooth(curve: Array, height: float, noise: Noise) -> Array:
     return smooth
 
 
-def _old_level(time: Array, smooth: Array, last: int, low: float, height: float) -> float | None:
-    """Return the level that a curve had up to a row, if it lasted: how long [s]."""
-    band = (smooth[: last + 1] < low + 0.5 * height) & (smooth[: last + 1] > low - _THIRD * height)
-    off = np.flatnonzero(~band)
-    first = int(off[-1]) + 1 if off.size else 0
-    length = float(time[last] - time[first])
-    return length if last - first + 1 >= _QUIET and length >= _LASTS else None
+def _old_level(
+    time: Array, smooth: Array, last: int, low: float, height: float, spent: float
+) -> float | None:
+    """Return how long a curve had a level up to a row [s], None where it did not last.
+
+    It lasts ten seconds, or as long as the curve spent away from it.
+    """
+    part = smooth[: last + 1]
+    under = np.flatnonzero(part <= low - _THIRD * height)
+    first = int(under[-1]) + 1 if under.size else 0
+    # Other excursions may have come between.
+    level = np.flatnonzero(part[first:-1] < low + 0.5 * height) + first
+    length = float(np.sum(time[level + 1] - time[level]))
+    return length if level.size >= _QUIET - 1 and length >= min(_LASTS, spent) else None
 
 
 def _excursion_before(
@@ -214,20 +222,20 @@ def _excursion_before(
     if not under.size or under[-1] == drop.begin:
         return None
     last = int(under[-1])
-    lasted = _old_level(time, smooth, last, low, height)
+    up = np.flatnonzero(smooth[last:] > low + 2 * _THIRD * height)
+    first = last + (int(up[0]) if up.size else 0)
+    spent = float(time[drop.begin] - time[first])
+    lasted = _old_level(time, smooth, last, low, height, spent)
     if lasted is None:
         return None
-    old = float(np.median(smooth[max(last + 1 - _LEVEL, 0) : last + 1][-_LEVEL:]))
+    old = float(np.median(smooth[max(last + 1 - _LEVEL, 0) : last + 1]))
     if old - low >= shorted * old:
         return None  # it comes back to less than it was
-    up = np.flatnonzero(smooth[last:] > low + 2 * _THIRD * height)
     down = np.flatnonzero(smooth[drop.begin :] < low + _THIRD * height)
-    above = np.flatnonzero(smooth[: drop.end + 1] > low + 2 * _THIRD * height)
-    first = last + (int(up[0]) if up.size else 0)
     foot = drop.begin + (int(down[0]) if down.size else 0)
+    above = np.flatnonzero(smooth[: foot + 1] > low + 2 * _THIRD * height)
     rise, fall = float(time[first] - time[last]), float(time[foot] - time[int(above[-1])])
     sudden = first - last <= 1 or rise <= max(longest_ramp, _SLOWER * fall)
-    spent = float(time[drop.begin] - time[first])
     # Up to where its tail is in the noise.
     tail = np.flatnonzero(smooth[foot:] < low + max(_TAIL * height, 3 * noise.sigma))
     end = foot + (int(tail[0]) if tail.size else 0)
@@ -263,26 +271,26 @@ def excursion_of(
     height = float(np.max(later)) - away.level
     smooth = _smooth(curve, height, noise)
     back = smooth < away.level + _THIRD * height
+    before = np.flatnonzero(back[: away.crossed])
+    last = int(before[-1]) if before.size else away.onset
     for low, high in runs(back[away.crossed :]):
         begin, end = away.crossed + low, away.crossed + high
-        lasts = end == len(curve) or time[end - 1] - time[begin] >= _LASTS
+        away_rows = np.flatnonzero(smooth[last:begin] > away.level + 2 * _THIRD * height)
+        if not away_rows.size:
+            continue
+        first, top = last + int(away_rows[0]), last + int(away_rows[-1])
+        spent = float(time[top] - time[first])
+        lasts = end == len(curve) or time[end - 1] - time[begin] >= min(_LASTS, spent)
         if not lasts or end - begin < min(_QUIET, len(curve) - begin):
             continue
         # The level that it came from, at the time.
-        before = np.flatnonzero(back[: away.crossed])
-        last = int(before[-1]) if before.size else away.onset
         old = float(np.median(smooth[max(last + 1 - _LEVEL, 0) : last + 1]))
         left = float(np.median(curve[begin : min(end, begin + _LEVEL)]))
-        lasted = _old_level(time, smooth, last, old, height)
+        lasted = _old_level(time, smooth, last, old, height, spent)
         if left < (1 - shorted) * old or lasted is None:
             return None
-        high_rows = np.flatnonzero(smooth[last:begin] > old + 2 * _THIRD * height)
-        if not high_rows.size:
-            return None
-        first, top = last + int(high_rows[0]), last + int(high_rows[-1])
         rise, fall = float(time[first] - time[last]), float(time[begin] - time[top])
         sudden = first - last <= 1 or rise <= max(longest_ramp, _SLOWER * fall)
-        spent = float(time[top] - time[first])
         return Excursion(last, begin, height, spent <= lasted, sudden)
     return None
 
@@ -376,10 +384,12 @@ def read_events(
                 rows = rows[(rows <= found.begin) | (rows >= found.end)]
                 continue
             if found is not None:
-                # A slow rise is a polarisation: what ends it suddenly is a short, though a doubtful one.
+                # A slow rise is a polarisation: what ends it at once is a short, with a doubt.
                 fall = replace(fall, certain=not found.sudden, why=_BACK)
             elif _frozen(raw, fall.drop, noise):
                 fall = replace(fall, certain=False, why=_DEAD)
+            elif fall.drop.level_after < -_REVERSES * fall.drop.level_before:
+                fall = replace(fall, certain=False, why=_REVERSED)
         falls.append(fall)
         if not fall.certain or (fall.recovers and fall.loss >= shorted):
             break
@@ -405,6 +415,10 @@ def read_events(
 _BACK = (
     "comes back to the level that it had before it rose: a short, or a contact that was lost and "
     "came back"
+)
+_REVERSED = (
+    "changes its sign under a current that does not: no short does that, but a current without "
+    "its sign, or leads that were swapped"
 )
 _DEAD = "is exactly constant in every row from there on: a dead channel, or a short"
 

@@ -24,7 +24,7 @@ from data.features.events import read_events
 from data.features.feature import Feature, Flag, between
 from data.features.leads import steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
-from data.features.rows import block_means
+from data.features.rows import block_means, runs
 from data.features.runaway import Departure, find_compliance, find_limit, find_runaway
 
 if TYPE_CHECKING:
@@ -42,13 +42,19 @@ _KNOTS = 60
 _DRAWS = 1000
 _SMOOTHING = 1.3  # on the standard deviation, for what the penalty draws the curve aside
 _GRID = 600
+# A bump is shorter than this part of the curve, and higher than these: deviations, part of all.
+_BUMP = 0.12
+_BUMP_SIGMAS = 10.0
+_BUMP_HEIGHT = 0.02
 _DOUBT = 2.5  # standard deviations of a bend that may be one
 # A runaway ends above the level at its inflexion by more than one kelvin makes of a resistance
 # (with an activation energy of 0.2 to 0.3 eV near room temperature), by more than the curve has
-# fallen since it levelled off, and bends by more than it has before.
+# fallen since it levelled off, and bends twice as far as it has before, five times as far as a
+# spline rings behind a corner.
 _CLEAR = 0.03
 _FALLEN = 1.25
-_ABOVE = 2.0
+_BEFORE = 2.0
+_AFTER = 5.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,29 @@ def _bins(time: Array, curve: Array, most: int) -> tuple[Array, Array, Array]:
     starts = np.unique(edges[edges < len(time)])
     (times, means), counts = block_means(starts, len(time), time, curve)
     return times, means, counts
+
+
+def _without_bumps(time: Array, curve: Array) -> Rows:
+    """Return the rows of a curve in which it is not up for a while and comes back.
+
+    What a curve is above its opening, the largest of the smallest values in a window that moves: a
+    curve that rises or falls for good has none, but for the ends.
+    """
+    from scipy.ndimage import grey_opening
+
+    every = np.arange(len(curve))
+    if len(curve) < _BINS // 4 or time[-1] <= time[0]:
+        return every
+    middle, mean, counts = _bins(time, curve, _BINS)
+    noise = estimate_noise(middle, mean)
+    width = max(int(_BUMP * len(middle)), 3)
+    above = mean - grey_opening(mean, size=width, mode="nearest")
+    bin_of = np.repeat(np.arange(len(middle)), counts.astype(int))
+    bad = np.zeros(len(middle), dtype=bool)
+    for low, high in runs(above > max(_BUMP_SIGMAS * noise.effective, _BUMP_HEIGHT * np.ptp(mean))):
+        if low >= width // 2 and high <= len(middle) - width // 2:
+            bad[max(low - 1, 0) : high + 1] = True
+    return every[~bad[bin_of]]
 
 
 def _knot_count(rows: int) -> int:
@@ -242,8 +271,17 @@ def find_inflexion(
                 f"The voltage drops at {time[until]:.6g} s: the curve is read up to there.",
             )
         )
-    time, curve = time[events.rows], curve[events.rows]
-    until = max(int(np.searchsorted(events.rows, until)), 1)
+    rows = events.rows[_without_bumps(time[events.rows], curve[events.rows])]
+    if len(rows) < len(events.rows) and not events.excursions:
+        flags.append(
+            Flag(
+                "excursion",
+                f"In {len(events.rows) - len(rows)} rows the voltage is up and comes back to its "
+                "level: they are not read.",
+            )
+        )
+    time, curve = time[rows], curve[rows]
+    until = max(int(np.searchsorted(rows, until)), 1)
     runaway = find_runaway(time[:until], curve[:until], runaway_rise)
     if runaway is None:
         top = find_limit(time[:until], curve[:until], noise.sigma)
@@ -361,24 +399,26 @@ def _inflexion(
         sure = int(level[level < upward[-1]][-1])
         if _steepening(fit, at, sure)[1] > _DOUBT and _rise(level_of, level[0], sure) > 0:
             details["sure_until"] = float(middle[0] + span * at[sure])
-    # The latest change from negative to positive with both sides beyond doubt.
+    # Changes from negative to positive with both sides beyond doubt.
     changes = _changes(negative, positive)
     if not changes:
         return None
-    begin, end = changes[-1]
+    turns = [_steepening(fit, at, *change)[0] for change in changes]
+    bends = [_bend(level_of, slopes, turn, _GRID - 1) for turn in turns]
+    chosen = int(np.flatnonzero(np.array(bends) >= 0.5 * max(bends))[-1])
+    begin, end = changes[chosen]
     details["z_before"] = float(np.min(z[: begin + 1]))
     details["z_after"] = float(np.max(z[end:]))
-    # A curve that runs away is steeper at its end than at the inflexion, and clearly above it: one
-    # that bows once more is not, nor a wave.
+    # A curve that runs away is steeper at its end than at the inflexion, and clearly above it, and
+    # bends there more than anywhere: one that bows once more does not, nor does a wave.
     turn, steeper = _steepening(fit, at, begin, end)
     details["z_end"] = steeper
     if steeper < least_z or _rise(level_of, changes[0][0], turn) < _CLEAR * abs(level_of[turn]):
         return None
-    bends = [
-        _bend(level_of, slopes, _steepening(fit, at, *one)[0], other[0])
-        for one, other in pairwise(changes)
-    ]
-    if _bend(level_of, slopes, turn, _GRID - 1) < _ABOVE * max(bends, default=0.0):
+    earlier = [_bend(level_of, slopes, *each) for each in pairwise(turns[: chosen + 1])]
+    if bends[chosen] < max(
+        _BEFORE * max(earlier, default=0.0), _AFTER * max(bends[chosen + 1 :], default=0.0)
+    ):
         return None
     between = slice(begin, end + 1)
     rng = np.random.default_rng(seed)

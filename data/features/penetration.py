@@ -92,11 +92,12 @@ def find_penetration(
         ``current_before`` (what is not counted), ``end_of_record`` (it ends sooner after the drop
         than `persistence`), ``unconfirmed_drop`` (censored before a fall that another cause could
         make), ``small_drop`` (below `least_loss`), ``several_drops`` (another was as large as a
-        short), ``excursion`` (up and back to the old level), and those of the channels
-        (``frozen_channel``, ``magnitude_current``, ``coarse_time``). Details: ``step_start``, ``test_time_lower``,
-        ``test_time_upper`` (test time [s]), ``current`` [A], ``charge`` [C] up to the middle of
-        the interval or to the bound, ``duration`` of the step [s]; of a drop also ``jump``,
-        ``jump_sd``, ``level_before`` [V], ``delta_bic``, ``ramp`` [s].
+        short), ``excursion`` (up and back to the old level), ``back_at_old_level`` (after a slow
+        rise), and those of the channels (``frozen_channel``, ``magnitude_current``,
+        ``coarse_time``). Details: ``step_start``, ``test_time_lower``, ``test_time_upper`` (test
+        time [s]), ``current`` [A], ``charge`` [C] up to the middle of the interval or to the bound,
+        ``duration`` of the step [s]; of a drop also ``jump``, ``jump_sd``, ``level_before`` [V],
+        ``delta_bic``, ``ramp`` [s].
 
     Raises
     ------
@@ -355,8 +356,8 @@ def _between_steps(
     flags.append(
         Flag(
             "between_steps",
-            f"The next step stays below {_NEXT_SHORTED:g} of the resistance of this one: shorted in "
-            "between.",
+            f"The next step stays below {_NEXT_SHORTED:g} of the resistance of this one: shorted "
+            "in between.",
         )
     )
     return Feature(

@@ -161,9 +161,9 @@ def wander(rng: Rng, time: Array) -> Array:
     return np.asarray(wave)
 
 
-def coarse(rng: Rng, time: Array) -> Array:
+def coarse(rng: Rng, time: Array, most: float = 20.0) -> Array:
     """Return times as they are written with too few digits: rounded, or cut off."""
-    tick = float(np.median(np.diff(time))) * rng.uniform(1.2, 8)
+    tick = min(float(np.median(np.diff(time))) * rng.uniform(1.2, 8), float(time[-1]) / most)
     digits = time / tick
     return tick * (np.round(digits) if rng.random() < 0.5 else np.floor(digits))
 
@@ -436,7 +436,7 @@ def polarisation(kind: str, event: bool) -> Callable[[Rng], Curve]:
                 truth = [corner * end]
         voltage = total(time / end) + rng.uniform(0.02, 0.3)
         if kind == "wave":
-            amplitude = 10 ** rng.uniform(-2.5, -1) if not event else 0.005 * height / voltage[-1]
+            amplitude = 10 ** rng.uniform(-2.5, -1) if not event else 0.003 * height / voltage[-1]
             voltage = voltage * (1 + amplitude * wander(rng, time))
         if kind == "shift":  # for good, as of another temperature
             width = rng.uniform(0.002, 0.1)
@@ -457,8 +457,8 @@ def polarisation(kind: str, event: bool) -> Callable[[Rng], Curve]:
             truth[0] if truth else 0.0, time, voltage
         ):
             truth = []
-        if kind == "coarse time":
-            time = coarse(rng, time)
+        if kind == "coarse time":  # claimed: a hundred stamps
+            time = coarse(rng, time, 100)
         return Curve(record_of(time, values, np.full(len(time), 1e-3)), truth)
 
     def make_with_event(rng: Rng) -> Curve:
