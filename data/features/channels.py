@@ -31,6 +31,7 @@ _LOAD = 1e-3  # of the largest current: less is a rest
 _FEWEST = 10  # equal rows under current: a dead channel, where there are no others
 _FROZEN = 20  # equal rows in a record that scatters: a dead or saturated channel
 _HOLDS = 10  # times as long as an instrument repeats a value as a rule
+_STEADY = 0.1  # of a current, by which it wavers; at the limit of an instrument it gives way
 _KEPT = 1  # of them, at which the channel may have been alive
 _SHORTED = 2 / 3  # of its level: a voltage frozen below may be a short that the digits do not show
 _REPEATED = 0.05  # of the rows: more that share a time are not the two rows of a switch
@@ -121,7 +122,7 @@ def read_channels(record: "xr.Dataset", feature: str) -> Channels:
     largest = float(np.max(np.abs(current)))
     loaded = np.abs(current) > _LOAD * largest
     _refuse_dead(record, voltage, loaded, feature)
-    alive, flags = _alive(time, voltage, loaded)
+    alive, flags = _alive(time, voltage, current, loaded)
     if flags:
         record = record.isel(record=np.flatnonzero(alive))
         time, voltage, current = read_columns(record)
@@ -169,8 +170,8 @@ def _refuse_dead(record: "xr.Dataset", voltage: Array, loaded: Rows, feature: st
     living = f"; {', '.join(others)} varies, and may be it: make that column the voltage"
     raise FeatureError(
         f"{name}: the voltage is exactly {under[0]:g} V in all {len(under)} rows in which current "
-        f"flows: no measurement (a dead channel, or a column of another lead), and {feature} is "
-        f"read from the cell's voltage{living if others else ''}"
+        f"flows: no measurement (a dead channel, a column of another lead, or a test at constant "
+        f"voltage), and {feature} is read from the cell's voltage{living if others else ''}"
     )
 
 
@@ -180,11 +181,14 @@ def _equal_runs(values: Array) -> list[tuple[int, int]]:
     return list(zip([0, *edges.tolist()], [*edges.tolist(), len(values)], strict=True))
 
 
-def _alive(time: Array, voltage: Array, loaded: Rows) -> tuple[Rows, tuple[Flag, ...]]:
+def _alive(
+    time: Array, voltage: Array, current: Array, loaded: Rows
+) -> tuple[Rows, tuple[Flag, ...]]:
     """Return the rows in which the voltage is a measurement.
 
     Where a voltage that scatters by more than its last digit stays exactly the same for many rows,
-    they say nothing. Frozen at less than its level it may be a short; such rows are kept.
+    they say nothing. Frozen at less than its level it may be a short; such rows are kept. So are
+    those at the instrument's limit, where the current gives way.
     """
     alive = np.ones(len(voltage), dtype=bool)
     equal = _equal_runs(voltage)
@@ -192,7 +196,9 @@ def _alive(time: Array, voltage: Array, loaded: Rows) -> tuple[Rows, tuple[Flag,
     long = [
         (low, high)
         for low, high in equal
-        if high - low >= max(_FROZEN, _HOLDS * usual) and loaded[low:high].all()
+        if high - low >= max(_FROZEN, _HOLDS * usual)
+        and loaded[low:high].all()
+        and np.ptp(current[low:high]) <= _STEADY * np.max(np.abs(current[low:high]))
     ]
     if not long:
         return alive, ()

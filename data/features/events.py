@@ -35,7 +35,19 @@ _CLEAR = 20.0  # standard deviations of a height that single rows show
 _MOST = 40  # excursions and falls that are looked at
 _ALIKE = 0.9  # of the largest drop: an earlier one that counts instead
 _REVERSES = 0.5  # of its level below zero: more than the offset of an instrument at a short
+_ENDS = ("before", "after", "begin", "end")
 _FROZEN = 20  # equal rows of a channel that is dead
+
+
+_BACK = (
+    "comes back to the level that it had before it rose: a short, or a contact that was lost and "
+    "came back"
+)
+_REVERSED = (
+    "changes its sign under a current that does not: no short does that, but a current without "
+    "its sign, or leads that were swapped"
+)
+_DEAD = "is exactly constant in every row from there on: a dead channel, or a short"
 
 
 @dataclass(frozen=True)
@@ -155,27 +167,21 @@ class Events:
             found.append(
                 Flag("back_at_old_level", f"At {begin:.6g} s the voltage {self.fall.why}.")
             )
-        for name, chosen, words in (
-            ("small_drop", [each for each in self.smaller if each.loss < SHORTED], "no short"),
-            ("several_drops", [each for each in self.smaller if each.loss >= SHORTED], "not it"),
+        for name, large, why in (
+            ("small_drop", False, "below a third of the level it counts as no short"),
+            ("several_drops", True, "what is stated is the largest drop that lasts"),
         ):
-            if not chosen:
-                continue
-            largest_drop = max(chosen, key=lambda each: each.drop.jump).drop
-            share = largest_drop.jump / largest_drop.level_before
-            why = (
-                "below a third of the level it counts as no short"
-                if words == "no short"
-                else "what is stated is the largest drop that lasts"
-            )
-            found.append(
-                Flag(
-                    name,
-                    f"Between {time[largest_drop.before]:.6g} and {time[largest_drop.after]:.6g} s "
-                    f"the voltage drops by {largest_drop.jump:.3g} V, {share:.0%} of its level: "
-                    f"{why}.",
+            drops = [each.drop for each in self.smaller if (each.loss >= SHORTED) == large]
+            if drops:
+                drop = max(drops, key=lambda each: each.jump)
+                found.append(
+                    Flag(
+                        name,
+                        f"Between {time[drop.before]:.6g} and {time[drop.after]:.6g} s the voltage "
+                        f"drops by {drop.jump:.3g} V, {drop.jump / drop.level_before:.0%} of its "
+                        f"level: {why}.",
+                    )
                 )
-            )
         return tuple(found)
 
 
@@ -309,9 +315,6 @@ def _in_rows(fall: Fall, rows: Rows) -> Fall:
     return replace(fall, drop=replace(fall.drop, **ends))
 
 
-_ENDS = ("before", "after", "begin", "end")
-
-
 def read_events(
     time: Array,
     raw: Array,
@@ -410,17 +413,6 @@ def read_events(
         rows = rows[(rows <= excursions[-1].begin) | (rows >= excursions[-1].end)]
     excursions.sort(key=lambda each: each.begin)
     return Events(rows, runaway, event, smaller, tuple(excursions))
-
-
-_BACK = (
-    "comes back to the level that it had before it rose: a short, or a contact that was lost and "
-    "came back"
-)
-_REVERSED = (
-    "changes its sign under a current that does not: no short does that, but a current without "
-    "its sign, or leads that were swapped"
-)
-_DEAD = "is exactly constant in every row from there on: a dead channel, or a short"
 
 
 def _event(

@@ -254,19 +254,20 @@ def _of_step(
         last=step.stop == record.sizes["record"],
     )
     flags += events.flags(time)
-    # A rise as high as a depletion that comes back is neither: nothing is known from there on.
-    high = [each.begin for each in events.excursions if each.height >= rise]
-    dropped = [] if events.fall is None else [events.fall.drop.before]
-    stop = min([stop, *high])
     rows = events.rows
     time, curve, test_time = (part[rows] for part in (time, curve, test_time))
-    stop = max(int(np.searchsorted(rows, stop, "right")) - 1, 0)
+    stop = int(np.searchsorted(rows, stop, "right")) - 1
     base, crossing = _runaway(time, curve, rise)
+    details["baseline"] = base
+    # A rise as high as a depletion that comes back is none; nothing is known from there on.
+    high = [each.begin for each in events.excursions if each.height >= rise]
     if crossing is not None and crossing >= 3:
-        onset = int(np.flatnonzero(curve[:crossing] < base + onset_rise)[-1])
-        away = Departure(onset, crossing, base)
+        below = np.flatnonzero(curve[:crossing] < base + onset_rise)
+        away = Departure(int(below[-1]) if below.size else 0, crossing, base)
         back = excursion_of(time, curve, away, noise, gates.longest_ramp, SHORTED)
         if back is not None:
+            crossing = None
+            high.append(int(rows[back.begin]))
             flags.append(
                 Flag(
                     "excursion",
@@ -275,22 +276,22 @@ def _of_step(
                     "censored before.",
                 )
             )
-            crossing, stop = None, min(stop, back.begin)
-    if crossing is not None and stop < crossing and high:
-        crossing = None
-    details["baseline"] = base
-    for before in np.searchsorted(rows, dropped).tolist():
-        if crossing is None or before < crossing:
-            crossing = None
-            if before < stop:
-                stop = before
-                flags.append(
-                    Flag(
-                        "drop_first",
-                        f"The voltage drops at {time[stop]:.6g} s, before any runaway: the test is "
-                        "censored there.",
-                    )
+    if high:
+        stop = min(stop, int(np.searchsorted(rows, min(high))))
+        crossing = crossing if crossing is not None and crossing <= stop else None
+    if events.fall is not None:
+        before = int(np.searchsorted(rows, events.fall.drop.before))
+        crossing = crossing if crossing is not None and crossing <= before else None
+        if crossing is None and before < stop:
+            stop = before
+            flags.append(
+                Flag(
+                    "drop_first",
+                    f"The voltage drops at {time[stop]:.6g} s, before any runaway: the test is "
+                    "censored there.",
                 )
+            )
+    stop = max(stop, 0)
     if crossing is None or crossing < 3:
         near = _crossing(curve[: stop + 1], base + onset_rise)
         close = _crossing(curve[: stop + 1], base + 2 * onset_rise / 3)

@@ -17,8 +17,8 @@ _SECONDS = 3600.0
 _DOUBTFUL = {  # by flag: what the curve shows, and what it may be
     "soft_short": ("drops and comes back (a soft short)", "a soft short"),
     "unconfirmed_drop": (
-        "falls in the last rows or on and off (a short, or the current being switched off)",
-        "a fall of the voltage in the last rows or on and off",
+        "falls as a short makes it, and something else may",
+        "a fall of the voltage of uncertain cause",
     ),
 }
 
