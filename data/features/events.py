@@ -32,7 +32,7 @@ _LASTS = 10.0  # [s] that a level lasts, at least
 _QUIET = 5  # rows of it
 _LEVEL = 50  # rows that it is taken from
 _CLEAR = 20.0  # standard deviations of a height that single rows show
-_MOST = 40  # excursions and falls that are looked at
+_MOST = 20  # excursions and falls that are looked at
 _ALIKE = 0.9  # of the largest drop: an earlier one that counts instead
 _REVERSES = 0.5  # of its level below zero: more than the offset of an instrument at a short
 _ENDS = ("before", "after", "begin", "end")
@@ -47,6 +47,7 @@ _REVERSED = (
     "changes its sign under a current that does not: no short does that, but a current without "
     "its sign, or leads that were swapped"
 )
+_RESTLESS = f"falls and comes back more than {_MOST} times: a contact, or shorts"
 _DEAD = "is exactly constant in every row from there on: a dead channel, or a short"
 
 
@@ -386,17 +387,14 @@ def read_events(
                 excursions.append(found)
                 rows = rows[(rows <= found.begin) | (rows >= found.end)]
                 continue
-            if found is not None:
-                # A slow rise is a polarisation: what ends it at once is a short, with a doubt.
-                fall = replace(fall, certain=not found.sudden, why=_BACK)
-            elif _frozen(raw, fall.drop, noise):
-                fall = replace(fall, certain=False, why=_DEAD)
-            elif fall.drop.level_after < -_REVERSES * fall.drop.level_before:
-                fall = replace(fall, certain=False, why=_REVERSED)
+            if fall.loss >= shorted:
+                fall = _doubted(fall, found, raw, noise)
         falls.append(fall)
         if not fall.certain or (fall.recovers and fall.loss >= shorted):
             break
         start = fall.drop.after
+    else:
+        falls.append(replace(fall, certain=False, why=_RESTLESS))
     event, smaller = _event(falls, shorted, slow_relative)
     until = len(raw) if event is None else event.drop.begin + 1
     runaway: Departure | None = None
@@ -411,8 +409,22 @@ def read_events(
             break
         excursions.append(replace(back, begin=int(part[back.begin]), end=int(part[back.end])))
         rows = rows[(rows <= excursions[-1].begin) | (rows >= excursions[-1].end)]
+    else:
+        runaway = Departure(int(part[away.onset]), int(part[away.crossed]), away.level)
     excursions.sort(key=lambda each: each.begin)
     return Events(rows, runaway, event, smaller, tuple(excursions))
+
+
+def _doubted(fall: Fall, back: Excursion | None, raw: Array, noise: Noise) -> Fall:
+    """Return a fall as high as a short, with what else could make it."""
+    if back is not None:
+        # A slow rise is a polarisation: what ends it at once is a short, with a doubt.
+        return replace(fall, certain=not back.sudden, why=_BACK)
+    if _frozen(raw, fall.drop, noise):
+        return replace(fall, certain=False, why=_DEAD)
+    if fall.drop.level_after < -_REVERSES * fall.drop.level_before:
+        return replace(fall, certain=False, why=_REVERSED)
+    return fall
 
 
 def _event(

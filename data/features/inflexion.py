@@ -46,6 +46,10 @@ _GRID = 600
 _BUMP = 0.12
 _BUMP_SIGMAS = 10.0
 _BUMP_HEIGHT = 0.02
+_BUMP_FOOT = 5.0  # deviations, down to which it is cut off
+_BUMP_NARROW = 0.7  # of the window
+_BUMPS = 0.2  # of the curve: more are a wave
+_BUMP_BACK = 0.9  # of the level before is left
 _DOUBT = 2.5  # standard deviations of a bend that may be one
 # A runaway ends above the level at its inflexion by more than one kelvin makes of a resistance
 # (with an activation energy of 0.2 to 0.3 eV near room temperature), by more than the curve has
@@ -99,10 +103,15 @@ def _without_bumps(time: Array, curve: Array) -> Rows:
     above = mean - grey_opening(mean, size=width, mode="nearest")
     bin_of = np.repeat(np.arange(len(middle)), counts.astype(int))
     bad = np.zeros(len(middle), dtype=bool)
-    for low, high in runs(above > max(_BUMP_SIGMAS * noise.effective, _BUMP_HEIGHT * np.ptp(mean))):
-        if low >= width // 2 and high <= len(middle) - width // 2:
-            bad[max(low - 1, 0) : high + 1] = True
-    return every[~bad[bin_of]]
+    least = max(_BUMP_SIGMAS * noise.effective, _BUMP_HEIGHT * float(np.ptp(mean)))
+    for low, high in runs(above > _BUMP_FOOT * noise.effective):
+        inside = low >= width // 2 and high <= len(middle) - width // 2
+        # As wide as the window is a crest of a wave.
+        inside &= high - low <= _BUMP_NARROW * width
+        # To the old level, or above it: what falls below is shorted.
+        if inside and np.max(above[low:high]) > least and mean[high] > _BUMP_BACK * mean[low - 1]:
+            bad[low - 1 : high + 1] = True
+    return every if np.mean(bad) > _BUMPS else every[~bad[bin_of]]
 
 
 def _knot_count(rows: int) -> int:
@@ -244,44 +253,47 @@ def find_inflexion(
                 f"The record has {len(steps)} steps at constant current; the longest is read.",
             )
         )
-    until = len(curve)
-    limit = find_compliance(record, step)
-    if limit is not None and limit - step.start < until:
-        until = max(limit - step.start, 1)
-        flags.append(
-            Flag("compliance", f"The instrument is at its limit from {time[until - 1]:.6g} s on.")
-        )
+    rows = _without_bumps(time, curve)
     gates = Gates(10.0, 5.0, 0.1, 10.0, 20.0)
     events = read_events(
-        time,
-        raw,
+        time[rows],
+        raw[rows],
         noise,
         gates,
         shorted=gates.least_relative,
         rise=runaway_rise,
         last=step.stop == len(columns[0]),
     )
-    flags += events.flags(time)
+    if len(rows) < len(curve):
+        flags.append(
+            Flag(
+                "excursion",
+                f"In {len(curve) - len(rows)} rows the voltage is up and comes back to its level: "
+                "they are not read.",
+            )
+        )
+    flags += events.flags(time[rows])
     fall = events.fall
-    if fall is not None and fall.drop.before < until:
-        until = max(fall.drop.before, 1)  # its last row may be of the drop
+    before = (
+        len(events.rows) if fall is None else int(np.searchsorted(events.rows, fall.drop.before))
+    )
+    rows = rows[events.rows]
+    time, curve = time[rows], curve[rows]
+    until = len(curve)
+    limit = find_compliance(record, step)
+    if limit is not None and limit - step.start < step.stop - step.start:
+        until = max(int(np.searchsorted(rows, limit - step.start)), 1)
+        flags.append(
+            Flag("compliance", f"The instrument is at its limit from {time[until - 1]:.6g} s on.")
+        )
+    if before < until:
+        until = max(before, 1)  # its last row may be of the drop
         flags.append(
             Flag(
                 "drop_first",
                 f"The voltage drops at {time[until]:.6g} s: the curve is read up to there.",
             )
         )
-    rows = events.rows[_without_bumps(time[events.rows], curve[events.rows])]
-    if len(rows) < len(events.rows) and not events.excursions:
-        flags.append(
-            Flag(
-                "excursion",
-                f"In {len(events.rows) - len(rows)} rows the voltage is up and comes back to its "
-                "level: they are not read.",
-            )
-        )
-    time, curve = time[rows], curve[rows]
-    until = max(int(np.searchsorted(rows, until)), 1)
     runaway = find_runaway(time[:until], curve[:until], runaway_rise)
     if runaway is None:
         top = find_limit(time[:until], curve[:until], noise.sigma)

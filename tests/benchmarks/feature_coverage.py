@@ -449,8 +449,10 @@ def polarisation(kind: str, event: bool) -> Callable[[Rng], Curve]:
             voltage = voltage + rng.uniform(-0.5, 0.5) * height * time / end
         sigma = height * 10 ** rng.uniform(-3, -1.7)
         phi = rng.uniform(0.3, 0.9) if kind == "correlated" else 0.0
-        # Claimed: noise times the correlation's factor of up to 1 % of the levelling off.
-        sigma = min(sigma, 0.01 * height / np.sqrt((1 + phi) / (1 - phi)))
+        # Claimed: noise times the correlation's factor of up to 1 % of the levelling off, and half of
+        # that where an excursion hides a part of it.
+        most = 0.005 if kind == "excursion" else 0.01
+        sigma = min(sigma, most * height / np.sqrt((1 + phi) / (1 - phi)))
         values = noisy(rng, voltage, kind, sigma, phi)
         # Claimed: it ends clearly above its level at the inflexion.
         if event and np.median(voltage[-len(time) // 20 :]) < 1.05 * np.interp(
@@ -679,7 +681,12 @@ def table(rows: list[tuple[Case, int, float, int]]) -> str:
             cells[1] = f"{100 * width:.2g} %"
     for (feature, name), cells in merged.items():
         lines.append(f"| {feature} | {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    totals = []
+    for event, words in ((True, "with an event covered"), (False, "without one false alarms")):
+        every = sum(curves for case, _, _, curves in rows if case.event == event)
+        hits = sum(hits for case, hits, _, _ in rows if case.event == event)
+        totals.append(f"of {every} curves {words}: {100 * hits / max(every, 1):.2f} %")
+    return "\n".join([*lines, "", f"All together, {'; '.join(totals)}."])
 
 
 def main() -> None:

@@ -137,6 +137,16 @@ def test_where_nobody_knows_which_level_was_the_old_one_the_drop_is_doubted() ->
     assert names(late) == {"back_at_old_level"}
 
 
+def test_a_contact_that_is_never_still_ends_what_is_known() -> None:
+    time = np.arange(0.0, 3000.0)
+    toggles = 0.1 + 0.1 * (np.floor(time / 50) % 2)
+    feature = find_penetration(record(time, toggles, np.full(len(time), 4e-4)))
+    assert feature.kind == "right"
+    assert feature.lower is not None
+    assert feature.lower < 2500
+    assert "unconfirmed_drop" in names(feature)
+
+
 # Bends without a runaway ------------------------------------------------------------------------
 @pytest.mark.parametrize("periods", [1.7, 2.5, 4.0, 7.25])
 @pytest.mark.parametrize("amplitude", [0.01, 0.05])
