@@ -362,7 +362,8 @@ def read_events(
     falls: list[Fall] = []
     excursions: list[Excursion] = []
     start = 0  # row from which falls are looked for
-    for _ in range(_MOST):
+    fall: Fall | None = None
+    while len(falls) + len(excursions) < _MOST:
         at = int(np.searchsorted(rows, start))
         part = rows[at:]
         fall = find_fall(
@@ -393,24 +394,22 @@ def read_events(
         if not fall.certain or (fall.recovers and fall.loss >= shorted):
             break
         start = fall.drop.after
-    else:
+    if fall is not None and fall.certain and len(falls) + len(excursions) == _MOST:
         falls.append(replace(fall, certain=False, why=_RESTLESS))
     event, smaller = _event(falls, shorted, slow_relative)
     until = len(raw) if event is None else event.drop.begin + 1
     runaway: Departure | None = None
-    for _ in range(_MOST):
+    for looked in range(_MOST):
         part = rows[rows < until]
         away = find_runaway(time[part], curve[part], rise)
         if away is None:
             break
         back = excursion_of(time[part], curve[part], away, noise, gates.longest_ramp, shorted)
-        if back is None or not back.sure:
+        if back is None or not back.sure or looked == _MOST - 1:
             runaway = Departure(int(part[away.onset]), int(part[away.crossed]), away.level)
             break
         excursions.append(replace(back, begin=int(part[back.begin]), end=int(part[back.end])))
         rows = rows[(rows <= excursions[-1].begin) | (rows >= excursions[-1].end)]
-    else:
-        runaway = Departure(int(part[away.onset]), int(part[away.crossed]), away.level)
     excursions.sort(key=lambda each: each.begin)
     return Events(rows, runaway, event, smaller, tuple(excursions))
 

@@ -110,7 +110,8 @@ def _without_bumps(time: Array, curve: Array) -> Rows:
         inside &= high - low <= _BUMP_NARROW * width
         # To the old level, or above it: what falls below is shorted.
         if inside and np.max(above[low:high]) > least and mean[high] > _BUMP_BACK * mean[low - 1]:
-            bad[low - 1 : high + 1] = True
+            more = max((high - low) // 3, 1)  # its foot is in the noise
+            bad[max(low - more, 0) : high + more] = True
     return every if np.mean(bad) > _BUMPS else every[~bad[bin_of]]
 
 
@@ -409,7 +410,10 @@ def _inflexion(
     level, upward = np.flatnonzero(z < -_DOUBT), np.flatnonzero(z > _DOUBT)
     if level.size and upward.size and upward[-1] > level[0]:
         sure = int(level[level < upward[-1]][-1])
-        if _steepening(fit, at, sure)[1] > _DOUBT and _rise(level_of, level[0], sure) > 0:
+        # What ends hardly above it, after a fall, is a wave.
+        above, fallen = _rise(level_of, sure), _fallen(level_of, int(level[0]))
+        wave = above < min(_FALLEN * fallen, _CLEAR * abs(float(level_of[sure])))
+        if _steepening(fit, at, sure)[1] > _DOUBT and not wave:
             details["sure_until"] = float(middle[0] + span * at[sure])
     # Changes from negative to positive with both sides beyond doubt.
     changes = _changes(negative, positive)
@@ -425,7 +429,8 @@ def _inflexion(
     # bends there more than anywhere: one that bows once more does not, nor does a wave.
     turn, steeper = _steepening(fit, at, begin, end)
     details["z_end"] = steeper
-    if steeper < least_z or _rise(level_of, changes[0][0], turn) < _CLEAR * abs(level_of[turn]):
+    least = max(_CLEAR * abs(float(level_of[turn])), _FALLEN * _fallen(level_of, changes[0][0]))
+    if steeper < least_z or _rise(level_of, turn) < least:
         return None
     earlier = [_bend(level_of, slopes, *each) for each in pairwise(turns[: chosen + 1])]
     if bends[chosen] < max(
@@ -465,11 +470,14 @@ def _changes(negative: Rows, positive: Rows) -> list[tuple[int, int]]:
     return changes
 
 
-def _rise(level: Array, first: int, turn: int) -> float:
-    """Return how far a curve ends above its level at a row, 0 if it has fallen as far before."""
-    end = float(np.median(level[-_GRID // 20 :])) - float(level[turn])
-    fallen = float(np.max(np.maximum.accumulate(level[first:]) - level[first:]))
-    return end if end > _FALLEN * fallen else 0.0
+def _rise(level: Array, turn: int) -> float:
+    """Return how far a curve ends above its level at a row."""
+    return float(np.median(level[-_GRID // 20 :])) - float(level[turn])
+
+
+def _fallen(level: Array, first: int) -> float:
+    """Return how far a curve has fallen from its largest value since a row."""
+    return float(np.max(np.maximum.accumulate(level[first:]) - level[first:]))
 
 
 def _bend(level: Array, slopes: Array, turn: int, until: int) -> float:

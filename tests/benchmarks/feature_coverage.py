@@ -449,8 +449,8 @@ def polarisation(kind: str, event: bool) -> Callable[[Rng], Curve]:
             voltage = voltage + rng.uniform(-0.5, 0.5) * height * time / end
         sigma = height * 10 ** rng.uniform(-3, -1.7)
         phi = rng.uniform(0.3, 0.9) if kind == "correlated" else 0.0
-        # Claimed: noise times the correlation's factor of up to 1 % of the levelling off, and half of
-        # that where an excursion hides a part of it.
+        # Claimed: noise times the correlation's factor of up to 1 % of the levelling off, half of
+        # it where an excursion hides a part.
         most = 0.005 if kind == "excursion" else 0.01
         sigma = min(sigma, most * height / np.sqrt((1 + phi) / (1 - phi)))
         values = noisy(rng, voltage, kind, sigma, phi)
