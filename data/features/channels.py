@@ -182,6 +182,13 @@ def _equal_runs(values: Array) -> list[tuple[int, int]]:
     return list(zip([0, *edges.tolist()], [*edges.tolist(), len(values)], strict=True))
 
 
+def _steady(current: Array) -> bool:
+    """Return whether a current keeps its setting from the first half of some rows to the second."""
+    half = len(current) // 2
+    first, second = float(np.median(current[:half])), float(np.median(current[half:]))
+    return abs(second - first) <= _STEADY * abs(first)
+
+
 def _alive(
     time: Array, voltage: Array, current: Array, loaded: Rows
 ) -> tuple[Rows, tuple[Flag, ...]]:
@@ -209,7 +216,7 @@ def _alive(
         for low, high in equal
         if high - low >= max(_FROZEN, _HOLDS * usual)
         and loaded[low:high].all()
-        and np.ptp(current[low:high]) <= _STEADY * np.max(np.abs(current[low:high]))
+        and _steady(current[low:high])
     ]
     if not long:
         return alive, ()
