@@ -31,6 +31,7 @@ _LOAD = 1e-3  # of the largest current: less is a rest
 _FEWEST = 10  # equal rows under current: a dead channel, where there are no others
 _FROZEN = 20  # equal rows in a record that scatters: a dead or saturated channel
 _HOLDS = 10  # times as long as an instrument repeats a value as a rule
+_HELD = 3  # rows of one value, as a rule: of many values, no few digits make them
 _STEADY = 0.1  # of a current, by which it wavers; at the limit of an instrument it gives way
 _KEPT = 1  # of them, at which the channel may have been alive
 _SHORTED = 2 / 3  # of its level: a voltage frozen below may be a short that the digits do not show
@@ -50,7 +51,7 @@ class Channels:
     record : xarray.Dataset
         As given, but for rows that are no measurement, signs and times.
     flags : tuple of Flag
-        ``frozen_channel``, ``magnitude_current``, ``coarse_time``.
+        ``frozen_channel``, ``held_values``, ``magnitude_current``, ``coarse_time``.
     tick : float
         By how much a time may be wrong [s].
     rows : array of int
@@ -181,6 +182,13 @@ def _equal_runs(values: Array) -> list[tuple[int, int]]:
     return list(zip([0, *edges.tolist()], [*edges.tolist(), len(values)], strict=True))
 
 
+def _steady(current: Array) -> bool:
+    """Return whether a current keeps its setting from the first half of some rows to the second."""
+    half = len(current) // 2
+    first, second = float(np.median(current[:half])), float(np.median(current[half:]))
+    return abs(second - first) <= _STEADY * abs(first)
+
+
 def _alive(
     time: Array, voltage: Array, current: Array, loaded: Rows
 ) -> tuple[Rows, tuple[Flag, ...]]:
@@ -193,12 +201,22 @@ def _alive(
     alive = np.ones(len(voltage), dtype=bool)
     equal = _equal_runs(voltage)
     usual = float(np.median([high - low for low, high in equal]))
+    if usual >= _HELD and len(equal) >= _FEWEST and len(np.unique(voltage)) > len(equal) / 2:
+        alive[:] = False
+        alive[[low for low, _ in equal]] = True
+        return alive, (
+            Flag(
+                "held_values",
+                f"The voltage repeats every value, in about {usual:g} rows each: it was measured "
+                "less often than it was written, and is read where it changes.",
+            ),
+        )
     long = [
         (low, high)
         for low, high in equal
         if high - low >= max(_FROZEN, _HOLDS * usual)
         and loaded[low:high].all()
-        and np.ptp(current[low:high]) <= _STEADY * np.max(np.abs(current[low:high]))
+        and _steady(current[low:high])
     ]
     if not long:
         return alive, ()
@@ -300,4 +318,6 @@ def _with_ticks(time: Array) -> tuple[Array, float]:
     spread = np.interp(row, middle, centre)
     spacing = tick / float(np.median(counts))
     spread += spacing * (np.minimum(row - middle[0], 0) + np.maximum(row - middle[-1], 0))
-    return np.maximum.accumulate(np.clip(spread, time, time + tick)), tick
+    spread = np.maximum.accumulate(np.clip(spread, time, time + tick))
+    # Rounded or cut off, all stamps are off alike: the first is where the record begins.
+    return spread - (spread[0] - time[0]), tick

@@ -93,11 +93,11 @@ def find_penetration(
         than `persistence`), ``unconfirmed_drop`` (censored before a fall that another cause could
         make), ``small_drop`` (below `least_loss`), ``several_drops`` (another was as large as a
         short), ``excursion`` (up and back to the old level), ``back_at_old_level`` (after a slow
-        rise), and those of the channels (``frozen_channel``, ``magnitude_current``,
-        ``coarse_time``). Details: ``step_start``, ``test_time_lower``, ``test_time_upper`` (test
-        time [s]), ``current`` [A], ``charge`` [C] up to the middle of the interval or to the bound,
-        ``duration`` of the step [s]; of a drop also ``jump``, ``jump_sd``, ``level_before`` [V],
-        ``delta_bic``, ``ramp`` [s].
+        rise), and those of the channels (``frozen_channel``, ``held_values``,
+        ``magnitude_current``, ``coarse_time``). Details: ``step_start``, ``test_time_lower``,
+        ``test_time_upper`` (test time [s]), ``current`` [A], ``charge`` [C] up to the middle of
+        the interval or to the bound, ``duration`` of the step [s]; of a drop also ``jump``,
+        ``jump_sd``, ``level_before`` [V], ``delta_bic``, ``ramp`` [s].
 
     Raises
     ------

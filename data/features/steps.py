@@ -94,7 +94,8 @@ def find_failed_step(
         ends right after the drop), ``unconfirmed_drop`` and ``unclear_drop`` (what another cause
         could make), ``small_drop``, ``excursion``, ``back_at_old_level``, ``none_failed``,
         ``first_failed``, ``cut_short``, ``unequal_steps``, ``not_increasing``, ``steps_not_read``,
-        and those of the channels (``frozen_channel``, ``magnitude_current``, ``coarse_time``).
+        and those of the channels (``frozen_channel``, ``held_values``, ``magnitude_current``,
+        ``coarse_time``).
         Details: ``step_time`` (of the last step borne, else of the failed one [s]),
         ``step_count``, ``failed_step`` (1 is the first), ``start_resistance`` of the failed step
         and ``start_resistance_before`` [ohm], ``step_start`` and, of a failure within a step,

@@ -76,7 +76,7 @@ def up(begin: float, length: float, shape: str) -> Any:
             (5e-4, 6e-4),
             "magnitude_current",
         ),
-        ("hours_two_decimals.csv", find_penetration, "interval", (1749, 1875), "coarse_time"),
+        ("hours_two_decimals.csv", find_penetration, "interval", (1749, 1852), "coarse_time"),
     ],
 )
 def test_curves_of_bug_reports(
@@ -236,6 +236,15 @@ def test_a_quiet_voltage_of_few_digits_is_alive() -> None:
     assert (feature.kind, feature.lower, names(feature)) == ("right", TIME[-1], set())
 
 
+def test_a_voltage_that_is_held_is_read_where_it_changes() -> None:
+    curve = record(TIME, np.where(TIME > 4003, 0.006, 0.06), CURRENT)
+    curve["voltage_volt"].values[:] = np.repeat(curve["voltage_volt"].values[::20], 20)
+    feature = find_penetration(curve)
+    assert "held_values" in names(feature)
+    assert feature.holds(4003.5)
+    assert feature.holds(4099.5)
+
+
 # Signs ------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("rest", [0, 20])
 @pytest.mark.parametrize("failed", [None, 5, 6, 11])
@@ -278,7 +287,8 @@ def test_coarse_stamps_widen_what_they_hide(tick: float, rounded: Any) -> None:
     assert TIME[-1] - 2.5 * tick < survived.lower <= TIME[-1]
     run = record(stamps, 0.06 + np.clip((TIME - 3600) / 20, 0, 2), CURRENT)
     assert find_sand_time(run).holds(3610)
-    assert "coarse_time" in names(find_sand_time(run))
+    assert names(find_sand_time(run)) >= {"coarse_time"}
+    assert "begins_midway" not in names(find_sand_time(run))
 
 
 def test_a_time_that_stands_still_is_refused() -> None:
