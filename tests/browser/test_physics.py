@@ -33,7 +33,7 @@ pytestmark = [
 ]
 
 DRAWS = 200
-DESIGNS = 360
+DESIGNS = 384
 RISKS = (0.02, 0.05, 0.3)
 RNG = np.random.default_rng(20261120)
 

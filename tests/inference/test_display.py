@@ -68,7 +68,7 @@ def test_a_result_says_what_it_is_worth(synthetic: bool, passed: bool) -> None:
 def test_an_answer_is_shown_with_all_that_must_be_known_with_it() -> None:
     shown = answer(notes=(f"SYNTHETIC DATA: {SCRIPT}",))._repr_html_()
     assert "Safe current: 1.18 mA/cm^2" in shown
-    assert "With 90 % probability it lies between 0.7 and 4 mA/cm^2" in shown
+    assert "lies between 0.7 and 4 mA/cm^2 with 90 % probability" in shown
     assert "SYNTHETIC DATA</strong>" in shown
     assert "<script" not in shown
     none = answer(question="required_pressure", value=None, reason=f"Nothing is known: {SCRIPT}")
