@@ -48,15 +48,17 @@ _BUMP_SIGMAS = 10.0
 _BUMP_HEIGHT = 0.02
 _BUMP_FOOT = 5.0  # deviations, down to which it is cut off
 _BUMP_NARROW = 0.7  # of the window
-_BUMPS = 0.2  # of the curve: more are a wave
+_BUMP_SINGLE = 3.0  # times as high as the rest of the curve falls
+_BUMPS = 3  # more are a wave
 _BUMP_BACK = 0.9  # of the level before is left
 _DOUBT = 2.5  # standard deviations of a bend that may be one
 # A runaway ends above the level at its inflexion by more than one kelvin makes of a resistance
 # (with an activation energy of 0.2 to 0.3 eV near room temperature), by more than the curve has
 # fallen since it levelled off, and bends twice as far as it has before, five times as far as a
 # spline rings behind a corner.
-_CLEAR = 0.03
+_CLEAR = 0.015
 _FALLEN = 1.25
+_ALIKE = 0.8
 _BEFORE = 2.0
 _AFTER = 5.0
 
@@ -112,7 +114,10 @@ def _without_bumps(time: Array, curve: Array) -> Rows:
         if inside and np.max(above[low:high]) > least and mean[high] > _BUMP_BACK * mean[low - 1]:
             more = max((high - low) // 3, 1)  # its foot is in the noise
             bad[max(low - more, 0) : high + more] = True
-    return every if np.mean(bad) > _BUMPS else every[~bad[bin_of]]
+    # A wave has many, or falls without them as well.
+    peak, fallen = float(np.max(above[bad], initial=0.0)), _fallen(mean[~bad], 0)
+    wave = len(runs(bad)) > _BUMPS or peak < _BUMP_SINGLE * fallen
+    return every if wave else every[~bad[bin_of]]
 
 
 def _knot_count(rows: int) -> int:
@@ -421,7 +426,7 @@ def _inflexion(
         return None
     turns = [_steepening(fit, at, *change)[0] for change in changes]
     bends = [_bend(level_of, slopes, turn, _GRID - 1) for turn in turns]
-    chosen = int(np.flatnonzero(np.array(bends) >= 0.5 * max(bends))[-1])
+    chosen = int(np.flatnonzero(np.array(bends) >= _ALIKE * max(bends))[-1])
     begin, end = changes[chosen]
     details["z_before"] = float(np.min(z[: begin + 1]))
     details["z_after"] = float(np.max(z[end:]))
