@@ -52,11 +52,11 @@ _BUMP_SINGLE = 3.0  # times as high as the rest of the curve falls
 _BUMPS = 3  # more are a wave
 _BUMP_BACK = 0.9  # of the level before is left
 _DOUBT = 2.5  # standard deviations of a bend that may be one
-# A runaway ends above the level at its inflexion by more than one kelvin makes of a resistance
-# (with an activation energy of 0.2 to 0.3 eV near room temperature), by more than the curve has
-# fallen since it levelled off, and bends twice as far as it has before, five times as far as a
-# spline rings behind a corner.
-_CLEAR = 0.015
+# A runaway ends above the level at its inflexion by more than a third of a kelvin makes of a
+# resistance (with an activation energy of 0.2 to 0.3 eV near room temperature), by more than the
+# curve has fallen since it levelled off, and bends twice as far as it has before, five times as far
+# as a spline rings behind a corner.
+_CLEAR = 0.01
 _FALLEN = 1.25
 _ALIKE = 0.8
 _BEFORE = 2.0
@@ -426,8 +426,9 @@ def _inflexion(
         return None
     turns = [_steepening(fit, at, *change)[0] for change in changes]
     bends = [_bend(level_of, slopes, turn, _GRID - 1) for turn in turns]
-    chosen = int(np.flatnonzero(np.array(bends) >= _ALIKE * max(bends))[-1])
-    begin, end = changes[chosen]
+    alike = np.flatnonzero(np.array(bends) >= _ALIKE * max(bends))
+    chosen = int(alike[-1])
+    begin, end = changes[int(alike[0])][0], changes[chosen][1]  # it may be any of them
     details["z_before"] = float(np.min(z[: begin + 1]))
     details["z_after"] = float(np.max(z[end:]))
     # A curve that runs away is steeper at its end than at the inflexion, and clearly above it, and
