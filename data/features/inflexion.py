@@ -57,6 +57,8 @@ _DOUBT = 2.5  # standard deviations of a bend that may be one
 # curve has fallen since it levelled off, and bends twice as far as it has before, five times as far
 # as a spline rings behind a corner.
 _CLEAR = 0.01
+_CHORD = 0.8
+_LATE = 0.85  # of what follows an inflexion: its end is later
 _FALLEN = 1.25
 _ALIKE = 0.8
 _BEFORE = 2.0
@@ -359,6 +361,9 @@ def find_inflexion(
         )
         return channels.honest(censored)
     lower, value, upper, sd = found
+    for row in np.flatnonzero(np.diff(rows) > 1):  # where nothing was read it may be anywhere
+        if time[row] < upper and time[row + 1] > lower:
+            lower, upper = min(lower, float(time[row])), max(upper, float(time[row + 1]))
     upper = min(upper, float(time[-1]))  # nobody looked beyond
     lower = max(lower - step.uncertainty, 0.0)
     details |= {"test_time_lower": lower + step.first, "test_time_upper": upper + step.begin}
@@ -436,7 +441,7 @@ def _inflexion(
     turn, steeper = _steepening(fit, at, begin, end)
     details["z_end"] = steeper
     least = max(_CLEAR * abs(float(level_of[turn])), _FALLEN * _fallen(level_of, changes[0][0]))
-    if steeper < least_z or _rise(level_of, turn) < least:
+    if steeper < least_z or _rise(level_of, turn) < least or _levels(level_of, slopes, turn):
         return None
     earlier = [_bend(level_of, slopes, *each) for each in pairwise(turns[: chosen + 1])]
     if bends[chosen] < max(
@@ -481,6 +486,16 @@ def _rise(level: Array, turn: int) -> float:
     return float(np.median(level[-_GRID // 20 :])) - float(level[turn])
 
 
+def _levels(level: Array, slopes: Array, turn: int) -> bool:
+    """Return whether a curve that has risen since a row levels off again: it was shifted.
+
+    What runs away is steeper at its end than its chord since then, behind a corner as steep.
+    """
+    rest = _GRID - 1 - turn
+    late = float(np.mean(slopes[turn + int(_LATE * (rest + 1)) :]))
+    return late < _CHORD * float(level[-1] - level[turn]) * (_GRID - 1) / max(rest, 1)
+
+
 def _fallen(level: Array, first: int) -> float:
     """Return how far a curve has fallen from its largest value since a row."""
     return float(np.max(np.maximum.accumulate(level[first:]) - level[first:]))
@@ -498,7 +513,7 @@ def _steepening(fit: _Fit, at: Array, begin: int, end: int | None = None) -> tup
     slopes, _ = fit.derivative(at, 1)
     stop = None if end is None else end + 1
     turn = begin + int(np.argmin(slopes[begin:stop] @ fit.mean))
-    late = slopes[turn + int(0.85 * (_GRID - turn)) :].mean(axis=0) - slopes[turn]
+    late = slopes[turn + int(_LATE * (_GRID - turn)) :].mean(axis=0) - slopes[turn]
     deviation = float(np.sqrt(max(late @ fit.covariance @ late, 1e-300)))
     return turn, float(late @ fit.mean) / deviation
 
