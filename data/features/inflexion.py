@@ -57,7 +57,7 @@ _DOUBT = 2.5  # standard deviations of a bend that may be one
 # curve has fallen since it levelled off, and bends twice as far as it has before, five times as far
 # as a spline rings behind a corner.
 _CLEAR = 0.01
-_CHORD = 0.8
+_STEEPEST = 0.7
 _LATE = 0.85  # of what follows an inflexion: its end is later
 _FALLEN = 1.25
 _ALIKE = 0.8
@@ -441,7 +441,7 @@ def _inflexion(
     turn, steeper = _steepening(fit, at, begin, end)
     details["z_end"] = steeper
     least = max(_CLEAR * abs(float(level_of[turn])), _FALLEN * _fallen(level_of, changes[0][0]))
-    if steeper < least_z or _rise(level_of, turn) < least or _levels(level_of, slopes, turn):
+    if steeper < least_z or _rise(level_of, turn) < least or _levels(slopes, turn):
         return None
     earlier = [_bend(level_of, slopes, *each) for each in pairwise(turns[: chosen + 1])]
     if bends[chosen] < max(
@@ -486,14 +486,15 @@ def _rise(level: Array, turn: int) -> float:
     return float(np.median(level[-_GRID // 20 :])) - float(level[turn])
 
 
-def _levels(level: Array, slopes: Array, turn: int) -> bool:
+def _levels(slopes: Array, turn: int) -> bool:
     """Return whether a curve that has risen since a row levels off again: it was shifted.
 
-    What runs away is steeper at its end than its chord since then, behind a corner as steep.
+    What runs away is at its end about as steep as anywhere, by means over its last part.
     """
-    rest = _GRID - 1 - turn
-    late = float(np.mean(slopes[turn + int(_LATE * (rest + 1)) :]))
-    return late < _CHORD * float(level[-1] - level[turn]) * (_GRID - 1) / max(rest, 1)
+    since = slopes[turn:]
+    width = max(len(since) - int(_LATE * len(since)), 1)
+    means = np.convolve(since, np.ones(width) / width, mode="valid")
+    return float(means[-1]) < _STEEPEST * float(np.max(means))
 
 
 def _fallen(level: Array, first: int) -> float:
