@@ -213,7 +213,13 @@ def _old_level(
 
 
 def _excursion_before(
-    time: Array, curve: Array, drop: Drop, noise: Noise, longest_ramp: float, shorted: float
+    time: Array,
+    raw: Array,
+    curve: Array,
+    drop: Drop,
+    noise: Noise,
+    longest_ramp: float,
+    shorted: float,
 ) -> Excursion | None:
     """Return the excursion that a drop is the return from, None where it is no return.
 
@@ -225,6 +231,9 @@ def _excursion_before(
     low = min(drop.level_after, float(np.median(settled)))
     height = drop.level_before - low
     smooth = _smooth(curve, height, noise)
+    if smooth[drop.begin] < low + _THIRD * height:  # a row or two, which pass for a spike
+        smooth = smooth.copy()
+        smooth[drop.begin - 1 : drop.begin + 1] = raw[drop.begin - 1 : drop.begin + 1]
     under = np.flatnonzero(smooth[: drop.begin + 1] < low + _THIRD * height)
     if not under.size or under[-1] == drop.begin:
         return None
@@ -376,6 +385,7 @@ def read_events(
             inside = {name: int(np.searchsorted(rows, getattr(fall.drop, name))) for name in _ENDS}
             found = _excursion_before(
                 time[rows],
+                raw[rows],
                 curve[rows],
                 replace(fall.drop, **inside),
                 noise,

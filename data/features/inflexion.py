@@ -48,15 +48,19 @@ _BUMP_SIGMAS = 10.0
 _BUMP_HEIGHT = 0.02
 _BUMP_FOOT = 5.0  # deviations, down to which it is cut off
 _BUMP_NARROW = 0.7  # of the window
-_BUMPS = 0.2  # of the curve: more are a wave
+_BUMP_SINGLE = 3.0  # times as high as the rest of the curve falls
+_BUMPS = 3  # more are a wave
 _BUMP_BACK = 0.9  # of the level before is left
 _DOUBT = 2.5  # standard deviations of a bend that may be one
-# A runaway ends above the level at its inflexion by more than one kelvin makes of a resistance
-# (with an activation energy of 0.2 to 0.3 eV near room temperature), by more than the curve has
-# fallen since it levelled off, and bends twice as far as it has before, five times as far as a
-# spline rings behind a corner.
-_CLEAR = 0.03
+# A runaway ends above the level at its inflexion by more than a third of a kelvin makes of a
+# resistance (with an activation energy of 0.2 to 0.3 eV near room temperature), by more than the
+# curve has fallen since it levelled off, and bends twice as far as it has before, five times as far
+# as a spline rings behind a corner.
+_CLEAR = 0.01
+_STEEPEST = 0.7
+_LATE = 0.85  # of what follows an inflexion: its end is later
 _FALLEN = 1.25
+_ALIKE = 0.8
 _BEFORE = 2.0
 _AFTER = 5.0
 
@@ -112,7 +116,10 @@ def _without_bumps(time: Array, curve: Array) -> Rows:
         if inside and np.max(above[low:high]) > least and mean[high] > _BUMP_BACK * mean[low - 1]:
             more = max((high - low) // 3, 1)  # its foot is in the noise
             bad[max(low - more, 0) : high + more] = True
-    return every if np.mean(bad) > _BUMPS else every[~bad[bin_of]]
+    # A wave has many, or falls without them as well.
+    peak, fallen = float(np.max(above[bad], initial=0.0)), _fallen(mean[~bad], 0)
+    wave = len(runs(bad)) > _BUMPS or peak < _BUMP_SINGLE * fallen
+    return every if wave else every[~bad[bin_of]]
 
 
 def _knot_count(rows: int) -> int:
@@ -354,6 +361,9 @@ def find_inflexion(
         )
         return channels.honest(censored)
     lower, value, upper, sd = found
+    for row in np.flatnonzero(np.diff(rows) > 1):  # where nothing was read it may be anywhere
+        if time[row] < upper and time[row + 1] > lower:
+            lower, upper = min(lower, float(time[row])), max(upper, float(time[row + 1]))
     upper = min(upper, float(time[-1]))  # nobody looked beyond
     lower = max(lower - step.uncertainty, 0.0)
     details |= {"test_time_lower": lower + step.first, "test_time_upper": upper + step.begin}
@@ -421,8 +431,9 @@ def _inflexion(
         return None
     turns = [_steepening(fit, at, *change)[0] for change in changes]
     bends = [_bend(level_of, slopes, turn, _GRID - 1) for turn in turns]
-    chosen = int(np.flatnonzero(np.array(bends) >= 0.5 * max(bends))[-1])
-    begin, end = changes[chosen]
+    alike = np.flatnonzero(np.array(bends) >= _ALIKE * max(bends))
+    chosen = int(alike[-1])
+    begin, end = changes[int(alike[0])][0], changes[chosen][1]  # it may be any of them
     details["z_before"] = float(np.min(z[: begin + 1]))
     details["z_after"] = float(np.max(z[end:]))
     # A curve that runs away is steeper at its end than at the inflexion, and clearly above it, and
@@ -430,7 +441,7 @@ def _inflexion(
     turn, steeper = _steepening(fit, at, begin, end)
     details["z_end"] = steeper
     least = max(_CLEAR * abs(float(level_of[turn])), _FALLEN * _fallen(level_of, changes[0][0]))
-    if steeper < least_z or _rise(level_of, turn) < least:
+    if steeper < least_z or _rise(level_of, turn) < least or _levels(slopes, turn):
         return None
     earlier = [_bend(level_of, slopes, *each) for each in pairwise(turns[: chosen + 1])]
     if bends[chosen] < max(
@@ -475,6 +486,17 @@ def _rise(level: Array, turn: int) -> float:
     return float(np.median(level[-_GRID // 20 :])) - float(level[turn])
 
 
+def _levels(slopes: Array, turn: int) -> bool:
+    """Return whether a curve that has risen since a row levels off again: it was shifted.
+
+    What runs away is at its end about as steep as anywhere, by means over its last part.
+    """
+    since = slopes[turn:]
+    width = max(len(since) - int(_LATE * len(since)), 1)
+    means = np.convolve(since, np.ones(width) / width, mode="valid")
+    return float(means[-1]) < _STEEPEST * float(np.max(means))
+
+
 def _fallen(level: Array, first: int) -> float:
     """Return how far a curve has fallen from its largest value since a row."""
     return float(np.max(np.maximum.accumulate(level[first:]) - level[first:]))
@@ -492,7 +514,7 @@ def _steepening(fit: _Fit, at: Array, begin: int, end: int | None = None) -> tup
     slopes, _ = fit.derivative(at, 1)
     stop = None if end is None else end + 1
     turn = begin + int(np.argmin(slopes[begin:stop] @ fit.mean))
-    late = slopes[turn + int(0.85 * (_GRID - turn)) :].mean(axis=0) - slopes[turn]
+    late = slopes[turn + int(_LATE * (_GRID - turn)) :].mean(axis=0) - slopes[turn]
     deviation = float(np.sqrt(max(late @ fit.covariance @ late, 1e-300)))
     return turn, float(late @ fit.mean) / deviation
 

@@ -455,8 +455,11 @@ def polarisation(kind: str, event: bool) -> Callable[[Rng], Curve]:
         sigma = min(sigma, most * height / np.sqrt((1 + phi) / (1 - phi)))
         values = noisy(rng, voltage, kind, sigma, phi)
         # Claimed: it ends clearly above its level at the inflexion.
-        if event and np.median(voltage[-len(time) // 20 :]) < 1.05 * np.interp(
-            truth[0] if truth else 0.0, time, voltage
+        if (
+            kind in {"wave", "excursion", "coarse time"}
+            and event
+            and np.median(voltage[-len(time) // 20 :])
+            < 1.05 * np.interp(truth[0] if truth else 0.0, time, voltage)
         ):
             truth = []
         if kind == "coarse time":  # claimed: a hundred stamps

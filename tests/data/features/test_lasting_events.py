@@ -157,6 +157,14 @@ def test_a_wave_is_no_inflexion(periods: float, amplitude: float, phase: float) 
     assert feature.kind == "right"
 
 
+@pytest.mark.parametrize("width", [30, 200, 400])
+@pytest.mark.parametrize("height", [0.003, 0.02])
+def test_a_level_that_shifts_and_stays_is_no_inflexion(width: float, height: float) -> None:
+    shift = 0.5 * height * (1 + np.tanh((TIME - 4500) / width))
+    feature = find_inflexion(record(TIME, 0.2 - 0.03 * np.exp(-TIME / 900) + shift, CURRENT, 1e-4))
+    assert feature.kind == "right"
+
+
 def test_a_runaway_behind_a_wave_has_its_inflexion() -> None:
     wave = 0.0005 * np.sin(2 * np.pi * TIME / 900)
     run = 0.06 + 0.02 * (1 - np.exp(-TIME / 900)) + 0.1 * np.exp((TIME - 7200) / 700)
