@@ -31,7 +31,7 @@ from inference.job import (
 )
 from inference.maps import check_designs
 from inference.named_separators import separator_sections
-from inference.notes import row_notes, unused_options
+from inference.notes import doubtful_cells, row_notes, unused_options
 from inference.prediction import Predictor
 from inference.result import Result, load_result
 from inference.run_folder import RESULT, SUMMARY, RunFolder
@@ -462,7 +462,7 @@ def _compute(
         "references": json.dumps(dict(campaign.metadata.references)),
         "assumptions": json.dumps([str(each) for each in fitted.assumptions]),
         "findings": json.dumps(found),
-        "suspicions": json.dumps(suspected),
+        "suspicions": json.dumps([*suspected, *doubtful_cells(fitted)]),
         "gate": json.dumps(asdict(drawn.gate)),
         "timings": json.dumps(timings),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -16,6 +16,8 @@ from models.physics import MOLAR_VOLUME
 from models.temperature import TEMPERATURE_WINDOW, activation_energy, far_rows
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from data.campaign import Campaign
     from models.options import ModelOptions
 
@@ -268,10 +270,13 @@ def dependent_rows(campaign: "Campaign") -> list[str]:
 
 
 _TEST_OF_A_CELL = re.compile(
-    r"(.+?)[\s,;:_@(#-]+(?:(?:step|run|test|repeat|again|current)\b.*"
-    r"|\d+(?:[.,]\d+)?\s*(?:[mu]?A(?:/?cm\S*)?|min|h|s)\)?)",
+    r"(.+?)[\s,;:_@(#-]*(?:(?:step|cycle|half-cycle|pulse|level|rate|current|again|repeat|retest)"
+    r"[\s_#-]*(?:\d.*)?|[\s,;:_@(#-]\d+(?:[.,]\d+)?\s*(?:[mu]A(?:/?cm\S*)?|A/?cm\S*|min|h)\)?)",
     re.IGNORECASE,
 )
+_LEAST_STAIRCASE = 3
+"""Rows of one; two in turn are told of, or a single one of `_LONE_STAIRCASE` rows."""
+_LONE_STAIRCASE = 8
 _WIDE_STEP = 1.35
 """Of the ends of a step, one to the other: staircases rise in smaller steps where cells fail."""
 
@@ -287,33 +292,22 @@ def doubtful_cells(campaign: "Campaign") -> list[str]:
     Returns
     -------
     list of str
-        One note a table whose names of cells tell tests of one cell apart, and one a table all of
-        whose steps are so wide that they may be ranges over cells.
+        One note a table whose names of cells tell tests of one cell apart, or whose rows read as
+        staircases, and one a table all of whose steps are so wide that they may be ranges over
+        cells.
     """
     notes = []
     for name in ("penetration", "dc_polarization", "sand"):
         if name not in campaign.tables:
             continue
-        table = campaign.tables[name]
-        single = (
-            ~range_rows(table) if name == "dc_polarization" else np.ones(table.sizes[name], bool)
-        )
-        names = [str(cell) for cell in table["cell"].values[single]]
-        tests: dict[str, list[str]] = {}
-        for cell in names:
-            if found := _TEST_OF_A_CELL.fullmatch(cell):
-                tests.setdefault(found[1], []).append(cell)
-        for base, of_one in tests.items():
-            if len(of_one) > 1 or base in names:
-                shown = ", ".join(repr(each) for each in of_one[:3])
-                more = f" and {len(of_one) - 3} more" if len(of_one) > 3 else ""
-                notes.append(
-                    f"{name}.csv: {shown}{more} look like tests of one cell, {base!r}. A fit "
-                    "counts each row as another cell: intervals come out too narrow, and safe "
-                    "currents too high. Enter a cell once: one stepped up in current with the last "
-                    "current that it survived and the one at which it failed "
-                    f"({_STEPPED.get(name, 'its first test')})."
-                )
+        found = _named_alike(campaign.tables[name]) or _staircases(campaign.tables[name])
+        if found:
+            notes.append(
+                f"{name}.csv: {found}. A fit counts each row as another cell: intervals come out "
+                "too narrow, and safe currents too high. Enter a cell once: one stepped up in "
+                "current with the last current that it survived and the one at which it failed "
+                f"({_STEPPED.get(name, 'its first test')})."
+            )
     for name, lower, upper in _steps(campaign):
         ratios = [high / low for low, high in zip(lower, upper, strict=True)]
         if len(ratios) > 1 and min(ratios) > _WIDE_STEP:
@@ -325,6 +319,71 @@ def doubtful_cells(campaign: "Campaign") -> list[str]:
                 "current comes out too high."
             )
     return notes
+
+
+def _named_alike(table: "xr.Dataset") -> str:
+    """Say which names of cells tell tests of one cell apart; empty where none do."""
+    cells = table["cell"].values
+    names = [str(cell) for cell in cells]
+    if "current_density_lowest" in table:
+        names = [str(cell) for cell in cells[~range_rows(table)]]
+    tests: dict[str, list[str]] = {}
+    for cell in names:
+        if found := _TEST_OF_A_CELL.fullmatch(cell):
+            tests.setdefault(found[1], []).append(cell)
+    alike = {base: each for base, each in tests.items() if len(each) > 1 or base in names}
+    if not alike:
+        return ""
+    base, each = next(iter(alike.items()))
+    shown = ", ".join(repr(cell) for cell in each[:3])
+    more = f" and {len(each) - 3} more" if len(each) > 3 else ""
+    others = f", and so do names of {len(alike) - 1} more" if len(alike) > 1 else ""
+    return f"{shown}{more} look like tests of one cell, {base!r}{others}"
+
+
+def _staircases(table: "xr.Dataset") -> str:
+    """Say which rows read as steps of one cell: rising currents survived, then one that failed.
+
+    Cells of a ladder, one at each current, go on above the first that failed; a cell that was
+    stepped up does not.
+    """
+    if "outcome" in table:
+        current = np.asarray(table["current_density"].values, dtype=float)
+        failed = table["outcome"].values == "penetrated"
+        kept = np.ones(current.size, bool)
+        conditions: tuple[str, ...] = ("separator", "temperature", "lab")
+    elif "protocol" in table:
+        lower, upper = (table[f"current_density_{end}"].values for end in ("lower", "upper"))
+        failed = np.isfinite(upper)
+        current = np.where(failed, upper, lower)
+        kept = (table["protocol"].values == "step") & np.isfinite(current)
+        conditions = ("temperature", "pressure", "step_time", "lab")
+    else:
+        return ""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for place in np.flatnonzero(kept).tolist():
+        key = tuple(str(table[name].values[place]) for name in conditions)
+        groups.setdefault(key, []).append(place)
+    for rows in groups.values():
+        found: list[tuple[int, int]] = []
+        begin = 0
+        for at, row in enumerate(rows):
+            rising = at == begin or current[row] > current[rows[at - 1]]
+            if not rising or (at > begin and failed[rows[at - 1]]):
+                begin = at
+            last = at + 1 == len(rows) or current[rows[at + 1]] < current[row]
+            if failed[row] and last and at + 1 - begin >= _LEAST_STAIRCASE:
+                found.append((rows[begin], row))
+        long = [(first, end) for first, end in found if end - first + 1 >= _LONE_STAIRCASE]
+        if len(found) > 1 or long:
+            lines = [int(table["line"].values[row]) for row in found[0]]
+            others = f", and {len(found) - 1} more like them" if len(found) > 1 else ""
+            low, high = current[found[0][0]], current[found[0][1]]
+            return (
+                f"lines {lines[0]} to {lines[1]} ({low:g} to {high:g} mA/cm^2, survived up to the "
+                f"last){others} read like one cell stepped up"
+            )
+    return ""
 
 
 _STEPPED = {

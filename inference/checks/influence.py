@@ -459,15 +459,13 @@ class Rows:
         if answer.value is None:
             return answer
         found = self.without_each(answer)
-        words = (
-            *failed_predictions(self.result),
-            found.sentence(),
-            found.unknown(),
-            self.improbable_sentence(),
-        )
+        words = (found.sentence(), found.unknown(), self.improbable_sentence())
+        unpredicted = failed_predictions(self.result)
         odd = [{"row": str(row), "p_value": row.p_value} for row in self.improbable()]
         return replace(
             answer,
+            warnings=(*answer.warnings, *unpredicted),
+            notes=(*answer.notes, *unpredicted),
             rows=tuple(filter(None, words)),
             row_numbers={**found.to_dict(), "nearly_impossible": plain(odd)},
         )

@@ -214,21 +214,66 @@ def test_one_cell_under_several_names_and_several_as_one_are_doubted(
         penetration=VERDICTS + "\n".join(stepped),
         dc_polarization=STEPS + "C1 3min,step,25,0,5,9,3\nC1 5min,step,25,0,3,6,5",
     )
-    one, two, timed, wide = doubtful_cells(campaign)
+    one, timed, wide = doubtful_cells(campaign)
     assert "'K1 step 0.2', 'K1 step 0.4' look like tests of one cell, 'K1'" in one
+    assert "and so do names of 1 more" in one
     assert "critical_current.csv, bracket_from one_cell" in one
-    assert "'K2'" in two
     assert "'C1'" in timed
     assert "every cell fails within a step as wide as 5 to 9 mA/cm^2" in wide
     assert "current_density_lowest" in wide
-    assert {one, two, timed, wide} <= {*campaign_notes(campaign)}
-    names = ("PP-1", "PP-2", "PP 3", "S4", "cell_12", "2024-05-01", "A1", "A 1")
+    assert {one, timed, wide} <= {*campaign_notes(campaign)}
+    names = (
+        "PP-1",
+        "PP-2",
+        "PP 3",
+        "S4",
+        "cell_12",
+        "2024-05-01",
+        "A1",
+        "A 1",
+        "cell 12 A",
+        "cell 13 A",
+    )
     plain = campaign_of(
         separators=SEPARATORS,
         penetration=VERDICTS + "\n".join(f"{name},A,25,1,survived" for name in names),
         dc_polarization=STEPS + "a,step,25,0,1,2,3\nb,step,25,0,6,7,3",
     )
     assert doubtful_cells(plain) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["K1 step1", "cell1step3", "N1 cycle 1", "K1 #0.5 mA", "K1 retest"]
+)
+def test_names_of_tests_of_one_cell_are_seen_however_they_are_spelt(
+    name: str, campaign_of: Callable[..., Campaign]
+) -> None:
+    base = re.split(r"[ s]*(?:step|cycle|#|retest)", name)[0].strip()
+    rows = f"{base},A,25,1,survived\n{name},A,25,2,survived"
+    [note] = doubtful_cells(campaign_of(separators=SEPARATORS, penetration=VERDICTS + rows))
+    assert f"look like tests of one cell, {base!r}" in note
+
+
+def test_staircases_are_seen_by_their_currents_and_ladders_of_cells_are_not(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    def verdicts(ends: list[int], *, ladder: bool) -> Campaign:
+        rows = []
+        for end in ends:
+            for step in range(1, 10 if ladder else end + 1):
+                outcome = "penetrated" if step >= end else "survived"
+                rows.append(f"{len(rows) + 1},A,25,{0.5 * step:g},{outcome}")
+        return campaign_of(separators=SEPARATORS, penetration=VERDICTS + "\n".join(rows))
+
+    [note] = doubtful_cells(verdicts([5, 7, 4], ladder=False))
+    assert "lines 2 to 6 (0.5 to 2.5 mA/cm^2, survived up to the last), and 2 more like" in note
+    assert doubtful_cells(verdicts([5, 7, 4], ladder=True)) == []
+    cells = [f"{i}-{j},step,25,0,{j},{'' if j < 5 else 6},15" for i in (1, 2) for j in range(1, 6)]
+    stepped = campaign_of(dc_polarization=STEPS + "\n".join(cells))
+    [note] = doubtful_cells(stepped)
+    assert "lines 2 to 6 (1 to 6 mA/cm^2, survived up to the last), and 1 more like" in note
+    right = [f"{i},step,25,0,{4 + i},{5 + i},15" for i in range(6)]
+    assert doubtful_cells(campaign_of(dc_polarization=STEPS + "\n".join(right))) == []
 
 
 def test_metal_that_would_run_out_is_told_before_a_fit_refuses_it(
