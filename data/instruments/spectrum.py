@@ -92,6 +92,7 @@ _WITH_UNIT = (
     re.compile(r"(.*?)\s*/\s*([^/]*)"),
     re.compile(r"(.*?)\s*\(([^()]*)\)"),
 )
+_NEGATIVE = re.compile(r"(?:[-−–]|neg(?:\.|ative)?(?=\s))\s*")
 _GAMRY = (b"EXPLAIN", b"TAG\t")
 _GAMRY_TABLE = re.compile(r"([^\t]+)\tTABLE(?:\t(\d+))?\s*")
 _LEGAL = (
@@ -176,8 +177,8 @@ def _known(words: str) -> tuple[str, float] | None:
     text = words.strip().lower().replace("’", "'").replace("′", "'").replace("″", "''")
     text = " ".join(text.replace("_", " ").split())
     sign = 1.0
-    if text.startswith(("-", "−", "–")):
-        text, sign = text[1:].strip(), -1.0
+    if found := _NEGATIVE.match(text):
+        text, sign = text[found.end() :], -1.0
     quantity = _NAMES.get(text)
     if quantity is None or (sign < 0 and quantity not in (_IMAGINARY, _PHASE)):
         return None
@@ -415,6 +416,15 @@ def _built(
                 file,
                 "the magnitudes are not those of the real and imaginary parts: a unit, or a "
                 "column, is wrong; export the file again",
+            )
+    if _PHASE in values and _REAL in values:
+        phase = np.radians(values[_PHASE])
+        agrees = float(np.nansum(np.sin(phase[swept]) * impedance.imag[swept]))
+        if agrees < 0.0:  # PalmSens writes -Im(Z) under Z''
+            impedance = impedance.conj()
+            extra["sign"] = (
+                "the imaginary parts have the opposite sign of the phases, and take that of these: "
+                "the column is that of -Im(Z)"
             )
     if np.mean(impedance.imag[swept] > 0) > _POSITIVE:
         extra["doubt"] = (

@@ -177,3 +177,17 @@ def test_spectra_of_gamry_are_read(name: str, points: int, first: tuple[float, c
     assert spectrum["frequency_hertz"].values[0] == first[0]
     assert spectrum["impedance_ohm"].values[0] == first[1]
     assert "aborted" in spectrum.attrs
+
+
+@pytest.mark.parametrize("phase", ["phase", "-phase"])
+def test_an_imaginary_part_that_contradicts_the_phase_takes_its_sign(
+    phase: str, tmp_path: Path
+) -> None:
+    """Some programs write -Im(Z) under Z''; what they say of the phase tells."""
+    header = f"freq / Hz,Z' / Ohm,Z'' / Ohm,{'neg. Phase' if phase[0] == '-' else 'Phase'} / °"
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join([header, *rows(["freq", "re", "-im", phase], ",")]) + "\n")
+    spectrum = read_spectrum(path)
+    np.testing.assert_allclose(spectrum["impedance_ohm"], IMPEDANCE, rtol=1e-9)
+    assert "doubt" not in spectrum.attrs
+    assert "opposite sign of the phases" in spectrum.attrs["sign"]
