@@ -11,6 +11,7 @@ are understood. Where no time is written it follows from a sweep's scan rate.
 What the format calls ``Step Index`` is the number of a row within its step: it is not read.
 """
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -80,7 +81,7 @@ def renaming_advice(names: Sequence[str]) -> str:
         if meant is None:
             continue
         if meant == "current density":
-            unit = unit.partition("/")[0].strip() or "its unit"
+            unit = re.split(r"[/\s·*.]|cm", unit.strip())[0] or "its unit"
             densities.append(
                 f"; {header!r} is a current density: multiply it by the electrode's area, and name "
                 f"it 'current [{unit}]'"
