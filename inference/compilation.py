@@ -252,7 +252,8 @@ def _by_address(function: Any, size: int, data: list[Any], record: np.dtype[Any]
     taken = (types.Array(types.float64, 1, "C"), *(typeof(each) for each in data))
     function.get_call_template(taken, {})  # compiles it, or loads what is kept
     (compiled,) = function.overloads.values()
-    address = compiled.library.get_pointer_to_function(compiled.fndesc.mangled_name)
+    made = compiled._asdict()  # of Numba's result, a named tuple
+    address = made["library"].get_pointer_to_function(made["fndesc"].mangled_name)
     returned, (packed,) = compiled.signature.return_type, compiled.signature.args
     fields = _places(record, len(data))
 

@@ -16,8 +16,8 @@ import xarray as xr
 from data.campaign import Campaign, load_campaign
 from data.errors import RunFolderError
 from data.quantities import quantities
-from inference.checks.trends import row_conditions
 from inference.coverage import data_ranges
+from inference.doubtful_rows import doubtful_cells
 from inference.findings import findings
 from inference.gate import Gate, check_gate, longer_chains_may_do
 from inference.job import (
@@ -31,9 +31,10 @@ from inference.job import (
 )
 from inference.maps import check_designs
 from inference.named_separators import separator_sections
-from inference.notes import doubtful_cells, row_notes, unused_options
+from inference.notes import row_notes, unused_options
 from inference.prediction import Predictor
 from inference.result import Result, load_result
+from inference.row_conditions import row_conditions
 from inference.run_folder import RESULT, SUMMARY, RunFolder
 from inference.sampling import (
     Sampler,

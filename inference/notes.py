@@ -1,13 +1,9 @@
 """What a campaign should be told before it is fitted, though nothing in it is a mistake."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from data.ranges import range_rows
-from data.tables import tables as all_tables
+from inference.doubtful_rows import doubtful_cells, doubtful_numbers
 from inference.mechanisms import MECHANISMS
 from models.blocks import block_names
 from models.blocks.dc_polarization import beyond_metal
@@ -16,16 +12,12 @@ from models.physics import MOLAR_VOLUME
 from models.temperature import TEMPERATURE_WINDOW, activation_energy, far_rows
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from data.campaign import Campaign
     from models.options import ModelOptions
 
 __all__ = [
     "campaign_notes",
     "dependent_rows",
-    "doubtful_cells",
-    "doubtful_numbers",
     "laboratories",
     "row_notes",
     "unused_options",
@@ -110,36 +102,6 @@ def row_notes(campaign: "Campaign") -> list[str]:
         *dependent_rows(campaign),
         *doubtful_cells(campaign),
     ]
-
-
-def doubtful_numbers(campaign: "Campaign") -> list[str]:
-    """Say which numbers of a campaign are far from what such tests have.
-
-    Parameters
-    ----------
-    campaign : Campaign
-        The campaign, or what of it is fitted.
-
-    Returns
-    -------
-    list of str
-        One note a column, with the first of its rows.
-    """
-    notes = []
-    for name, rows in campaign.tables.items():
-        for column in all_tables()[name].fields.values():
-            if column.usual is None or column.name not in rows:
-                continue
-            doubts = [
-                (int(line), doubt)
-                for line, value in zip(rows["line"].values, rows[column.name].values, strict=True)
-                if (doubt := column.doubt(float(value))) is not None
-            ]
-            if doubts:
-                line, doubt = doubts[0]
-                others = f"; so are {len(doubts) - 1} other rows" if len(doubts) > 1 else ""
-                notes.append(f"Doubtful: {name}, line {line}, {column.name}: {doubt}{others}")
-    return notes
 
 
 def laboratories(campaign: "Campaign") -> dict[str, dict[str, int]]:
@@ -267,142 +229,6 @@ def dependent_rows(campaign: "Campaign") -> list[str]:
             ]
             notes += _dependent(source, condition, rows)
     return notes
-
-
-_TEST_OF_A_CELL = re.compile(
-    r"(.+?)[\s,;:_@(#-]*(?:(?:step|cycle|half-cycle|pulse|level|rate|current|again|repeat|retest)"
-    r"[\s_#-]*(?:\d.*)?|[\s,;:_@(#-]\d+(?:[.,]\d+)?\s*(?:[mu]A(?:/?cm\S*)?|A/?cm\S*|min|h)\)?)",
-    re.IGNORECASE,
-)
-_LEAST_STAIRCASE = 3
-"""Rows of one; two in turn are told of, or a single one of `_LONE_STAIRCASE` rows."""
-_LONE_STAIRCASE = 8
-_WIDE_STEP = 1.35
-"""Of the ends of a step, one to the other: staircases rise in smaller steps where cells fail."""
-
-
-def doubtful_cells(campaign: "Campaign") -> list[str]:
-    """Say which rows look as if one cell were counted as several, or several as one.
-
-    Parameters
-    ----------
-    campaign : Campaign
-        The campaign, or what of it is fitted.
-
-    Returns
-    -------
-    list of str
-        One note a table whose names of cells tell tests of one cell apart, or whose rows read as
-        staircases, and one a table all of whose steps are so wide that they may be ranges over
-        cells.
-    """
-    notes = []
-    for name in ("penetration", "dc_polarization", "sand"):
-        if name not in campaign.tables:
-            continue
-        found = _named_alike(campaign.tables[name]) or _staircases(campaign.tables[name])
-        if found:
-            notes.append(
-                f"{name}.csv: {found}. A fit counts each row as another cell: intervals come out "
-                "too narrow, and safe currents too high. Enter a cell once: one stepped up in "
-                "current with the last current that it survived and the one at which it failed "
-                f"({_STEPPED.get(name, 'its first test')})."
-            )
-    for name, lower, upper in _steps(campaign):
-        ratios = [high / low for low, high in zip(lower, upper, strict=True)]
-        if len(ratios) > 1 and min(ratios) > _WIDE_STEP:
-            notes.append(
-                f"{name}.csv: every cell fails within a step as wide as {lower[0]:g} to "
-                f"{upper[0]:g} mA/cm^2. If these are the lowest and the highest current at which "
-                "several cells failed, write them under current_density_lowest and "
-                "current_density_highest: as one cell they hide how cells scatter, and the safe "
-                "current comes out too high."
-            )
-    return notes
-
-
-def _named_alike(table: "xr.Dataset") -> str:
-    """Say which names of cells tell tests of one cell apart; empty where none do."""
-    cells = table["cell"].values
-    names = [str(cell) for cell in cells]
-    if "current_density_lowest" in table:
-        names = [str(cell) for cell in cells[~range_rows(table)]]
-    tests: dict[str, list[str]] = {}
-    for cell in names:
-        if found := _TEST_OF_A_CELL.fullmatch(cell):
-            tests.setdefault(found[1], []).append(cell)
-    alike = {base: each for base, each in tests.items() if len(each) > 1 or base in names}
-    if not alike:
-        return ""
-    base, each = next(iter(alike.items()))
-    shown = ", ".join(repr(cell) for cell in each[:3])
-    more = f" and {len(each) - 3} more" if len(each) > 3 else ""
-    others = f", and so do names of {len(alike) - 1} more" if len(alike) > 1 else ""
-    return f"{shown}{more} look like tests of one cell, {base!r}{others}"
-
-
-def _staircases(table: "xr.Dataset") -> str:
-    """Say which rows read as steps of one cell: rising currents survived, then one that failed.
-
-    Cells of a ladder, one at each current, go on above the first that failed; a cell that was
-    stepped up does not.
-    """
-    if "outcome" in table:
-        current = np.asarray(table["current_density"].values, dtype=float)
-        failed = table["outcome"].values == "penetrated"
-        kept = np.ones(current.size, bool)
-        conditions: tuple[str, ...] = ("separator", "temperature", "lab")
-    elif "protocol" in table:
-        lower, upper = (table[f"current_density_{end}"].values for end in ("lower", "upper"))
-        failed = np.isfinite(upper)
-        current = np.where(failed, upper, lower)
-        kept = (table["protocol"].values == "step") & np.isfinite(current)
-        conditions = ("temperature", "pressure", "step_time", "lab")
-    else:
-        return ""
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for place in np.flatnonzero(kept).tolist():
-        key = tuple(str(table[name].values[place]) for name in conditions)
-        groups.setdefault(key, []).append(place)
-    for rows in groups.values():
-        found: list[tuple[int, int]] = []
-        begin = 0
-        for at, row in enumerate(rows):
-            rising = at == begin or current[row] > current[rows[at - 1]]
-            if not rising or (at > begin and failed[rows[at - 1]]):
-                begin = at
-            last = at + 1 == len(rows) or current[rows[at + 1]] < current[row]
-            if failed[row] and last and at + 1 - begin >= _LEAST_STAIRCASE:
-                found.append((rows[begin], row))
-        long = [(first, end) for first, end in found if end - first + 1 >= _LONE_STAIRCASE]
-        if len(found) > 1 or long:
-            lines = [int(table["line"].values[row]) for row in found[0]]
-            others = f", and {len(found) - 1} more like them" if len(found) > 1 else ""
-            low, high = current[found[0][0]], current[found[0][1]]
-            return (
-                f"lines {lines[0]} to {lines[1]} ({low:g} to {high:g} mA/cm^2, survived up to the "
-                f"last){others} read like one cell stepped up"
-            )
-    return ""
-
-
-_STEPPED = {
-    "penetration": "critical_current.csv, bracket_from one_cell",
-    "dc_polarization": "a row of the protocol step",
-}
-
-
-def _steps(campaign: "Campaign") -> Iterator[tuple[str, list[float], list[float]]]:
-    """Yield table and ends of the steps within which single cells failed [mA/cm^2]."""
-    for name, column, value in (
-        ("dc_polarization", "protocol", "step"),
-        ("critical_current", "bracket_from", "one_cell"),
-    ):
-        if name in campaign.tables:
-            table = campaign.tables[name]
-            ends = [table[f"current_density_{end}"].values for end in ("lower", "upper")]
-            both = (table[column].values == value) & (ends[0] > 0.0) & (ends[1] > 0.0)
-            yield name, ends[0][both].tolist(), ends[1][both].tolist()
 
 
 def _dependent(source: str, condition: str, rows: list[tuple[str, str, int]]) -> Iterator[str]:

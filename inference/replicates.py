@@ -18,7 +18,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from data.quantities import quantities
-from inference.checks.identifiability import table_of
 from inference.prediction import Predictor
 from inference.sampling import Sampler, convergence, scalars
 from inference.thresholds import (
@@ -27,6 +26,7 @@ from inference.thresholds import (
     CALIBRATION_R_HAT,
     STEADY_TARGET_ACCEPT,
 )
+from models.blocks import table_of
 from models.observations import TOLERANCE
 
 if TYPE_CHECKING:

@@ -138,7 +138,7 @@ class Result:
     def conditions(self) -> dict[str, dict[str, list[float]]]:
         """Of the rows of each observed variable, beside its design: areas, separators' properties.
 
-        As made by `inference.checks.trends.row_conditions`; empty in results stored without.
+        As made by `inference.row_conditions.row_conditions`; empty in results stored without.
         """
         return dict(json.loads(str(self.tree.attrs.get("conditions", "{}"))))
 

@@ -20,7 +20,6 @@ from scipy.special import ndtri
 
 from data.tables import tables
 from inference.arviz_statistics import quantile_errors
-from inference.checks.identifiability import table_of
 from inference.checks.populations import Split, deviates, resolution, two_populations
 from inference.checks.verdicts import Finding
 from inference.draws import SAMPLE
@@ -32,6 +31,7 @@ from inference.thresholds import (
     POPULATIONS_APART,
     TWO_POPULATIONS,
 )
+from models.blocks import table_of
 from models.options import SHARED_THRESHOLD
 from models.priors import PriorSet
 

@@ -34,7 +34,7 @@ from inference.thresholds import (
     PRIOR_ITSELF_CONTRACTION,
     RIDGE,
 )
-from models.blocks import block_names
+from models.blocks import table_of
 from models.priors import PriorSet, resolve_priors
 
 __all__ = [
@@ -45,7 +45,6 @@ __all__ = [
     "ridge_findings",
     "ridges",
     "ridges_of",
-    "table_of",
 ]
 
 Array = NDArray[np.float64]
@@ -451,12 +450,6 @@ def _log_densities(result: Result, priors: PriorSet) -> dict[str, Array]:
         add(table_of(str(key)), values)
     order = ["prior", "separators", *sorted(result.blocks)]
     return {name: found[name] for name in order if name in found}
-
-
-def table_of(variable: str) -> str:
-    """Return the table that an observed variable belongs to."""
-    known = sorted(block_names(), key=len, reverse=True)
-    return next((t for t in known if variable == t or variable.startswith(f"{t}_")), variable)
 
 
 def _power_scaling(

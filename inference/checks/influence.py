@@ -443,6 +443,11 @@ class Rows:
                 found.add(place)
         return found
 
+    @cached_property
+    def _unpredicted(self) -> list[str]:
+        """What the model does not predict of its own data."""
+        return failed_predictions(self.result)
+
     def tell(self, answer: "Answer") -> "Answer":
         """Return an answer with the rows that decide it, and those that are nearly impossible.
 
@@ -460,12 +465,11 @@ class Rows:
             return answer
         found = self.without_each(answer)
         words = (found.sentence(), found.unknown(), self.improbable_sentence())
-        unpredicted = failed_predictions(self.result)
         odd = [{"row": str(row), "p_value": row.p_value} for row in self.improbable()]
         return replace(
             answer,
-            warnings=(*answer.warnings, *unpredicted),
-            notes=(*answer.notes, *unpredicted),
+            warnings=(*answer.warnings, *self._unpredicted),
+            notes=(*answer.notes, *self._unpredicted),
             rows=tuple(filter(None, words)),
             row_numbers={**found.to_dict(), "nearly_impossible": plain(odd)},
         )

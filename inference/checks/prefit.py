@@ -46,10 +46,10 @@ from inference.checks.identifiability import (
     main_parameters,
     ridge_findings,
     ridges_of,
-    table_of,
 )
 from inference.checks.scales import natural_values, prior_covariance
 from inference.checks.verdicts import Finding, Section, plain
+from models.blocks import table_of
 
 __all__ = ["Forecast", "forecast", "prefit_sections"]
 

@@ -8,34 +8,25 @@ surprised. Columns that hold the observation itself are none: steps, and planned
 chosen by what is seen.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.checks.identifiability import table_of
-from models.joint import observed_lines
+from models.blocks import table_of
 
 if TYPE_CHECKING:
-    from data.campaign import Campaign
     from inference.result import Result
 
-__all__ = ["Trend", "conditions_of", "in_words", "row_conditions", "trends", "verdicts"]
+__all__ = ["Trend", "conditions_of", "in_words", "trends", "verdicts"]
 
 Array = NDArray[np.float64]
 
 _FEWEST: Final = 3  # rows and values of which a correlation can differ from one and minus one
 _TOGETHER: Final = 0.99  # correlation from which two conditions are one
 _LEAST_SPREAD: Final = 1e-9
-_BESIDE: Final = ("area", "scan_rate")  # columns of tables that no law may depend on
-_OF_SEPARATORS: Final = {
-    "pore_radius": "pore_radius",
-    "porosity": "porosity",
-    "thickness": "separator thickness",
-    "macmullin_number": "macmullin_number",
-}
 _OF_THE_OBSERVATION: Final = frozenset(
     {"floor", "ceiling", "halfwidth", "sd", "cells", "separator", "free"}
 )
@@ -223,48 +214,3 @@ def _of_table(result: "Result", variable: str) -> dict[str, Array]:
     at = np.searchsorted(every, lines[variable])
     names = [str(each) for each in matrix[f"{table}_column"].values]
     return {name: np.asarray(matrix.values[at, i], dtype=float) for i, name in enumerate(names)}
-
-
-def row_conditions(
-    campaign: "Campaign", blocks: Iterable[str]
-) -> dict[str, dict[str, list[float]]]:
-    """Return what a result keeps of its rows beside their designs.
-
-    Parameters
-    ----------
-    campaign : Campaign
-        The data that are fitted.
-    blocks : iterable of str
-        Their tables.
-
-    Returns
-    -------
-    dict
-        ``{variable: {condition: [value of each row]}}``: areas and scan rates, on which no law may
-        depend, and the properties of separators as stated, in canonical units. What is blank in
-        any row is left out.
-    """
-    found: dict[str, dict[str, list[float]]] = {}
-    for block in blocks:
-        table = campaign.tables[block]
-        columns: dict[str, Any] = {
-            name: table[name].values for name in _BESIDE if name in table.data_vars
-        }
-        if "separator" in table and "separators" in campaign.tables:
-            separators = campaign.tables["separators"]
-            places = {str(name): at for at, name in enumerate(separators["separator"].values)}
-            at = [places.get(str(name), -1) for name in table["separator"].values]
-            for name, word in _OF_SEPARATORS.items():
-                values = np.append(np.asarray(separators[name].values, dtype=float), np.nan)
-                columns[word] = values[at]
-        place = {int(line): at for at, line in enumerate(table["line"].values)}
-        for dim, lines in observed_lines(campaign, block).items():
-            rows = [place[line] for line in lines]
-            own = {
-                name: np.asarray(values, dtype=float)[rows].tolist()
-                for name, values in columns.items()
-            }
-            own = {name: each for name, each in own.items() if np.isfinite(each).all()}
-            if own:
-                found[dim.removesuffix("_row")] = own
-    return found

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from inference.cli.guard import DONE, REFUSED, SOME_FAILED, guarded, keep_traceback
+from inference.cli.guard import DONE, REFUSED, SOME_FAILED, fault, guarded, keep_traceback
 
 __all__ = ["export_bdf"]
 
@@ -49,8 +49,7 @@ def export_bdf(
             if len(paths) == 1:
                 raise
             failed.append(
-                f"{path.name}: {type(error).__name__}: {error}. This is a fault of the program: "
-                f"please report it, with the file; the traceback is in {keep_traceback(error)}"
+                f"{path.name}: {fault(error)}; the traceback is in {keep_traceback(error)}"
             )
         else:
             written.append(f"{path.name}: {record.sizes['record']} rows into {table}")

@@ -33,6 +33,7 @@ __all__ = [
     "LogFile",
     "Stopped",
     "Verbose",
+    "fault",
     "guarded",
     "keep_traceback",
     "session",
@@ -224,6 +225,25 @@ def _logging() -> Iterator[None]:
             for logger in loggers:
                 logger.removeHandler(handler)
             handler.close()
+
+
+def fault(error: Exception) -> str:
+    """Say of an exception that nobody foresaw that the program is at fault.
+
+    Parameters
+    ----------
+    error : Exception
+        What was raised while a file was read.
+
+    Returns
+    -------
+    str
+        Without its stop.
+    """
+    return (
+        f"{type(error).__name__}: {error}. This is a fault of the program, not of the file: please "
+        "report it, with the file"
+    )
 
 
 def keep_traceback(error: Exception) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inference.cli.guard import DONE, REFUSED, SOME_FAILED, Stopped, guarded, keep_traceback
+from inference.cli.guard import DONE, REFUSED, SOME_FAILED, Stopped, fault, guarded, keep_traceback
 
 if TYPE_CHECKING:
     from inference.importing import Outcome
@@ -245,10 +245,7 @@ def _message(outcome: "Outcome") -> str:
 
     error = outcome.error
     if isinstance(error, Exception) and not isinstance(error, AnodebayesError):
-        return (
-            f"{type(error).__name__}: {error}. This is a fault of the program, not of the file: "
-            "please report it, with the file"
-        )
+        return fault(error)
     message = str(error)
     for mark in (": ", ", "):
         message = message.removeprefix(f"{outcome.file.name}{mark}")

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 from data.columns import CAPACITY, CURRENT_DENSITY
 from data.schema import Table, show_number
-from inference.importing.metadata import Metadata
-from inference.importing.recipe import Cells, Reading, Recipe
+from inference.importing.recipe import Cells, Metadata, Reading, Recipe
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ share. Options override the sidecar, and the sidecar overrides what is shared.
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from data.csv_reader import clean_text
 from data.errors import InputError, UnitError
 from data.schema import Column, Table, nearest
 from data.units import parse_number, parse_quantity
-from inference.importing.recipe import Recipe
+from inference.importing.recipe import Metadata, Recipe, Value
 
-__all__ = ["SHARED", "Metadata", "check_values", "legal_columns", "parse_options", "read_metadata"]
+__all__ = ["SHARED", "check_values", "legal_columns", "parse_options", "read_metadata"]
 
 SHARED = "import.toml"
 _MAX_BYTES = 100_000
@@ -27,39 +27,6 @@ CURVE = Column(
 )
 CURRENT = Column(name="current", long_name="constant current of a file that holds none", unit="mA")
 _NEEDED = replace(AREA, blank=None)
-
-type Value = str | float
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What is known of a cell besides its curve.
-
-    Parameters
-    ----------
-    cell : str
-        Name of the cell.
-    values : dict
-        Numbers in canonical units and texts, by column.
-    origins : dict of str to str
-        Where each was stated.
-    stated : dict
-        Each as it was stated.
-    """
-
-    cell: str
-    values: dict[str, float | str]
-    origins: dict[str, str] = field(default_factory=dict)
-    stated: dict[str, Value] = field(default_factory=dict)
-
-    def number(self, name: str) -> float | None:
-        """Return a number in its canonical unit, None where it is not given."""
-        value = self.values.get(name)
-        return None if value is None or isinstance(value, str) else float(value)
-
-    def text(self, name: str) -> str:
-        """Return a text, empty where it is not given."""
-        return str(self.values.get(name, ""))
 
 
 def legal_columns(table: Table, recipe: Recipe) -> dict[str, Column]:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from data.provenance import APPENDED, NOT_APPENDED
 from data.schema import Table
-from inference.importing.metadata import Metadata
-from inference.importing.recipe import Choices, Reading
+from inference.importing.recipe import Choices, Metadata, Reading
 
 if TYPE_CHECKING:
     import xarray as xr

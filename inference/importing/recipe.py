@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from data.features.feature import Feature
-    from inference.importing.metadata import Metadata
 
 __all__ = [
     "FEATURES",
     "Cells",
     "Choices",
+    "Metadata",
     "Reading",
     "Recipe",
+    "Value",
     "clock_cells",
     "current_of",
     "measured_cells",
@@ -32,10 +33,42 @@ __all__ = [
 ]
 
 type Cells = dict[str, float | str]
+type Value = str | float
 
 FEATURES = ("drop", "inflexion")
 
 _STOPS_AGREE = 0.1  # beyond, the statement is of another test
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What is known of a cell besides its curve.
+
+    Parameters
+    ----------
+    cell : str
+        Name of the cell.
+    values : dict
+        Numbers in canonical units and texts, by column.
+    origins : dict of str to str
+        Where each was stated.
+    stated : dict
+        Each as it was stated.
+    """
+
+    cell: str
+    values: dict[str, float | str]
+    origins: dict[str, str] = field(default_factory=dict)
+    stated: dict[str, Value] = field(default_factory=dict)
+
+    def number(self, name: str) -> float | None:
+        """Return a number in its canonical unit, None where it is not given."""
+        value = self.values.get(name)
+        return None if value is None or isinstance(value, str) else float(value)
+
+    def text(self, name: str) -> str:
+        """Return a text, empty where it is not given."""
+        return str(self.values.get(name, ""))
 
 
 @dataclass(frozen=True)
@@ -101,8 +134,6 @@ class Recipe:
         What metadata may state besides the table's columns.
     doubted : tuple of str
         Flags of its features that make a row doubtful; others are to be known.
-    repeated : str
-        What to do where the table has a row of that cell already; FILE stands for the file's name.
     rows : callable
         Called with the record, the metadata and the choices; returns a `Reading`.
     """
@@ -112,9 +143,6 @@ class Recipe:
     optional: tuple[str, ...] = ()
     extra: tuple[Column, ...] = ()
     doubted: tuple[str, ...]
-    repeated: str = (
-        'call this cell otherwise, with --set "cell=NAME" or with cell = "NAME" in FILE.toml'
-    )
     rows: "Callable[[xr.Dataset, Metadata, Choices], Reading]"
 
 
@@ -240,7 +268,7 @@ def current_of(record: "xr.Dataset", feature: "Feature") -> float:
 
 
 def clock_cells(
-    name: str, feature: "Feature", metadata: "Metadata"
+    name: str, feature: "Feature", metadata: Metadata
 ) -> tuple[Cells, list[str], list[str]]:
     """Return the cells of a time that may not have come by the planned end of its test.
 

@@ -36,13 +36,20 @@ from data.tables import tables
 from inference.importing.doubts import default_area, doubts_about
 from inference.importing.metadata import (
     SHARED,
-    Metadata,
     check_values,
     legal_columns,
     read_metadata,
 )
 from inference.importing.provenance import provenance_record, write_record
-from inference.importing.recipe import FEATURES, Cells, Choices, Reading, Recipe, recipe_of
+from inference.importing.recipe import (
+    FEATURES,
+    Cells,
+    Choices,
+    Metadata,
+    Reading,
+    Recipe,
+    recipe_of,
+)
 from inference.importing.wording import CLOCK
 
 if TYPE_CHECKING:
@@ -422,7 +429,8 @@ class _Import:
                 )
                 raise InputError(
                     f"{self.table.file} has a row of {shown} already ({where}): "
-                    + self.recipe.repeated.replace("FILE", path.name)
+                    f'call this cell otherwise, with --set "cell=NAME" or with cell = "NAME" in '
+                    f"{path.name}.toml"
                 )
 
     def _refuse_taken(self, place: Path, path: Path) -> None:

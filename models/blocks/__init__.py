@@ -26,13 +26,30 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-__all__ = ["block", "block_names", "block_priors"]
+__all__ = ["block", "block_names", "block_priors", "table_of"]
 
 
 @cache
 def block_names() -> tuple[str, ...]:
     """Return the names of the tables that have a likelihood, in alphabetical order."""
     return tuple(sorted(info.name for info in pkgutil.iter_modules(__path__)))
+
+
+def table_of(variable: str) -> str:
+    """Return the table that an observed variable belongs to.
+
+    Parameters
+    ----------
+    variable : str
+        Such as ``morphology_coverage``.
+
+    Returns
+    -------
+    str
+        Name of the table; the variable's own where there is no such table.
+    """
+    known = sorted(block_names(), key=len, reverse=True)
+    return next((t for t in known if variable == t or variable.startswith(f"{t}_")), variable)
 
 
 def block(name: str) -> ModuleType:

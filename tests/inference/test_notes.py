@@ -11,9 +11,10 @@ import xarray as xr
 from data.campaign import Campaign
 from data.errors import ModelError
 from inference.cli.commands import app
+from inference.doubtful_rows import doubtful_cells
 from inference.findings import findings
 from inference.fitting import dry_run
-from inference.notes import campaign_notes, dependent_rows, doubtful_cells, unused_options
+from inference.notes import campaign_notes, dependent_rows, unused_options
 from models.blocks import block, block_names
 from models.joint import build_model
 from models.options import ModelOptions

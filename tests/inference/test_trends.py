@@ -11,7 +11,7 @@ from scipy import stats
 
 from data.campaign import Campaign
 from inference.checks.predictive import failed_predictions
-from inference.checks.trends import row_conditions
+from inference.row_conditions import row_conditions
 from inference.thresholds import PREDICTIVE_FAIL
 
 DRAWS = 500

@@ -7,7 +7,7 @@ from inference.importing.recipe import Choices, Reading, Recipe, measured_cells
 if TYPE_CHECKING:
     import xarray as xr
 
-    from inference.importing.metadata import Metadata
+    from inference.importing.recipe import Metadata
 
 
 def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Reading:  # noqa: ARG001

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from data.features.feature import Feature
-    from inference.importing.metadata import Metadata
+    from inference.importing.recipe import Metadata
 
 _STEPS_AGREE = 0.1
 _READ = tuple(f"transition_time{suffix}" for suffix in ("", "_sd", "_lower", "_upper"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from data.features.feature import Feature
-    from inference.importing.metadata import Metadata
+    from inference.importing.recipe import Metadata
 
 _AREA = next(column for column in tables()["lsv"].columns if column.name == "area")
 _SECOND = replace(

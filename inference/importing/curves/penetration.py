@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from data.features.feature import Feature
-    from inference.importing.metadata import Metadata
+    from inference.importing.recipe import Metadata
 
 _SECONDS = 3600.0
 _DOUBTFUL = {  # by flag: what the curve shows, and what it may be

@@ -1,0 +1,66 @@
+"""Conditions of fitted rows that no design of theirs holds, kept with a result for its checks."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from models.joint import observed_lines
+
+if TYPE_CHECKING:
+    from data.campaign import Campaign
+
+__all__ = ["row_conditions"]
+
+_BESIDE: Final = ("area", "scan_rate")  # columns of tables that no law may depend on
+_OF_SEPARATORS: Final = {
+    "pore_radius": "pore_radius",
+    "porosity": "porosity",
+    "thickness": "separator thickness",
+    "macmullin_number": "macmullin_number",
+}
+
+
+def row_conditions(
+    campaign: "Campaign", blocks: Iterable[str]
+) -> dict[str, dict[str, list[float]]]:
+    """Return what a result keeps of its rows beside their designs.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The data that are fitted.
+    blocks : iterable of str
+        Their tables.
+
+    Returns
+    -------
+    dict
+        ``{variable: {condition: [value of each row]}}``: areas and scan rates, on which no law may
+        depend, and the properties of separators as stated, in canonical units. What is blank in
+        any row is left out.
+    """
+    found: dict[str, dict[str, list[float]]] = {}
+    for block in blocks:
+        table = campaign.tables[block]
+        columns: dict[str, Any] = {
+            name: table[name].values for name in _BESIDE if name in table.data_vars
+        }
+        if "separator" in table and "separators" in campaign.tables:
+            separators = campaign.tables["separators"]
+            places = {str(name): at for at, name in enumerate(separators["separator"].values)}
+            at = [places.get(str(name), -1) for name in table["separator"].values]
+            for name, word in _OF_SEPARATORS.items():
+                values = np.append(np.asarray(separators[name].values, dtype=float), np.nan)
+                columns[word] = values[at]
+        place = {int(line): at for at, line in enumerate(table["line"].values)}
+        for dim, lines in observed_lines(campaign, block).items():
+            rows = [place[line] for line in lines]
+            own = {
+                name: np.asarray(values, dtype=float)[rows].tolist()
+                for name, values in columns.items()
+            }
+            own = {name: each for name, each in own.items() if np.isfinite(each).all()}
+            if own:
+                found[dim.removesuffix("_row")] = own
+    return found
