@@ -25,7 +25,7 @@ __all__ = ["HeaderLine", "Layout", "find_header", "find_layout", "header_lines",
 type Recogniser = Callable[[Sequence[str]], bool]
 
 _MAX_HEADER = 4 << 20
-_MAX_LINES = 500
+_MAX_LINES = 2000  # of a protocol above the headers
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 

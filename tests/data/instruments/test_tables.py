@@ -53,9 +53,11 @@ def test_every_layout_is_told_by_its_content_and_read_to_the_digit(
 
 
 def test_headers_are_found_below_a_long_protocol(cycler: Maker, tmp_path: Path) -> None:
-    long = b'{"Version":"' + b"x" * 300_000
-    path = written(tmp_path, cycler("novonix", ROWS).replace(b'{"Version":"', long))
-    assert read_record(path).sizes["record"] == 12
+    text = cycler("novonix", ROWS)
+    wide = text.replace(b'{"Version":"', b'{"Version":"' + b"x" * 300_000)
+    steps = b"[Constant current discharge]\nCurrent = 0.05 C\n[End discharge]\n" * 400
+    for each in (wide, text.replace(b"[Data]", steps + b"[Data]")):
+        assert read_record(written(tmp_path, each)).sizes["record"] == 12
 
 
 @pytest.mark.parametrize(
