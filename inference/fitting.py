@@ -108,11 +108,13 @@ def fit(
     if folder is None:
         return Result(_compute(job, campaign, resolved, *_built(job, campaign), progress))
     run = RunFolder(folder)
+    # What is there whole is only read, and reading keeps nobody out.
+    if run.state(resolved) == "complete" and not run.asks_other_maps(resolved):
+        return _read(run)
     with run.lock():
         state = run.state(resolved)
         if state == "complete":
-            logger.info("%s already holds this job's result", run.path)
-            result = load_result(run.path)
+            result = _read(run)
             if run.asks_other_maps(resolved):
                 check_designs(job.map.designs, result)
                 run.take_maps(resolved, job.source_text)
@@ -136,6 +138,11 @@ def fit(
             run.write(RESULT, lambda path: tree.to_netcdf(path, engine="netcdf4"))
             logger.info("write %.2f s", time.perf_counter() - begin)
     return result
+
+
+def _read(run: RunFolder) -> Result:
+    logger.info("%s already holds this job's result", run.path)
+    return load_result(run.path)
 
 
 def _kind(campaign: Campaign) -> str:
