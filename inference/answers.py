@@ -29,6 +29,7 @@ from data.units import parse_quantity, to_si
 from inference.design import (
     AXES,
     CURRENT,
+    SEPARATOR_AXES,
     VARIANTS,
     WORDS,
     Axis,
@@ -360,7 +361,8 @@ def safe_current(
         A finished fit.
     design : Design or mapping
         One cell; a mapping is one as in a job file, with the key `cell` ("liquid" or "solid"),
-        every condition a single quantity.
+        every condition a single quantity. A charge or pressure that it leaves out is that of the
+        data, where all have the same, and a note says so.
     risk : float, optional
         Probability of failure, in (0, 0.5].
     draws, seed
@@ -377,6 +379,7 @@ def safe_current(
         If the design is not legal, is not of one cell, or asks for what nothing in the fit speaks
         of.
     """
+    design, alike = _as_all_rows(result, design)
     cell = _Asked(result, _single(result, design), risk, draws, seed)
     value = cell.safe(cell.design)
     interval = _NO_INTERVAL
@@ -387,7 +390,8 @@ def safe_current(
     least, most = (cell.safe(cell.design, level) for level in cell.levels)
     found = _Found(value, interval, (least, most))
     reason = cell.why_none(cell.design) if value == 0.0 else ""
-    return cell.answer("safe_current", "current_density", value, found, cell.design, reason)
+    answer = cell.answer("safe_current", "current_density", value, found, cell.design, reason)
+    return replace(answer, notes=(*alike, *answer.notes))
 
 
 def required_pore_radius(
@@ -815,6 +819,29 @@ def _single(result: "Result", design: Design | Mapping[str, Any]) -> Design:
             f"{' and '.join(read.dims)}: give one, such as {examples}"
         )
     return read
+
+
+def _as_all_rows(
+    result: "Result", design: Design | Mapping[str, Any]
+) -> tuple[Design | Mapping[str, Any], tuple[str, ...]]:
+    """Return the design with what it leaves open as all rows have it, and notes that say so.
+
+    A separator is no condition of a test: its properties belong together and are asked for.
+    """
+    if isinstance(design, Design):
+        return design, ()
+    read = one_design(design, result)
+    found, notes = dict(design), []
+    for name in read.dims:
+        ends = result.data_ranges.get(read.cell, {}).get(name, [])
+        if name in design or name in SEPARATOR_AXES or len(set(ends)) != 1:
+            continue
+        found[name] = f"{ends[0]!r} {read.axes[name].kind.unit}"
+        value = f"{_shown(ends[0])} {read.axes[name].kind.unit}"
+        notes.append(
+            f"The {WORDS[name]} was not stated: {value}, as in all rows of {read.cell} cells."
+        )
+    return found, tuple(notes)
 
 
 def _without(design: Mapping[str, Any] | None, name: str, question: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Rows that may not be what a campaign says of them: numbers out of scale, steps called cells."""
+"""Rows that may not be what a campaign says of them: odd numbers, steps or copies as cells."""
 
 import re
 from collections.abc import Iterator
@@ -8,13 +8,14 @@ import numpy as np
 
 from data.ranges import range_rows
 from data.tables import tables as all_tables
+from inference.copied_rows import copied_rows
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from data.campaign import Campaign
 
-__all__ = ["doubtful_cells", "doubtful_numbers"]
+__all__ = ["doubted_tables", "doubtful_cells", "doubtful_numbers"]
 
 
 def doubtful_numbers(campaign: "Campaign") -> list[str]:
@@ -58,6 +59,14 @@ _LEAST_STAIRCASE = 3
 _LONE_STAIRCASE = 8
 _WIDE_STEP = 1.35
 """Of the ends of a step, one to the other: staircases rise in smaller steps where cells fail."""
+_APART = 0.5
+"""Share of pairs of brackets without a current in common, from which they are staircases."""
+_SHOWN = 3  # groups of copies
+_TOO_NARROW = (
+    "A fit counts each row as another cell: intervals come out too narrow, and safe currents too "
+    "high."
+)
+_OF_SEPARATORS = {"pore_type", "pore_radius", "thickness", "porosity", "macmullin_number"}
 
 
 def doubtful_cells(campaign: "Campaign") -> list[str]:
@@ -71,26 +80,45 @@ def doubtful_cells(campaign: "Campaign") -> list[str]:
     Returns
     -------
     list of str
-        One note a table whose names of cells tell tests of one cell apart, or whose rows read as
-        staircases, and one a table all of whose steps are so wide that they may be ranges over
-        cells.
+        Of `doubted_tables`, whatever the table.
     """
-    notes = []
-    for name in ("penetration", "dc_polarization", "sand"):
-        if name not in campaign.tables:
-            continue
-        found = _named_alike(campaign.tables[name]) or _staircases(campaign.tables[name])
+    return [note for notes in doubted_tables(campaign).values() for note in notes]
+
+
+def doubted_tables(campaign: "Campaign") -> dict[str, list[str]]:
+    """Say by table which rows look as if one cell were counted as several, or several as one.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The campaign, or what of it is fitted.
+
+    Returns
+    -------
+    dict of str to list of str
+        Tables whose names of cells tell tests of one cell apart, whose rows read as staircases or
+        as copies of each other, and those all of whose steps are so wide that they may be ranges
+        over cells.
+    """
+    notes: dict[str, list[str]] = {}
+    for name, table in campaign.tables.items():
+        found = ""
+        if name in _STEPPED:
+            found = _named_alike(table) or _staircases(table)
         if found:
-            notes.append(
-                f"{name}.csv: {found}. A fit counts each row as another cell: intervals come out "
-                "too narrow, and safe currents too high. Enter a cell once: one stepped up in "
+            notes.setdefault(name, []).append(
+                f"{name}.csv: {found}. {_TOO_NARROW} Enter a cell once: one stepped up in "
                 "current with the last current that it survived and the one at which it failed "
-                f"({_STEPPED.get(name, 'its first test')})."
+                f"({_STEPPED[name]})."
             )
+        if copies := copied_rows(name, table):
+            notes.setdefault(name, []).append(f"{name}.csv: {_same_numbers(copies)}")
+    if brackets := _brackets(campaign):
+        notes.setdefault("critical_current", []).append(f"critical_current.csv: {brackets}")
     for name, lower, upper in _steps(campaign):
         ratios = [high / low for low, high in zip(lower, upper, strict=True)]
         if len(ratios) > 1 and min(ratios) > _WIDE_STEP:
-            notes.append(
+            notes.setdefault(name, []).append(
                 f"{name}.csv: every cell fails within a step as wide as {lower[0]:g} to "
                 f"{upper[0]:g} mA/cm^2. If these are the lowest and the highest current at which "
                 "several cells failed, write them under current_density_lowest and "
@@ -98,6 +126,55 @@ def doubtful_cells(campaign: "Campaign") -> list[str]:
                 "current comes out too high."
             )
     return notes
+
+
+def _same_numbers(copies: list[list[int]]) -> str:
+    """Say which rows are copies of each other, and what follows."""
+    shown = "; ".join(
+        f"lines {', '.join(map(str, lines[:-1]))} and {lines[-1]}" for lines in copies[:_SHOWN]
+    )
+    others = f"; and {len(copies) - _SHOWN} more such" if len(copies) > _SHOWN else ""
+    return (
+        f"{shown}{others} are the same in every number but the name, more often than chance makes "
+        "measured values agree: one cell entered more than once counts as so many cells. "
+        f"{_TOO_NARROW} Keep one row a cell; where they are different cells, look whether each "
+        "value was read from its own curve."
+    )
+
+
+def _brackets(campaign: "Campaign") -> str:
+    """Say which brackets of different cells read as the last step of one cell each."""
+    if not {"critical_current", "separators"} <= {*campaign.tables}:
+        return ""
+    table, separators = campaign.tables["critical_current"], campaign.tables["separators"]
+    lower, upper = (
+        np.asarray(table[f"current_density_{end}"].values, float) for end in ("lower", "upper")
+    )
+    stated = [name for name in map(str, separators.data_vars) if name in _OF_SEPARATORS]
+    like = {
+        str(name): tuple(str(separators[each].values[at]) for each in stated)
+        for at, name in enumerate(separators["separator"].values)
+    }
+    narrow = (table["bracket_from"].values != "one_cell") & (upper > lower)
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for row in np.flatnonzero(narrow & (upper < _WIDE_STEP * lower)).tolist():
+        key = like[str(table["separator"].values[row])], float(table["temperature"].values[row])
+        groups.setdefault(key, []).append(row)
+    for rows in groups.values():
+        low, high = lower[rows], upper[rows]
+        apart = (low[:, None] > high).sum() / max(0.5 * len(rows) * (len(rows) - 1), 1.0)
+        if len(rows) >= _LEAST_STAIRCASE and apart > _APART:
+            lines = [int(table["line"].values[row]) for row in rows]
+            first, last = int(np.argmin(low)), int(np.argmax(low))
+            return (
+                f"lines {min(lines)} to {max(lines)} are brackets one step wide that lie apart, "
+                f"from {low[first]:g} to {high[first]:g} up to {low[last]:g} to {high[last]:g} "
+                "mA/cm^2 for separators that are stated to be alike. As brackets from different "
+                "cells each counts as two cells that tell one side of their thresholds. If one "
+                "cell survived the lower current and failed at the upper one, write one_cell under "
+                "bracket_from."
+            )
+    return ""
 
 
 def _named_alike(table: "xr.Dataset") -> str:
@@ -168,6 +245,7 @@ def _staircases(table: "xr.Dataset") -> str:
 _STEPPED = {
     "penetration": "critical_current.csv, bracket_from one_cell",
     "dc_polarization": "a row of the protocol step",
+    "sand": "its first test",
 }
 
 

@@ -17,7 +17,7 @@ from data.campaign import Campaign, load_campaign
 from data.errors import RunFolderError
 from data.quantities import quantities
 from inference.coverage import data_ranges
-from inference.doubtful_rows import doubtful_cells
+from inference.doubtful_rows import doubted_tables
 from inference.findings import findings
 from inference.gate import Gate, check_gate, longer_chains_may_do
 from inference.job import (
@@ -402,13 +402,14 @@ def _compute(
                 f"{name}_row": list(model.coords[f"{name}_row"]) for name in model.observations
             },
         )
+        doubts = doubted_tables(fitted)
         suspected = [
             each.sentence
             for each in symptom_findings(
-                observed, after["predictive"], posterior, model.priors, internal
+                observed, after["predictive"], posterior, model.priors, internal, doubts
             )
         ]
-        found = suspected + findings(
+        further = findings(
             fitted,
             posterior,
             after["predictive"],
@@ -417,6 +418,7 @@ def _compute(
             options.kinetics,
             log_likelihood=after["log_likelihood"],
         )
+        found = [*suspected, *(each for each in further if each not in suspected)]
         found += unused_options(campaign, model_blocks, options)
     kinds = {
         group: _labelled(after[group].mean(("chain", "draw")), "cell of the second kind")
@@ -470,7 +472,8 @@ def _compute(
         "references": json.dumps(dict(campaign.metadata.references)),
         "assumptions": json.dumps([str(each) for each in fitted.assumptions]),
         "findings": json.dumps(found),
-        "suspicions": json.dumps([*suspected, *doubtful_cells(fitted)]),
+        "doubted": json.dumps(doubts),
+        "suspicions": json.dumps(suspected),
         "gate": json.dumps(asdict(drawn.gate)),
         "timings": json.dumps(timings),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

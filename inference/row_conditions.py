@@ -8,16 +8,20 @@ import numpy as np
 from models.joint import observed_lines
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from data.campaign import Campaign
 
 __all__ = ["row_conditions"]
 
-_BESIDE: Final = ("area", "scan_rate")  # columns of tables that no law may depend on
+# Columns of tables that no law may depend on, or that it knows of at other rows or options alone.
+_BESIDE: Final = ("area", "capacity", "electrode_thickness", "scan_rate", "temperature")
 _OF_SEPARATORS: Final = {
     "pore_radius": "pore_radius",
     "porosity": "porosity",
     "thickness": "separator thickness",
     "macmullin_number": "macmullin_number",
+    "pore_size_spread": "pore_size_spread",
 }
 
 
@@ -36,9 +40,10 @@ def row_conditions(
     Returns
     -------
     dict
-        ``{variable: {condition: [value of each row]}}``: areas and scan rates, on which no law may
-        depend, and the properties of separators as stated, in canonical units. What is blank in
-        any row is left out.
+        ``{variable: {condition: [value of each row]}}``: areas, capacities, temperatures and more
+        of which no law may be wrong, and the properties of separators as stated, in canonical
+        units. What is blank in any row is left out, and so are capacities that were cut short by
+        the event itself.
     """
     found: dict[str, dict[str, list[float]]] = {}
     for block in blocks:
@@ -46,6 +51,8 @@ def row_conditions(
         columns: dict[str, Any] = {
             name: table[name].values for name in _BESIDE if name in table.data_vars
         }
+        if "outcome" in table and "capacity" in columns and not _planned(table):
+            del columns["capacity"]
         if "separator" in table and "separators" in campaign.tables:
             separators = campaign.tables["separators"]
             places = {str(name): at for at, name in enumerate(separators["separator"].values)}
@@ -64,3 +71,18 @@ def row_conditions(
             if own:
                 found[dim.removesuffix("_row")] = own
     return found
+
+
+def _planned(table: "xr.Dataset") -> bool:
+    """Say whether the capacities of cells that failed can be those that were planned.
+
+    The charge that passed until a cell failed is of the observation: cells that fail early have
+    little of it, whatever the law. It is a plan where survivors have it too, or all have less.
+    """
+    capacity = np.asarray(table["capacity"].values, dtype=float)
+    failed = table["outcome"].values == "penetrated"
+    survived = capacity[~failed]
+    if not survived.size:
+        return False
+    own = capacity[failed]
+    return bool(((own > survived.max()) | np.isin(own, survived)).all())

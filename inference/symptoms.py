@@ -9,23 +9,25 @@ such rows well, and its answers are wrong.
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from data.tables import tables
 from inference.arviz_statistics import quantile_errors
 from inference.checks.populations import Split, deviates, resolution, two_populations
+from inference.checks.tension import Gaussian, Told
 from inference.checks.verdicts import Finding
 from inference.draws import SAMPLE
 from inference.standing import beyond
 from inference.thresholds import (
     ABOVE_ITS_PRIOR,
+    GATE_ESS,
     INTERVAL,
     OUTSIDE_ITS_PRIOR,
     POPULATIONS_APART,
@@ -38,9 +40,20 @@ from models.priors import PriorSet
 if TYPE_CHECKING:
     from inference.result import Result
 
-__all__ = ["suspicions", "symptom_findings"]
+__all__ = ["doubted", "suspicions", "symptom_findings"]
 
 _MOST_SHOWN = 4  # rows at either end
+_WRONG_UNIT = (
+    "A unit that a whole column does not have (a factor of ten or a thousand in current, time, "
+    "pressure or thickness), an exponent mistaken, or cells that fail by another mechanism look "
+    "like this, and every answer is then wrong by as much. Look at the units of the tables that "
+    "inform it; where they are right, the law or the prior is not."
+)
+_FARTHEST, _GRID = 6.0, 1201  # standard deviations of a prior, and places at which it is known
+_PART = 0.05  # of a direction's squared length, from which a parameter is of it
+_NORMAL_MAD = 1.4826  # standard deviation of normal values over their median distance
+_STANDS_OUT = 3.0  # standard deviations of the bulk
+_FEWEST_OFFSETS = 3  # of two, neither is the one that is off
 _OF_OFFSETS = {"separator_scatter": "separators", "lab_scatter": "laboratories"}
 _OFFSETS_WORDS = {
     "separators": (
@@ -91,12 +104,18 @@ def suspicions(result: "Result") -> list[str]:
     return [str(each) for each in json.loads(str(result.attrs.get("suspicions", "[]")))]
 
 
+def doubted(result: "Result") -> dict[str, list[str]]:
+    """Return what a fit said of rows that may not be the cells that they say, by table."""
+    return dict(json.loads(str(result.attrs.get("doubted", "{}"))))
+
+
 def symptom_findings(
     observed: xr.Dataset,
     predictive: xr.Dataset,
     posterior: xr.Dataset,
     priors: PriorSet,
     sampled: xr.Dataset | None = None,
+    doubts: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Finding]:
     """Name scatters, parameters and true values that are symptoms, and what to look at.
 
@@ -116,13 +135,21 @@ def symptom_findings(
     sampled : Dataset, optional
         Draws of the free variables that are no parameters: those of `models.latents`, called
         ``<name>_z``, are standard normal where all is well.
+    doubts : mapping of str to sequence of str, optional
+        From `inference.doubtful_rows.doubted_tables`: they come first, and a scatter of the same
+        rows may be their effect.
 
     Returns
     -------
     list of Finding
-        One a symptom, verdict ``fail``; none where all is well.
+        One a symptom, verdict ``fail``, after one a doubt, ``warn``; none where all is well.
     """
-    found = []
+    doubts = doubts or {}
+    found = [
+        Finding.of(f"cells {table}", "warn", note)
+        for table, notes in doubts.items()
+        for note in notes
+    ]
     for scatter, rows in _rows_of_scatters(observed, predictive, priors).items():
         above = _above_its_prior(scatter, posterior, priors)
         split = two_populations(rows.z, rows.units, rows.halfwidth)
@@ -130,11 +157,13 @@ def symptom_findings(
             split = None
         if above is None and split is None:
             continue
-        found.append(_finding(scatter, rows, above, split, posterior))
+        found.append(_finding(scatter, rows, above, split, posterior, [*doubts]))
     for scatter, kind in _OF_OFFSETS.items():
         if scatter in priors and (above := _above_its_prior(scatter, posterior, priors)):
-            found.append(_offsets_finding(scatter, kind, above, posterior))
-    found += _outside_their_priors(posterior, priors)
+            usual = float(priors[scatter].distribution.quantile(0.5))
+            found.append(_offsets_finding(scatter, kind, above, usual, posterior))
+    outside = _outside_their_priors(posterior, priors)
+    found += outside + _outside_together(posterior, priors, outside)
     if sampled is not None:
         found += _far_from_stated(posterior, sampled)
     return found
@@ -212,9 +241,9 @@ def _above_in_words(scatter: str, above: tuple[float, float], posterior: xr.Data
 
 
 def _offsets_finding(
-    scatter: str, kind: str, above: tuple[float, float], posterior: xr.Dataset
+    scatter: str, kind: str, above: tuple[float, float], usual: float, posterior: xr.Dataset
 ) -> Finding:
-    """Name the separators or laboratories at both ends of a scatter between them."""
+    """Name the separators or laboratories that stand out, or else those at both ends."""
     medians: dict[str, float] = {}
     ending = scatter.replace("_scatter", "_offset")
     for name in map(str, posterior.data_vars):
@@ -228,32 +257,78 @@ def _offsets_finding(
     order = sorted(medians, key=medians.__getitem__)
     half = min(_MOST_SHOWN, (len(order) + 1) // 2)
     ends = order[:half], order[half:][: -_MOST_SHOWN - 1 : -1]
-    shown = [
-        "; ".join(f"{name} ({np.exp(medians[name]):.2g} times)" for name in each) for each in ends
-    ]
+    away = _outstanding(medians, usual)
+
+    def listed(names: Sequence[str]) -> str:
+        shown = "; ".join(
+            f"{name} ({np.exp(medians[name]):.2g} times)" for name in names[:_MOST_SHOWN]
+        )
+        return (
+            f"{shown}; and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else shown
+        )
+
+    if away:
+        rest = [float(np.exp(medians[name])) for name in order if name not in away]
+        shown = (
+            f"Threshold against the model, those that stand out, the farthest first: "
+            f"{listed(away)}. The {len(rest)} others lie between {rest[0]:.2g} and "
+            f"{rest[-1]:.2g} times."
+        )
+    else:
+        shown = (
+            f"Lowest threshold against the model: {listed(ends[0])}. Highest: "
+            f"{listed(ends[1]) or 'none'}."
+        )
     look, harm = _OFFSETS_WORDS[kind]
     return Finding.of(
         f"scatter {scatter}",
         "fail",
         f"{_above_in_words(scatter, above, posterior)}: the {kind} do not seem to follow one law. "
-        f"Lowest threshold against the model: {shown[0]}. Highest: {shown[1] or 'none'}. {look} "
-        f"{harm}",
+        f"{shown} {look} {harm}",
         median=above[0],
         limit=above[1],
         lowest=list(ends[0]),
         highest=list(ends[1]),
+        outstanding=away,
     )
+
+
+def _outstanding(offsets: Mapping[str, float], usual: float) -> list[str]:
+    """Return those that lie far from the bulk of all, the farthest first.
+
+    The bulk is told by median and median distance, which the few that are far do not move; it is
+    taken to scatter no less than is usual.
+    """
+    values = np.array([*offsets.values()])
+    away = np.abs(values - np.median(values))
+    spread = max(_NORMAL_MAD * float(np.median(away)), usual)
+    names = [
+        name
+        for name, far in sorted(zip(offsets, away, strict=True), key=lambda each: -each[1])
+        if far > _STANDS_OUT * spread
+    ]
+    return names if len(values) >= _FEWEST_OFFSETS else []
+
+
+def _free_parameters(posterior: xr.Dataset, priors: PriorSet) -> dict[str, xr.DataArray]:
+    """Return the draws of the parameters that have a prior, without scatters.
+
+    Those have a rule of their own.
+    """
+    found = {}
+    for name, prior in priors.items():
+        base, _, member = name.removesuffix("]").partition("[")
+        if not (prior.fixed or name.endswith("_scatter") or base not in posterior):
+            found[name] = posterior[base].sel(protocol=member) if member else posterior[base]
+    return found
 
 
 def _outside_their_priors(posterior: xr.Dataset, priors: PriorSet) -> list[Finding]:
     """Name the parameters that lie where their priors all but exclude them."""
     found = []
     tail = (1.0 - OUTSIDE_ITS_PRIOR) / 2.0
-    for name, prior in priors.items():
-        base, _, member = name.removesuffix("]").partition("[")
-        if prior.fixed or name.endswith("_scatter") or base not in posterior:
-            continue  # scatters have a rule of their own
-        draws = posterior[base].sel(protocol=member) if member else posterior[base]
+    for name, draws in _free_parameters(posterior, priors).items():
+        prior = priors[name]
         low, high = map(float, prior.distribution.quantile(np.array([tail, 1.0 - tail])))
         median = float(draws.median())
         error = float(quantile_errors(draws.rename(name).to_dataset()[[name]], 0.5)[name])
@@ -266,14 +341,68 @@ def _outside_their_priors(posterior: xr.Dataset, priors: PriorSet) -> list[Findi
                 "fail",
                 f"{name} is {median:.2g}{unit}, outside the {low:.2g} to {high:.2g}{unit} that "
                 f"hold {100 * OUTSIDE_ITS_PRIOR:g} % of its prior ({prior}; source: "
-                f"{prior.source}). A unit that a whole column does not have (a factor of ten or a "
-                "thousand in current, time, pressure or thickness), an exponent mistaken, or cells "
-                "that fail by another mechanism look like this, and every answer is then wrong "
-                "by as much. Look at the units of the tables that inform it; where they are right, "
-                "the law or the prior is not.",
+                f"{prior.source}). {_WRONG_UNIT}",
                 median=median,
                 range=[low, high],
                 source=prior.source,
+            )
+        )
+    return found
+
+
+def _outside_together(
+    posterior: xr.Dataset, priors: PriorSet, alone: Sequence[Finding]
+) -> list[Finding]:
+    r"""Name parameters that together lie where their priors all but exclude them.
+
+    Where data tell a product alone, its priors share what a wrong unit moves: none of two equal
+    ones is further out than :math:`1/\sqrt{2}` of what their product is. On the scale on which the
+    prior is standard normal, the posterior mean along a direction whose variance data reduce to
+    :math:`1 - c` has, over what prior and model hold possible, the variance c.
+    """
+    draws = _free_parameters(posterior, priors)
+    if len(draws) < 2:
+        return []
+    grid = np.linspace(-_FARTHEST, _FARTHEST, _GRID)
+    scores = np.stack(
+        [
+            np.interp(each.values.ravel(), priors[name].distribution.quantile(ndtr(grid)), grid)
+            for name, each in draws.items()
+        ]
+    )
+    size = len(scores)
+    told = Told(
+        Gaussian(scores.mean(axis=1), np.cov(scores), GATE_ESS),  # no fewer where a fit converged
+        Gaussian(np.zeros(size), np.eye(size)),
+    )
+    count = told.found.size
+    limit = -float(ndtri(0.5 * (1.0 - OUTSIDE_ITS_PRIOR) / max(count, 1)))
+    named = {each.key.removeprefix("prior ") for each in alone}
+    found = []
+    for at in np.argsort(-np.abs(told.found)):
+        size_of = np.sqrt(told.contraction[at])
+        z, error = told.found[at] / size_of, np.sqrt(told.noise[at]) / size_of
+        weights = (told.root @ told.directions[:, at]) ** 2
+        parts = [list(draws)[i] for i in np.argsort(-weights) if weights[i] > _PART]
+        if len(parts) < 2 or named & {*parts} or not beyond(abs(z), limit, float(error)):
+            continue
+        among = f" among {count} that the data tell" if count > 1 else ""
+        names = f"{', '.join(parts[:-1])} and {parts[-1]}"
+        values = ", ".join(
+            f"{name} {float(draws[name].median()):.2g}"
+            f"{'' if priors[name].unit == '1' else f' {priors[name].unit}'} ({priors[name]})"
+            for name in parts
+        )
+        found.append(
+            Finding.of(
+                f"prior {names}",
+                "fail",
+                f"{names} lie together {abs(z):.1f} standard deviations from their priors, though "
+                f"none does alone: the data tell a combination of them, and beyond {limit:.1f} "
+                f"is one of {1.0 / (1.0 - OUTSIDE_ITS_PRIOR):.0f}{among}. By the fit: {values}. "
+                f"{_WRONG_UNIT}",
+                deviates=float(z),
+                parameters=parts,
             )
         )
     return found
@@ -339,6 +468,7 @@ def _finding(
     above: tuple[float, float] | None,
     split: Split | None,
     posterior: xr.Dataset,
+    doubts: Sequence[str],
 ) -> Finding:
     order = np.argsort(rows.residuals)  # those without a residual come last
     known = order[: int(np.isfinite(rows.residuals).sum())]
@@ -364,13 +494,20 @@ def _finding(
         for kind, each in zip(kinds, ends, strict=True)
     )
     text = ", and ".join(said)
+    doubtful = [f"{name}.csv" for name in rows.tables if name in doubts]
+    first = (
+        f"That may be the effect of rows of {' and '.join(doubtful)} that are not the cells that "
+        "they say, as told before: mend these first, and fit again. Else two"
+        if doubtful
+        else "Two"
+    )
     return Finding.of(
         f"scatter {scatter}",
         "fail",
         f"{text[0].upper() if above is None else text[0]}{text[1:]}: these rows do not seem to "
-        f"measure one thing. {shown}. Two electrolytes, two batches or a factor of ten in a column "
-        "look like this. The fit lies between them: a safe current from it may lie above what the "
-        f"poorer kind bears. Look at these rows; {_remedy(rows.tables, posterior)}.",
+        f"measure one thing. {shown}. {first} electrolytes, two batches or a factor of ten in a "
+        "column look like this. The fit lies between them: a safe current from it may lie above "
+        f"what the poorer kind bears. Look at these rows; {_remedy(rows.tables, posterior)}.",
         **numbers,
         lowest=[rows.labels[at] for at in ends[0]],
         highest=[rows.labels[at] for at in ends[1]],

@@ -111,7 +111,7 @@ def _fit_section(result: Result, seed: int) -> Section:
     from inference.checks.absurdity import absurd_shares, absurdity_findings
     from inference.checks.kinds import second_kind_findings
     from inference.checks.predictive import fit_findings
-    from inference.symptoms import symptom_findings
+    from inference.symptoms import doubted, symptom_findings
     from models.priors import resolve_priors
 
     priors = resolve_priors(result.metal, result.model_options.priors)
@@ -121,6 +121,7 @@ def _fit_section(result: Result, seed: int) -> Section:
         result.posterior,
         priors,
         result.tree["sampled"].to_dataset(),
+        doubted(result),
     )
     findings, table = fit_findings(result, seed)
     absurd = absurd_shares(result.prior, result.prior_predictive)

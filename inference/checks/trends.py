@@ -113,10 +113,14 @@ def trends(observed: Array, predicted: Array, conditions: Mapping[str, Array]) -
     """
     spread = predicted.std(axis=0)
     moving = spread > _LEAST_SPREAD
-    varying = _varying({name: each[moving] for name, each in conditions.items()})
+    of_verdicts = verdicts(observed, predicted)
+    varying = _varying(
+        {name: each[moving] for name, each in conditions.items()},
+        without="log_current" if of_verdicts else "",  # what a verdict is of: a spread, no law
+    )
     if not varying:
         return []
-    if verdicts(observed, predicted):  # the score of a logistic slope
+    if of_verdicts:  # the score of a logistic slope
         centre, scale = predicted.mean(axis=0)[moving], np.ones(int(moving.sum()))
     else:
         centre, scale = np.median(predicted, axis=0)[moving], spread[moving]
@@ -143,8 +147,11 @@ def trends(observed: Array, predicted: Array, conditions: Mapping[str, Array]) -
     ]
 
 
-def _varying(conditions: Mapping[str, Array]) -> dict[str, Array]:
-    """Return conditions that vary, of mean 0 and length 1; those that go together as one."""
+def _varying(conditions: Mapping[str, Array], without: str = "") -> dict[str, Array]:
+    """Return conditions that vary, of mean 0 and length 1; those that go together as one.
+
+    What goes together with a condition that is not one here is left out with it.
+    """
     groups: list[tuple[list[str], Array]] = []
     for name, values in conditions.items():
         if values.size < _FEWEST or not np.isfinite(values).all():
@@ -167,6 +174,7 @@ def _varying(conditions: Mapping[str, Array]) -> dict[str, Array]:
     return {
         names[0] + (f" (or {', '.join(names[1:])}, which goes with it)" if names[1:] else ""): score
         for names, score in groups
+        if _WORDS.get(without, without) not in names
     }
 
 
@@ -187,17 +195,13 @@ def conditions_of(result: "Result", variable: str, design: Mapping[str, Array]) 
     dict of str to ndarray of shape (rows,)
         Of its design and of that of its table, and what the fit kept beside them.
     """
-    found = dict(design)
-    found |= _of_table(result, variable)
-    found |= {name: np.asarray(each) for name, each in result.conditions.get(variable, {}).items()}
-    values = result.observed_data[variable].values
-    of_verdicts = verdicts(values, values)
+    kept = result.conditions.get(variable, {})
+    found = {name: np.asarray(each) for name, each in kept.items()}
+    found |= {**_of_table(result, variable), **design}
     return {
         name: each
         for name, each in found.items()
-        if name not in _OF_THE_OBSERVATION
-        and not name.endswith("_sd")
-        and not (of_verdicts and name == "log_current")  # what the verdict is of: a spread, no law
+        if name not in _OF_THE_OBSERVATION and not name.endswith("_sd")
     }
 
 

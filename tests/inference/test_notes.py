@@ -1,7 +1,7 @@
 """What is no mistake but stands in the way of a fit, or makes it too sure, is said beforehand."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ import xarray as xr
 from data.campaign import Campaign
 from data.errors import ModelError
 from inference.cli.commands import app
+from inference.copied_rows import copied_rows
 from inference.doubtful_rows import doubtful_cells
 from inference.findings import findings
 from inference.fitting import dry_run
@@ -215,7 +216,7 @@ def test_one_cell_under_several_names_and_several_as_one_are_doubted(
         penetration=VERDICTS + "\n".join(stepped),
         dc_polarization=STEPS + "C1 3min,step,25,0,5,9,3\nC1 5min,step,25,0,3,6,5",
     )
-    one, timed, wide = doubtful_cells(campaign)
+    timed, wide, one = doubtful_cells(campaign)
     assert "'K1 step 0.2', 'K1 step 0.4' look like tests of one cell, 'K1'" in one
     assert "and so do names of 1 more" in one
     assert "critical_current.csv, bracket_from one_cell" in one
@@ -275,6 +276,102 @@ def test_staircases_are_seen_by_their_currents_and_ladders_of_cells_are_not(
     assert "lines 2 to 6 (1 to 6 mA/cm^2, survived up to the last), and 1 more like" in note
     right = [f"{i},step,25,0,{4 + i},{5 + i},15" for i in range(6)]
     assert doubtful_cells(campaign_of(dc_polarization=STEPS + "\n".join(right))) == []
+
+
+ONE_WAY = (
+    "cell,protocol,temperature [degC],pressure [MPa],current_density [mA/cm^2],"
+    "transition_time [{unit}],stop_time [{unit}]\n"
+)
+
+
+def polarised(times: Sequence[float], unit: str = "s") -> str:
+    rows = (f"N{i},one_way,25,0,1,{time!r},1e5" for i, time in enumerate(times))
+    return ONE_WAY.format(unit=unit) + "\n".join(rows)
+
+
+def test_one_cell_under_unrelated_names_is_seen_by_its_numbers(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    others = [3120.7, 5230.4, 4405.9, 3904.2]
+    copied = [others[0], 3551.3, *others[1:3], 3551.3, others[3], 3551.3]
+    [note] = doubtful_cells(campaign_of(dc_polarization=polarised(copied)))
+    assert "dc_polarization.csv: lines 3, 6 and 8 are the same in every number but the name" in note
+    assert "one cell entered more than once counts as so many cells" in note
+    [alone] = doubtful_cells(campaign_of(dc_polarization=polarised([3551.3] * 3)))
+    assert "lines 2, 3 and 4 are the same" in alone
+    failed = "c{},A,25,1,penetrated,{}"
+    charges = [0.3127, 0.3127, 0.4411, 0.2795, 0.3127, 0.5203]
+    cut = "\n".join(failed.format(i, charge) for i, charge in enumerate(charges))
+    header = VERDICTS.strip() + ",capacity [mAh/cm^2]\n"
+    [short] = doubtful_cells(campaign_of(separators=SEPARATORS, penetration=header + cut))
+    assert "penetration.csv: lines 2, 3 and 6" in short
+
+
+def test_cells_that_agree_to_their_steps_or_digits_are_no_copies(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    steps = [5, 5, 6, 5, 4, 5, 6, 7, 5]
+    rows = [f"S{i},step,25,0,{0.1 * at:.2g},{0.1 * at + 0.1:.2g},15" for i, at in enumerate(steps)]
+    area = [
+        f"S{i},step,25,0,{0.05 * at / 0.785:.8g},{0.05 * (at + 1) / 0.785:.8g},15"
+        for i, at in enumerate(steps)
+    ]
+    hours = polarised([1.1, 1.1, 1.2, 1.3, 1.1, 0.9, 1.2], "h")
+    minutes = polarised([round(each / 60, 3) for each in (64, 64, 66, 67, 64, 61, 66, 70)], "h")
+    planned = "\n".join(f"c{i},A,25,{1 + i % 2},survived,1.2345" for i in range(12))
+    for tables in (
+        {"dc_polarization": STEPS + "\n".join(rows)},
+        {"dc_polarization": STEPS + "\n".join(area)},
+        {"dc_polarization": hours},
+        {"dc_polarization": minutes},
+        {
+            "separators": SEPARATORS,
+            "penetration": VERDICTS.strip() + ",capacity [mAh/cm^2]\n" + planned,
+        },
+    ):
+        assert doubtful_cells(campaign_of(**tables)) == []
+
+
+def test_cells_rounded_to_steps_raise_no_alarm_by_simulation() -> None:
+    """The chance is below 1e-3 a table: of 240, one is rare."""
+    rng = np.random.default_rng(11)
+    alarms = 0
+    for scatter in (0.02, 0.05, 0.2, 0.4):
+        for step in (0.02, 0.1):
+            for _ in range(30):
+                place = np.exp(scatter * rng.standard_normal(int(rng.integers(3, 30)))) / step
+                rows = {
+                    "current_density_lower": step * np.maximum(np.floor(place), 0.5),
+                    "current_density_upper": step * (np.floor(place) + 1.0),
+                    "protocol": np.full(place.size, "step"),
+                    "line": np.arange(place.size),
+                }
+                table = xr.Dataset({name: ("row", each) for name, each in rows.items()})
+                alarms += bool(copied_rows("dc_polarization", table))
+    assert alarms <= 2
+
+
+def test_brackets_one_step_wide_of_like_separators_are_doubted_as_different_cells(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    names = [f"A-{i}" for i in range(5)]
+    like = SEPARATORS.splitlines()[0] + "".join(f"\n{each},polymer,20,25,0.4" for each in names)
+    header = (
+        "separator,temperature [degC],current_density_lower [mA/cm^2],"
+        "current_density_upper [mA/cm^2],bracket_from\n"
+    )
+
+    def brackets(starts: Sequence[float], of: str = "") -> list[str]:
+        rows = (f"{name},25,{at},{at + 0.5},{of}" for name, at in zip(names, starts, strict=True))
+        return doubtful_cells(
+            campaign_of(separators=like, critical_current=header + "\n".join(rows))
+        )
+
+    [note] = brackets([4.5, 3.0, 6.0, 9.0, 5.5])
+    assert "lines 2 to 6 are brackets one step wide that lie apart, from 3 to 3.5 up to 9" in note
+    assert "write one_cell under bracket_from" in note
+    assert brackets([4.5, 3.0, 6.0, 9.0, 5.5], "one_cell") == []
+    assert brackets([4.5, 4.5, 5.0, 4.5, 4.5]) == []
 
 
 def test_metal_that_would_run_out_is_told_before_a_fit_refuses_it(

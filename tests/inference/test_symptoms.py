@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import stats
 
 from data.campaign import Campaign
 from inference import fit, safe_current
@@ -19,7 +20,9 @@ from models.priors import resolve_priors
 PRIORS = resolve_priors("Na", {})
 
 
-def found(variable: str, scatter: float, rows: dict[str, Any], predicted: Any) -> Any:
+def found(
+    variable: str, scatter: float, rows: dict[str, Any], predicted: Any, doubts: Any = None
+) -> Any:
     """Return the symptoms of one table whose scatter is known as well as its rows allow."""
     rng = np.random.default_rng(0)
     table = variable.partition("_")[0]
@@ -30,6 +33,7 @@ def found(variable: str, scatter: float, rows: dict[str, Any], predicted: Any) -
         xr.Dataset({variable: (("chain", "draw", row), predicted)}),
         xr.Dataset({f"{table}_scatter": (("chain", "draw"), np.exp(log_scatter))}),
         PRIORS,
+        doubts=doubts,
     )
 
 
@@ -171,25 +175,30 @@ def told(posterior: dict[str, Any], coords: Any = None, sampled: Any = None) -> 
         ("lab_scatter", "dc_polarization_lab_offset", "dc_polarization_lab", "XYZ", "laborator"),
     ],
 )
-def test_a_scatter_between_separators_or_laboratories_is_a_symptom_with_both_ends(
+def test_a_scatter_between_separators_or_laboratories_names_those_that_stand_out(
     scatter: str, offset: str, dim: str, names: str, look: str
 ) -> None:
-    """One pore radius is typed 400 for 40."""
+    """One pore radius is typed 400 for 40; where all lie apart, both ends are named."""
     limit = float(PRIORS[scatter].distribution.quantile(0.975))
 
-    def at(value: float) -> Any:
-        offsets = draws([-0.5, 1.9, -0.4], dims=(dim,), scale=np.asarray)
+    def at(value: float, *medians: float) -> Any:
+        offsets = draws(medians, dims=(dim,), scale=np.asarray)
         return told({scatter: draws(np.log(value)), offset: offsets}, {dim: [*names]})
 
-    assert at(0.8 * limit) == []
-    [found] = at(1.5 * limit)
+    assert at(0.8 * limit, -0.5, 1.9, -0.4) == []
+    [found] = at(1.5 * limit, -0.5, 1.9, -0.4)
     assert (found.key, found.verdict) == (f"scatter {scatter}", "fail")
     assert f"above the 97.5 % point of its prior ({limit:.2g})" in found.sentence
     of = "" if offset == scatter.replace("scatter", "offset") else " of dc_polarization"
     assert found.numbers["lowest"] == [f"{names[0]}{of}", f"{names[2]}{of}"]
     assert found.numbers["highest"] == [f"{names[1]}{of}"]
-    assert f"Highest: {names[1]}{of} (6.7 times)" in found.sentence
+    assert found.numbers["outstanding"] == [f"{names[1]}{of}"]
+    assert f"that stand out, the farthest first: {names[1]}{of} (6.7 times)." in found.sentence
+    assert "The 2 others lie between 0.61 and 0.67 times" in found.sentence
     assert look in found.sentence
+    [apart] = at(1.5 * limit, -1.0, 1.0, 0.1)
+    assert apart.numbers["outstanding"] == []
+    assert f"Highest: {names[1]}{of} (2.7 times)" in apart.sentence
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
@@ -214,6 +223,55 @@ def test_a_parameter_that_its_prior_all_but_excludes_is_a_symptom(sign: int) -> 
     assert "A unit that a whole column does not have" in found.sentence
 
 
+def of_scores(**scores: Any) -> dict[str, Any]:
+    """Return draws of parameters that lie at these normal scores of their priors."""
+    return {
+        name: (("chain", "draw"), PRIORS[name].distribution.quantile(stats.norm.cdf(each)))
+        for name, each in scores.items()
+    }
+
+
+def test_parameters_of_which_a_combination_is_told_are_a_symptom_together() -> None:
+    """A product that lies three standard deviations out shares them among its factors."""
+    rng = np.random.default_rng(11)
+    sum_, difference = 0.05 * rng.standard_normal((4, 500)), rng.standard_normal((4, 500))
+
+    def at(far: float) -> Any:
+        along = far + sum_
+        one, other = (along + sign * difference for sign in (1.0, -1.0))
+        half = np.sqrt(0.5)
+        return told(of_scores(exchange_current_density=half * one, surface_energy=half * other))
+
+    assert at(2.8) == []
+    [found] = at(-3.6)
+    assert found.key in {
+        "prior surface_energy and exchange_current_density",
+        "prior exchange_current_density and surface_energy",
+    }
+    assert abs(found.numbers["deviates"]) == pytest.approx(3.6, abs=0.1)
+    assert "though none does alone" in found.sentence
+    assert "A unit that a whole column does not have" in found.sentence
+    [alone] = at(5.0)[:1]
+    assert alone.key.startswith("prior ")
+    assert " and " not in alone.key
+
+
+def test_right_priors_are_hardly_ever_called_wrong() -> None:
+    """Truths from the prior, of which data tell two combinations: linear, normal."""
+    rng = np.random.default_rng(12)
+    names = ["exchange_current_density", "surface_energy", "ambipolar_diffusivity"]
+    alarms = 0
+    for _ in range(120):
+        truth, told_of = rng.standard_normal(3), rng.standard_normal((2, 3))
+        seen = told_of @ truth + 0.2 * rng.standard_normal(2)
+        covariance = np.linalg.inv(np.eye(3) + told_of.T @ told_of / 0.04)
+        mean = covariance @ told_of.T @ seen / 0.04
+        scores = rng.multivariate_normal(mean, covariance, size=(4, 250))
+        alarms += bool(told(of_scores(**{name: scores[..., i] for i, name in enumerate(names)})))
+    # Two combinations and three parameters: below 0.01 a campaign, however they go together.
+    assert alarms <= stats.binom(120, 0.01).ppf(0.9999)
+
+
 def test_a_true_value_far_from_what_is_stated_of_a_separator_is_a_symptom() -> None:
     """What is stated without an error has no latent, so that names and latents differ in number."""
     z = draws([0.3, -4.0], 0.2, dims=("free",), scale=np.asarray)
@@ -231,6 +289,20 @@ def test_a_true_value_far_from_what_is_stated_of_a_separator_is_a_symptom() -> N
     [found] = at(1.0)
     assert (found.key, found.verdict) == ("stated pore_radius C", "fail")
     assert "pore_radius of C is 13.4 nm by the fit, 4.0 standard deviations below" in found.sentence
+
+
+def test_rows_that_may_be_steps_come_first_and_a_scatter_says_that_it_may_be_their_effect() -> None:
+    rng = np.random.default_rng(10)
+    rows = {f"p{i}": float(i % 2) for i in range(20)}
+    predicted = (rng.uniform(size=(4, 500, 20)) < 0.5).astype(float)
+    doubts = {"penetration": ["penetration.csv: lines 2 to 6 read like one cell."]}
+    first, second = found("penetration", 1.1, rows, predicted, doubts)
+    assert (first.verdict, first.sentence) == ("warn", doubts["penetration"][0])
+    assert second.key == "scatter penetration_scatter"
+    assert "That may be the effect of rows of penetration.csv" in second.sentence
+    elsewhere = {"sand": ["sand.csv: lines 2 and 3 are the same."]}
+    _, alone = found("penetration", 1.1, rows, predicted, elsewhere)
+    assert "effect of rows" not in alone.sentence
 
 
 LSV = (

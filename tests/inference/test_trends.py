@@ -117,6 +117,52 @@ def test_verdicts_that_go_with_an_area_are_told_though_no_law_knows_of_it() -> N
     assert failed_predictions(fitted("penetration", as_due, predicted, designs, beside)) == []
 
 
+def test_cells_that_fail_at_large_capacities_are_told_and_those_at_large_currents_are_not() -> None:
+    """A capacity that goes with the current is the current, of which a verdict is."""
+    rng = np.random.default_rng(5)
+    current = np.tile(np.linspace(-0.6, 0.6, 20), 2)
+    capacity = np.repeat([0.5, 5.0], 20)
+    predicted = (rng.uniform(size=(DRAWS, 40)) < stats.norm.cdf(current / 0.5)).astype(float)
+    observed = (current + np.where(capacity > 1.0, 0.45, -0.45) > 0).astype(float)
+    designs = {"penetration": {"log_current": current}}
+    [said] = failed_predictions(
+        fitted("penetration", observed, predicted, designs, {"capacity": capacity})
+    )
+    assert "rows at large capacity fail more often" in said
+    steep = (current > 0).astype(float)
+    beside = {"capacity": 3.0 * np.exp(current)}
+    told = failed_predictions(fitted("penetration", steep, predicted, designs, beside))
+    assert not any("the law along" in each for each in told)
+
+
+@pytest.mark.parametrize(
+    ("capacities", "kept"),
+    [
+        ((1, 5, 1, 5), True),  # two plans
+        ((1, 1, 5, 5), True),  # all failed at the larger one
+        ((5, 5, 0.8, 2.1), False),  # what passed until they failed
+        ((5, None, 1, 5), False),
+    ],
+)
+def test_a_capacity_is_a_condition_where_it_was_planned(
+    capacities: tuple[float | None, ...], kept: bool, campaign_of: Callable[..., Campaign]
+) -> None:
+    outcomes = ("survived", "survived", "penetrated", "penetrated")
+    rows = "".join(
+        f"p{i},A,{24 + i},1,{outcome},{'' if capacity is None else capacity}\n"
+        for i, (capacity, outcome) in enumerate(zip(capacities, outcomes, strict=True))
+    )
+    campaign = campaign_of(
+        separators="separator,pore_type,pore_radius [nm],thickness [um],porosity [1],"
+        "macmullin_number [1]\nA,polymer,20,25,0.4,5\n",
+        penetration="cell,separator,temperature [degC],current_density [mA/cm^2],outcome,"
+        f"capacity [mAh/cm^2]\n{rows}",
+    )
+    found = row_conditions(campaign, ["penetration"])["penetration"]
+    assert ("capacity" in found) == kept
+    assert found["temperature"] == [24.0, 25.0, 26.0, 27.0]
+
+
 def test_right_laws_raise_no_more_alarms_than_stated() -> None:
     """Of all statistics of a table together, with eight conditions beside the one of its law.
 
@@ -146,6 +192,7 @@ def test_a_fit_keeps_areas_and_stated_properties_of_separators_by_row(
     assert kept == {
         "penetration": {
             "area": [2.0, 1.0, 1.0],
+            "temperature": [25.0, 25.0, 25.0],
             "pore_radius": [40.0, 20.0, 40.0],
             "porosity": [0.5, 0.4, 0.5],
             "separator thickness": [25.0, 25.0, 25.0],
