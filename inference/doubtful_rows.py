@@ -170,9 +170,9 @@ def _brackets(campaign: "Campaign") -> str:
                 f"lines {min(lines)} to {max(lines)} are brackets one step wide that lie apart, "
                 f"from {low[first]:g} to {high[first]:g} up to {low[last]:g} to {high[last]:g} "
                 "mA/cm^2 for separators that are stated to be alike. As brackets from different "
-                "cells each counts as two cells that tell one side of their thresholds. If one "
-                "cell survived the lower current and failed at the upper one, write one_cell under "
-                "bracket_from."
+                "cells each counts as two cells that tell one side of their thresholds, and the "
+                "scatter of cells comes out wrong. If one cell survived the lower current and "
+                "failed at the upper one, write one_cell under bracket_from."
             )
     return ""
 

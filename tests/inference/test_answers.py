@@ -298,6 +298,25 @@ def test_a_question_that_makes_no_sense_is_refused(
         ask(toys.Fabricated(20), *arguments)
 
 
+def test_a_pressure_that_all_rows_share_is_taken_and_one_that_varies_is_asked_for() -> None:
+    result = toys.Fabricated(200)
+    asked = {"cell": "solid", "charge": "1 mAh/cm^2"}
+    result.data_ranges["solid"] = {"pressure": [0.0, 0.0]}
+    answer = safe_current(result, asked)
+    assert answer.value == safe_current(result, {**asked, "pressure": "0 MPa"}).value
+    assert answer.notes[0] == (
+        "The stack pressure was not stated: 0 MPa, as in all rows of solid cells."
+    )
+    stated = safe_current(result, {**asked, "pressure": "3 MPa"})
+    assert not any("was not stated" in each for each in stated.notes)
+    result.data_ranges["solid"] = {"pressure": [0.0, 3.0]}
+    with pytest.raises(MapError, match="no single value of pressure"):
+        safe_current(result, asked)
+    result.data_ranges["liquid"] = {"pore_radius": [14.0, 14.0]}  # of a separator, no condition
+    with pytest.raises(MapError, match="no single value of pore_radius"):
+        safe_current(result, {"cell": "liquid"})
+
+
 def anodebayes(*arguments: object) -> tuple[int, str]:
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit)
