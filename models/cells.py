@@ -163,7 +163,7 @@ LAWS: Final[Mapping[str, CellLaw]] = {
                 "note": "Above 2, where a variance exists, by 1.7 on average: 25 cells say little "
                 "of their tail, so that the prior decides it. Where nu is 3, 10 or infinite, 1.0, "
                 "0.3 or 0.1 % of new cells fail at a stated 1 %, and 4.8, 3.8 or 3.3 % at 5 %; "
-                "with Gamma(2, 0.1) above 2, 1.8, 0.9 or 0.6 % at 1 %. For cells = student_t.",
+                "with Gamma(2, 0.1) above 2, 2.0, 1.1 or 0.7 % at 1 %. For cells = student_t.",
             },
         ),
         CellLaw(

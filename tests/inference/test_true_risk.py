@@ -25,6 +25,7 @@ from inference.replicates import Settings, _public, _with_units, replicator_of
 from inference.result import Result
 from models import physics
 from models.cells import CONTAMINATED_MULTIPLIER, LAWS
+from models.distributions import Gamma
 
 CELLS, STEP = 25, 0.08
 RISKS = (0.05, 0.01)
@@ -172,12 +173,13 @@ class Study:
 class Control:
     """The exact prediction of deviates of a law, with the law's parameter from its prior."""
 
-    def __init__(self, law: str) -> None:
+    def __init__(self, law: str, degrees: Gamma | None = None) -> None:
         prior = LAWS[law].prior
         level = (np.arange(10) + 0.5) / 10
         parameters = np.zeros(1)
         if prior and law == "student_t":
-            parameters = stats.gamma.ppf(level, prior["alpha"], prior["lower"], 1 / prior["rate"])
+            own = Gamma(alpha=prior["alpha"], rate=prior["rate"], lower=prior["lower"])
+            parameters = (degrees or own).quantile(level)
         elif prior:
             parameters = stats.beta.ppf(level, prior["alpha"], prior["beta"])
         location, log_scale = (np.linspace(-end, end, 19) for end in (1.2, 1.1))
@@ -203,12 +205,13 @@ class Control:
         density = (1.0 - self._parameter) * stats.norm.pdf(z) + self._parameter * wide
         return np.log(density / self._scale)
 
-    def true_risks(self, deviates: Any) -> Any:
+    def true_risks(self, deviates: Any, true: float | None = None) -> Any:
         """Return how probable a new deviate is below what a sample says of each risk."""
         weights = sum(self.log_density(x) for x in deviates)
         weights = np.exp(weights - weights.max()) * self._prior
         predicted = self._below @ weights / weights.sum()
-        return self.cdf(np.interp(RISKS, predicted, self._at), TRUE_PARAMETER[self._law])
+        true = TRUE_PARAMETER[self._law] if true is None else true
+        return self.cdf(np.interp(RISKS, predicted, self._at), true)
 
 
 def drawn(study: Study, index: int, stream: int) -> Any:
@@ -220,6 +223,25 @@ def drawn(study: Study, index: int, stream: int) -> Any:
     if study.law.name == "contaminated":  # exactly one in 25 is of the second kind
         kinds = np.arange(CELLS) == 0
     return normal * multipliers[kinds.astype(int)]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("prior", "due"),
+    [
+        (Gamma(alpha=1.0, rate=0.6, lower=2.0), {3.0: 1.0, 10.0: 0.3, 1e6: 0.1}),
+        (Gamma(alpha=2.0, rate=0.1, lower=2.0), {3.0: 2.0, 10.0: 1.1, 1e6: 0.7}),
+    ],
+)
+def test_the_tail_of_25_cells_is_that_of_the_prior_of_its_degrees_of_freedom(
+    prior: Gamma, due: dict[float, float]
+) -> None:
+    """The numbers of the README and of the prior's note, in per cent at a stated 1 %."""
+    control, rng = Control("student_t", prior), np.random.default_rng(5)
+    for true, percent in due.items():
+        found = [control.true_risks(rng.standard_t(true, CELLS), true)[1] for _ in range(120)]
+        error = 100.0 * np.std(found) / np.sqrt(len(found))
+        assert 100.0 * np.mean(found) == pytest.approx(percent, abs=4.0 * error + 0.05)
 
 
 @pytest.mark.long
