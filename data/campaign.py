@@ -36,7 +36,8 @@ __all__ = [
 ]
 
 _BUNDLED = Path(__file__).parent / "campaigns"
-_SPREADSHEETS = frozenset({".tsv", ".xls", ".ods", ".txt", ".dat"})
+_SPREADSHEETS = frozenset({".xls", ".xlsm", ".xlsb", ".ods", ".numbers"})
+_TEXTS = frozenset({".tsv", ".txt", ".dat"})
 
 
 @dataclass(frozen=True)
@@ -343,6 +344,11 @@ def find_campaign(path_or_name: str | Path) -> Path:
     if path.is_dir() or is_workbook(path):
         return path
     names = ", ".join(bundled)
+    if path.is_file():
+        raise InputError(
+            f"{str(path)!r} is no campaign: give its folder, or a workbook that is saved as .xlsx, "
+            "a sheet a table"
+        )
     raise InputError(
         f"there is no campaign {str(path_or_name)!r}{nearest(str(path_or_name), bundled)}: "
         f"give the folder of a campaign, or the name of a bundled one ({names})"
@@ -416,10 +422,13 @@ def _read_tables(folder: Path) -> tuple[dict[str, ReadTable], list[Mistake]]:
                 "other files into a folder"
             )
             mistakes.append(Mistake(entry.name, message))
-        elif entry.suffix.lower() in _SPREADSHEETS and f"{entry.stem.lower()}.csv" in files:
+        elif entry.suffix.lower() in _SPREADSHEETS | _TEXTS:
             due = f"{entry.stem.lower()}.csv"
-            if due not in present:
+            if due in files and due not in present:
                 mistakes.append(Mistake(entry.name, f"is not read: save it as {due} (CSV UTF-8)"))
+            elif due not in files and entry.suffix.lower() in _SPREADSHEETS:
+                message = "is not read: save it as .xlsx, a sheet a table, or move it into a folder"
+                mistakes.append(Mistake(entry.name, message))
     if not reads and not mistakes:
         message = f"stands alone: the campaign needs at least one of {', '.join(files)}"
         mistakes.append(Mistake(folder.name if alone else FILE, message))

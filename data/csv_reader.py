@@ -106,11 +106,16 @@ def number_advice(
     if lowered.lstrip("+-") in {"inf", "infinity", "∞"}:
         blank = "leave the cell blank where there is none; an open end of an interval is blank too"
         return f"{text!r} is not a finite number: {missing or blank}"
-    if re.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", text):
+    if re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", text):
         return (
             f"{text!r} holds a comma, a decimal one or one of thousands: write "
-            f"{text.replace(',', '')} or {text.replace(',', '.', 1)}, whichever is meant"
+            f"{text.replace(',', '')} or {text.replace(',', '.')}, whichever is meant"
         )
+    if re.fullmatch(r"[+-]?[1-9]\d{0,2}(,\d{2,3})*,\d{3}(\.\d*)?([eE][+-]?\d+)?", text):
+        return f"{text!r} holds commas between thousands: write {text.replace(',', '')}"
+    if re.fullmatch(r"[+-]?[1-9]\d{0,2}((\.\d{3})+,\d*|(\.\d{3}){2,})([eE][+-]?\d+)?", text):
+        plain = text.replace(".", "").replace(",", ".")
+        return f"{text!r} holds points between thousands: write {plain}"
     if re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", text):
         return f"{text!r} holds a decimal comma: write {text.replace(',', '.')}"
     if re.fullmatch(r"[+-]?\d{1,3}([ '_\u00a0\u202f]\d{3})+([.,]\d*)?", text):

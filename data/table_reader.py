@@ -130,7 +130,7 @@ def check_table(raw: RawTable, table: Table, mistakes: list[Mistake]) -> ReadTab
                 (
                     line,
                     tuple(
-                        cell.replace(",", ".", 1) if at in numbers else cell
+                        cell.replace(",", ".") if at in numbers and _COMMA.fullmatch(cell) else cell
                         for at, cell in enumerate(cells)
                     ),
                 )

@@ -3,11 +3,13 @@
 A sheet is read as the CSV file of its name is: the first row that is not blank holds the headers.
 What a cell shows and what it holds may differ, and a cell may hold what no table does: dates that
 a spreadsheet made of entries such as 3-5, percentages, errors, formulas without a stored value,
-merged cells, hidden rows. These are refused by row. A sheet ``campaign`` holds what
+merged cells, hidden rows, columns and sheets, numbers shown in another unit, rows out of order. These
+are refused by row. A sheet ``campaign`` holds what
 ``campaign.toml`` says, a key and its value a row; a sheet whose name begins with ``_`` is passed
 over.
 """
 
+import re
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -17,7 +19,14 @@ from typing import Any
 from data.csv_reader import EMPTY_ADVICE, MAX_BYTES, MAX_ROWS, RawTable, clean_text
 from data.errors import Mistake
 
-__all__ = ["DESCRIPTION", "SUFFIX", "description", "is_workbook", "read_workbook"]
+__all__ = [
+    "DESCRIPTION",
+    "SUFFIX",
+    "description",
+    "is_workbook",
+    "misplaced_row",
+    "read_workbook",
+]
 
 SUFFIX = ".xlsx"
 """How the name of a workbook ends."""
@@ -27,6 +36,11 @@ DESCRIPTION = "campaign"
 
 MAX_UNPACKED = 1 << 30
 _PASSED_OVER = "_"
+_SHEETS = "xl/worksheets/"  # of the archive that a workbook is
+_PIECE = 1 << 20
+_ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*?\sr="(\d+)"')
+_SCALED = re.compile(r"[0#?],+(?=[^0#?,]|$)")  # a format that shows thousands or millions
+_SHOWN_TEXT = re.compile(r'"([^"]*)"')
 _WHOLE = 1e15  # numbers up to here are whole where they look so
 
 
@@ -44,6 +58,43 @@ def is_workbook(path: Path) -> bool:
         Whether it is a file of that name; a spreadsheet's mark of a file that is open is none.
     """
     return path.suffix.lower() == SUFFIX and not path.name.startswith("~$") and path.is_file()
+
+
+def misplaced_row(archive: zipfile.ZipFile) -> str | None:
+    """Say which row of a workbook does not follow the row above it.
+
+    Readers put a row where its number says, and lose the one that is there or the ones that follow.
+
+    Parameters
+    ----------
+    archive : ZipFile
+        The workbook.
+
+    Returns
+    -------
+    str or None
+        What is wrong; None where the rows of every sheet are in their order.
+    """
+    for member in archive.infolist():
+        if not (member.filename.startswith(_SHEETS) and member.filename.endswith(".xml")):
+            continue
+        above, rest = 0, b""
+        with archive.open(member) as part:
+            while piece := part.read(_PIECE):
+                text = rest + piece
+                cut = max(text.rfind(b"<"), 0)
+                rest = text[cut:]
+                for found in _ROW.finditer(text, 0, cut):
+                    number = int(found[1])
+                    if number <= above:
+                        name = member.filename.removeprefix(_SHEETS).removesuffix(".xml")
+                        return (
+                            f"holds row {number} of {name} below row {above}: which rows are meant "
+                            "cannot be known; open it in a spreadsheet, see that every row is "
+                            "there, and save it again"
+                        )
+                    above = number
+    return None
 
 
 def read_workbook(path: Path) -> tuple[dict[str, RawTable], list[Mistake]]:
@@ -76,6 +127,9 @@ def read_workbook(path: Path) -> tuple[dict[str, RawTable], list[Mistake]]:
         table = _sheet(file, shown[name], written[name], mistakes)
         if table is not None:
             sheets[name] = table
+            if shown[name].sheet_state != "visible":
+                advice = f"is hidden: show it, or begin its name with {_PASSED_OVER}"
+                mistakes.append(Mistake(file, f"{advice} if it does not count"))
     if not sheets and not mistakes:
         mistakes.append(Mistake(path.name, f"has no sheet with cells: {EMPTY_ADVICE}"))
     return sheets, mistakes
@@ -91,6 +145,8 @@ def _opened(path: Path, *, values: bool) -> Any:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED:
                 raise ValueError(f"unpacks to more than {MAX_UNPACKED} bytes: no campaign does")
+            if (message := misplaced_row(archive)) is not None:
+                raise ValueError(message)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on styles and the like
             return load_workbook(path, data_only=values)
@@ -107,29 +163,46 @@ def _opened(path: Path, *, values: bool) -> Any:
 
 def _sheet(file: str, shown: Any, written: Any, mistakes: list[Mistake]) -> RawTable | None:
     """Return a sheet as text; None where it is blank."""
+    from openpyxl.utils import get_column_letter
+
+    hidden = {
+        get_column_letter(at)
+        for each in shown.column_dimensions.values()
+        if each.hidden
+        for at in range(each.min, min(each.max, shown.max_column) + 1)
+    }
     for area in shown.merged_cells.ranges:
         advice = f"merges the cells {area.coord}: split them, and fill each"
         mistakes.append(Mistake(file, advice, line=area.min_row))
     header: tuple[str, ...] | None = None
+    above = 0
     rows: list[tuple[int, tuple[str, ...]]] = []
     for line, (cells, behind) in enumerate(
         zip(shown.iter_rows(), written.iter_rows(), strict=True), start=1
     ):
         texts = []
-        for cell, formula in zip(cells, behind, strict=True):
-            text, message = _text(cell, formula)
+        for at, (cell, formula) in enumerate(zip(cells, behind, strict=True)):
+            text, message = _text(cell, formula, header[at] if header and at < len(header) else "")
             texts.append(text)
             if message is not None:
                 mistakes.append(Mistake(file, f"cell {cell.coordinate} {message}", line=line))
+            if text and getattr(cell, "column_letter", "") in hidden:
+                hidden.remove(cell.column_letter)
+                advice = f"has cells in the hidden column {cell.column_letter}: show or delete it"
+                mistakes.append(Mistake(file, advice, line=line))
         if not any(texts):
             continue
+        if header is not None and not rows and len(header) == 1 and sum(map(bool, texts)) > 1:
+            advice = f"{header[0]!r} stands above the headers: they stand first; delete this row"
+            mistakes.append(Mistake(file, advice, line=above))
+            return None
         if shown.row_dimensions[line].hidden:
             advice = "is hidden, as by a filter: show it, or delete it if it does not count"
             mistakes.append(Mistake(file, advice, line=line))
         if header is None:
             while texts and not texts[-1]:
                 texts.pop()
-            header = tuple(texts)
+            header, above = tuple(texts), line
             continue
         if any(texts[len(header) :]):
             mistakes.append(Mistake(file, "has a cell right of the last header", line=line))
@@ -140,8 +213,8 @@ def _sheet(file: str, shown: Any, written: Any, mistakes: list[Mistake]) -> RawT
     return None if header is None else RawTable(file, header, tuple(rows))
 
 
-def _text(cell: Any, formula: Any) -> tuple[str, str | None]:
-    """Return a cell as text, and what is wrong with it."""
+def _text(cell: Any, formula: Any, header: str) -> tuple[str, str | None]:
+    """Return a cell below a header as text, and what is wrong with it."""
     value = cell.value
     if value is None:
         if formula.data_type == "f":
@@ -152,7 +225,20 @@ def _text(cell: Any, formula: Any) -> tuple[str, str | None]:
     if isinstance(value, bool):
         return str(value).upper(), None
     if isinstance(value, int | float):
-        if "%" in (cell.number_format or ""):
+        style = str(cell.number_format or "").partition(";")[0]
+        bare = _SHOWN_TEXT.sub("", style)
+        if _SCALED.search(bare) is not None:
+            return "", (
+                f"is shown in thousands and holds {value:g}: format it as a number, in the unit "
+                "that the header states"
+            )
+        words = "".join(_SHOWN_TEXT.findall(style)).strip()
+        if any(map(str.isalpha, words)) and words not in header:
+            return "", (
+                f"is shown with {words!r} behind it and holds {value:g}: units stand in the "
+                "header; format it as a number"
+            )
+        if "%" in bare:
             return "", (
                 f"is shown as a percentage and holds {value:g}: format it as a number, in the unit "
                 "that the header states"

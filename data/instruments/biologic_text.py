@@ -30,6 +30,7 @@ import numpy as np
 
 from data.errors import UnitError
 from data.instruments.record import (
+    SPARE,
     CurveInfo,
     Reading,
     Source,
@@ -351,7 +352,9 @@ def _layout(file: str, content: mmap.mmap) -> tuple[list[str], str, Table]:
     position = 0
     for line in range(1, due + 1):
         newline = content.find(b"\n", position)
-        if newline < 0 or newline > _MAX_HEADER:
+        if newline < 0 and line == due:
+            newline = len(content) - 1  # a technique that records nothing ends with its header
+        elif newline < 0 or newline > _MAX_HEADER:
             raise refusal(
                 file,
                 f"announces {due} lines of header and has {line}: the file is cut off; export it "
@@ -360,6 +363,13 @@ def _layout(file: str, content: mmap.mmap) -> tuple[list[str], str, Table]:
             )
         position = newline + 1
     lines = decode(content[:position]).splitlines()
+    if due >= 3 and (len(lines) < due or not lines[-1].strip()):
+        raise refusal(
+            file,
+            f"ends with its header, of {_technique_line(lines[:-1]) or 'no technique'!r}, and "
+            "holds no table: nothing was recorded (as of a wait), or the file is cut off here",
+            line=len(lines),
+        )
     if due < 3 or len(lines) < 3:
         raise refusal(file, f"announces {due} lines of header: at least 3 are due", line=2)
     return lines[:-1], lines[-1], _table(content, lines[-1], position, due + 1)
@@ -484,16 +494,10 @@ def read(source: Source, curve: int | None) -> Reading:
                 line=table.first_line,
                 column=found["test_time_second"],
             )
-        table = replace(
-            table, decimal=decimal_mark(content, table, list(wanted.values()), file=file)
-        )
-        read = read_table(
-            file,
-            content,
-            table,
-            wanted,
-            blanks=("temperature_celsius", "cycle_count", *others),
-        )
+        spare = [name for name in (*SPARE, *others) if name in wanted]
+        due = [place for name, place in wanted.items() if name not in spare]
+        mark = decimal_mark(content, table, due, file=file, spare=[wanted[name] for name in spare])
+        read = read_table(file, content, replace(table, decimal=mark), wanted, spare=spare)
     variables, columns = convert_columns(source, read, found, read.get("mode"))
     substituted = revive(variables, columns, {name: read[name] for name in others})
     if "step_id" in read:

@@ -210,6 +210,7 @@ def read_delimited(
     wanted: Mapping[str, int],
     *,
     blanks: Collection[str] = (),
+    spare: Collection[str] = (),
     words: Collection[str] = (),
 ) -> tuple[dict[str, Any], dict[str, str | float]]:
     """Read columns of a delimited file.
@@ -224,6 +225,8 @@ def read_delimited(
         Name to the column's position.
     blanks : collection of str
         Those of `wanted` that may be blank.
+    spare : collection of str
+        Those of `wanted` that no row needs: a cell that is blank or no number is NaN.
     words : collection of str
         Those of `wanted` that hold text.
 
@@ -245,8 +248,11 @@ def read_delimited(
         if table.stop > table.start and not table.terminated(content):
             table = table.without_last(content)
             extra["truncated"] = "the last row has no line end and may be cut off: it was left out"
-        numbers = [place for name, place in wanted.items() if name not in words]
-        mark = decimal_mark(content, table, numbers, file=source.name)
+        numbers = {name: place for name, place in wanted.items() if name not in words}
+        others = [numbers.pop(name) for name in spare if name in numbers]
+        mark = decimal_mark(content, table, numbers.values(), file=source.name, spare=others)
         table = replace(table, decimal=mark)
-        read = read_table(source.name, content, table, wanted, words=words, blanks=blanks)
+        read = read_table(
+            source.name, content, table, wanted, words=words, blanks=blanks, spare=spare
+        )
     return read, extra

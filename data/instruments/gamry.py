@@ -24,6 +24,7 @@ import numpy as np
 from data.errors import UnitError
 from data.instruments.record import (
     NOT_STATED,
+    SPARE,
     CurveInfo,
     Reading,
     Source,
@@ -308,11 +309,11 @@ def _read_part(
     if words:
         wanted["overload"] = names.index("Over")
     table = part.table
-    numbers = [place for key, place in wanted.items() if key not in words]
-    table = replace(table, decimal=decimal_mark(content, table, numbers, file=file))
-    read = read_table(
-        file, content, table, wanted, words=words, blanks=("temperature_celsius", "cycle_count")
-    )
+    due = [place for key, place in wanted.items() if key not in (*words, *SPARE)]
+    others = [wanted[key] for key in SPARE if key in wanted]
+    mark = decimal_mark(content, table, due, file=file, spare=others)
+    table = replace(table, decimal=mark)
+    read = read_table(file, content, table, wanted, words=words, spare=SPARE)
     variables: dict[str, Any] = {}
     for key, name in found.items():
         canonical = _COLUMNS[key][0]

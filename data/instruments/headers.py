@@ -147,7 +147,7 @@ def find_columns(
     Raises
     ------
     RecordError
-        A variable is stated twice. (The first of several temperatures is read.)
+        A variable is stated twice. (The first of several temperatures or Unix times is read.)
     """
     found: dict[str, Column] = {}
     for position, header in enumerate(names):
@@ -158,6 +158,8 @@ def find_columns(
         if UNITS[variable] == "1":
             unit = "1"
         if variable == "temperature_celsius" and (variable in found or not _is_degree(unit)):
+            continue
+        if variable == "unix_time_second" and variable in found:
             continue
         if variable in found:
             raise refusal(

@@ -6,7 +6,8 @@ a slash, an underscore or a blank (``current_mA``); any unit of the same quantit
 are separated by commas, semicolons or tabs; with the latter two, numbers may have decimal commas. A
 line ``sep=;`` at the top says which. Lines before the header that begin with ``#`` are comments; of
 these ``# technique: …``, ``# scan_rate: 5 mV/s``, ``# instrument: …`` and ``# sign_convention: …``
-are understood. Where no time is written it follows from a sweep's scan rate.
+are understood. Where no other time is written a Unix time counts from the first row, and without it
+the time follows from a sweep's scan rate.
 
 What the format calls ``Step Index`` is the number of a row within its step: it is not read.
 """
@@ -19,6 +20,7 @@ from data.errors import UnitError
 from data.instruments.headers import Vocabulary, meaning, split_header
 from data.instruments.record import NOT_STATED, TECHNIQUES, refusal
 from data.instruments.table_format import Content, TableFormat
+from data.instruments.witnesses import UNIX_TIME
 from data.units import parse_quantity
 
 __all__ = ["FORMAT", "renaming_advice"]
@@ -34,6 +36,7 @@ _VOCABULARY = Vocabulary(
         "step count": "step_count",
         "step id": "step_id",
         "cycle count": "cycle_count",
+        **dict.fromkeys(("unix time", "unix timestamp", "epoch time", "epoch"), UNIX_TIME),
         "temperature": "temperature_celsius",
         "surface temperature": "temperature_celsius",
         "surface temperature t1": "temperature_celsius",

@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import hashlib
+import re
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,8 @@ __all__ = ["FORMATS", "list_curves", "read_record", "read_spectrum"]
 
 HEAD_BYTES = 1 << 20  # a protocol may stand above the headers
 MAX_BYTES = 2 << 30
+_WRAPPED = re.compile(rb'(?:\xef\xbb\xbf)?"((?:[^"]|"")*)"[,;\t]*')
+_WRAPPED_LINES = 500
 
 # In the order in which they are tried: what says clearly what it is comes first.
 FORMATS = {
@@ -187,7 +190,7 @@ def _opened(path: str | Path, format: str | None, **stated: float | None) -> Ite
             if head.startswith(b"\x1f\x8b"):
                 source = replace(source, path=aside("unpacked"))
                 head = _unpack(path, source, format)
-            if (rewrite := _rewriter(head)) is not None:
+            while (rewrite := _rewriter(head)) is not None:
                 target = aside("text")
                 head = rewrite(source, target)
                 source = replace(source, path=target)
@@ -201,12 +204,40 @@ def _opened(path: str | Path, format: str | None, **stated: float | None) -> Ite
 
 
 def _rewriter(head: bytes) -> Callable[[Source, Path], bytes] | None:
-    """Return how a text is brought to UTF-8 and to lines that end in a line feed, if it is not."""
+    """Return how a text is brought to UTF-8, to lines that end in a line feed, and out of quotes.
+
+    None where it needs nothing of that.
+    """
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return _from_utf16
     if b"\r" in head and b"\n" not in head and b"\x00" not in head:
         return _from_returns
+    if b"\x00" not in head and _is_wrapped(head):
+        return _from_wrapped
     return None
+
+
+def _is_wrapped(head: bytes) -> bool:
+    """Return whether most lines that hold marks between cells stand in one pair of quotes each.
+
+    Spreadsheets write so what they have read with another mark; a row of one cell is none of any
+    table.
+    """
+    lines = head.splitlines()[:_WRAPPED_LINES]
+    marked = [line for line in lines if re.search(rb"[,;\t]", line.strip(b",;\t \""))]
+    return 2 * sum(_WRAPPED.fullmatch(line) is not None for line in marked) > len(marked)
+
+
+def _from_wrapped(source: Source, target: Path) -> bytes:
+    """Write text without the quotes around its lines; return its beginning."""
+    with source.path.open("rb") as text, target.open("wb") as file:
+        for line in text:
+            bare = line.rstrip(b"\r\n")
+            if (match := _WRAPPED.fullmatch(bare)) is not None:
+                line = match[1].replace(b'""', b'"') + line[len(bare) :]
+            file.write(line)
+    with target.open("rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def _from_utf16(source: Source, target: Path) -> bytes:

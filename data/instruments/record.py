@@ -13,6 +13,7 @@ step_time_second      Step Time / s       time since the control step began [s],
 step_count            Step Count / 1      number of the control step, counted upwards, from 0
 step_id               Step ID             name of the step in the programme; it may recur
 cycle_count           Cycle Count / 1     cycle as the instrument counts it
+unix_time_second      Unix Time / s       time since 1970 [s]
 temperature_celsius   Temperature / degC  what the probe shows, wherever it is [degC]
 overload              Overload            whether the instrument marked the row as overloaded
 ====================  ==================  ======================================================
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NOT_STATED",
     "REQUIRED",
+    "SPARE",
     "TECHNIQUES",
     "UNITS",
     "CurveInfo",
@@ -76,6 +78,7 @@ TECHNIQUES = (
 )
 
 REQUIRED = ("test_time_second", "voltage_volt", "current_ampere")
+SPARE = ("temperature_celsius", "cycle_count")  # no row is refused for their cells
 NOT_STATED = "not stated by the file"
 
 MAX_VOLTAGE = 20.0
@@ -94,6 +97,7 @@ _VARIABLES = {
     "step_count": ("1", "Step Count / 1"),
     "step_id": ("1", "Step ID"),
     "cycle_count": ("1", "Cycle Count / 1"),
+    "unix_time_second": ("s", "Unix Time / s"),
     "temperature_celsius": ("degC", "Temperature / degC"),
     "overload": ("1", "Overload"),
 }
@@ -397,6 +401,8 @@ def check_reading(file: str, reading: Reading) -> dict[str, NDArray[Any]]:
                 f"right, {slip}",
             )
     _check_alive(file, reading, values)
+    if np.isnan(values.get("cycle_count", 0.0)).any():
+        del values["cycle_count"]  # a cell that is blank or a word: it says nothing
     for name in _WHOLE:
         if name not in values:
             continue

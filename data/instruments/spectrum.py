@@ -409,9 +409,10 @@ def _built(
                 line=place(row),
             )
     if _MAGNITUDE in values and _REAL in values:
-        off = np.abs(np.abs(impedance) / np.where(values[_MAGNITUDE] == 0, np.nan,
-                                                  values[_MAGNITUDE]) - 1.0)  # fmt: skip
-        if float(np.nanmedian(off[swept])) > _AGREE:
+        stated = values[_MAGNITUDE][swept]
+        told = stated[np.isfinite(stated) & (stated != 0)]  # a column of zeros says nothing
+        there = np.abs(impedance[swept])[np.isfinite(stated) & (stated != 0)]
+        if told.size and float(np.median(np.abs(there / told - 1.0))) > _AGREE:
             raise refusal(
                 file,
                 "the magnitudes are not those of the real and imaginary parts: a unit, or a "

@@ -28,6 +28,7 @@ from data.instruments.headers import (
 )
 from data.instruments.record import (
     NOT_STATED,
+    SPARE,
     UNITS,
     CurveInfo,
     Reading,
@@ -37,6 +38,7 @@ from data.instruments.record import (
     refusal,
 )
 from data.instruments.text import in_unit
+from data.instruments.witnesses import UNIX_TIME, names_date
 from data.instruments.workbook import Sheet, is_workbook, opened_workbook, sheet_rows
 from data.units import parse_number
 
@@ -48,6 +50,7 @@ _WORDS = {
     "voltage_volt": "voltage",
     "current_ampere": "current",
 }
+_UNIX_RANGE = (3.155e8, 4.103e9)  # s since 1970, of the years 1980 to 2100
 _STATE = "state"
 _FROM_HOURS = re.compile(r"(d+\w*\W+)?h", re.IGNORECASE)  # "h:min:s.ms", "hh:mm:ss", "d hh:mm"
 _HEADER_ROWS = 50
@@ -210,6 +213,8 @@ class TableFormat:
         state = next(
             (at for at, name in enumerate(names) if split_header(name)[0] in self.state), None
         )
+        if found.keys() & set(_TIMES):
+            found.pop(UNIX_TIME, None)  # a clock beside that of the test refuses no file
         return found, state
 
     def _read_text(self, source: Source, curve: int | None) -> Reading:
@@ -230,7 +235,7 @@ class TableFormat:
             wanted[_STATE] = state
             words.append(_STATE)
         read, extra = read_delimited(
-            source, layout, wanted, blanks=("temperature_celsius", "cycle_count"), words=words
+            source, layout, wanted, spare=SPARE, words=words
         )
         for key in durations:
             column = read[key]
@@ -327,6 +332,8 @@ class TableFormat:
                         cell = row[position] if position < len(row) else None
                         timed = key in _TIMES and is_duration(cell)
                         value = seconds_of(cell) if timed else _number(cell)
+                        if key in SPARE and isinstance(value, str):
+                            value = None
                         # A zero is the same in every unit.
                         due = kinds.setdefault(key, timed) if value or timed else timed
                         if isinstance(value, str) or due != timed:
@@ -417,11 +424,16 @@ class TableFormat:
                 f"{columns['step_time_second']}, of each step, added up: pauses between steps are "
                 "not counted"
             )
+        if "test_time_second" not in variables and UNIX_TIME in variables:
+            variables["test_time_second"] = _since_first(content)
+            columns["test_time_second"] = f"{columns[UNIX_TIME]}, counted from the first row"
         stated = bool(content.extra.get("scan_rate_volt_per_second"))
         if missing := source.lacks(variables, scan_rate=stated):
             words = " and ".join(_WORDS[name] for name in missing)
             names = ", ".join(repr(name) for name in content.names[:20])
-            advice = self.advice(content.names) if self.advice is not None else ""
+            advice = _about_dates(missing, content.names)
+            if not advice and self.advice is not None:
+                advice = self.advice(content.names)
             raise refusal(
                 source.name,
                 f"has no column of {words}: {self.legal}; there are "
@@ -472,6 +484,32 @@ class TableFormat:
             content.sign_convention = (
                 "currents are written without a sign; those of discharging rows are negative here"
             )
+
+
+def _since_first(content: Content) -> NDArray[np.float64]:
+    """Return the time [s] since the first row, by a Unix time."""
+    unix = np.asarray(content.variables[UNIX_TIME], dtype=np.float64)
+    if unix.size and not _UNIX_RANGE[0] < unix[0] < _UNIX_RANGE[1]:
+        raise refusal(
+            content.file,
+            f"begins {unix[0]:.10g} s after 1970, and a Unix time of the years 1980 to 2100 is "
+            "due: is its unit right (s, ms or us)? If it counts from the start of the test, name "
+            "it so, such as 'time [s]'",
+            line=content.line,
+            column=content.columns[UNIX_TIME],
+        )
+    return unix - unix[:1]
+
+
+def _about_dates(missing: Sequence[str], names: Sequence[str]) -> str:
+    """Say what to do about a time that is written as a date only."""
+    date = next((name.strip() for name in names if names_date(name)), None)
+    if missing != ["test_time_second"] or date is None:
+        return ""
+    return (
+        f"; {date!r} is a date, which may be written in several ways and is not taken for a time: "
+        "export the elapsed time beside it, or write it as a column 'time [s]'"
+    )
 
 
 def _instead(missing: Sequence[str]) -> str:

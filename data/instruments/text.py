@@ -37,6 +37,7 @@ __all__ = [
 
 _CHUNK = 1 << 20
 _SAMPLE = 1 << 16
+_WITH_MARK = re.compile(r"[+-]?\d*([.,])\d+([eE][+-]?\d+)?")
 _SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 # What instruments write where pint would understand something else, or nothing.
@@ -285,6 +286,7 @@ def decimal_mark(
     wanted: Collection[int],
     *,
     file: str,
+    spare: Collection[int] = (),
 ) -> str:
     """Return the mark within numbers, from the first rows.
 
@@ -298,6 +300,8 @@ def decimal_mark(
         Columns that hold numbers; others, such as dates, say nothing about the mark.
     file : str
         Name of the file.
+    spare : collection of int
+        Columns that no row needs: they tell the mark where the others hold whole numbers only.
 
     Returns
     -------
@@ -313,20 +317,26 @@ def decimal_mark(
         return "."
     sample = content[table.start : min(table.stop, table.start + _SAMPLE)]
     seen: set[str] = set()
+    others: set[str] = set()
     for row, line in enumerate(decode(sample).splitlines()):
         cells = split_line(line, table.separator, quoted=table.quoted)
         for place in wanted:
             cell = cells[place] if place < len(cells) else ""
-            seen |= {mark for mark in ",." if mark in cell}
+            marks = {mark for mark in ",." if mark in cell}
+            seen |= marks
             if len(seen) > 1:
                 raise refusal(
                     file,
-                    "numbers are written with decimal commas and with decimal points: which is "
-                    "meant cannot be known; export the file again with one of them",
+                    number_advice(cell)
+                    if len(marks) > 1
+                    else "numbers are written with decimal commas and with decimal points: which "
+                    "is meant cannot be known; export the file again with one of them",
                     line=table.first_line + row,
                     column=table.names[place],
                 )
-    return "," if "," in seen else "."
+        spared = (cells[place] for place in spare if place < len(cells))
+        others |= {match[1] for cell in spared if (match := _WITH_MARK.fullmatch(cell))}
+    return "," if "," in (seen or others) and len(seen or others) == 1 else "."
 
 
 class _Window(io.RawIOBase):
@@ -353,6 +363,7 @@ def read_table(
     *,
     words: Collection[str] = (),
     blanks: Collection[str] = (),
+    spare: Collection[str] = (),
 ) -> dict[str, Any]:
     """Read columns of a table.
 
@@ -370,6 +381,8 @@ def read_table(
         Those of `wanted` that hold text.
     blanks : collection of str
         Those of `wanted` that may be blank, which is NaN.
+    spare : collection of str
+        Those of `wanted` that no row needs: also a cell that is no number is NaN.
 
     Returns
     -------
@@ -389,17 +402,17 @@ def read_table(
             line=table.first_line + _count_lines(content, table.start, nul),
         )
     if table.stop <= table.start:
-        return _read_slowly(file, content, table, wanted, words, blanks)
+        return _read_slowly(file, content, table, wanted, words, blanks, spare)
     rows = _regular_rows(content, table)
     if rows is not None:
         quick = _read_quickly(content, table, wanted, words)
         if quick is not None and all(
             len(values) == rows
-            and (name in words or name in blanks or bool(np.isfinite(values).all()))
+            and (name in (*words, *blanks, *spare) or bool(np.isfinite(values).all()))
             for name, values in quick.items()
         ):
             return quick
-    return _read_slowly(file, content, table, wanted, words, blanks)
+    return _read_slowly(file, content, table, wanted, words, blanks, spare)
 
 
 def _regular_rows(content: mmap.mmap, table: Table) -> int | None:
@@ -485,6 +498,7 @@ def _read_slowly(
     wanted: Mapping[str, int],
     words: Collection[str],
     blanks: Collection[str],
+    spare: Collection[str],
 ) -> dict[str, Any]:
     """Read columns line by line: what the quick way cannot, and to name the first mistake."""
     import pandas as pd
@@ -514,16 +528,16 @@ def _read_slowly(
         for name, column in numbers.items():
             cell = cells[wanted[name]]
             plain = cell.replace(",", ".") if table.decimal == "," else cell
-            if not plain and name in blanks:
-                column.append(np.nan)
-            elif (value := parse_number(plain)) is not None:
+            if (value := parse_number(plain)) is not None:
                 column.append(value)
+            elif name in spare or (not cell and name in blanks):
+                column.append(np.nan)
             else:
                 needed = "every row of a record needs this number; delete the row"
                 if name in blanks:
-                    advice = number_advice(plain)
+                    advice = number_advice(cell)
                 else:
-                    advice = number_advice(plain, needed) if plain else f"is blank: {needed}"
+                    advice = number_advice(cell, needed) if cell else f"is blank: {needed}"
                 if row == rows - 1:
                     advice += "; or is the file cut off here?"
                 raise refusal(file, advice, line=line, column=table.names[wanted[name]])

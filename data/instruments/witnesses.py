@@ -25,7 +25,14 @@ from data.instruments.text import decode, in_unit, split_line
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["CAPACITY", "UNIX_TIME", "WALL_CLOCK", "with_witnesses", "words_before_unit"]
+__all__ = [
+    "CAPACITY",
+    "UNIX_TIME",
+    "WALL_CLOCK",
+    "names_date",
+    "with_witnesses",
+    "words_before_unit",
+]
 
 UNIX_TIME: Final = "unix_time_second"
 """Variable of a record: seconds since 1970 [s], where the file has such a column."""
@@ -89,7 +96,7 @@ def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":
     charges = {at: unit for at, name in enumerate(named) if (unit := _charge_unit(name))}
     unix = [at for at, name in enumerate(named) if _UNIX.search(name)]
     others = [at for at in range(len(named)) if at not in unix]
-    dates = [at for at in others if _DATE.match(named[at].strip("~ "))]
+    dates = [at for at in others if names_date(named[at])]
     if not (charges or unix or dates):
         return record
     found = _place(path, named)
@@ -124,6 +131,22 @@ def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":
         if spans:
             record.attrs[WALL_CLOCK] = min(spans, key=lambda span: abs(span - passed)) / passed
     return record
+
+
+def names_date(header: str) -> bool:
+    """Return whether a header names a date, with the time of the day.
+
+    Parameters
+    ----------
+    header : str
+        As written.
+
+    Returns
+    -------
+    bool
+        True of ``Date``, ``Timestamp`` or ``DPT Time``.
+    """
+    return _DATE.match(header.strip("~ ")) is not None
 
 
 def _charge_unit(header: str) -> str:
