@@ -24,6 +24,7 @@ __all__ = [
     "separator_of",
     "split_text",
     "states_separator",
+    "title_advice",
 ]
 
 MAX_BYTES = 20_000_000
@@ -134,6 +135,22 @@ def number_advice(
     if re.fullmatch(r"[+-]?[\d.]+([eE][+-]?\d+)?\s*[A-Za-zµμ°%Ω/^].*", text):
         return f"{text!r} holds a unit: units stand in the header, as 'quantity [unit]'"
     return f"{text!r} is not a number: write digits with a decimal point, such as 1.5 or 2e-6"
+
+
+def title_advice(title: str) -> str:
+    """Say what to do about a title above the headers.
+
+    Parameters
+    ----------
+    title : str
+        The only cell of its row.
+
+    Returns
+    -------
+    str
+        A message.
+    """
+    return f"{title!r} stands above the headers: they stand first; delete this row"
 
 
 def _decode(file: str, content: bytes) -> tuple[str, Mistake | None]:
@@ -259,7 +276,7 @@ def split_text(file: str, text: str) -> tuple[RawTable | None, list[Mistake]]:
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
     )
-    line = 1
+    line, width, above = 1, 0, 0
     begun = False
     try:
         for record in reader:
@@ -276,17 +293,25 @@ def split_text(file: str, text: str) -> tuple[RawTable | None, list[Mistake]]:
                 )
                 mistakes.append(Mistake(file, advice, line=start))
             elif header is None:
-                header = cells
+                header, width, above = cells, len(cells), start
+                # Columns that a spreadsheet has emptied; between commas, decimal ones could shift
+                # the cells of a row into them.
+                while not header[-1] and (separator != "," or not any(header[1:])):
+                    header = header[:-1]
                 if len(cells) == 1 and "|" in cells[0]:
                     advice = "is separated by bars: save it with commas between cells"
                     return None, [Mistake(file, advice, line=start)]
-            elif len(cells) != len(header):
-                mistakes.append(_ragged(file, start, cells, len(header), separator))
+            elif len(header) == 1 and sum(map(bool, cells)) > 1 and not set(header[0]) & set(";\t"):
+                return None, [Mistake(file, title_advice(header[0]), line=above)]
+            elif len(cells) != width:
+                mistakes.append(_ragged(file, start, cells, width, separator))
+            elif any(cells[len(header) :]):
+                mistakes.append(Mistake(file, "has a cell right of the last header", line=start))
             elif len(rows) == MAX_ROWS:
                 mistakes.append(Mistake(file, f"has more than {MAX_ROWS} rows", line=start))
                 break
             else:
-                rows.append((start, cells))
+                rows.append((start, cells[: len(header)]))
     except csv.Error as error:
         mistakes.append(Mistake(file, f"has broken quotes or cells ({error})", line=line))
     if header is None:

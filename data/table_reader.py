@@ -122,7 +122,10 @@ def check_table(raw: RawTable, table: Table, mistakes: list[Mistake]) -> ReadTab
     """
     read = ReadTable(table, raw.file, mistakes=mistakes, whole=not mistakes)
     units, unsound = _read_header(raw, table, read.mistakes)
-    if decimal_mark(raw, table) == ",":
+    mixed = _mixed_marks(raw, table)
+    if mixed is not None:
+        read.mistakes.append(mixed)
+    if mixed is not None or decimal_mark(raw, table) == ",":
         numbers = {place for name, (place, _) in units.items() if table.fields[name].is_number}
         raw = replace(
             raw,
@@ -167,18 +170,44 @@ def decimal_mark(raw: RawTable, table: Table) -> str:
         of thousands, and no number holds a point; else a point, with which a number that holds a
         comma is a mistake.
     """
-    if raw.separator == ",":
+    cells = [cell for _, _, cell in _numbers(raw, table)]
+    if raw.separator == "," or any(_POINT.fullmatch(cell) for cell in cells):
         return "."
-    numbers = [
-        at
+    return "," if any(map(_is_decimal_comma, cells)) else "."
+
+
+def _numbers(raw: RawTable, table: Table) -> list[tuple[int, str, str]]:
+    """Return line, header and cell of a table's numbers."""
+    numbers = {
+        at: header
         for at, header in enumerate(raw.header)
         if (column := table.fields.get(header.partition("[")[0].strip())) and column.is_number
-    ]
-    cells = [row[at] for _, row in raw.rows for at in numbers]
-    if any(_POINT.fullmatch(cell) for cell in cells):
-        return "."
-    commas = [cell for cell in cells if _COMMA.fullmatch(cell)]
-    return "," if any(not _THOUSANDS.fullmatch(cell) for cell in commas) else "."
+    }
+    return [(line, header, row[at]) for line, row in raw.rows for at, header in numbers.items()]
+
+
+def _is_decimal_comma(cell: str) -> bool:
+    return bool(_COMMA.fullmatch(cell)) and not _THOUSANDS.fullmatch(cell)
+
+
+def _mixed_marks(raw: RawTable, table: Table) -> Mistake | None:
+    """Return the mistake of a table that holds decimal commas and points."""
+    if raw.separator == ",":
+        return None
+    numbers = _numbers(raw, table)
+    comma = next(((line, cell) for line, _, cell in numbers if _is_decimal_comma(cell)), None)
+    point = next((each for each in numbers if _POINT.fullmatch(each[2])), None)
+    if comma is None or point is None:
+        return None
+    line, header, cell = point
+    return Mistake(
+        raw.file,
+        f"{cell!r} holds a point, and {comma[1]!r} in line {comma[0]} a decimal comma: is the point "
+        "one of thousands, or a decimal one? Write all numbers with one decimal mark, and none of "
+        "thousands",
+        line,
+        header,
+    )
 
 
 def _read_header(

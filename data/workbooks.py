@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data.csv_reader import EMPTY_ADVICE, MAX_BYTES, MAX_ROWS, RawTable, clean_text
+from data.csv_reader import EMPTY_ADVICE, MAX_BYTES, MAX_ROWS, RawTable, clean_text, title_advice
 from data.errors import Mistake
 
 __all__ = [
@@ -193,8 +193,7 @@ def _sheet(file: str, shown: Any, written: Any, mistakes: list[Mistake]) -> RawT
         if not any(texts):
             continue
         if header is not None and not rows and len(header) == 1 and sum(map(bool, texts)) > 1:
-            advice = f"{header[0]!r} stands above the headers: they stand first; delete this row"
-            mistakes.append(Mistake(file, advice, line=above))
+            mistakes.append(Mistake(file, title_advice(header[0]), line=above))
             return None
         if shown.row_dimensions[line].hidden:
             advice = "is hidden, as by a filter: show it, or delete it if it does not count"

@@ -151,22 +151,28 @@ def _with_margin(time: Array, curve: Array, drop: Drop) -> Drop:
     """
     first, last = float(time[drop.begin]), float(time[drop.end])
     span = last - first
+    # A side on which the voltage falls fast hides less.
+    middle = 0.5 * (drop.level_before + drop.level_after)
+    above = np.flatnonzero(curve[drop.begin : drop.end] > middle)
+    half = float(time[drop.begin + (int(above[-1]) if above.size else 0)])
+    low = min(float(time[drop.before]), first - _MARGIN * min(span, 2 * (half - first)))
+    high = max(float(time[drop.after]), last + _MARGIN * min(span, 2 * (last - half)))
     edges = np.searchsorted(time, np.linspace(first - 2 * span, last + 2 * span, _BINS))
     starts = np.unique(edges[edges < len(time)])
-    low, high = float(time[drop.before]), float(time[drop.after])
     if len(starts) > _FEWEST * 4:
         stop = max(int(edges[-1]), int(starts[-1]) + 1)
         (slow_time, slow), _ = block_means(starts, stop, time, curve)
-        noise = estimate_noise(slow_time, slow)
+        # Of the level before it: the fall itself bends, which is no noise.
+        level = slice(max(int(np.searchsorted(slow_time, first)), _FEWEST * 4))
+        noise = estimate_noise(slow_time[level], slow[level])
         found = locate_drop(slow_time, slow, noise, 2 * span)
         if found is not None and found.jump > 0.3 * drop.jump:
             low = min(low, float(slow_time[found.before]))
             high = max(high, float(slow_time[found.after]))
-    more = _MARGIN * span
     return replace(
         drop,
-        before=max(int(np.searchsorted(time, low - more)) - 1, 0),
-        after=min(int(np.searchsorted(time, high + more)), len(time) - 1),
+        before=max(int(np.searchsorted(time, low)) - 1, 0),
+        after=min(int(np.searchsorted(time, high)), len(time) - 1),
     )
 
 

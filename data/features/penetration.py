@@ -22,11 +22,11 @@ from data.features.control import (
     read_columns,
 )
 from data.features.drop import Gates
-from data.features.events import SHORTED, read_events
+from data.features.events import SHORTED, Events, read_events
 from data.features.feature import Feature, Flag, between
 from data.features.leads import steps_with_the_current
-from data.features.noise import estimate_noise
-from data.features.runaway import find_compliance
+from data.features.noise import Noise, despike, estimate_noise
+from data.features.runaway import find_compliance, find_rise
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,10 +36,11 @@ __all__ = ["find_penetration"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "sudden_drop"
-VERSION = "3"
+VERSION = "4"
 _SAME = 0.02  # of a current: another one differs by more
 _PULSE = 0.2  # of the longest step
 _NEXT_SHORTED = 0.3  # of the resistance of the step before
+_ROSE = 1.0  # of its level: a voltage that has doubled for good is another cell's
 
 
 def find_penetration(
@@ -93,7 +94,8 @@ def find_penetration(
         than `persistence`), ``unconfirmed_drop`` (censored before a fall that another cause could
         make), ``small_drop`` (below `least_loss`), ``several_drops`` (another was as large as a
         short), ``excursion`` (up and back to the old level), ``back_at_old_level`` (after a slow
-        rise), and those of the channels (``frozen_channel``, ``held_values``,
+        rise), ``resistance_rose`` (it survives at a voltage that has doubled), and those of the
+        channels (``frozen_channel``, ``held_values``,
         ``magnitude_current``, ``coarse_time``). Details: ``step_start``, ``test_time_lower``,
         ``test_time_upper`` (test time [s]), ``current`` [A], ``charge`` [C] up to the middle of
         the interval or to the bound, ``duration`` of the step [s]; of a drop also ``jump``,
@@ -263,6 +265,8 @@ def _of_step(
         flags.append(
             Flag("compliance", "The instrument is at its limit at the end of the step: censored.")
         )
+    elif fall is None and (rise := _rise(time, raw, noise, events, stop)) is not None:
+        flags.append(rise)
     details = {
         "step_start": step.begin,
         "current": step.current,
@@ -339,6 +343,22 @@ def _of_step(
         value=0.5 * (lower + upper),
         flags=tuple(flags),
         details=details,
+    )
+
+
+def _rise(time: Array, raw: Array, noise: Noise, events: Events, stop: int) -> Flag | None:
+    """Return what is to be known of a cell that survives at a voltage which has doubled."""
+    rows = events.rows[events.rows <= stop]
+    curve, _ = despike(raw, noise)
+    found = find_rise(time[rows], curve[rows], _ROSE)
+    if found is None:
+        return None
+    top = float(np.median(curve[rows[found.crossed :]]))
+    return Flag(
+        "resistance_rose",
+        f"From {time[rows[found.onset]]:.6g} s on the voltage rises from {found.level:.3g} to "
+        f"{top:.3g} V and stays there: the resistance has grown (contact lost, electrolyte dried "
+        "out or depleted), and what survives is not the cell that the current was meant for.",
     )
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "find_compliance",
     "find_flicker",
     "find_limit",
+    "find_rise",
     "find_runaway",
 ]
 
@@ -200,6 +201,34 @@ def find_collapse(time: Array, curve: Array, relative: float) -> Departure | Non
     if np.mean(lost) < 0.9:
         return None
     return Departure(found.onset, found.crossed, -found.level)
+
+
+def find_rise(time: Array, curve: Array, relative: float) -> Departure | None:
+    """Return where a curve rises by a part of its level and stays there, over any time.
+
+    Parameters
+    ----------
+    time : array of float, shape (n,)
+        Seconds since the step's start.
+    curve : array of float, shape (n,)
+        Voltage in the direction of the current [V], free of spikes.
+    relative : float
+        Part of the level that counts.
+
+    Returns
+    -------
+    Departure or None
+        Its onset is the last row below a third of the rise. None where it rises from the start, as
+        gradients in the electrolyte make it do, or steadily.
+    """
+    if len(curve) <= _QUIET:
+        return None
+    sigma = estimate_noise(time, curve).effective
+    found = _departure(time, curve, 8 * sigma, relative, _COLLAPSE)
+    if found is None or found.level <= 0:
+        return None
+    up = curve[found.crossed :] > (1 + relative) * found.level
+    return found if np.mean(up) >= 0.9 else None
 
 
 def find_flicker(time: Array, curve: Array) -> tuple[Departure, bool] | None:

@@ -326,7 +326,7 @@ class TableFormat:
                     for key, column in found.items()
                 ]
                 for number, row in enumerate(sheet_rows(book, sheet.name), start=1):
-                    if number <= sheet.row or all(cell is None for cell in row):
+                    if number <= sheet.row or all(map(_is_blank, row)):
                         continue
                     for key, column, position, name in wanted:
                         cell = row[position] if position < len(row) else None
@@ -334,6 +334,15 @@ class TableFormat:
                         value = seconds_of(cell) if timed else _number(cell)
                         if key in SPARE and isinstance(value, str):
                             value = None
+                        if value is None and key not in SPARE:
+                            where = f"sheet {sheet.name}, row {number}"
+                            raise refusal(
+                                file,
+                                f"{where}: is blank, or a formula without a stored value: open and "
+                                "save the file in a spreadsheet, or delete the row if nothing was "
+                                "measured",
+                                column=name,
+                            )
                         # A zero is the same in every unit.
                         due = kinds.setdefault(key, timed) if value or timed else timed
                         if isinstance(value, str) or due != timed:
@@ -539,6 +548,11 @@ def step_numbers(variables: Mapping[str, Any]) -> NDArray[np.int64]:
         time = np.asarray(variables["step_time_second"])
         marks.append(np.cumsum(np.diff(time, prepend=time[:1]) < 0))
     return count_steps(*marks)
+
+
+def _is_blank(cell: Any) -> bool:
+    """Return whether a cell of a spreadsheet holds nothing that is seen."""
+    return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
 def _number(cell: Any) -> float | str | None:

@@ -110,6 +110,7 @@ def sampled(rng: Rng, end: float, kind: str, spacing: float) -> Array:
 
 
 # What is no event, and what hides one -------------------------------------------------------------
+FALLS = {"slow fall", "exponential"}
 CHANNELS = {"frozen", "coarse time"}
 SHAPES = ("rectangle", "trapezoid", "half sine", "triangle", "bell", "relaxing")
 
@@ -194,7 +195,7 @@ def penetration(kind: str, event: bool) -> Callable[[Rng], Curve]:
     def make(rng: Rng) -> Curve:
         spacing = rng.uniform(10, 60) if kind == "slow sampling" else 10 ** rng.uniform(-0.7, 0.5)
         rows = int(10 ** rng.uniform(2.3, 3.7))
-        if kind == "slow fall":
+        if kind in FALLS:
             rows = max(rows, int(400 / spacing))
         time = sampled(rng, rows * spacing, kind, spacing)
         voltage = cell_voltage(rng, time, kind)
@@ -217,7 +218,7 @@ def penetration(kind: str, event: bool) -> Callable[[Rng], Curve]:
             truth = [onset + tau * np.log1p(beyond / 0.05) + 2 * spacing]
         if event or kind == "divergence":
             at = rng.uniform(0.15, 0.85) * time[-1]
-            if kind == "slow fall":
+            if kind in FALLS:
                 at = rng.uniform(0.3, 0.6) * time[-1]
             if kind == "last rows":
                 at = float(time[-int(rng.integers(1, 4))]) - rng.uniform(0, 1) * spacing
@@ -226,7 +227,7 @@ def penetration(kind: str, event: bool) -> Callable[[Rng], Curve]:
             ramp = rng.uniform(1, 18) if kind == "ramp" else 0.0
             before = float(np.interp(at, time, voltage))
             height = before * rng.uniform(0.36, 0.99)
-            if kind in {"slow fall", "last rows"}:
+            if kind in {*FALLS, "last rows"}:
                 height = before * rng.uniform(0.6, 0.99)
             if kind == "slow fall":
                 ramp = rng.uniform(60, 120)
@@ -236,6 +237,10 @@ def penetration(kind: str, event: bool) -> Callable[[Rng], Curve]:
             sigma = min(sigma, height / sigmas / np.sqrt((1 + phi) / (1 - phi)))
             down = np.clip((time - at) / max(ramp, 1e-9), 0, 1)
             share = height / before
+            if kind == "exponential":
+                tau = float(np.exp(rng.uniform(np.log(20), np.log(0.1 * time[-1]))))
+                down = -np.expm1(-np.clip(time - at, 0, None) / tau)
+                ramp = tau * np.log(10)  # nine tenths of it
             if kind == "recovery":
                 stay = rng.uniform(20, 60) * spacing + 12
                 down = np.where(time > at + stay, 0.0, down)
@@ -580,6 +585,7 @@ def cases() -> list[Case]:
             *noise,
             "ramp",
             "slow fall",
+            "exponential",
             "slow sampling",
             "recovery",
             "soft short",

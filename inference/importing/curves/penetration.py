@@ -96,6 +96,7 @@ RECIPE = Recipe(
         "against_current",
         "back_at_old_level",
         "frozen_channel",
+        "resistance_rose",
         "several_drops",
         "slow_ramp",
         "steps_not_read",

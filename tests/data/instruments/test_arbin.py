@@ -145,7 +145,7 @@ def test_channels_are_curves(tmp_path: Path) -> None:
         ),
         ({"Channel_1_1": [HEADER]}, "holds no rows"),
         ({"Channel_1_1": [HEADER, ("d", "x", *ROWS[0][2:])]}, "row 2: 'x' is not a number"),
-        ({"Channel_1_1": [HEADER, (*ROWS[0][:5], None, *ROWS[0][6:])]}, r"row 2\): is nan"),
+        ({"Channel_1_1": [HEADER, (*ROWS[0][:5], None, *ROWS[0][6:])]}, r"row 2: is blank"),
         (
             {"Channel_1_1": [HEADER, ROWS[1], ROWS[0]]},
             r"row 1 \(sheet Channel_1_1, row 3\): time 1 s is before the 2 s",
