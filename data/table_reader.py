@@ -202,9 +202,9 @@ def _mixed_marks(raw: RawTable, table: Table) -> Mistake | None:
     line, header, cell = point
     return Mistake(
         raw.file,
-        f"{cell!r} holds a point, and {comma[1]!r} in line {comma[0]} a decimal comma: is the point "
-        "one of thousands, or a decimal one? Write all numbers with one decimal mark, and none of "
-        "thousands",
+        f"{cell!r} holds a point, and {comma[1]!r} in line {comma[0]} a decimal comma: is the "
+        "point one of thousands, or a decimal one? Write all numbers with one decimal mark, and "
+        "none of thousands",
         line,
         header,
     )

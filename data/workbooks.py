@@ -3,10 +3,9 @@
 A sheet is read as the CSV file of its name is: the first row that is not blank holds the headers.
 What a cell shows and what it holds may differ, and a cell may hold what no table does: dates that
 a spreadsheet made of entries such as 3-5, percentages, errors, formulas without a stored value,
-merged cells, hidden rows, columns and sheets, numbers shown in another unit, rows out of order. These
-are refused by row. A sheet ``campaign`` holds what
-``campaign.toml`` says, a key and its value a row; a sheet whose name begins with ``_`` is passed
-over.
+merged cells, hidden rows, columns and sheets, numbers shown in another unit, rows out of order.
+These are refused by row. A sheet ``campaign`` holds what ``campaign.toml`` says, a key and its
+value a row; a sheet whose name begins with ``_`` is passed over.
 """
 
 import re

@@ -15,19 +15,21 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
+    "REST",
     "ControlStep",
     "constant_current_steps",
     "control_steps",
     "history",
     "read_columns",
     "record_name",
+    "step_changes",
     "unread_steps",
 ]
 
 type Array = NDArray[np.float64]
 
 _RAMP = 10.0  # [s], longest rise of a current to its setting
-_REST = 0.05  # of the current of a step: less is a rest
+REST = 0.05  # of the current of a step: less is a rest
 _SMALL = (0.1, 5)  # change, over the larger current, and rows on each side: smaller steps
 _REST_STEP = 1e-3  # of the largest current of a record: a rest, but for a staircase's first steps
 _NEXT_STEP = 12.0  # of a current: a staircase's next one is no larger
@@ -186,11 +188,7 @@ def control_steps(record: "xr.Dataset") -> tuple[ControlStep, ...]:
             ]
             change = kept
     change |= small
-    programme = np.zeros_like(change)
-    for column in _STEP_NAMES:
-        if column in record:
-            programme = np.diff(np.nan_to_num(np.asarray(record[column].values, dtype=float))) != 0
-            break
+    programme = _programme(record)
     cuts = np.flatnonzero(change | programme) + 1
     last_row = len(time) - 1
     # A row or two in which the current settles belong to the step that they lead to; at rest it
@@ -198,7 +196,7 @@ def control_steps(record: "xr.Dataset") -> tuple[ControlStep, ...]:
     lengths = np.diff([*cuts.tolist(), len(time)])
     before = np.diff([0, *cuts.tolist()])
     settling = (before <= 2) & (lengths > 2) & ~programme[cuts - 1]
-    settling &= np.abs(current[cuts - 1]) > _REST * np.abs(current[np.minimum(cuts + 1, last_row)])
+    settling &= np.abs(current[cuts - 1]) > REST * np.abs(current[np.minimum(cuts + 1, last_row)])
     kept = ~settling
     if cuts.size and _goes_on(current, cuts, programme):
         kept[-1] = False
@@ -210,6 +208,32 @@ def control_steps(record: "xr.Dataset") -> tuple[ControlStep, ...]:
         _step(time, current, first, last, clock) for first, last in pairwise(edges) if last > first
     ]
     return tuple(_with_ramp(steps, number) for number in range(len(steps)))
+
+
+def _programme(record: "xr.Dataset") -> NDArray[np.bool_]:
+    """Return after which rows the instrument's programme goes on to another step."""
+    for column in _STEP_NAMES:
+        if column in record:
+            return np.diff(np.nan_to_num(np.asarray(record[column].values, dtype=float))) != 0
+    return np.zeros(record.sizes["record"] - 1, dtype=bool)
+
+
+def step_changes(record: "xr.Dataset", row: int) -> bool:
+    """Return whether the instrument's programme begins another step at a row.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        The record.
+    row : int
+        From 1.
+
+    Returns
+    -------
+    bool
+        False also where the record knows of no programme.
+    """
+    return bool(_programme(record)[row - 1])
 
 
 def _small_changes(current: Array, clear: float, least: float) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from data.features.control import ControlStep, read_columns
+from data.features.control import REST, ControlStep, read_columns, step_changes
 from data.features.noise import estimate_noise
 from data.features.rows import runs
 
@@ -38,6 +38,9 @@ _BENT = 0.5  # the same of a rise that is kept to the end, since its level: a st
 _BACK = 0.75  # of the level, above which a voltage that flickers is back at it
 _FLICKERS = 0.3  # of the rows, that may be back
 _BEFORE = 50  # rows that its level is taken from
+_OF_NEXT = 50  # rows of the step that follows on a limit
+_FALLS = 0.02  # of its current, which falls where the programme holds a voltage
+_RUN_UP = 1.5  # of the level of a step, above which it ends at a limit
 
 
 @dataclass(frozen=True)
@@ -314,7 +317,8 @@ def find_compliance(record: "xr.Dataset", step: ControlStep) -> int | None:
     """Return the row of a record at which a step reaches the limit of the instrument.
 
     Either the instrument flags an overload for three rows, or the current falls below its setting
-    while the voltage stays at its largest.
+    while the voltage stays at its largest. Where the programme goes on to another step, that holds
+    the voltage and its current falls; a rest or a smaller current is no limit.
 
     Parameters
     ----------
@@ -350,6 +354,15 @@ def find_compliance(record: "xr.Dataset", step: ControlStep) -> int | None:
     if len(follow) < 3 or step.stop - step.start < 5:
         return None
     last = float(np.median(sign * voltage[step.stop - 3 : step.stop]))
-    top = float(np.max(sign * voltage[step.rows]))
+    top = float(np.max(curve))
     held = (follow > 0.95 * last).all() and (force < 0.95 * abs(step.current)).all()
-    return step.stop if last > 0.95 * top and held and last > 0 else None
+    if not held or last <= 0.95 * top or last <= 0:
+        return None
+    # A cell with a voltage of its own keeps it, too, when the current is switched off or set to
+    # less.
+    off = bool(np.median(np.abs(force)) <= REST * abs(step.current))
+    if step_changes(record, step.stop):
+        next_rows = force if off else sign * current[step.stop : step.stop + _OF_NEXT]
+        falls = float(next_rows[0] - np.min(next_rows))
+        return step.stop if not off and falls > _FALLS * abs(float(next_rows[0])) else None
+    return step.stop if not off or last > _RUN_UP * float(np.median(curve)) else None

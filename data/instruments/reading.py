@@ -30,6 +30,13 @@ HEAD_BYTES = 1 << 20  # a protocol may stand above the headers
 MAX_BYTES = 2 << 30
 _WRAPPED = re.compile(rb'(?:\xef\xbb\xbf)?"((?:[^"]|"")*)"[,;\t]*')
 _WRAPPED_LINES = 500
+# The version that its binary begins with; a date above "time/s I/A E/V" in its text (as the readers
+# of galv-team/galv and ixdat/ixdat on GitHub know them).
+_IVIUM = re.compile(
+    rb"\A[\x00-\xff]{0,32}\x00Version=\d+|"
+    rb"\A\s*\d\d/\d\d/\d{4} \d\d:\d\d:\d\d\s*\n(?=[^\n]*time\s?/s)(?=[^\n]*E\s?/V)[^\n,;]*\n"
+)
+_IVIUM_BYTES = 4096
 
 # In the order in which they are tried: what says clearly what it is comes first.
 FORMATS = {
@@ -108,6 +115,13 @@ def _detect(source: Source, head: bytes) -> str:
     for magic, kind in _OTHERS.items():
         if head.startswith(magic):
             raise refusal(file, f"is {kind}, whatever its name says: {_LEGAL}")
+    if _IVIUM.search(head[:_IVIUM_BYTES]) is not None:
+        raise refusal(
+            file,
+            "is of Ivium's software, which is not read: its text has a column more than it names, "
+            "and which of two is the measured potential is not known for certain; write the "
+            "columns as .csv with 'time [s]', 'voltage [V]' and 'current [A]'",
+        )
     if b"\x00" in head:
         raise refusal(file, f"is binary and of no known format: {_LEGAL}")
     for name, table in _tables():
@@ -224,7 +238,7 @@ def _is_wrapped(head: bytes) -> bool:
     table.
     """
     lines = head.splitlines()[:_WRAPPED_LINES]
-    marked = [line for line in lines if re.search(rb"[,;\t]", line.strip(b",;\t \""))]
+    marked = [line for line in lines if re.search(rb"[,;\t]", line.strip(b',;\t "'))]
     return 2 * sum(_WRAPPED.fullmatch(line) is not None for line in marked) > len(marked)
 
 
@@ -233,9 +247,9 @@ def _from_wrapped(source: Source, target: Path) -> bytes:
     with source.path.open("rb") as text, target.open("wb") as file:
         for line in text:
             bare = line.rstrip(b"\r\n")
-            if (match := _WRAPPED.fullmatch(bare)) is not None:
-                line = match[1].replace(b'""', b'"') + line[len(bare) :]
-            file.write(line)
+            match = _WRAPPED.fullmatch(bare)
+            inner = bare if match is None else match[1].replace(b'""', b'"')
+            file.write(inner + line[len(bare) :])
     with target.open("rb") as file:
         return file.read(HEAD_BYTES)
 

@@ -234,9 +234,7 @@ class TableFormat:
         if state is not None:
             wanted[_STATE] = state
             words.append(_STATE)
-        read, extra = read_delimited(
-            source, layout, wanted, spare=SPARE, words=words
-        )
+        read, extra = read_delimited(source, layout, wanted, spare=SPARE, words=words)
         for key in durations:
             column = read[key]
             seconds, bad = seconds_of_each(map(str, column.categories))

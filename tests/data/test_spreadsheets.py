@@ -1,6 +1,8 @@
 """Workbooks, and tables as spreadsheets save them where the decimal mark is a comma."""
 
 import datetime
+import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +147,17 @@ def change(book: Any, how: str) -> None:
             book.copy_worksheet(sheet).title = "Penetration "
         case "no header":
             book["campaign"].delete_rows(1)
+        case "a hidden sheet":
+            sheet.sheet_state = "hidden"
+        case "a hidden column":
+            sheet.column_dimensions["D"].hidden = True
+        case "thousands":
+            sheet["D2"], sheet["D2"].number_format = 500.0, "0.0,"
+        case "another unit":
+            sheet["D2"].number_format = '0.0" A/cm2"'
+        case "a title":
+            sheet.insert_rows(1)
+            sheet["A1"] = "Penetration of my cells"
         case "a slip of units":
             sheet["D1"] = "current_density [MA/cm^2]"
 
@@ -163,6 +176,11 @@ def change(book: Any, how: str) -> None:
         ("a misspelt sheet", "did you mean 'penetration'?"),
         ("a table twice", "holds the table penetration, and"),
         ("no header", "sheet 'campaign': 'name' is missing"),
+        ("a hidden sheet", "sheet 'penetration': is hidden"),
+        ("a hidden column", "has cells in the hidden column D"),
+        ("thousands", "cell D2 is shown in thousands and holds 500"),
+        ("another unit", "cell D2 is shown with 'A/cm2' behind it"),
+        ("a title", "line 1: 'Penetration of my cells' stands above the headers"),
         ("a slip of units", "write mA/cm^2 if a thousandth is meant"),
     ],
 )
@@ -178,6 +196,29 @@ def test_what_a_sheet_does_not_say_for_certain_is_refused(
         load_campaign(path)
     assert words in str(caught.value)
     assert "mine.xlsx" in str(caught.value)
+
+
+def test_a_workbook_whose_rows_are_out_of_order_is_refused(tmp_path: Path) -> None:
+    workbook(tmp_path / "mine.xlsx", described=True)
+    with (
+        zipfile.ZipFile(tmp_path / "mine.xlsx") as old,
+        zipfile.ZipFile(tmp_path / "b.xlsx", "w") as new,
+    ):
+        for name in old.namelist():
+            text = old.read(name)
+            if name == "xl/worksheets/sheet2.xml":  # the cells of the last row, in place of others
+                text = re.sub(rb'r="([A-F]?)4"', rb'r="\g<1>2"', text)
+            new.writestr(name, text)
+    with pytest.raises(CampaignError, match="holds row 2 of sheet2 below row 2"):
+        load_campaign(tmp_path / "b.xlsx")
+
+
+def test_spreadsheets_of_other_kinds_are_not_passed_over(tmp_path: Path, plain: Path) -> None:
+    (plain / "tables.ods").write_bytes(b"PK")
+    with pytest.raises(CampaignError, match=r"tables\.ods: is not read: save it as \.xlsx"):
+        load_campaign(plain)
+    with pytest.raises(InputError, match=r"is no campaign: .* saved as \.xlsx"):
+        load_campaign(plain / "tables.ods")
 
 
 def test_a_damaged_workbook_is_refused_in_a_sentence(tmp_path: Path) -> None:
@@ -225,8 +266,19 @@ def test_thousands_and_decimal_commas_are_told_apart_or_refused(tmp_path: Path) 
     np.testing.assert_array_equal(rows["current_density"].values, [1.0, 0.5])
     with pytest.raises(CampaignError, match=r"1125 or 1\.125"):
         read("a;25;1,125;1")
-    with pytest.raises(CampaignError, match="decimal comma"):
+    with pytest.raises(CampaignError, match=r"'1\.125' holds a point, and '0,5' in line 2"):
         read("a;25;1.125;0,5")
+    with pytest.raises(
+        CampaignError, match=r"'1\.125,5' holds points between thousands: .* 1125\.5"
+    ):
+        read("a;25;1.125,5;0,5")
+    header = f"My kinetics;;;\n{header}"
+    with pytest.raises(CampaignError, match="line 1: 'My kinetics' stands above the headers"):
+        read("a;25;1;1")
+    header = header.removeprefix("My kinetics;;;\n").replace("\n", ";;\n")
+    assert read("a;25;1,5;1;;")["overpotential"].values.tolist() == [1.5]
+    with pytest.raises(CampaignError, match="right of the last header"):
+        read("a;25;1,5;1;;x")
 
 
 def test_numbers_a_thousandfold_off_are_told_before_a_fit_and_with_it(tmp_path: Path) -> None:

@@ -303,3 +303,39 @@ def test_a_time_that_stands_still_is_refused() -> None:
     for find in (find_penetration, find_sand_time, find_inflexion, find_failed_step):
         with pytest.raises(FeatureError, match="all 1440 rows have the test time 3 s"):
             find(record(0 * TIME + 3, 0.06 + 0 * TIME, CURRENT))
+
+
+@pytest.mark.parametrize("length", [0.0, 100.0, 1000.0])
+def test_a_voltage_that_rises_and_stays_is_a_survivor_in_doubt(length: float) -> None:
+    rise = np.clip((TIME - 3600) / max(length, 1e-9), 0, 1)
+    for factor, flags in ((3.0, {"resistance_rose"}), (1.5, set())):
+        feature = find_penetration(record(TIME, 0.06 * (1 + (factor - 1) * rise), CURRENT))
+        assert (feature.kind, names(feature)) == ("right", flags)
+    # Gradients build up from the start of the current, and end at a level.
+    share = 0.97 * -np.expm1(-TIME / 300)
+    polarised = 0.01 + 0.0514 * np.arctanh(share) * 2
+    assert names(find_penetration(record(TIME, polarised, CURRENT))) == set()
+
+
+@pytest.mark.parametrize("tau", [100.0, 300.0])
+def test_the_head_of_an_exponential_fall_is_bracketed_closely(tau: float) -> None:
+    fall = -np.expm1(-np.clip(TIME - 3600, 0, None) / tau)
+    feature = find_penetration(record(TIME, 0.06 * (1 - 0.8 * fall), CURRENT, noise=1e-4))
+    assert feature.lower is not None
+    assert 3600 - 0.6 * tau < feature.lower < 3600
+    assert feature.holds(3600 + 2.3 * tau)
+
+
+@pytest.mark.parametrize("programme", [True, False])
+def test_a_rest_or_a_smaller_current_is_no_limit(programme: bool) -> None:
+    count = np.repeat(np.arange(4), 15)
+    time = 10.0 * np.arange(60)
+    more = {"step_count": count} if programme else {}
+    # A cell with a voltage of its own, charged and at rest.
+    rests = record(time, 3.2 - 0.05 * (count % 2), np.where(count % 2, 0, 1e-3), 1e-4, **more)
+    assert not names(find_penetration(rests)) & {"compliance", "stopped_later"}
+    # At its limit the instrument holds the voltage, and the current falls.
+    later = np.where(count < 2, 1e-3, 8e-4 * np.exp(-np.clip(time - 300, 0, None) / 100) + 1e-4)
+    more = {name: count // 2 for name in more}
+    limit = record(time, np.where(count < 2, 0.06, 5.0), later, 1e-4, **more)
+    assert find_sand_time(limit).has_flag("compliance")

@@ -249,3 +249,12 @@ def test_a_file_whose_rows_are_all_there_is_whole_without_a_last_line_end(tmp_pa
     lacking = announced("1,0001", "1,0001", "1,0001").replace(b"to 2", b"to 3")
     with pytest.raises(RecordError, match="announces 4 rows"):
         read_record(written(tmp_path, lacking))
+
+
+@pytest.mark.parametrize("table", ["time/s\tEwe/V\tI/mA", "time/s\tEwe/V\tI/mA\r\n", "", " \r\n"])
+def test_a_wait_recorded_nothing_and_is_not_cut_off(tmp_path: Path, table: str) -> None:
+    text = f"EC-Lab ASCII FILE\r\nNb header lines : 6\r\n\r\nWait\r\n\r\n{table}"
+    path = tmp_path / "wait.mpt"
+    path.write_text(text, newline="")
+    with pytest.raises(RecordError, match=r"Wait.*nothing was recorded"):
+        read_record(path)

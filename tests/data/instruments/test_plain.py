@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from data import InputError, RecordError, read_record
+from data.csv_reader import number_advice
 
 type Maker = Callable[..., bytes]
 
@@ -257,3 +258,39 @@ def test_a_format_can_be_forced_and_is_checked(plain: Maker, dta: Maker, tmp_pat
     with pytest.raises(InputError, match=r"'gamri' is not known.*did you mean 'gamry'"):
         read_record(path, format="gamri")
     assert read_record(written(tmp_path, plain(), "x.DTA")).attrs["reader"] == "plain"
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("s", 1), ("ms", 1000)])
+def test_a_unix_time_alone_counts_from_the_first_row(
+    tmp_path: Path, unit: str, factor: int
+) -> None:
+    rows = "".join(f"{(1_700_000_000 + 5 * k) * factor},{0.1 + 0.01 * k},1e-3\n" for k in range(4))
+    header = f"Unix Time [{unit}],voltage [V],current [A]\n"
+    record = read_record(written(tmp_path, header + rows))
+    assert record["test_time_second"].values.tolist() == [0, 5, 10, 15]
+    assert "counted from the first row" in record.attrs["columns"]
+    wrong = header.replace(f"[{unit}]", "[s]" if unit == "ms" else "[ms]")
+    with pytest.raises(RecordError, match="is its unit right"):
+        read_record(written(tmp_path, wrong + rows))
+    beside = header.replace("Unix", "time [s],Unix") + "0,x,1,2\n1,y,2,2\n"
+    assert read_record(written(tmp_path, beside))["test_time_second"].values.tolist() == [0, 1]
+    with pytest.raises(RecordError, match="'Date Time' is a date"):
+        read_record(written(tmp_path, header.replace(f"Unix Time [{unit}]", "Date Time") + rows))
+
+
+@pytest.mark.parametrize(
+    ("cell", "advice"),
+    [
+        ("5,577,644.47", "write 5577644.47"),
+        ("1,234", "write 1234 or 1.234, whichever is meant"),
+        ("0,123", "write 0.123"),
+        ("1.234.567,8", "write 1234567.8"),
+        ("12,34,567.8", "write 1234567.8"),
+    ],
+)
+def test_advice_on_a_numeral_never_adds_a_mark(tmp_path: Path, cell: str, advice: str) -> None:
+    assert number_advice(cell).endswith(advice)
+    if "." in cell:  # also where cells are separated by semicolons, and the mark is to be told
+        text = HEADER.replace(",", ";") + f"0;1;2\n{cell};1;2\n2;1;2\n"
+        with pytest.raises(RecordError, match=f"{advice}$"):
+            read_record(written(tmp_path, text))

@@ -191,3 +191,13 @@ def test_an_imaginary_part_that_contradicts_the_phase_takes_its_sign(
     np.testing.assert_allclose(spectrum["impedance_ohm"], IMPEDANCE, rtol=1e-9)
     assert "doubt" not in spectrum.attrs
     assert "opposite sign of the phases" in spectrum.attrs["sign"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_magnitudes_of_zero_say_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "z.csv"
+    path.write_text("frequency [Hz],Zreal [ohm],Zimag [ohm],|Z| [ohm]\n1,3,-4,0\n10,2,-1,0\n")
+    assert read_spectrum(path)["impedance_ohm"].values.tolist() == [3 - 4j, 2 - 1j]
+    path.write_text(path.read_text().replace("-4,0", "-4,50"))
+    with pytest.raises(RecordError, match="magnitudes"):
+        read_spectrum(path)

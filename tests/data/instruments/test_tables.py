@@ -4,6 +4,7 @@ import datetime
 import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -361,3 +362,70 @@ except RecordError as error:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert "pip install 'anodebayes[neware]'" in done.stdout
+
+
+@pytest.mark.parametrize("end", ["", ",,", ";;"])
+def test_lines_that_stand_in_quotes_as_a_whole_are_read(
+    cycler: Maker, tmp_path: Path, end: str
+) -> None:
+    lines = cycler("novonix", ROWS).decode().splitlines()
+    wrapped = ['"' + line.replace('"', '""') + '"' + end if "," in line else line for line in lines]
+    record = read_record(written(tmp_path, "\r\n".join(wrapped) + "\r\n"))
+    assert record.attrs["reader"] == "novonix"
+    for name, values in zip(NAMES, np.transpose(ROWS), strict=True):
+        assert np.allclose(record[name], values, rtol=1e-12, atol=1e-15)
+
+
+def test_words_in_a_column_that_no_row_needs_refuse_no_file(tmp_path: Path) -> None:
+    header = ["time [s]", "voltage [V]", "current [A]", "temperature [degC]", "cycle_count"]
+    rows = [[0, 1.5, 2, "n.a.", 1], [1, 1.6, 2, 25.5, "last"], [2, 1.7, 2, "25.0 °C", 1]]
+    text = "\n".join(",".join(map(str, row)) for row in [header, *rows]) + "\n"
+    mixed = text.replace(",", ";").replace("1.", "1,")  # the temperature keeps its point
+    book = workbook(tmp_path / "x.xlsx", {"data": [header, *rows]})
+    for path in (written(tmp_path, text), written(tmp_path, mixed, "y.csv"), book):
+        record = read_record(path)
+        assert record["voltage_volt"].values.tolist() == [1.5, 1.6, 1.7]
+        np.testing.assert_array_equal(record["temperature_celsius"], [np.nan, 25.5, np.nan])
+        assert "cycle_count" not in record
+    with pytest.raises(RecordError, match="line 3, column 'voltage"):
+        read_record(written(tmp_path, text.replace("1.6", "OL")))
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda xml: xml.replace('ref="A1:C41"', 'ref="A1:C2"'), None),
+        (lambda xml: xml.replace('<row r="9"', '<row r="900"'), "row 10 of sheet1 below row 900"),
+        (lambda xml: xml.replace('<row r="9"', '<row r="8"'), "row 8 of sheet1 below row 8"),
+    ],
+)
+def test_a_sheet_loses_no_row_by_what_it_says_of_itself(
+    tmp_path: Path, edit: Callable[[str], str], words: str | None
+) -> None:
+    header = ["time [s]", "voltage [V]", "current [A]"]
+    rows = [(float(k), 0.25 - 0.001 * k, 1e-3) for k in range(40)]
+    good, bad = workbook(tmp_path / "x.xlsx", {"data": [header, *rows]}), tmp_path / "y.xlsx"
+    with zipfile.ZipFile(good) as old, zipfile.ZipFile(bad, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                content = edit(content.decode()).encode()
+                assert content != old.read(name)
+            new.writestr(name, content)
+    if words is None:
+        assert read_record(bad)["test_time_second"].values.tolist() == [row[0] for row in rows]
+        return
+    with pytest.raises(RecordError, match=words):
+        read_record(bad)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x00" * 16 + b"\xfb\x00\x00\x00\r\x00Version=11" + b"\x00" * 64,
+        b"04/03/2021 19:42:30\r\n   time/s   I/A   E/V \r\n  0.0  1E-3  0.1  0.1\r\n",
+    ],
+)
+def test_ivium_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(RecordError, match="is of Ivium's software"):
+        read_record(written(tmp_path, content))
