@@ -214,7 +214,8 @@ def _programme(record: "xr.Dataset") -> NDArray[np.bool_]:
     """Return after which rows the instrument's programme goes on to another step."""
     for column in _STEP_NAMES:
         if column in record:
-            return np.diff(np.nan_to_num(np.asarray(record[column].values, dtype=float))) != 0
+            marks = np.nan_to_num(np.asarray(record[column].values, dtype=float))
+            return np.asarray(np.diff(marks) != 0)
     return np.zeros(record.sizes["record"] - 1, dtype=bool)
 
 

@@ -336,6 +336,6 @@ def test_a_rest_or_a_smaller_current_is_no_limit(programme: bool) -> None:
     assert not names(find_penetration(rests)) & {"compliance", "stopped_later"}
     # At its limit the instrument holds the voltage, and the current falls.
     later = np.where(count < 2, 1e-3, 8e-4 * np.exp(-np.clip(time - 300, 0, None) / 100) + 1e-4)
-    more = {name: count // 2 for name in more}
+    more = dict.fromkeys(more, count // 2)
     limit = record(time, np.where(count < 2, 0.06, 5.0), later, 1e-4, **more)
     assert find_sand_time(limit).has_flag("compliance")
