@@ -1,6 +1,7 @@
-"""What several test files of inference share: a result that is made up, for maps and figures."""
+"""What several test files of inference share: made-up results, and a campaign to import into."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from data import new_campaign
 from data.quantities import quantity
 from models.priors import resolve_priors
 
@@ -257,3 +259,35 @@ class Fabricated:
 def fabricated() -> Callable[..., Any]:
     """Return what makes a result: draws of the catalogue's priors, predictions of made-up data."""
     return Fabricated
+
+
+# --- importing -----------------------------------------------------------------------------------
+
+CELL = {"area": "0.5 cm^2", "separator": "PP", "temperature": "25 degC"}
+"""What is stated of a cell with a separator."""
+POLARISED = {
+    "area": "1 cm^2",
+    "protocol": "one_way",
+    "temperature": "25 degC",
+    "pressure": "0 MPa",
+}
+"""What is stated of a solid cell that was polarised."""
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Path:
+    """Return a new campaign that knows two separators, and holds no cell yet."""
+    folder = new_campaign(tmp_path / "mine")
+    (folder / "separators.csv").write_text(
+        "separator,pore_type,pore_radius [nm],thickness [um],porosity [1],macmullin_number [1]\n"
+        "PP,polymer,14,25,0.39,4.9\nthick,polymer,14,250,0.39,4.1\n"
+    )
+    return folder
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """Return an empty folder for an instrument's files."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    return folder

@@ -15,38 +15,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from data import AnodebayesError, CampaignError, InputError, load_campaign, new_campaign
+from data import AnodebayesError, CampaignError, InputError, load_campaign
 from inference import import_records
 from inference.cli.commands import app
+from tests.inference.conftest import CELL, POLARISED
 
 type Array = np.ndarray[Any, Any]
 
 RAW = Path(__file__).resolve().parents[3] / "shared" / "raw"
-SEPARATORS = (
-    "separator,pore_type,pore_radius [nm],thickness [um],porosity [1],macmullin_number [1]\n"
-    "PP,polymer,14,25,0.39,4.9\nthick,polymer,14,250,0.39,4.1\n"
-)
-CELL = {"area": "0.5 cm^2", "separator": "PP", "temperature": "25 degC"}
-POLARISED = {
-    "area": "1 cm^2",
-    "protocol": "one_way",
-    "temperature": "25 degC",
-    "pressure": "0 MPa",
-}
-
-
-@pytest.fixture
-def campaign(tmp_path: Path) -> Path:
-    folder = new_campaign(tmp_path / "mine")
-    (folder / "separators.csv").write_text(SEPARATORS)
-    return folder
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Path:
-    folder = tmp_path / "files"
-    folder.mkdir()
-    return folder
 
 
 def curve(path: Path, time: Array, voltage: Array, current: Array | float, seed: int = 0) -> Path:

@@ -5,21 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data import InputError, new_campaign
+from data import InputError
 from inference import import_records
-
-SEPARATORS = (
-    "separator,pore_type,pore_radius [nm],thickness [um],porosity [1],macmullin_number [1]\n"
-    "PP,polymer,14,25,0.39,4.9\n"
-)
-CELL = {"area": "0.5 cm^2", "separator": "PP", "temperature": "25 degC"}
-
-
-@pytest.fixture
-def campaign(tmp_path: Path) -> Path:
-    folder = new_campaign(tmp_path / "mine")
-    (folder / "separators.csv").write_text(SEPARATORS)
-    return folder
+from tests.inference.conftest import CELL
 
 
 def test_the_current_of_a_table_of_two_columns_is_stated(campaign: Path, tmp_path: Path) -> None:
