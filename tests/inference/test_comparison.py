@@ -116,7 +116,7 @@ def test_a_comparison_of_other_data_is_refused_before_anything_is_fitted(
 
 
 def test_the_shipped_jobs_fit_the_same_data_with_three_laws() -> None:
-    names = [name for name in bundled_jobs() if name.startswith("sodium-synthetic")]
+    names = [name for name in bundled_jobs() if name.startswith("synthetic-tafel")]
     jobs = [load_job(name) for name in names]
     assert {each.model.kinetics for each in jobs} == set(LAWS)
     assert {each.campaign for each in jobs} == {"sodium-synthetic"}
