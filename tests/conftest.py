@@ -32,15 +32,21 @@ hypothesis.settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that take longest first: what begins last decides when two processes end."""
+    """Put the files that take longest first: what begins last decides when two processes end.
+
+    The first one fits the bundled campaign, and others that wait for that come once it is there.
+    """
     dear = [
         (item.path, getattr(item, "originalname", item.name))
         for item in items
         if any(item.get_closest_marker(mark) for mark in ("slow", "long", "notebooks"))
     ]
+    waiting = {i.path for i in items if "literature_result" in getattr(i, "fixturenames", ())}
     tests = Counter(path for path, _ in {*dear})
     cases = Counter(path for path, _ in dear)  # of one test: the more, the shorter
     items.sort(key=lambda item: (-tests[item.path], cases[item.path]))
+    first = items[0].path if items else None
+    items.sort(key=lambda i: (i.path != first, not tests[i.path], i.path in waiting))
 
 
 _REAL = Path(__file__).resolve().parents[2] / "shared" / "real"

@@ -28,6 +28,7 @@ def figures(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 def test_the_figures_of_a_run_are_drawn_and_what_is_missing_is_told(run_folder: Path) -> None:
     done = figures(run_folder, "--format", "svg")
     assert done.returncode == 0, done.stderr

@@ -89,7 +89,7 @@ def asked(axes: str) -> dict[str, Any]:
     return parse_job(FIT.format(seed=3) + axes).map.designs
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.xdist_group("small")
 def test_run_with_other_axes_draws_other_maps_of_the_same_fit(run: Path, tmp_path: Path) -> None:
     before = load_result(run)

@@ -1205,8 +1205,8 @@ def joint(synthetic: Campaign, campaign_of: Callable[..., Campaign]) -> Callable
 
 
 STRUCTURES = [
-    pytest.param(name, marks=(pytest.mark.xdist_group(name), pytest.mark.slow))
-    for name in ("synthetic", "odd")
+    pytest.param(name, marks=(pytest.mark.xdist_group(name), mark))
+    for name, mark in (("synthetic", pytest.mark.slow), ("odd", pytest.mark.long))
 ]
 
 
