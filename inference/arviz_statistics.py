@@ -41,7 +41,7 @@ def diagnostics(draws: xr.Dataset) -> Any:
         A row for each scalar; columns ``r_hat``, ``ess_bulk``, ``ess_tail`` and ``mcse_over_sd``,
         the Monte Carlo error of the mean in posterior standard deviations.
     """
-    import arviz as az
+    import arviz_stats as az
 
     tree = xr.DataTree.from_dict({"posterior": draws})
     table = az.summary(tree, kind="diagnostics", round_to="none")
@@ -75,7 +75,7 @@ def spread_errors(draws: xr.Dataset) -> "pd.Series[float]":
 
 
 def _errors(draws: xr.Dataset, **choices: Any) -> "pd.Series[float]":
-    import arviz as az
+    import arviz_stats as az
     import pandas as pd
 
     together = draws.to_dataarray("scalar").transpose("chain", "draw", "scalar")
@@ -106,7 +106,7 @@ def power_scaling(
     ----------
     .. [1] Kallioinen et al. 2024, doi:10.1007/s11222-023-10366-5.
     """
-    import arviz as az
+    import arviz_stats as az
 
     rng = np.random.default_rng(seed)
     shape = (draws.sizes["chain"], draws.sizes["draw"])
@@ -154,7 +154,7 @@ def loo_pit(
     seed : int
         Of the randomisation where predictions equal the observation: verdicts and limits.
     """
-    import arviz as az
+    import arviz_stats as az
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of large k, which `pareto_k` reports
@@ -164,7 +164,7 @@ def loo_pit(
 
 def pareto_k(name: str, posterior: xr.Dataset, groups: Mapping[str, xr.Dataset]) -> Array:
     """Return the Pareto shape of each row's importance weights, shape (rows,)."""
-    import arviz as az
+    import arviz_stats as az
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of large k: they are what is returned
@@ -186,7 +186,7 @@ def uniformity(values: Array, draws: int) -> float:
     ----------
     .. [1] Tesso et al. 2026, LOO-PIT predictive model checking, arXiv:2603.02928.
     """
-    import arviz as az  # noqa: F401 - registers the accessor
+    import arviz_stats as az  # noqa: F401 - registers the accessor
 
     finest = 0.5 / draws
     array = xr.DataArray(np.clip(values, finest, 1.0 - finest), dims="row")

@@ -323,7 +323,7 @@ def rank(
     ----------
     .. [1] Yao, Vehtari, Simpson, Gelman (2018), doi:10.1214/17-BA1091.
     """
-    import arviz as az
+    import arviz_stats as az
     import pandas as pd
 
     names = list(elpds)
@@ -428,7 +428,7 @@ def _importance_data(
 
 
 def _importance(data: xr.DataTree) -> Any:
-    import arviz as az
+    import arviz_stats as az
 
     with warnings.catch_warnings():  # what it warns of is handled here
         warnings.simplefilter("ignore")
@@ -452,7 +452,7 @@ def _match(
     heavy: Sequence[int],
 ) -> None:
     """Move the draws for units of heavy-tailed weights; note what came of each."""
-    import arviz as az
+    import arviz_stats as az
 
     space = _Unconstrained(fitted)
     good_k = float(original.good_k)
@@ -733,7 +733,7 @@ def _log_mean(log_values: xr.DataArray, power: float) -> float:
 
 def _mean_k(log_values: xr.DataArray) -> float:
     """Return the Pareto k of the mean over draws of the exponentials."""
-    import arviz  # noqa: F401 - brings the accessor
+    import arviz_stats  # noqa: F401 - brings the accessor
 
     flat = log_values.stack(sample=SAMPLE)
     tail = np.sort(flat.values)[-max(5, flat.size // 5) :]
@@ -751,7 +751,7 @@ def _mean_k(log_values: xr.DataArray) -> float:
 
 
 def _r_hat(values: xr.DataArray) -> float:
-    import arviz as az
+    import arviz_stats as az
 
     if float(np.ptp(values.values)) < 1e-9:
         return 1.0

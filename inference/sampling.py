@@ -209,7 +209,7 @@ def moved_intervals(before: xr.Dataset, after: xr.Dataset) -> dict[str, tuple[An
         By scalar, the ends before and after, where one of them has moved by more than
         `thresholds.TAIL_MOVED` standard errors, those of quantiles in both; the farthest first.
     """
-    import arviz as az
+    import arviz_stats as az
 
     names = [name for name in after.data_vars if name in before.data_vars]
     ends, errors = [], []
@@ -236,7 +236,7 @@ def _summary(draws: xr.Dataset, **choices: Any) -> Any:
 
     As one variable with a dimension they are summarised tens of times faster than one by one.
     """
-    import arviz as az
+    import arviz_stats as az
 
     together = draws.to_dataarray("scalar").transpose("chain", "draw", "scalar")
     tree = xr.DataTree.from_dict({"posterior": together.to_dataset(name="scalars")})
@@ -247,7 +247,7 @@ def _summary(draws: xr.Dataset, **choices: Any) -> Any:
 
 def energy_information(sample_stats: xr.Dataset) -> Any:
     """Return the Bayesian fraction of missing information of each chain, shape (chain,)."""
-    import arviz as az
+    import arviz_stats as az
 
     tree = xr.DataTree.from_dict({"sample_stats": sample_stats})
     return np.atleast_1d(np.asarray(az.bfmi(tree)["energy"]))

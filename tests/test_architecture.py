@@ -31,7 +31,12 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 TALKS_TO = {
     "nutpie": {"inference/sampling.py"},
-    "arviz": {"inference/sampling.py", "inference/arviz_statistics.py", "inference/leave_out.py"},
+    "arviz": {"inference/arviz_statistics.py"},
+    "arviz_stats": {
+        "inference/sampling.py",
+        "inference/arviz_statistics.py",
+        "inference/leave_out.py",
+    },
 }
 
 
