@@ -29,17 +29,16 @@ from inference.sampling import Sampler, convergence, energy_information, scalars
 from models.joint import build_model
 
 pytestmark = pytest.mark.long
-SEEDS = {"sodium-literature": range(1, 4), "sodium-synthetic": range(1, 4)}
-OTHER_LAWS = range(1, 2)  # of the synthetic campaign: one of its nine tables is felt otherwise
+SEEDS = range(1, 3)  # beside the seed of the job itself, with which others test it
 
 
 @pytest.mark.parametrize("name", bundled_jobs())
-def test_a_shipped_job_passes_its_gate_without_divergences_for_many_seeds(name: str) -> None:
+def test_a_shipped_job_passes_its_gate_without_divergences_for_other_seeds(name: str) -> None:
     job = load_job(name)
     model = build_model(load_campaign(job.campaign_location()), job.model_options())
     compiled, predictor = Sampler(model), Predictor(model)
     failed = {}
-    for seed in SEEDS.get(name, OTHER_LAWS):
+    for seed in SEEDS:
         section = job.sampler.model_copy(update={"seed": seed})
         history: list[str] = []
         free, statistics, _ = _sample(compiled, section, history, False)
@@ -196,7 +195,9 @@ CAMPAIGNS: dict[str, Callable[[Campaign], Mapping[str, xr.Dataset]]] = {
     "contradiction": contradiction,
     "1000-rows-a-table": many_rows,
 }
-# A gradient over 7000 rows takes some 10 ms: that the fit ends is tried, not that it converges.
+# That the fit ends is tried, in smaller steps too, not that it converges: nothing is drawn on. A
+# gradient over 7000 rows takes some 10 ms.
+SHORT = "draws = 500\nmost_draws = 500\ntune = 500\nchains = 2"
 SAMPLER = {
     "1000-rows-a-table": "draws = 10\nmost_draws = 10\ntune = 30\nchains = 2\nmax_tree_depth = 5"
 }
@@ -210,7 +211,7 @@ def fitted(name: str, folder: Path, timeout: float) -> tuple[int, str, float]:
     job = folder / "job.toml"
     job.write_text(
         f'schema_version = 1\nname = "{name}"\ncampaign = "./{name}"\n[sampler]\nseed = 1\n'
-        + SAMPLER.get(name, "draws = 1000\ntune = 1000\nchains = 4")
+        + SAMPLER.get(name, SHORT)
     )
     begin = time.perf_counter()
     done = subprocess.run(
