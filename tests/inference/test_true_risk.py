@@ -30,8 +30,8 @@ from models.distributions import Gamma
 CELLS, STEP = 25, 0.08
 RISKS = (0.05, 0.01)
 TRUE_PARAMETER = {"lognormal": 0.0, "student_t": 3.0, "contaminated": 1.0 / CELLS}
-CAMPAIGNS = int(__import__("os").environ.get("NC", "10"))
-SETTINGS = Settings(draws=1000, tune=500, chains=2)
+CAMPAIGNS = 10
+SETTINGS = Settings(draws=400, tune=400, chains=2)  # 4000 new cells are drawn from them
 ENDS = f"1,{np.exp(STEP):.9f}"
 
 
@@ -186,6 +186,7 @@ class Control:
         grid = np.meshgrid(parameters, location, log_scale, indexing="ij")
         self._law, (self._parameter, self._location, log_scale) = law, (g.ravel() for g in grid)
         self._scale, self._prior = np.exp(log_scale), stats.norm.pdf(log_scale, scale=0.6)
+        self._log_at_zero = stats.t.logpdf(0.0, self._parameter) if law == "student_t" else 0.0
         self._at = -np.geomspace(0.8, 60.0, 100)[::-1]
         self._below = self.cdf(self._at[:, None], self._parameter, self._location, self._scale)
 
@@ -200,7 +201,8 @@ class Control:
     def log_density(self, x: Any) -> Any:
         z = (x - self._location) / self._scale
         if self._law == "student_t":
-            return stats.t.logpdf(z, self._parameter) - np.log(self._scale)
+            kernel = -0.5 * (self._parameter + 1.0) * np.log1p(z**2 / self._parameter)
+            return self._log_at_zero + kernel - np.log(self._scale)
         wide = stats.norm.pdf(z / CONTAMINATED_MULTIPLIER) / CONTAMINATED_MULTIPLIER
         density = (1.0 - self._parameter) * stats.norm.pdf(z) + self._parameter * wide
         return np.log(density / self._scale)
