@@ -151,7 +151,7 @@ def test_replicates_that_failed_are_counted_shown_and_spoil_the_verdict() -> Non
 @pytest.mark.long
 def test_a_right_likelihood_passes_and_a_wrong_one_is_caught(creep: Campaign) -> None:
     model = build_model(creep)
-    assert (least_p(calibration_of(Replicator(model, SHORT, 11), 120)) > 1e-6).all()
+    assert (least_p(calibration_of(Replicator(model, SHORT, 11), 100)) > 1e-6).all()
     careless = build_model(creep)
     honest = careless.observations["creep"]
 
@@ -160,7 +160,7 @@ def test_a_right_likelihood_passes_and_a_wrong_one_is_caught(creep: Campaign) ->
         return honest.draw(location, 2.0 * scatter, *others, **keywords)
 
     careless.observations["creep"] = dataclasses.replace(honest, draw=twice_as_scattered)
-    found = calibration_of(Replicator(model, SHORT, 11, truths=careless), 120)
+    found = calibration_of(Replicator(model, SHORT, 11, truths=careless), 100)
     assert not found.passed
     assert not found.table().loc["creep_scatter", "calibrated"]
 
@@ -170,7 +170,7 @@ def test_deposits_alone_are_calibrated() -> None:
     """Coverage and thickness of a deposit share what it covers itself, in draws and in fits."""
     synthetic = load_campaign("sodium-synthetic")
     model = build_model(synthetic, ModelOptions(blocks=("morphology",)))
-    found = calibration_of(Replicator(model, SHORT, 12), 120)
+    found = calibration_of(Replicator(model, SHORT, 12), 100)
     assert found.passed, found.verdict()
 
 
