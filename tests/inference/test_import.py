@@ -574,6 +574,7 @@ def test_a_stopped_import_says_which_files_are_in(campaign: Path, files: Path) -
                 os.kill(os.getpid(), signal.SIGINT)
             write(*arguments)
         records.write_addition = write_or_stop
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
         app(sys.argv[1:])
     """
     command = ["import", str(files / "*.csv"), "--as", "penetration", "--campaign", str(campaign)]
