@@ -69,6 +69,7 @@ __all__ = [
     "TENSION_WARN",
     "TOLERANCE_REACH",
     "TWO_POPULATIONS",
+    "UNSEEN",
 ]
 
 GATE_R_HAT: Final = 1.01
@@ -155,6 +156,10 @@ choice."""
 
 DEFAULT_RISK: Final = 0.05
 """Probability that a new cell fails at the safe current."""
+
+UNSEEN: Final = 0.05
+"""Probability that none of the cells of a campaign is of a kind, from which it may well be missing
+among them: one in twenty, as for the risk that is asked for by default. Our choice."""
 
 SECOND_KIND: Final = 0.5
 """Posterior probability above which a row is named as a cell of the second kind: likelier than

@@ -51,7 +51,15 @@ from inference.noise import Noise, noise_table
 from inference.symptoms import suspicions
 from inference.tails import WORDS as CELL_WORDS
 from inference.tails import other_cells
-from inference.thresholds import BATCHES, DEFAULT_RISK, INTERVAL_DEVIATE, LAW_MOVES, TOLERANCE_REACH
+from inference.thresholds import (
+    BATCHES,
+    DEFAULT_RISK,
+    INTERVAL_DEVIATE,
+    LAW_MOVES,
+    TOLERANCE_REACH,
+    UNSEEN,
+)
+from inference.unseen import TESTED, cells_behind
 from models.physics import constants
 from models.separators import MACMULLIN_SCATTER
 from models.temperature import TEMPERATURE_WINDOW
@@ -95,6 +103,7 @@ def physics_document(setting: Setting) -> dict[str, Any]:
             "batches": BATCHES,
             "default_risk": DEFAULT_RISK,
             "tail_moves": LAW_MOVES,
+            "unseen": UNSEEN,
         },
         "setting": {
             "molar_volume": setting.molar_volume,
@@ -225,6 +234,10 @@ def page_payload(
         "separators": separators[:_MOST_SEPARATORS],
         "separators_left_out": len(separators[_MOST_SEPARATORS:]),
         "ranges": _ranges(result, cells),
+        "tested": TESTED,
+        "behind": {
+            item.name: cells_behind(result, item) for cell in cells for item in MECHANISMS[cell]
+        },
         "temperature_window": TEMPERATURE_WINDOW,
         "words": {
             "variants": dict(VARIANTS),
