@@ -69,7 +69,7 @@ from inference.symptoms import suspicions
 from inference.tails import AS_FITTED, other_cells, tail_sentence
 from inference.tails import WORDS as CELL_WORDS
 from inference.thresholds import BATCHES, DEFAULT_RISK, INTERVAL, INTERVAL_DEVIATE
-from inference.unseen import cells_behind, law_sentence, rare_kind_sentence
+from inference.unseen import cells_behind, law_sentence, radius_law_sentence, rare_kind_sentence
 from models.options import SHARED_THRESHOLD
 from models.physics import metal_capacity
 from models.temperature import TEMPERATURE_WINDOW
@@ -151,7 +151,7 @@ class Answer:
     cells_behind : int
         Cells that tell how those of `mechanism` scatter; 0 where the prior alone says it.
     law : str
-        Where the answer rests on a law that no test has tried, what they were all made with, in
+        Where the answer rests on a law that tests have hardly tried, what they were made with, in
         words: see `inference.unseen`.
     design : Design, optional
         The design that the answer comes to.
@@ -778,6 +778,8 @@ class _Asked:
             charge = float(design.axes["charge"].values[0])
             ranges = ranges_of_data(design, self.result)
             law = law_sentence(design.protocol, ranges, charge, current, _shown)
+        elif mechanism.name == "penetration" and not design.separator:
+            law = radius_law_sentence(self.result)
         return Answer(
             question=question,
             quantity=quantity,

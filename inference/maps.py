@@ -39,6 +39,7 @@ from inference.named_separators import as_fitted, belonging, separator_draws, se
 from inference.noise import Noise, chosen_draws
 from inference.standing import PRIOR_DRIVEN_WORDS, Standing, standing
 from inference.thresholds import DEFAULT_RISK, TOLERANCE_REACH
+from inference.unseen import one_condition
 from models import physics
 from models.separators import MACMULLIN_SCATTER
 from models.temperature import TEMPERATURE_WINDOW
@@ -943,6 +944,9 @@ def _attributes(
         attrs["pore_type"] = design.pore_type
     else:
         attrs["protocol"] = design.protocol
+        known = one_condition(design.protocol, ranges_of_data(design, result), "{:.3g}".format)
+        if known:
+            attrs["untried_law"] = known
         attrs["creep_current"] = option(result.attrs, "dc_polarization", "creep_current")
     for name in ("name", "campaign", "metal", "resolved_hash", "data_hash", "prior_hash"):
         if name in result.attrs:

@@ -35,6 +35,7 @@ __all__ = [
     "INTERVAL",
     "INTERVAL_DEVIATE",
     "LAW_MOVES",
+    "LIKE_TESTED",
     "MONTE_CARLO_ERRORS",
     "MOST_FITS_OF_A_REFIT",
     "MOST_REFITS",
@@ -156,6 +157,10 @@ choice."""
 
 DEFAULT_RISK: Final = 0.05
 """Probability that a new cell fails at the safe current."""
+
+LIKE_TESTED: Final = 1.05
+"""Of a current to the only one that was tested, or what goes with its power: within it an answer
+is of that test. Our choice: what is lost where a charge is given to two digits."""
 
 UNSEEN: Final = 0.05
 """Probability that none of the cells of a campaign is of a kind, from which it may well be missing

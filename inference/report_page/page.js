@@ -352,15 +352,18 @@ const AnodePage = (() => {
 
   const span = (range) => [...new Set(range.map((end) => shown(end)))].join(" to ");
 
-  /** Where the answer for a solid cell rests on a law that no test has tried. */
-  function lawInWords({ design }, { safe: [current] }) {
+  /** Where the answer rests on a law that tests have hardly tried. */
+  function lawInWords({ design }, { safe: [current] }, first) {
+    if (first === "penetration" && !separatorOf(design)) return payload.radius_law;
     if (design.cell !== "solid" || !(current > 0)) return "";
-    const [name, factor, words, unit] = payload.tested[design.protocol];
+    const [name, power, words, unit] = payload.tested[design.protocol];
     const range = payload.ranges[`solid ${design.protocol}`]?.[name];
     if (!range) return "";
     const [low, high] = range;
     const value = design.protocol === "step" ? 3600 * design.conditions.charge / current : current;
-    if (high > factor * low || (value >= low / factor && value <= factor * high)) return "";
+    const { decides, like_tested: like } = payload.constants;
+    if (high > decides ** power * low) return "";
+    if (value >= low / like ** power && value <= high * like ** power) return "";
     return `All cells were tested ${words} (${span(range)} ${unitOf(unit)}): how the limit goes with `
       + "the charge is the equation's, not the data's. The answer is of "
       + `${quantity(value, unit)}.`;
@@ -372,8 +375,8 @@ const AnodePage = (() => {
     const { unseen } = payload.constants;
     if (count === 0 || (1 - risk) ** count < unseen) return "";
     const rarest = Math.ceil(1 / (1 - unseen ** (1 / count)));
-    return ` ${count === 1 ? "1 cell tells" : `${count} cells tell`} how cells scatter: of a kind `
-      + `of weak cells rarer than one in ${rarest}, none may be among them by chance.`;
+    return ` ${count === 1 ? "1 cell tells" : `${count} cells tell`} how cells scatter: a kind of `
+      + `weak cells rarer than one in ${rarest} may be missing among them by chance.`;
   }
 
   const variant = (design) => (design.cell === "liquid" ? design.pore_type : design.protocol);
@@ -529,7 +532,7 @@ const AnodePage = (() => {
     const cautions = separator ? [separator.offset] : [];
     const tail = tailInWords(asked, found);
     if (tail) cautions.push(tail);
-    const law = lawInWords(asked, found);
+    const law = lawInWords(asked, found, first);
     if (law) cautions.push(law);
     if (beyond.length) cautions.push(`Extrapolated, no data there: ${beyond.join("; ")}.`);
     cautions.push(...(separator ? separator.scatter : payload.scatter[design.cell]));
