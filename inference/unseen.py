@@ -6,9 +6,9 @@ answer may be missing, and the scatter of the cells that were seen does not tell
 
 *Few separators.* How the current goes with the radius of pores is held against one offset for each
 separator alone, however many its cells. A trend of the offsets is judged by the slope of a line
-through them, a Student's t of two degrees of freedom fewer than separators for each draw. Where
-chance brings it once in twenty, the correlation of three must exceed 0.997, of four 0.95 and of five
-0.88: so few show none as a rule, and are told of in any case.
+through them, a Student's t of two degrees of freedom fewer than separators for each draw. For
+chance to bring it once in twenty only, the correlation of three must exceed 0.997, of four 0.95 and
+of five 0.88: so few show none as a rule, and are told of in any case.
 
 *One condition.* Steps of one length tell the limit at that length, and one-way tests at one current
 the time at that current. How a limit goes with the charge is then the equation's alone, though the
@@ -232,9 +232,8 @@ def radius_law_sentence(result: "Result") -> str:
     if turned:
         trend, sooner = ("rises", "narrow") if rising > 0.5 else ("falls", "wide")
         text += (
-            f" With a probability of {100 * max(rising, 1.0 - rising):.1f} % this {trend} with the "
-            f"radius: the law does not seem to hold, and {sooner} pores fail sooner than the "
-            "answer says."
+            f" With a probability above {100 * _SLOPE:g} % this {trend} with the radius: the law "
+            f"does not seem to hold, and {sooner} pores fail sooner than the answer says."
         )
     return text
 
