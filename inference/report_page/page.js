@@ -345,12 +345,12 @@ const AnodePage = (() => {
     }
     if (design.cell === "liquid" && design.conditions.charge === undefined && ranges.steady_state) {
       const unit = unitOf(payload.axes.liquid.charge.unit);
-      found.push(`steady state (data: ${span(ranges.steady_state)} ${unit})`);
+      found.push(`steady state (data: ${endsOf(ranges.steady_state)} ${unit})`);
     }
     return found;
   }
 
-  const span = (range) => [...new Set(range.map((end) => shown(end)))].join(" to ");
+  const endsOf = (range) => [...new Set(range.map((end) => shown(end)))].join(" to ");
 
   /** Where the answer rests on a law that tests have hardly tried. */
   function lawInWords({ design }, { safe: [current] }, first) {
@@ -364,7 +364,7 @@ const AnodePage = (() => {
     const { decides, like_tested: like } = payload.constants;
     if (high > decides ** power * low) return "";
     if (value >= low / like ** power && value <= high * like ** power) return "";
-    return `All cells were tested ${words} (${span(range)} ${unitOf(unit)}): how the limit goes with `
+    return `All cells were tested ${words} (${endsOf(range)} ${unitOf(unit)}): how the limit goes with `
       + "the charge is the equation's, not the data's. The answer is of "
       + `${quantity(value, unit)}.`;
   }

@@ -321,6 +321,8 @@ def test_what_cells_cannot_show_is_said_as_python_says_it(
     tree = literature_result.tree.copy()
     tree.attrs |= {"data_ranges": json.dumps(ranges | changed)}
     told = Result(tree)
+    page.find_element("id", "reset").click()
+    settle(page)
     page.execute_script("Object.assign(AnodePage.payload.ranges, arguments[0])", changed)
     page.execute_script("AnodePage.payload.radius_law = 'Held against 2 separators.'")
     for typed, design in (
