@@ -278,7 +278,9 @@ class Column:
             parts.append(
                 Column(
                     name=f"{self.name}_sd",
-                    long_name=f"standard deviation of {self.long_name}",
+                    long_name=f"standard deviation of {self.long_name}"
+                    # What is an exact value or an interval is read from one cell's curve.
+                    + (": the error of measuring one cell" if self.interval else ""),
                     unit=self.unit,
                     support="positive",
                     blank="not stated",

@@ -40,6 +40,7 @@ from inference.design import (
 )
 from inference.map_evaluation import Cells, Conditions, order_statistics
 from inference.maps import (
+    STEADY_STATE,
     check_risk,
     drawn,
     draws_due,
@@ -68,6 +69,7 @@ from inference.symptoms import suspicions
 from inference.tails import AS_FITTED, other_cells, tail_sentence
 from inference.tails import WORDS as CELL_WORDS
 from inference.thresholds import BATCHES, DEFAULT_RISK, INTERVAL, INTERVAL_DEVIATE
+from inference.unseen import cells_behind, law_sentence, radius_law_sentence, rare_kind_sentence
 from models.options import SHARED_THRESHOLD
 from models.physics import metal_capacity
 from models.temperature import TEMPERATURE_WINDOW
@@ -146,6 +148,11 @@ class Answer:
         Safe current of the answer's design ``as_fitted``, and under the other laws of
         `models.cells`, the middle half of the cells spread as fitted [mA/cm^2]; see
         `inference.tails`.
+    cells_behind : int
+        Cells that tell how those of `mechanism` scatter; 0 where the prior alone says it.
+    law : str
+        Where the answer rests on a law that tests have hardly tried, what they were made with, in
+        words: see `inference.unseen`.
     design : Design, optional
         The design that the answer comes to.
     rows : tuple of str
@@ -176,6 +183,8 @@ class Answer:
     cells: tuple[str, ...] = ()
     tails: Mapping[str, float] = field(default_factory=dict)
     separator: str = ""
+    cells_behind: int = 0
+    law: str = ""
     design: Design | None = field(default=None, repr=False, compare=False)
     rows: tuple[str, ...] = ()
     row_numbers: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -260,7 +269,7 @@ class Answer:
             f"How sure: {what} lies {_span(self.interval, self.unit, 2)} with "
             f"{100 * INTERVAL:.0f} % probability; more data narrow this interval."
             f"{outside if beyond else ''} {drawn}"
-        )
+        ) + (f" {unseen}" if (unseen := rare_kind_sentence(self.cells_behind, self.risk)) else "")
 
     def tail(self) -> str:
         """Return how far the answer rests on the tail of the cells' scatter, in plain sentences.
@@ -293,6 +302,8 @@ class Answer:
             )
         if tail := self.tail():
             words.append(tail)
+        if self.law:
+            words.append(self.law)
         if self.extrapolation:
             words.append("Extrapolated, no data there: " + "; ".join(self.extrapolation) + ".")
         return [*words, *self.rows, *(each for each in self.notes if each not in self.warnings)]
@@ -342,6 +353,8 @@ class Answer:
             "cells": list(self.cells),
             "tails [mA/cm^2]": dict(self.tails),
             "tail": self.tail(),
+            "cells_behind": self.cells_behind,
+            "law": self.law,
         }
 
 
@@ -759,6 +772,14 @@ class _Asked:
         median = self.thresholds(design, median=True).min(axis=0)
         middle, lower, upper = (float(np.quantile(median, q)) for q in (0.5, *_TAILS))
         kind = CURRENT if quantity == "current_density" else design.axes[quantity].kind
+        current = target if value is None or target is not None else value
+        law = ""
+        if design.cell == "solid" and current is not None and "charge" in design.axes:
+            charge = float(design.axes["charge"].values[0])
+            ranges = ranges_of_data(design, self.result)
+            law = law_sentence(design.protocol, ranges, charge, current, _shown)
+        elif mechanism.name == "penetration" and not design.separator:
+            law = radius_law_sentence(self.result)
         return Answer(
             question=question,
             quantity=quantity,
@@ -779,12 +800,14 @@ class _Asked:
             reason=reason,
             notes=_notes(self.result, design, offset_in_words(design, self.parameters)),
             warnings=_warnings(self.result),
-            current_density=target if value is None or target is not None else value,
+            current_density=current,
             cells=tuple(
                 cells_of(each, self.parameters).law.name for each in MECHANISMS[design.cell]
             ),
             tails={} if value is None else self.tails(design),
             separator=design.separator,
+            cells_behind=cells_behind(self.result, mechanism),
+            law=law,
             design=design,
             _design=self.words(design, quantity),
         )
@@ -879,6 +902,10 @@ def _outside(design: Design, result: "Result") -> tuple[str, ...]:
     found = []
     for name, beyond in extrapolated(design, result).items():
         if not beyond.any():
+            continue
+        if name == STEADY_STATE:
+            span = " to ".join(dict.fromkeys(map(_shown, ranges[name])))
+            found.append(f"steady state (data: {span} {_kind('liquid', 'charge').unit})")
             continue
         axis = design.axes[name]
         unit = "" if axis.kind.unit == "1" else f" {axis.kind.unit}"

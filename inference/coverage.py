@@ -20,6 +20,7 @@ __all__ = ["data_ranges"]
 _LIQUID = ("penetration", "critical_current", "kinetics", "lsv", "sand")
 _PENETRATION = ("penetration", "critical_current")
 _SOLID = "dc_polarization"
+_OF_LIMITS = frozenset({"limiting_current_density", "diffusivity_over_anion_transference"})
 _HOUR = si_factor("h")
 
 
@@ -36,7 +37,13 @@ def data_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
     dict
         ``{"liquid": {axis: [lowest, highest]}, "solid": {...}}`` in the canonical units of the
         axes, and the same for the rows of one protocol under ``solid one_way``, ``solid step``.
-        An axis that no row speaks of is missing. Separators count when a test of a cell, or a
+        An axis that no row speaks of is missing. Of a charge each mechanism is to have data: the
+        longest is the shorter of what cells that may be penetrated and transients passed.
+        ``steady_state`` holds the charges of cells that a steady state goes on beyond; it is
+        missing where no row states a charge, or only transients do and limiting currents, which are
+        of the steady state, stand beside them. ``step_time`` [s] of steps and ``current_density``
+        [mA/cm^2] of one-way tests are what the tests of a protocol were made with.
+        Separators count when a test of a cell, or a
         published estimate, names them or was calibrated on them, and their pore radii only where
         these tell of penetration: transport says nothing of a radius. A published estimate of a
         solid cell does not count.
@@ -70,6 +77,7 @@ def _liquid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
             "macmullin_number",
             "concentration",
             "charge",
+            "steady_state",
             "temperature",
         )
     }
@@ -99,10 +107,16 @@ def _liquid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
         values["temperature"].append(stated[conditioned])
         if conditioned.any():
             values["concentration"].append(salt)
+    passed = []
     if "penetration" in tables:
-        values["charge"].append(_numbers(tables["penetration"], "capacity"))
+        passed.append(_numbers(tables["penetration"], "capacity"))
+    steady = [*passed]
     if "sand" in tables:
-        values["charge"].append(_charges(tables["sand"], "sand_time"))
+        passed.append(_charges(tables["sand"], "sand_time"))
+        steady += [] if _limits(tables) else passed[-1:]
+    longest = [np.nanmax(each) for each in passed if np.isfinite(each).any()]
+    values["charge"] = [np.minimum(each, min(longest)) for each in passed if longest]
+    values["steady_state"] = steady
     if used and "separators" in tables:
         separators = tables["separators"]
         names = separators["separator"].to_numpy().astype(str)
@@ -113,6 +127,12 @@ def _liquid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
             values[name].append(_numbers(separators, name)[chosen])
         values["macmullin_number"].append(_macmullin_numbers(separators)[chosen])
     return values
+
+
+def _limits(tables: "Mapping[str, xr.Dataset]") -> bool:
+    """Say whether limiting currents, which are of the steady state, were measured."""
+    published = tables["published"]["quantity"].values if "published" in tables else ()
+    return "lsv" in tables or any(str(name) in _OF_LIMITS for name in published)
 
 
 def _separators_behind(
@@ -145,7 +165,13 @@ def _solid(campaign: "Campaign", protocol: str | None = None) -> dict[str, list[
     if protocol is not None:
         table = table.isel({_SOLID: np.flatnonzero(table["protocol"].to_numpy() == protocol)})
     step_time = _numbers(table, "step_time") / _HOUR
-    return {
+    tested: dict[str, list[FloatArray]] = {}
+    if protocol is not None:
+        tested = {
+            "step_time": [_numbers(table, "step_time")],
+            "current_density": [_numbers(table, "current_density")],
+        }
+    return tested | {
         "charge": [
             _charges(table, "transition_time"),
             *(_numbers(table, name) * step_time for name in (*ENDS, *RANGE_COLUMNS[:2])),

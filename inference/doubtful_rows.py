@@ -9,6 +9,7 @@ import numpy as np
 from data.ranges import range_rows
 from data.tables import tables as all_tables
 from inference.copied_rows import copied_rows
+from inference.stated_errors import errors_over_cells
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -97,8 +98,8 @@ def doubted_tables(campaign: "Campaign") -> dict[str, list[str]]:
     -------
     dict of str to list of str
         Tables whose names of cells tell tests of one cell apart, whose rows read as staircases or
-        as copies of each other, and those all of whose steps are so wide that they may be ranges
-        over cells.
+        as copies of each other, whose errors read as the scatter over cells, and those all of
+        whose steps are so wide that they may be ranges over cells.
     """
     notes: dict[str, list[str]] = {}
     for name, table in campaign.tables.items():
@@ -111,6 +112,8 @@ def doubted_tables(campaign: "Campaign") -> dict[str, list[str]]:
                 "current with the last current that it survived and the one at which it failed "
                 f"({_STEPPED[name]})."
             )
+        if errors := errors_over_cells(name, table):
+            notes.setdefault(name, []).append(f"{name}.csv, {errors}")
         if copies := copied_rows(name, table):
             notes.setdefault(name, []).append(f"{name}.csv: {_same_numbers(copies)}")
     if brackets := _brackets(campaign):

@@ -39,6 +39,7 @@ from inference.named_separators import as_fitted, belonging, separator_draws, se
 from inference.noise import Noise, chosen_draws
 from inference.standing import PRIOR_DRIVEN_WORDS, Standing, standing
 from inference.thresholds import DEFAULT_RISK, TOLERANCE_REACH
+from inference.unseen import one_condition
 from models import physics
 from models.separators import MACMULLIN_SCATTER
 from models.temperature import TEMPERATURE_WINDOW
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RISKS",
+    "STEADY_STATE",
     "Known",
     "check_designs",
     "check_risk",
@@ -73,6 +75,9 @@ them."""
 
 PRESSURE_WITHOUT_DATA: Final = 9.0
 """Stack pressure [MPa] above which no map is drawn unless a campaign has data there."""
+
+STEADY_STATE: Final = "steady_state"
+"""Among the ranges of the data: the charges that cells passed, where a steady state goes beyond."""
 
 LEAST_DRAWS_BEYOND: Final = 20
 """Draws beyond a quantile below which it is not stated: its Monte-Carlo error is then a fifth of
@@ -801,7 +806,8 @@ def extrapolated(design: Design, result: "Result") -> dict[str, Any]:
     Returns
     -------
     dict of str to ndarray of bool
-        By axis, one for each of its values; axes that are not judged are missing.
+        By axis, one for each of its values; axes that are not judged are missing. A steady state
+        is longer than any charge: where it lies outside, it is there under ``steady_state``.
     """
     ranges = ranges_of_data(design, result)
     found: dict[str, Any] = {}
@@ -820,6 +826,8 @@ def extrapolated(design: Design, result: "Result") -> dict[str, Any]:
         else:
             beyond = np.ones(axis.values.size, dtype=bool)
         found[name] = beyond
+    if design.cell == "liquid" and "charge" not in design.axes and STEADY_STATE in ranges:
+        found[STEADY_STATE] = np.ones(1, dtype=bool)
     return found
 
 
@@ -827,7 +835,7 @@ def _extrapolation(design: Design, result: "Result") -> Any:
     """Return where a condition lies outside the range of the data, shape of the grid."""
     outside: Any = np.zeros(design.shape, dtype=bool)
     for name, beyond in extrapolated(design, result).items():
-        swept = design.axes[name].swept
+        swept = name in design.dims
         shape = [-1 if dim == name else 1 for dim in design.dims] if swept else ()
         outside = outside | beyond.reshape(shape)
     return outside
@@ -936,6 +944,9 @@ def _attributes(
         attrs["pore_type"] = design.pore_type
     else:
         attrs["protocol"] = design.protocol
+        known = one_condition(design.protocol, ranges_of_data(design, result), "{:.3g}".format)
+        if known:
+            attrs["untried_law"] = known
         attrs["creep_current"] = option(result.attrs, "dc_polarization", "creep_current")
     for name in ("name", "campaign", "metal", "resolved_hash", "data_hash", "prior_hash"):
         if name in result.attrs:

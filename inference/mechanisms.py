@@ -91,14 +91,16 @@ COVERS: Final[Mapping[Cell, str]] = {
 
 DOES_NOT_COVER: Final[Mapping[Cell, str]] = {
     "liquid": (
-        "larger areas or many cells (the weakest spot decides), many cycles, the largest pores of "
-        "the separator, transport in a porous cathode, growth of the interphase, gas, Coulombic "
-        "efficiency, shorts at the edge, thermal runaway. The mechanisms' cell factors are taken "
-        "as independent, which is cautious; concentration polarisation is left out of the "
-        "penetration current, which is optimistic near the limiting current."
+        "cells that were tested and are not in the tables (every one must be, early failures "
+        "too), larger areas or many cells (the weakest spot decides), many cycles, the largest "
+        "pores of the separator, transport in a porous cathode, growth of the interphase, gas, "
+        "Coulombic efficiency, shorts at the edge, thermal runaway. The mechanisms' cell factors "
+        "are taken as independent, which is cautious; concentration polarisation is left out of "
+        "the penetration current, which is optimistic near the limiting current."
     ),
     "solid": (
-        "larger areas or many cells (the weakest spot decides), many cycles, plating and "
+        "cells that were tested and are not in the tables (every one must be, early failures "
+        "too), larger areas or many cells (the weakest spot decides), many cycles, plating and "
         "dendrites, transport in a porous cathode, growth of the interphase, gas, Coulombic "
         "efficiency, shorts at the edge, thermal runaway."
     ),

@@ -35,6 +35,7 @@ __all__ = [
     "INTERVAL",
     "INTERVAL_DEVIATE",
     "LAW_MOVES",
+    "LIKE_TESTED",
     "MONTE_CARLO_ERRORS",
     "MOST_FITS_OF_A_REFIT",
     "MOST_REFITS",
@@ -69,6 +70,7 @@ __all__ = [
     "TENSION_WARN",
     "TOLERANCE_REACH",
     "TWO_POPULATIONS",
+    "UNSEEN",
 ]
 
 GATE_R_HAT: Final = 1.01
@@ -155,6 +157,14 @@ choice."""
 
 DEFAULT_RISK: Final = 0.05
 """Probability that a new cell fails at the safe current."""
+
+LIKE_TESTED: Final = 1.05
+"""Of a current to the only one that was tested, or what goes with its power: within it an answer
+is of that test. Our choice: what is lost where a charge is given to two digits."""
+
+UNSEEN: Final = 0.05
+"""Probability that none of the cells of a campaign is of a kind, from which it may well be missing
+among them: one in twenty, as for the risk that is asked for by default. Our choice."""
 
 SECOND_KIND: Final = 0.5
 """Posterior probability above which a row is named as a cell of the second kind: likelier than

@@ -409,6 +409,8 @@ def _caption(sheet: xr.Dataset) -> str:
         sentences.append(
             f"The scatter between cells comes from its prior, not from data: {', '.join(driven)}."
         )
+    if "untried_law" in sheet.attrs:
+        sentences.append(str(sheet.attrs["untried_law"]))
     sentences.append(f"Covers {sheet.attrs['covers']}")
     sentences.append(f"Does not cover {sheet.attrs['does_not_cover']}")
     return " ".join(sentences)

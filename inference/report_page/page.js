@@ -343,7 +343,40 @@ const AnodePage = (() => {
         found.push(`${here} (${data}: ${ends}${unitOf(unit) ? ` ${unitOf(unit)}` : ""})`);
       }
     }
+    if (design.cell === "liquid" && design.conditions.charge === undefined && ranges.steady_state) {
+      const unit = unitOf(payload.axes.liquid.charge.unit);
+      found.push(`steady state (data: ${endsOf(ranges.steady_state)} ${unit})`);
+    }
     return found;
+  }
+
+  const endsOf = (range) => [...new Set(range.map((end) => shown(end)))].join(" to ");
+
+  /** Where the answer rests on a law that tests have hardly tried. */
+  function lawInWords({ design }, { safe: [current] }, first) {
+    if (first === "penetration" && !separatorOf(design)) return payload.radius_law;
+    if (design.cell !== "solid" || !(current > 0)) return "";
+    const [name, power, words, unit] = payload.tested[design.protocol];
+    const range = payload.ranges[`solid ${design.protocol}`]?.[name];
+    if (!range) return "";
+    const [low, high] = range;
+    const value = design.protocol === "step" ? 3600 * design.conditions.charge / current : current;
+    const { decides, like_tested: like } = payload.constants;
+    if (high > decides ** power * low) return "";
+    if (value >= low / like ** power && value <= high * like ** power) return "";
+    return `All cells were tested ${words} (${endsOf(range)} ${unitOf(unit)}): how the limit goes with `
+      + "the charge is the equation's, not the data's. The answer is of "
+      + `${quantity(value, unit)}.`;
+  }
+
+  /** How rare a kind of weak cells may be that none of those behind the answer shows. */
+  function rareInWords(risk, first) {
+    const count = payload.behind[first];
+    const { unseen } = payload.constants;
+    if (count === 0 || (1 - risk) ** count < unseen) return "";
+    const rarest = Math.ceil(1 / (1 - unseen ** (1 / count)));
+    return ` ${count === 1 ? "1 cell tells" : `${count} cells tell`} how cells scatter: a kind of `
+      + `weak cells rarer than one in ${rarest} may be missing among them by chance.`;
   }
 
   const variant = (design) => (design.cell === "liquid" ? design.pore_type : design.protocol);
@@ -419,7 +452,7 @@ const AnodePage = (() => {
       + `(${percent(found.limiting[first])} of new cells).`;
   }
 
-  function sureInWords({ risk }, { safe: [safe], drawn: [least, most] }, sure) {
+  function sureInWords({ risk }, { safe: [safe], drawn: [least, most] }, sure, first) {
     if (safe === 0) return "";
     if (!sure) return "How sure: computing …";
     const outside = " The value lies outside this interval, on the cautious side: it allows for "
@@ -432,7 +465,8 @@ const AnodePage = (() => {
     }
     return `How sure: the current at which ${bound(100 * risk)} % of new cells fail lies between `
       + `${shown(sure.lower, 2)} and ${shown(sure.upper, 2)} ${CURRENT} with 90 % probability; more `
-      + `data narrow this interval.${safe < sure.lower ? outside : ""} ${drawn}`;
+      + `data narrow this interval.${safe < sure.lower ? outside : ""} ${drawn}`
+      + rareInWords(risk, first);
   }
 
   /** How far the answer rests on the tail of the cells' scatter, where that is to be said. */
@@ -472,7 +506,7 @@ const AnodePage = (() => {
     byId("warnings").replaceChildren(...warnings().map((text) => element("li", {}, text)));
     byId("sentence").textContent = answerInWords(asked, found, first);
     byId("sentence").dataset.mechanism = first;
-    byId("sure").textContent = sureInWords(asked, found, sure);
+    byId("sure").textContent = sureInWords(asked, found, sure, first);
     if (sure) {
       byId("sure").dataset.lower = sure.lower;
       byId("sure").dataset.upper = sure.upper;
@@ -498,6 +532,8 @@ const AnodePage = (() => {
     const cautions = separator ? [separator.offset] : [];
     const tail = tailInWords(asked, found);
     if (tail) cautions.push(tail);
+    const law = lawInWords(asked, found, first);
+    if (law) cautions.push(law);
     if (beyond.length) cautions.push(`Extrapolated, no data there: ${beyond.join("; ")}.`);
     cautions.push(...(separator ? separator.scatter : payload.scatter[design.cell]));
     byId("cautions").replaceChildren(...cautions.map((text) => element("li", {}, text)));

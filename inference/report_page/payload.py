@@ -51,7 +51,17 @@ from inference.noise import Noise, noise_table
 from inference.symptoms import suspicions
 from inference.tails import WORDS as CELL_WORDS
 from inference.tails import other_cells
-from inference.thresholds import BATCHES, DEFAULT_RISK, INTERVAL_DEVIATE, LAW_MOVES, TOLERANCE_REACH
+from inference.thresholds import (
+    BATCHES,
+    DECIDES,
+    DEFAULT_RISK,
+    INTERVAL_DEVIATE,
+    LAW_MOVES,
+    LIKE_TESTED,
+    TOLERANCE_REACH,
+    UNSEEN,
+)
+from inference.unseen import TESTED, cells_behind, radius_law_sentence
 from models.physics import constants
 from models.separators import MACMULLIN_SCATTER
 from models.temperature import TEMPERATURE_WINDOW
@@ -95,6 +105,9 @@ def physics_document(setting: Setting) -> dict[str, Any]:
             "batches": BATCHES,
             "default_risk": DEFAULT_RISK,
             "tail_moves": LAW_MOVES,
+            "unseen": UNSEEN,
+            "decides": DECIDES,
+            "like_tested": LIKE_TESTED,
         },
         "setting": {
             "molar_volume": setting.molar_volume,
@@ -225,6 +238,11 @@ def page_payload(
         "separators": separators[:_MOST_SEPARATORS],
         "separators_left_out": len(separators[_MOST_SEPARATORS:]),
         "ranges": _ranges(result, cells),
+        "tested": TESTED,
+        "radius_law": radius_law_sentence(result) if "liquid" in cells else "",
+        "behind": {
+            item.name: cells_behind(result, item) for cell in cells for item in MECHANISMS[cell]
+        },
         "temperature_window": TEMPERATURE_WINDOW,
         "words": {
             "variants": dict(VARIANTS),

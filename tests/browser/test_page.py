@@ -146,6 +146,7 @@ def test_the_page_answers_as_python_does(page: Any, literature_result: Any, ques
     assert (with_signs(beyond) in cautions) == bool(answer.extrapolation)
     assert with_signs(answer.tail()) in cautions
     assert ("the tail of the cells' scatter" in cautions) == bool(answer.tail())
+    assert with_signs(answer.law) in cautions
 
 
 def test_the_curve_is_the_map_and_leaves_as_csv(page: Any, literature_result: Any) -> None:
@@ -306,6 +307,45 @@ def test_a_separator_of_the_campaign_is_the_one_that_was_fitted(
     assert read(page)["safe"] == pytest.approx(answer.value, rel=1e-5)
     assert read(page)["sentence"] == with_signs(answer.sentence())
     assert "of a new separator" in answer.sentence()
+    page.find_element("id", "reset").click()
+    settle(page)
+
+
+def test_what_cells_cannot_show_is_said_as_python_says_it(
+    page: Any, literature_result: Any
+) -> None:
+    """Of other data behind the same fit: charges, one step time, a few separators."""
+    ranges = literature_result.data_ranges
+    changed = {"liquid": {"steady_state": [0.1, 0.2]}, "solid step": {"step_time": [300.0, 310.0]}}
+    changed = {cell: ranges[cell] | each for cell, each in changed.items()}
+    tree = literature_result.tree.copy()
+    tree.attrs |= {"data_ranges": json.dumps(ranges | changed)}
+    told = Result(tree)
+    page.find_element("id", "reset").click()
+    settle(page)
+    page.execute_script("Object.assign(AnodePage.payload.ranges, arguments[0])", changed)
+    page.execute_script("AnodePage.payload.radius_law = 'Held against 2 separators.'")
+    for typed, design in (
+        ({"cell-liquid": "", "pore_radius": "30"}, {"cell": "liquid", "pore_radius": "30 nm"}),
+        (
+            {"cell-solid": "", "charge": "5", "pressure": "0"},
+            {"cell": "solid", "charge": "5 mAh/cm^2", "pressure": "0 MPa"},
+        ),
+    ):
+        enter(page, typed)
+        answer = safe_current(told, design)
+        cautions = page.find_element("id", "cautions").text
+        law = answer.law if design["cell"] == "solid" else "Held against 2 separators."
+        assert law
+        assert with_signs(law) in cautions
+        beyond = "Extrapolated, no data there: " + "; ".join(answer.extrapolation) + "."
+        assert (with_signs(beyond) in cautions) == bool(answer.extrapolation)
+        assert read(page)["sure"] == with_signs(answer.how_sure())
+        if design["cell"] == "liquid":
+            assert "steady state (data: 0.1 to 0.2 mAh/cm^2)" in answer.extrapolation
+            assert read(page)["extrapolated"]
+    page.execute_script("Object.assign(AnodePage.payload.ranges, arguments[0])", ranges)
+    page.execute_script("AnodePage.payload.radius_law = ''")
     page.find_element("id", "reset").click()
     settle(page)
 

@@ -73,6 +73,7 @@ class Fabricated:
             coords={"protocol": ["one_way", "step"]},
         )
         self.constant_data = xr.Dataset()
+        self.observed_data = xr.Dataset()
         self.conditions: dict[str, dict[str, list[float]]] = {}
         supply = np.stack([values["supply_factor[one_way]"], values["supply_factor[step]"]], -1)
         self.posterior["supply_factor"] = (("chain", "draw", "protocol"), supply, {"units": "1"})

@@ -1,0 +1,352 @@
+"""What the cells of a campaign cannot show is said with its answers, and where they are entered."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from data import new_campaign
+from data.campaign import Campaign
+from inference import safe_current, safe_current_map
+from inference.coverage import data_ranges
+from inference.doubtful_rows import doubtful_cells
+from inference.figures.maps import _caption
+from inference.maps import extrapolated, one_design
+from inference.mechanisms import DOES_NOT_COVER, MECHANISMS
+from inference.thresholds import UNSEEN
+from inference.unseen import cells_behind, radius_law_sentence, rare_kind_sentence
+
+_spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
+assert _spec is not None
+assert _spec.loader is not None
+toys = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(toys)
+
+ONE_WAY = (
+    "cell,protocol,temperature [degC],pressure [MPa],current_density [mA/cm^2],"
+    "transition_time [s],transition_time_sd [s],transition_time_lower [s],"
+    "transition_time_upper [s],stop_time [s]\n"
+)
+SAND = (
+    "cell,electrode_distance [mm],concentration [mol/L],temperature [degC],"
+    "current_density [mA/cm^2],sand_time [s],sand_time_sd [s],sand_time_lower [s],"
+    "sand_time_upper [s],stop_time [s]\n"
+)
+SEPARATORS = (
+    "separator,pore_type,pore_radius [nm],thickness [um],porosity [1]\nA,polymer,15,25,0.4\n"
+)
+LSV = (
+    "cell,separator,layers,concentration [mol/L],temperature [degC],area [cm^2],"
+    "plateau_current [mA],plateau_current_sd [mA]\n"
+)
+PENETRATION = (
+    "cell,separator,temperature [degC],current_density [mA/cm^2],outcome,capacity [mAh/cm^2]\n"
+)
+CURRENTS = np.array([1.0, 1.5, 2.0, 3.0, 4.0, 1.2, 2.5, 3.5])
+STOP = 1e7
+
+
+def one_way(times: Any, sds: Any) -> str:
+    rows = zip(CURRENTS, times, sds, strict=True)
+    return ONE_WAY + "".join(
+        f"c{i},one_way,25,0,{j},{t:.6g},{sd if sd == '' else f'{sd:.4g}'},,,{STOP}\n"
+        for i, (j, t, sd) in enumerate(rows)
+    )
+
+
+def drawn_times(scatter: float, cells: int = 1, seed: int = 7) -> Any:
+    """Draw times of cells whose currents scatter, shape (row, cell)."""
+    deviates = np.random.default_rng(seed).standard_normal((CURRENTS.size, cells))
+    return 2e4 * CURRENTS[:, None] ** -2 * np.exp(2.0 * scatter * deviates)
+
+
+@pytest.mark.parametrize("scatter", [0.06, 0.3])
+def test_a_mean_over_cells_with_its_sd_is_no_row(
+    campaign_of: Callable[..., Campaign], scatter: float
+) -> None:
+    """Far from any reading of a curve, or as large as the rows differ; an error of 2 % is one."""
+    of_five = drawn_times(scatter, 5)
+    sds = of_five.std(axis=1, ddof=1)
+    alone = drawn_times(scatter)[:, 0]
+    for text in (one_way(of_five.mean(axis=1), sds), one_way(alone, 2.0 * scatter * alone)):
+        [note] = doubtful_cells(campaign_of(dc_polarization=text))
+        assert note.startswith("dc_polarization.csv, ")
+        assert "the scatter of several cells about their mean" in note
+        assert "of a mean over cells there is no row" in note
+    for sd in (0.02, 0.08 if scatter == 0.3 else 0.01):
+        assert doubtful_cells(campaign_of(dc_polarization=one_way(alone, sd * alone))) == []
+    assert doubtful_cells(campaign_of(dc_polarization=one_way(alone, [""] * 8))) == []
+
+
+@pytest.mark.parametrize(
+    ("tables", "seen"),
+    [
+        (
+            {"sand": SAND + "a,20,1,25,10,900,280,,,9000\nb,20,1,25,20,220,4,,,9000"},
+            "line 2: sand_time_sd is 31 % of sand_time,",
+        ),
+        (
+            {"separators": SEPARATORS, "lsv": LSV + "a,A,1,1,25,1,20,1\nb,A,1,1,25,1,21,6"},
+            "line 3: plateau_current_sd is 29 % of plateau_current,",
+        ),
+        (
+            {"dc_polarization": ONE_WAY + f"a,one_way,25,0,1,,,9000,30000,{STOP}\n"
+             f"b,one_way,25,0,2,,,2500,7000,{STOP}"},
+            "every interval of transition_time is as wide as 9000 to 30000",
+        ),
+        (
+            {"dc_polarization": ONE_WAY + f"a,one_way,25,0,1,,,9000,13000,{STOP}\n"
+             f"b,one_way,25,0,2,,,2500,7000,{STOP}"},
+            "",
+        ),
+    ],
+)  # fmt: skip
+def test_so_is_it_in_other_tables_and_as_an_interval(
+    campaign_of: Callable[..., Campaign], tables: dict[str, str], seen: str
+) -> None:
+    notes = doubtful_cells(campaign_of(**tables))
+    assert [seen in note for note in notes] == ([True] if seen else [])
+
+
+def test_the_rules_are_said_where_rows_are_entered_and_where_maps_are_read(tmp_path: Path) -> None:
+    readme = (new_campaign(tmp_path / "mine") / "README.md").read_text().replace("\n", " ")
+    assert "every cell that was tested is in the table: early failures" in readme
+    assert "a mean over cells is no row" in readme
+    assert (
+        "| `transition_time_sd [s]` | standard deviation of time at which the potential runs away: "
+        "the error of measuring one cell |" in readme
+    )
+    for text in DOES_NOT_COVER.values():
+        assert "cells that were tested and are not in the tables" in text
+
+
+def penetrations(*capacities: str) -> str:
+    return PENETRATION + "\n".join(
+        f"p{i},A,25,2,survived,{each}" for i, each in enumerate(capacities)
+    )
+
+
+TRANSIENT = SAND + "s,5,1,25,5,3600,,,,9000"  # 5 mAh/cm^2
+PLATEAU = LSV + "l,A,1,1,25,1,20,"
+
+
+@pytest.mark.parametrize(
+    ("tables", "charge", "steady"),
+    [
+        ({"penetration": penetrations("0.2", "0.1")}, [0.1, 0.2], [0.1, 0.2]),
+        ({"penetration": penetrations("")}, None, None),
+        ({"penetration": penetrations(""), "sand": TRANSIENT, "lsv": PLATEAU}, [5.0, 5.0], None),
+        ({"penetration": penetrations(""), "sand": TRANSIENT}, [5.0, 5.0], [5.0, 5.0]),
+        # Of either mechanism the longest is known to 0.2 mAh/cm^2.
+        (
+            {"penetration": penetrations("0.2"), "sand": TRANSIENT, "lsv": PLATEAU},
+            [0.2, 0.2],
+            [0.2, 0.2],
+        ),
+    ],
+)
+def test_a_steady_state_goes_beyond_every_charge_that_cells_passed(
+    campaign_of: Callable[..., Campaign],
+    tables: dict[str, str],
+    charge: list[float] | None,
+    steady: list[float] | None,
+) -> None:
+    ranges = data_ranges(campaign_of(separators=SEPARATORS, **tables))
+    assert ranges["liquid"].get("charge") == (charge and pytest.approx(charge))
+    assert ranges["liquid"].get("steady_state") == (steady and pytest.approx(steady))
+    result = toys.Fabricated()
+    result.data_ranges = ranges
+    found = extrapolated(one_design({"cell": "liquid"}, result), result)
+    assert ("steady_state" in found) is (steady is not None)
+
+
+def test_the_answer_and_the_map_call_such_a_steady_state_extrapolated() -> None:
+    result = toys.Fabricated()
+    design = {"cell": "liquid", "pore_radius": "20 nm"}
+    every = {"pore_radius": [10.0, 30.0], "porosity": [0.3, 0.5], "thickness": [25.0, 25.0]}
+    every |= {"concentration": [1.0, 1.0], "temperature": [25.0, 25.0], "charge": [0.1, 0.2]}
+    result.data_ranges = {"liquid": every}
+    assert safe_current(result, design).extrapolation == ()
+    result.data_ranges = {"liquid": every | {"steady_state": [0.1, 0.2]}}
+    answer = safe_current(result, design)
+    assert answer.extrapolation == ("steady state (data: 0.1 to 0.2 mAh/cm^2)",)
+    assert bool(safe_current_map(result, design)["extrapolation"])
+    at_charge = {**design, "charge": "0.2 mAh/cm^2"}
+    assert safe_current(result, at_charge).extrapolation == ()
+
+
+@pytest.mark.parametrize("risk", [0.01, 0.05, 0.2])
+@pytest.mark.parametrize("count", [1, 3, 8, 20, 58, 59, 298, 299, 1000])
+def test_a_kind_that_so_few_cells_may_have_missed_is_told(count: int, risk: float) -> None:
+    sentence = rare_kind_sentence(count, risk)
+    assert bool(sentence) == ((1.0 - risk) ** count >= UNSEEN)
+    if sentence:
+        rarest = int(sentence.partition("one in ")[2].split()[0])
+        assert (1.0 - 1.0 / rarest) ** count >= UNSEEN
+        assert rarest == 2 or (1.0 - 1.0 / (rarest - 1)) ** count < UNSEEN
+    assert rare_kind_sentence(0, risk) == ""
+
+
+def test_the_cells_behind_an_answer_are_counted_and_told_with_how_sure_it_is() -> None:
+    result = toys.Fabricated()
+    result.posterior["lsv_scatter"] = result.posterior["sand_scatter"]
+    result.observed_data = xr.Dataset(
+        {
+            name: (f"{name}_row", np.zeros(len(rows)), {})
+            for name, rows in (
+                ("penetration", ["a", "b", "c"]),
+                ("critical_current_cells", ["A, lower", "A, upper"]),
+                ("critical_current_range", ["B", "C", "B, highest", "C, highest"]),
+                ("critical_current_overpotential", ["A"]),
+                ("sand", ["s"]),
+                ("lsv", ["L1, 1", "L1, 2", "L2, 1"]),
+            )
+            for rows in [rows]
+        },
+        {
+            "penetration_row": ["a", "b", "c"],
+            "lsv_row": ["L1, 1", "L1, 2", "L2, 1"],
+        },
+    )
+    for name in ("critical_current_cells", "critical_current_range", "sand"):
+        size = result.observed_data.sizes[f"{name}_row"]
+        result.observed_data = result.observed_data.assign_coords({f"{name}_row": range(size)})
+    columns = "critical_current_range_column"
+    result.constant_data = xr.Dataset(
+        {"critical_current_range_design": (("row", columns), [[4.0], [0.0], [4.0], [0.0]])},
+        {columns: ["cells"]},
+    )
+    penetration, depletion = MECHANISMS["liquid"]
+    assert cells_behind(result, penetration) == 3 + 2 + 4 + 2
+    assert cells_behind(result, depletion) == 1 + 2
+    answer = safe_current(result, {"cell": "liquid", "pore_radius": "300 nm"})
+    assert answer.mechanism == "penetration"
+    assert answer.cells_behind == answer.to_dict()["cells_behind"] == 11
+    assert answer.how_sure().endswith(rare_kind_sentence(11, 0.05))
+    assert "11 cells tell how cells scatter" in answer.how_sure()
+
+
+def solid(charge: float, protocol: str) -> dict[str, Any]:
+    return {
+        "cell": "solid",
+        "charge": f"{charge!r} mAh/cm^2",
+        "pressure": "0 MPa",
+        "protocol": protocol,
+    }
+
+
+@pytest.mark.parametrize(
+    ("protocol", "column", "words", "apart"),
+    [
+        ("step", "step_time", "with one step time (600 s)", [600.0, 1800.0]),
+        ("one_way", "current_density", "at one current (2 mA/cm^2)", [1.0, 2.0]),
+    ],
+)
+def test_a_law_that_no_test_has_tried_is_told_unless_the_answer_is_of_the_test(
+    protocol: str, column: str, words: str, apart: list[float]
+) -> None:
+    result = toys.one_cell()
+    one = 600.0 if protocol == "step" else 2.0
+    result.data_ranges = {f"solid {protocol}": {column: [one, one]}}
+
+    def tested(charge: float) -> float:
+        """Return what the answer at a charge is of, over what was tested."""
+        current = float(safe_current(result, solid(charge, protocol)).value or 0.0)
+        return charge / current * 3600.0 / one if protocol == "step" else current / one
+
+    low, high = 0.01, 10.0  # the charge at which the answer is of the test
+    for _ in range(12):
+        middle = float(np.sqrt(low * high))
+        shorter = tested(middle) < 1.0 if protocol == "step" else tested(middle) > 1.0
+        low, high = (middle, high) if shorter else (low, middle)
+    assert safe_current(result, solid(low, protocol)).law == ""
+    for factor in (0.5, 2.0):
+        answer = safe_current(result, solid(low * factor, protocol))
+        assert answer.law.startswith(f"All cells were tested {words}: how the limit goes")
+        assert answer.law in answer.sentences()
+        assert answer.to_dict()["law"] == answer.law
+    chart = safe_current_map(result, solid(low, protocol))
+    assert words in _caption(chart)
+    result.data_ranges = {f"solid {protocol}": {column: apart}}
+    assert safe_current(result, solid(low * 2.0, protocol)).law == ""
+    assert "All cells were tested" not in _caption(safe_current_map(result, solid(low, protocol)))
+
+
+def test_the_times_of_steps_and_the_currents_of_tests_are_kept(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    steps = (
+        "cell,protocol,temperature [degC],pressure [MPa],current_density [mA/cm^2],stop_time [s],"
+        "current_density_lower [mA/cm^2],current_density_upper [mA/cm^2],step_time [min]\n"
+        "a,step,25,0,,,1,2,10\nb,step,25,0,,,2,3,10\nc,one_way,25,0,1,5000,,,"
+    )
+    ranges = data_ranges(campaign_of(dc_polarization=steps))
+    assert ranges["solid step"]["step_time"] == [600.0, 600.0]
+    assert ranges["solid one_way"]["current_density"] == [1.0, 1.0]
+    assert "step_time" not in ranges["solid one_way"]
+
+
+def separated(offsets: list[float], noise: float = 0.02) -> Any:
+    """Return a fit whose separators of rising radius have such offsets."""
+    result = toys.Fabricated()
+    radii = np.geomspace(10.0, 25.0, len(offsets))
+    names = [f"S{i}" for i in range(radii.size)]
+    rng = np.random.default_rng(2)
+    sizes = result.posterior.sizes
+    shape = (sizes["chain"], sizes["draw"], radii.size)
+    draws = np.array(offsets) + noise * rng.standard_normal(shape)
+    result.posterior["separator_offset"] = (("chain", "draw", "separator"), draws)
+    result.posterior = result.posterior.assign_coords(separator=names)
+    result.attrs["separators"] = json.dumps(
+        {
+            name: {"pore_radius": f"{radius!r} nm", "porosity": 0.4, "thickness": "25 um"}
+            for name, radius in zip(names, radii.tolist(), strict=True)
+        }
+    )
+    result.conditions = {"penetration": {"pore_radius": [*radii.tolist(), float(radii[0])]}}
+    return result
+
+
+@pytest.mark.parametrize(
+    ("offsets", "told", "trend"),
+    [
+        ([0.3], False, ""),
+        ([-0.4, 0.1, 0.4], True, ""),  # three seldom show a trend, whatever their number of cells
+        ([0.1, -0.2, 0.2, -0.1, 0.1], True, ""),
+        ([-0.4, -0.22, 0.02, 0.2, 0.38], True, "rises"),
+        ([0.1, -0.2, 0.2, -0.1, 0.1, -0.1, 0.0], False, ""),
+        ([0.5, 0.3, 0.2, 0.1, -0.1, -0.3, -0.4], True, "falls"),
+    ],
+)
+def test_the_law_in_the_pore_radius_is_told_by_what_it_was_held_against(
+    offsets: list[float], told: bool, trend: str
+) -> None:
+    result = separated(offsets)
+    sentence = radius_law_sentence(result)
+    assert bool(sentence) is told
+    assert ("does not seem to hold" in sentence) is bool(trend)
+    assert f"this {trend} with the radius" in sentence or not trend
+    if told:
+        assert f"held against the cells of {len(offsets)} separators (10 to 25 nm)" in sentence
+        assert f"fail at {np.exp(offsets[0]):.2g}"[:11] in sentence
+        answer = safe_current(result, {"cell": "liquid", "pore_radius": "300 nm"})
+        assert answer.mechanism == "penetration"
+        assert answer.law == sentence
+    result.conditions = {}  # no cell of theirs was tested
+    assert radius_law_sentence(result) == ""
+
+
+def test_offsets_without_a_trend_are_called_one_no_more_often_than_once_in_twenty() -> None:
+    from inference.unseen import _rising
+
+    rng = np.random.default_rng(4)
+    arms = np.array([0.0, 0.2, 0.9, 1.0])
+    signs = [_rising(rng.standard_normal((1, 4)), arms) for _ in range(2000)]
+    called = np.mean([max(each, 1.0 - each) > 0.975 for each in signs])
+    assert called == pytest.approx(0.05, abs=0.025)  # five errors
+    assert _rising(rng.standard_normal((1, 2)), arms[:2]) == 0.5
