@@ -172,8 +172,11 @@ class PriorSet(Mapping[str, Prior]):
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 over the names, distributions and sources."""
-        content = {name: prior.as_override() for name, prior in sorted(self._priors.items())}
+        """SHA-256 over the names, distributions and sources; the words of a note do not count."""
+        content = {
+            name: {key: part for key, part in prior.as_override().items() if key != "note"}
+            for name, prior in sorted(self._priors.items())
+        }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
