@@ -8,12 +8,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from inference.draws import SAMPLE
+
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
     "diagnostics",
     "draw_rank_ecdf",
+    "left_out_weights",
     "loo_pit",
     "pareto_k",
     "power_scaling",
@@ -162,14 +165,40 @@ def loo_pit(
     return np.asarray(values[name].values, dtype=float)
 
 
-def pareto_k(name: str, posterior: xr.Dataset, groups: Mapping[str, xr.Dataset]) -> Array:
-    """Return the Pareto shape of each row's importance weights, shape (rows,)."""
+def _loo(name: str, posterior: xr.Dataset, groups: Mapping[str, xr.Dataset]) -> Any:
     import arviz_stats as az
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of large k: they are what is returned
-        result = az.loo(_tree(groups, name, posterior), var_name=name, pointwise=True)
-    return np.asarray(result.pareto_k, dtype=float).ravel()
+        warnings.simplefilter("ignore", UserWarning)  # of large k, which `pareto_k` returns
+        return az.loo(_tree(groups, name, posterior), var_name=name, pointwise=True)
+
+
+def pareto_k(name: str, posterior: xr.Dataset, groups: Mapping[str, xr.Dataset]) -> Array:
+    """Return the Pareto shape of each row's importance weights, shape (rows,)."""
+    return np.asarray(_loo(name, posterior, groups).pareto_k, dtype=float).ravel()
+
+
+def left_out_weights(name: str, posterior: xr.Dataset, groups: Mapping[str, xr.Dataset]) -> Array:
+    """Return weights of all draws that make them those of a fit without each row.
+
+    Parameters
+    ----------
+    name : str
+        The observed variable.
+    posterior : Dataset
+        Scalars over ``chain`` and ``draw``.
+    groups : mapping of str to Dataset
+        ``log_likelihood``.
+
+    Returns
+    -------
+    ndarray, shape (draws, rows)
+        Of sum 1 each.
+    """
+    log_weights = _loo(name, posterior, groups).log_weights.transpose(*SAMPLE, f"{name}_row")
+    flat = log_weights.values.reshape(-1, log_weights.sizes[f"{name}_row"])
+    weights = np.exp(flat - flat.max(axis=0))
+    return np.asarray(weights / weights.sum(axis=0))
 
 
 def uniformity(values: Array, draws: int) -> float:

@@ -34,7 +34,7 @@ from inference.named_separators import separator_sections
 from inference.notes import row_notes, unused_options
 from inference.prediction import Predictor
 from inference.result import Result, load_result
-from inference.row_conditions import row_conditions
+from inference.row_conditions import row_conditions, row_groups
 from inference.run_folder import RESULT, SUMMARY, RunFolder
 from inference.sampling import (
     Sampler,
@@ -459,6 +459,7 @@ def _compute(
             }
         ),
         "conditions": json.dumps(row_conditions(campaign, model_blocks)),
+        "groups": json.dumps(row_groups(campaign, model_blocks)),
         "informed_by": json.dumps(model.informed_by),
         "resolved_hash": resolved.hash,
         "data_hash": resolved.data_hash,

@@ -143,6 +143,14 @@ class Result:
         return dict(json.loads(str(self.tree.attrs.get("conditions", "{}"))))
 
     @property
+    def groups(self) -> dict[str, dict[str, list[str]]]:
+        """Names that the rows of each observed variable share: of separators, labs, protocols.
+
+        As made by `inference.row_conditions.row_groups`; empty in results stored without.
+        """
+        return dict(json.loads(str(self.tree.attrs.get("groups", "{}"))))
+
+    @property
     def data_ranges(self) -> dict[str, dict[str, list[float]]]:
         """Ranges of the data by kind of cell and axis, in lab units."""
         return dict(self._json("data_ranges"))

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
     from data.campaign import Campaign
 
-__all__ = ["row_conditions"]
+__all__ = ["row_conditions", "row_groups"]
 
 # Columns of tables that no law may depend on, or that it knows of at other rows or options alone.
 _BESIDE: Final = ("area", "capacity", "electrode_thickness", "scan_rate", "temperature")
+_NAMES: Final = ("separator", "lab", "protocol")
 _OF_SEPARATORS: Final = {
     "pore_radius": "pore_radius",
     "porosity": "porosity",
@@ -70,6 +71,34 @@ def row_conditions(
             own = {name: each for name, each in own.items() if np.isfinite(each).all()}
             if own:
                 found[dim.removesuffix("_row")] = own
+    return found
+
+
+def row_groups(campaign: "Campaign", blocks: Iterable[str]) -> dict[str, dict[str, list[str]]]:
+    """Return the names that rows have in common with others.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The data that are fitted.
+    blocks : iterable of str
+        Their tables.
+
+    Returns
+    -------
+    dict
+        ``{variable: {column: [name of each row]}}``; empty where a row has none.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for block in blocks:
+        table = campaign.tables[block]
+        place = {int(line): at for at, line in enumerate(table["line"].values)}
+        for dim, lines in observed_lines(campaign, block).items():
+            found[dim.removesuffix("_row")] = {
+                name: [str(table[name].values[place[line]]) for line in lines]
+                for name in _NAMES
+                if name in table.data_vars
+            }
     return found
 
 

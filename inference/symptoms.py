@@ -9,7 +9,7 @@ such rows well, and its answers are wrong.
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ from models.priors import PriorSet
 if TYPE_CHECKING:
     from inference.result import Result
 
-__all__ = ["doubted", "suspicions", "symptom_findings"]
+__all__ = ["doubted", "suspicions", "symptom_findings", "variables_of_scatters"]
 
 _MOST_SHOWN = 4  # rows at either end
 _WRONG_UNIT = (
@@ -150,7 +150,9 @@ def symptom_findings(
         for table, notes in doubts.items()
         for note in notes
     ]
-    for scatter, rows in _rows_of_scatters(observed, predictive, priors).items():
+    of_scatters = variables_of_scatters(map(str, observed.data_vars), priors)
+    for scatter, variables in of_scatters.items():
+        rows = _rows(variables, observed, predictive)
         above = _above_its_prior(scatter, posterior, priors)
         split = two_populations(rows.z, rows.units, rows.halfwidth)
         if split is not None and not _told_apart(split, rows):
@@ -169,19 +171,26 @@ def symptom_findings(
     return found
 
 
-def _rows_of_scatters(
-    observed: xr.Dataset, predictive: xr.Dataset, priors: PriorSet
-) -> dict[str, _Rows]:
+def variables_of_scatters(variables: Iterable[str], known: Container[str]) -> dict[str, list[str]]:
+    """Return the observed variables of each scatter.
+
+    Parameters
+    ----------
+    variables : iterable of str
+        Observed variables.
+    known : container of str
+        The scatters that there are.
+    """
     members: dict[str, list[str]] = defaultdict(list)
-    for variable in map(str, observed.data_vars):
+    for variable in variables:
         table = table_of(variable)
         owner = next((own for own, every in SHARED_THRESHOLD.items() if table in every), table)
         own = variable.removeprefix(f"{table}_")  # coverage, thickness, overpotential
         for name in (f"{own}_scatter", f"{owner}_scatter"):
-            if name in priors:
+            if name in known:
                 members[name].append(variable)
                 break
-    return {scatter: _rows(names, observed, predictive) for scatter, names in members.items()}
+    return dict(members)
 
 
 def _rows(variables: Sequence[str], observed: xr.Dataset, predictive: xr.Dataset) -> _Rows:

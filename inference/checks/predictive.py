@@ -17,16 +17,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.arviz_statistics import loo_pit, pareto_k, uniformity
-from inference.checks.trends import Trend, conditions_of, in_words, trends, verdicts
+from inference.arviz_statistics import left_out_weights, loo_pit, pareto_k, uniformity
+from inference.checks.spreads import Known, Uneven, cuts, known, uneven
+from inference.checks.trends import Trend, conditions_of, distinct, in_words, trends, verdicts
 from inference.checks.verdicts import Finding, Verdict, plain, worst
+from inference.mechanisms import MECHANISMS
 from inference.result import Result
 from inference.sampling import scalars
 from inference.standing import beyond, share_error
-from inference.thresholds import PARETO_K, PIT_ROWS, PREDICTIVE_FAIL, PREDICTIVE_WARN
+from inference.symptoms import variables_of_scatters
+from inference.thresholds import (
+    PARETO_K,
+    PIT_ROWS,
+    PREDICTIVE_FAIL,
+    PREDICTIVE_WARN,
+    SPREAD_FAIL,
+    SPREAD_WARN,
+)
+from models.blocks import table_of
+from models.cells import LAWS
 from models.observations import TOLERANCE
 
-__all__ = ["failed_predictions", "fit_findings", "natural_scale", "predictive_p_values"]
+__all__ = [
+    "failed_predictions",
+    "fit_findings",
+    "natural_scale",
+    "predictive_p_values",
+    "spread_findings",
+]
 
 Array = NDArray[np.float64]
 
@@ -43,6 +61,7 @@ _NAMES = {
 }
 _NO_LIMIT = 999.0  # on a natural scale; designs store 1000 for infinity
 _LEAST_SPREAD = 1e-9
+_MOST_SHOWN = 4  # rows that a sentence names
 _MOST = 5_000_000
 """Predicted numbers that statistics are computed from; bounds the memory of large tables."""
 
@@ -60,7 +79,8 @@ def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[st
     Returns
     -------
     findings : list of Finding
-        Two for each observed variable: its statistics, and its LOO-PIT values.
+        Two for each observed variable, its statistics and its LOO-PIT values; one for each scatter
+        of cells.
     table : list of dict
         The numbers, a row for each observed variable.
     """
@@ -90,7 +110,7 @@ def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[st
                 }
             )
         )
-    return findings, table
+    return findings + spread_findings(result), table
 
 
 def failed_predictions(result: Result) -> list[str]:
@@ -104,7 +124,8 @@ def failed_predictions(result: Result) -> list[str]:
     Returns
     -------
     list of str
-        A sentence for each observed variable whose statistics fail.
+        A sentence for each observed variable whose statistics fail, and for each scatter of cells
+        that is not one.
     """
     judged = (_judged(result, str(name))[0] for name in result.observed_data.data_vars)
     kinds = (
@@ -116,7 +137,130 @@ def failed_predictions(result: Result) -> list[str]:
         f"{'' if each.numbers['off'] == ['trend'] else kinds}"
         for each in judged
         if each.verdict == "fail"
+    ] + [
+        f"CELLS DO NOT SCATTER ALIKE: {each.sentence}"
+        for each in spread_findings(result)
+        if each.verdict == "fail"
     ]
+
+
+def spread_findings(result: Result) -> list[Finding]:
+    """Judge whether the cells of each threshold scatter alike, whatever their conditions and names.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    list of Finding
+        One for each scatter that a safe current depends on, where something cuts its rows in two.
+        Ranges over cells are left out: each row is of several.
+    """
+    due = {
+        name
+        for mechanisms in MECHANISMS.values()
+        for each in mechanisms
+        for name in (each.scatters[0], *each.also)
+        if name in result.posterior
+    }
+    variables = [str(name) for name in result.observed_data.data_vars]
+    found = []
+    for scatter, members in variables_of_scatters(variables, due).items():
+        single = [name for name in members if not name.endswith("_range")]
+        if single and (odd := _uneven(result, single)) is not None:
+            found.append((scatter, odd, single))
+    return [_spread(result, *each, chances=len(found)) for each in found]
+
+
+def _uneven(result: Result, variables: Sequence[str]) -> Uneven | None:
+    """Cut the rows that share one scatter by their conditions and names."""
+    rows: list[Known] = []
+    conditions: dict[str, Array] = {}
+    groups: dict[str, list[str]] = {}
+    sizes = [result.observed_data[name].size for name in variables]
+    total = sum(sizes)
+    start = 0
+    for name, size in zip(variables, sizes, strict=True):
+        here, start = slice(start, start + size), start + size
+        columns = _columns(result, name)
+        predicted = result.posterior_predictive[name]
+        draws = np.asarray(predicted.values, dtype=float).reshape(-1, size)
+        observed = np.asarray(result.observed_data[name].values, dtype=float)
+        on_scale = _on_scale(observed, draws, str(predicted.attrs.get("units", "1")))
+        likelihood = {"log_likelihood": result.log_likelihood}
+        weights = left_out_weights(name, scalars(result.posterior), likelihood)
+        few = slice(None, None, max(1, draws.size // _MOST))
+        weights = weights[few] / weights[few].sum(axis=0)
+        halfwidth = columns.get("halfwidth", np.zeros(size))
+        rows.append(known(on_scale[0], on_scale[1][few], weights, halfwidth))
+        own = distinct(
+            conditions_of(result, name, columns),
+            without="log_current" if verdicts(observed, draws) else "",  # what a verdict is of
+        )
+        for key, each in own.items():
+            conditions.setdefault(key, np.full(total, np.nan))[here] = each
+        names = {**result.groups.get(name, {}), "table": [table_of(name)] * size}
+        for key, labels in names.items():
+            groups.setdefault(key, [""] * total)[here] = labels
+    shared = [groups[key] for key in groups if key != "table"]
+    levels = ["\n".join(names) for names in zip(*shared, strict=True)] or [""] * total
+    level = np.unique(levels, return_inverse=True)[1]
+    return uneven(Known.of(rows), cuts(conditions, groups, level), level)
+
+
+def _spread(
+    result: Result, scatter: str, odd: Uneven, variables: Sequence[str], chances: int
+) -> Finding:
+    """Say of one scatter whether it is one."""
+    middle = float(result.posterior[scatter].median())
+    p_value = min(1.0, chances * odd.p_value)
+    error = chances * share_error(odd.p_value, odd.tables)
+    of_parts = [factor * middle for factor in odd.factors]
+    wide, narrow = sorted((0, 1), key=lambda at: -of_parts[at])
+    numbers = {
+        "p_value": p_value,
+        "scatter": middle,
+        "parts": {odd.cut.names[at]: of_parts[at] for at in (wide, narrow)},
+    }
+    verdict: Verdict = (
+        "fail"
+        if beyond(SPREAD_FAIL, p_value, error)
+        else "warn"
+        if beyond(SPREAD_WARN, p_value, error)
+        else "ok"
+    )
+    counts = odd.cut.parts.sum(axis=1)
+    if verdict == "ok":
+        sentence = (
+            f"{scatter}: cells scatter alike, whatever their conditions and names (least p = "
+            f"{p_value:.2f})."
+        )
+        return Finding.of(f"spread {scatter}", verdict, sentence, **numbers)
+    every = [
+        str(label) for name in variables for label in result.observed_data[f"{name}_row"].values
+    ]
+    labels = [every[at] for at in np.flatnonzero(odd.cut.parts[wide])]
+    more = f"; and {len(labels) - _MOST_SHOWN} more" if len(labels) > _MOST_SHOWN else ""
+    shown = f"{'; '.join(labels[:_MOST_SHOWN])}{more}"
+    sentence = (
+        f"the {counts[wide]} rows of {odd.cut.names[wide]} ({shown}) scatter by about "
+        f"{of_parts[wide]:.2g}, the {counts[narrow]} of {odd.cut.names[narrow]} by "
+        f"{of_parts[narrow]:.2g}, and {scatter}, which the fit takes for that of all, is "
+        f"{middle:.2g} (p = {p_value:.1g}). A safe current from this fit is too high for cells of "
+        f"{odd.cut.names[wide]}, and lower than need be for those of {odd.cut.names[narrow]}. Fit "
+        "either as a campaign of its own"
+    )
+    block = scatter.removesuffix("_scatter")
+    if not any(
+        law.parameter and law.parameter_of(block) in result.posterior for law in LAWS.values()
+    ):
+        sentence += (
+            '; where a new cell may be of either, cells = "contaminated" or "student_t" under '
+            f"[model.options.{block}] counts that in"
+        )
+    return Finding.of(f"spread {scatter}", verdict, f"{sentence}.", **numbers)
 
 
 def _judged(result: Result, name: str) -> tuple[Finding, dict[str, float]]:

@@ -20,7 +20,7 @@ from models.blocks import table_of
 if TYPE_CHECKING:
     from inference.result import Result
 
-__all__ = ["Trend", "conditions_of", "in_words", "trends", "verdicts"]
+__all__ = ["Trend", "conditions_of", "distinct", "in_words", "trends", "verdicts"]
 
 Array = NDArray[np.float64]
 
@@ -147,6 +147,42 @@ def trends(observed: Array, predicted: Array, conditions: Mapping[str, Array]) -
     ]
 
 
+def distinct(conditions: Mapping[str, Array], without: str = "") -> dict[str, Array]:
+    """Return the conditions that vary, by their words.
+
+    Parameters
+    ----------
+    conditions : mapping of str to ndarray of shape (rows,)
+        From `conditions_of`.
+    without : str
+        One that is left out, with all that goes together with it.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (rows,)
+        As given.
+    """
+    scores = {name: _score(name, values) for name, values in conditions.items()}
+    left_out = scores.get(without)
+    return {
+        _WORDS.get(name, name): conditions[name]
+        for name, score in scores.items()
+        if score is not None
+        and not (left_out is not None and abs(float(left_out @ score)) > _TOGETHER)
+    }
+
+
+def _score(name: str, values: Array) -> Array | None:
+    """Return a condition with mean 0 and length 1; None where it does not vary."""
+    if values.size < _FEWEST or not np.isfinite(values).all():
+        return None
+    positive = bool((values > 0.0).all()) and not name.startswith("log_")
+    score = np.log(values) if positive else np.array(values, dtype=float)
+    score -= score.mean()
+    length = float(np.linalg.norm(score))
+    return score / length if length > _LEAST_SPREAD else None
+
+
 def _varying(conditions: Mapping[str, Array], without: str = "") -> dict[str, Array]:
     """Return conditions that vary, of mean 0 and length 1; those that go together as one.
 
@@ -154,15 +190,9 @@ def _varying(conditions: Mapping[str, Array], without: str = "") -> dict[str, Ar
     """
     groups: list[tuple[list[str], Array]] = []
     for name, values in conditions.items():
-        if values.size < _FEWEST or not np.isfinite(values).all():
+        score = _score(name, values)
+        if score is None:
             continue
-        positive = bool((values > 0.0).all()) and not name.startswith("log_")
-        score = np.log(values) if positive else np.array(values, dtype=float)
-        score -= score.mean()
-        length = float(np.linalg.norm(score))
-        if not length > _LEAST_SPREAD:
-            continue
-        score /= length
         word = _WORDS.get(name, name)
         for names, first in groups:
             if abs(float(first @ score)) > _TOGETHER:

@@ -40,6 +40,7 @@ def fitted(
         posterior_predictive=xr.Dataset({variable: (("chain", "draw", row), predicted[None])}),
         constant_data=xr.Dataset(tables),
         conditions={variable: conditions or {}},
+        posterior=xr.Dataset(),  # of no scatter
         lines=lines or {},
     )
 
