@@ -20,17 +20,25 @@ from scipy.special import ndtr, ndtri
 
 from data.tables import tables
 from inference.arviz_statistics import quantile_errors
-from inference.checks.populations import Split, deviates, resolution, two_populations
+from inference.checks.populations import (
+    Kinds,
+    Split,
+    deviates,
+    resolution,
+    two_kinds,
+    two_populations,
+)
 from inference.checks.tension import Gaussian, Told
 from inference.checks.verdicts import Finding
 from inference.draws import SAMPLE
-from inference.standing import beyond
+from inference.standing import beyond, share_error
 from inference.thresholds import (
     ABOVE_ITS_PRIOR,
     GATE_ESS,
     INTERVAL,
     OUTSIDE_ITS_PRIOR,
     POPULATIONS_APART,
+    TWO_KINDS,
     TWO_POPULATIONS,
 )
 from models.blocks import table_of
@@ -86,6 +94,10 @@ class _Rows:
         From `populations.resolution`.
     logs : ndarray, shape (rows,)
         Logarithm of each row over the median of its predictions; NaN where it is not positive.
+    share : ndarray, shape (rows,)
+        Predicted probability of failing of rows that are verdicts; NaN of others.
+    failed : ndarray of bool, shape (rows,)
+        Whether a verdict is that the cell failed.
     tables : list of str
         That they are of.
     """
@@ -96,6 +108,8 @@ class _Rows:
     z: NDArray[np.float64]
     halfwidth: NDArray[np.float64]
     logs: NDArray[np.float64]
+    share: NDArray[np.float64]
+    failed: NDArray[np.bool_]
     tables: list[str]
 
 
@@ -157,9 +171,10 @@ def symptom_findings(
         split = two_populations(rows.z, rows.units, rows.halfwidth)
         if split is not None and not _told_apart(split, rows):
             split = None
-        if above is None and split is None:
+        kinds = _kinds(rows, posterior[scatter]) if scatter in posterior else None
+        if above is None and split is None and kinds is None:
             continue
-        found.append(_finding(scatter, rows, above, split, posterior, [*doubts]))
+        found.append(_finding(scatter, rows, above, split, kinds, posterior, [*doubts]))
     for scatter, kind in _OF_OFFSETS.items():
         if scatter in priors and (above := _above_its_prior(scatter, posterior, priors)):
             usual = float(priors[scatter].distribution.quantile(0.5))
@@ -196,7 +211,7 @@ def variables_of_scatters(variables: Iterable[str], known: Container[str]) -> di
 def _rows(variables: Sequence[str], observed: xr.Dataset, predictive: xr.Dataset) -> _Rows:
     labels: list[str] = []
     units: list[str] = []
-    residuals, z, widths, logs = [], [], [], []
+    residuals, z, widths, logs, shares, failed = [], [], [], [], [], []
     for name in variables:
         values = np.asarray(observed[name].values, dtype=float)
         drawn = np.asarray(predictive[name].values, dtype=float).reshape(-1, values.size)
@@ -211,6 +226,10 @@ def _rows(variables: Sequence[str], observed: xr.Dataset, predictive: xr.Dataset
         widths.append(resolution(values, z[-1]))
         verdicts = np.isin(values, (0.0, 1.0)) & np.isin(drawn, (0.0, 1.0)).all(axis=0)
         share = np.clip(drawn.mean(axis=0), 1e-6, 1.0 - 1e-6)
+        shares.append(
+            np.where(verdicts, np.clip(share, 0.5 / len(drawn), 1 - 0.5 / len(drawn)), np.nan)
+        )
+        failed.append(verdicts & (values > 0.5))
         # A cell that failed where few do is a weak one.
         surprise = np.where(verdicts, (share - values) / np.sqrt(share * (1.0 - share)), z[-1])
         residuals.append(surprise)
@@ -223,6 +242,8 @@ def _rows(variables: Sequence[str], observed: xr.Dataset, predictive: xr.Dataset
         z=np.concatenate(z),
         halfwidth=np.concatenate(widths),
         logs=np.concatenate(logs),
+        share=np.concatenate(shares),
+        failed=np.concatenate(failed),
         tables=list(dict.fromkeys(map(table_of, variables))),
     )
 
@@ -471,11 +492,23 @@ def _told_apart(split: Split, rows: _Rows) -> bool:
     return split.margin > TWO_POPULATIONS and not factor < POPULATIONS_APART
 
 
+def _kinds(rows: _Rows, scatter: xr.DataArray) -> Kinds | None:
+    """Return two kinds of cells, where the verdicts among the rows call for them."""
+    at = np.isfinite(rows.share)
+    least = float(np.log(POPULATIONS_APART))
+    found = two_kinds(rows.failed[at], rows.share[at], float(scatter.median()), least)
+    if found is None:
+        return None
+    error = share_error(found.p_value, found.drawn)
+    return found if beyond(TWO_KINDS, found.p_value, error) else None
+
+
 def _finding(
     scatter: str,
     rows: _Rows,
     above: tuple[float, float] | None,
     split: Split | None,
+    kinds: Kinds | None,
     posterior: xr.Dataset,
     doubts: Sequence[str],
 ) -> Finding:
@@ -485,9 +518,16 @@ def _finding(
     if above is not None:
         said.append(_above_in_words(scatter, above, posterior))
         numbers |= {"median": above[0], "limit": above[1]}
+    if kinds is not None:
+        said.append(
+            f"the verdicts of {' and '.join(rows.tables)} call for two kinds of cells, about "
+            f"{np.exp(kinds.apart):.2g} times apart, of which the poorer are about "
+            f"{100 * kinds.share:.0f} % (p = {kinds.p_value:.1g})"
+        )
+        numbers |= {"p_value": kinds.p_value, "apart": np.exp(kinds.apart), "share": kinds.share}
     if split is None:
         ends = (known[:_MOST_SHOWN], known[: -_MOST_SHOWN - 1 : -1])
-        kinds = ("Lowest against the model", "Highest")
+        names = ("Lowest against the model", "Highest")
     else:
         factor = _factor(split, rows)
         times = f", {factor:.2g} times apart" if np.isfinite(factor) else ""
@@ -497,10 +537,10 @@ def _finding(
         )
         numbers |= {"margin": split.margin, "factor": factor}
         ends = (known[split.low[known]], known[::-1][split.high[known[::-1]]])
-        kinds = ("The lower", "The upper")
+        names = ("The lower", "The upper")
     shown = ". ".join(
         f"{kind}: {_listed([rows.labels[at] for at in each])}"
-        for kind, each in zip(kinds, ends, strict=True)
+        for kind, each in zip(names, ends, strict=True)
     )
     text = ", and ".join(said)
     doubtful = [f"{name}.csv" for name in rows.tables if name in doubts]

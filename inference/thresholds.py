@@ -71,6 +71,7 @@ __all__ = [
     "TENSION_MEASURABLE",
     "TENSION_WARN",
     "TOLERANCE_REACH",
+    "TWO_KINDS",
     "TWO_POPULATIONS",
     "UNSEEN",
 ]
@@ -264,6 +265,11 @@ TWO_POPULATIONS: Final = 5.0
 rows put them so far ahead in less than 0.7 % of tables (Markov's inequality; one in some thousands
 by simulation), while 12 rows of two kinds do so whose means are ten standard deviations of either
 apart, and 25 rows whose means are six, in about three tables of four; 6 rows hardly ever do."""
+
+TWO_KINDS: Final = 0.003
+"""Probability that chance alone makes verdicts of one kind of cells look as much like two, below
+which they are told. Our choice, as for what is measured. A verdict says little: of ladders whose
+poorer quarter bears a third, it finds one in ten of 48 cells, and half of 144."""
 
 POPULATIONS_APART: Final = 1.5
 """Least factor between two populations of positive quantities that is told of: the geometric mean

@@ -21,6 +21,12 @@ the two. Compared are the log predictive densities of all rows, m, s, w and :mat
 over flat priors on a grid: by Markov's inequality homogeneous rows put two ahead by more than a
 margin M with a probability below :math:`e^{-M}`, whatever their number. Rows that are known to a
 step or to some digits count with the probability of that step.
+
+Of verdicts there are no deviates. A cell fails at a current to which the fit gives the probability
+:math:`\Phi(z)`: its own deviate lies below z. The same two populations are laid over the same
+deviates, at least a factor apart, and the statistic is the log-likelihood of the best of them less
+that of the best single one. It is compared with that of verdicts drawn with the probabilities of
+the fit.
 """
 
 from collections.abc import Sequence
@@ -30,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr, ndtri
 
-__all__ = ["Split", "deviates", "resolution", "two_populations"]
+__all__ = ["Kinds", "Split", "deviates", "resolution", "two_kinds", "two_populations"]
 
 Array = NDArray[np.float64]
 
@@ -39,6 +45,9 @@ _SCALES = np.geomspace(0.6, 1.7, 9)
 _WEIGHTS = np.linspace(0.1, 0.9, 9)
 _WITHIN = np.geomspace(0.01, 0.5, 8)  # share of the variance that is left within a population
 _LEAST = 1e-300  # probability
+_DRAWN = (1_000, 4_000)  # ladders of verdicts, and where those make it worth while
+_WORTH = 0.02
+_SEED = 20261130  # the same words for the same fit
 _FEWEST = 2  # rows of the smaller population; a single one is an outlier
 
 
@@ -59,6 +68,28 @@ class Split:
     margin: float
     low: NDArray[np.bool_]
     high: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """Two populations behind verdicts.
+
+    Parameters
+    ----------
+    p_value : float
+        Probability that verdicts of one population favour two as much.
+    drawn : int
+        Ladders that it is from.
+    apart : float
+        Distance of the two, in logarithms of the threshold.
+    share : float
+        Of the lower population.
+    """
+
+    p_value: float
+    drawn: int
+    apart: float
+    share: float
 
 
 def deviates(observed: Array, predicted: Array) -> Array:
@@ -171,6 +202,76 @@ def two_populations(z: Array, units: Sequence[str], halfwidth: Array | float = 0
     lower[seen] = (low[best] > high[best])[unit]
     upper = seen & ~lower
     return Split(margin, lower, upper) if min(lower.sum(), upper.sum()) >= _FEWEST else None
+
+
+def two_kinds(
+    failed: NDArray[np.bool_], share: Array, scatter: float, least: float
+) -> Kinds | None:
+    """Compare two populations of cells, of which only verdicts are known, with one.
+
+    Parameters
+    ----------
+    failed : ndarray of bool, shape (rows,)
+        Whether each cell failed.
+    share : ndarray, shape (rows,)
+        Predicted probability that it does, within (0, 1).
+    scatter : float
+        Of the logarithm of the threshold, as fitted.
+    least : float
+        Distance of two populations that is told of, in that logarithm.
+
+    Returns
+    -------
+    Kinds or None
+        None where there are too few rows, or no two populations lie so far apart.
+    """
+    z = ndtri(share)
+    mean, scale, weight, within = (
+        each.ravel()[:, None]
+        for each in np.meshgrid(_MEANS[1::2], _SCALES[::2], _WEIGHTS, _WITHIN[::2], indexing="ij")
+    )  # every second: verdicts tell no finer
+    apart = scale * np.sqrt((1.0 - within) / (weight * (1.0 - weight)))
+    far = (apart * scatter >= least)[:, 0]
+    if z.size < 2 * _FEWEST or not far.any():
+        return None
+    mean, scale, weight, within, apart = (
+        each[far] for each in (mean, scale, weight, within, apart)
+    )
+    sd = scale * np.sqrt(within)
+    low = weight * ndtr((z - mean + (1.0 - weight) * apart) / sd)
+    two = low + (1.0 - weight) * ndtr((z - mean - weight * apart) / sd)
+    means, scales = (
+        each.ravel()[:, None] for each in np.meshgrid(_MEANS[1::2], _SCALES[::2], indexing="ij")
+    )
+    one = ndtr((z - means) / scales)
+
+    def fits(verdicts: Array, chances: Array) -> Array:
+        """Return log-likelihoods, shape (ladder, population)."""
+        chances = np.clip(chances, _LEAST, 1.0 - 1e-12)
+        of_survivors = np.log1p(-chances)
+        return np.asarray(verdicts @ (np.log(chances) - of_survivors).T + of_survivors.sum(axis=1))
+
+    def ahead(verdicts: Array) -> Array:
+        return np.asarray(fits(verdicts, two).max(axis=1) - fits(verdicts, one).max(axis=1))
+
+    seen = failed[None].astype(float)
+    largest = float(ahead(seen)[0])
+    rng = np.random.default_rng(_SEED)
+    beyond, drawn = 0, 0
+    for wanted in _DRAWN:
+        while drawn < wanted:
+            ladders = rng.uniform(size=(min(_DRAWN[0], wanted - drawn), z.size)) < share
+            beyond += int((ahead(ladders.astype(float)) >= largest).sum())
+            drawn += len(ladders)
+        if beyond > _WORTH * drawn:
+            break
+    best = int(fits(seen, two).argmax())
+    return Kinds(
+        p_value=(beyond + 0.5) / (drawn + 1.0),
+        drawn=drawn,
+        apart=float(apart[best, 0]) * scatter,
+        share=float(weight[best, 0]),
+    )
 
 
 def _average(log_density: Array) -> float:

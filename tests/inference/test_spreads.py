@@ -93,7 +93,8 @@ def test_a_scatter_that_grows_with_the_step_time_is_told_with_both_numbers() -> 
     parts = found.numbers["parts"]
     assert 0.2 < parts["large step_time"] < 0.6
     assert 0.06 < parts["small step_time"] < 0.16
-    assert f"by about {parts['large step_time']:.2g}, the 24 of small step_time" in found.sentence
+    wide = f"by about {parts['large step_time']:.2g} in the logarithm, the 24 of small step_time"
+    assert wide in found.sentence
     assert "is too high for cells of large step_time, and lower than need be" in found.sentence
     assert "Fit either as a campaign of its own" in found.sentence
     [right] = spread_findings(staircases(rng, np.full(32, 0.2), design=design))

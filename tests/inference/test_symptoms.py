@@ -11,10 +11,10 @@ from scipy import stats
 from data.campaign import Campaign
 from inference import fit, safe_current
 from inference.checks import check
-from inference.checks.populations import deviates, resolution, two_populations
+from inference.checks.populations import deviates, resolution, two_kinds, two_populations
 from inference.job import parse_job
 from inference.symptoms import suspicions, symptom_findings
-from inference.thresholds import TWO_POPULATIONS
+from inference.thresholds import TWO_KINDS, TWO_POPULATIONS
 from models.priors import resolve_priors
 
 PRIORS = resolve_priors("Na", {})
@@ -152,6 +152,42 @@ def test_a_scatter_above_its_prior_is_told_of_verdicts_too() -> None:
     assert told.numbers["highest"][0] == "p17"
     assert found("penetration", 0.5, rows, predicted) == []
     assert np.isnan(deviates(failed, predicted.reshape(-1, 20))).all()
+
+
+def of_two_kinds(rng: Any, cells: int, poor: float) -> tuple[Any, Any, float]:
+    """Return verdicts of a ladder, and what the likeliest fit of one kind predicts."""
+    log_current = np.log(np.repeat(np.geomspace(0.8, 4.8, 8), cells // 8))
+    own = np.log(4.0) + 0.12 * rng.standard_normal(cells)
+    failed = log_current > own - np.log(4.0) * (rng.uniform(size=cells) < poor)
+    level, scatter = np.meshgrid(np.linspace(0.0, 2.0, 81), np.geomspace(0.08, 1.0, 31))
+    z = (log_current - level[..., None]) / scatter[..., None]
+    fit = stats.norm.logcdf(np.where(failed, z, -z)).sum(axis=-1).argmax()
+    share = stats.norm.cdf(z.reshape(-1, cells)[fit])
+    return failed, np.clip(share, 1e-3, 1.0 - 1e-3), float(scatter.flat[fit])
+
+
+def test_two_kinds_of_cells_in_a_long_ladder_of_verdicts_are_told() -> None:
+    """Every probability is that of one kind, though a quarter of the cells bears a fourth."""
+    rng = np.random.default_rng(13)
+    seen = [of_two_kinds(rng, 240, 0.25) for _ in range(3)]
+    kinds = [two_kinds(*each, np.log(1.5)) for each in seen]
+    assert sum(each is not None and each.p_value < TWO_KINDS for each in kinds) >= 2
+    at = min(range(3), key=lambda each: getattr(kinds[each], "p_value", 1.0))
+    (failed, share, scatter), best = seen[at], kinds[at]
+    assert best is not None
+    assert 2.5 < np.exp(best.apart) < 6.0
+    assert 0.1 <= best.share <= 0.4
+    rows = {f"p{i}": float(each) for i, each in enumerate(failed)}
+    predicted = (rng.uniform(size=(4, 500, 240)) < share).astype(float)
+    [told] = found("penetration", scatter, rows, predicted)
+    assert "he verdicts of penetration call for two kinds of cells, about" in told.sentence
+    assert "a safe current from it may lie above what the poorer kind bears" in told.sentence
+
+
+def test_ladders_of_one_kind_hardly_ever_call_for_two() -> None:
+    rng = np.random.default_rng(14)
+    kinds = [two_kinds(*of_two_kinds(rng, 48, 0.0), np.log(1.5)) for _ in range(30)]
+    assert sum(each is not None and each.p_value < TWO_KINDS for each in kinds) <= 1
 
 
 def draws(middle: Any, sd: float = 0.1, **more: Any) -> Any:
