@@ -246,9 +246,9 @@ def _spread(
     shown = f"{'; '.join(labels[:_MOST_SHOWN])}{more}"
     sentence = (
         f"the {counts[wide]} rows of {odd.cut.names[wide]} ({shown}) scatter by about "
-        f"{of_parts[wide]:.2g} in the logarithm, the {counts[narrow]} of {odd.cut.names[narrow]} by "
-        f"{of_parts[narrow]:.2g}, and {scatter}, which the fit takes for that of all, is "
-        f"{middle:.2g} (p = {p_value:.1g}). A safe current from this fit is too high for cells of "
+        f"{of_parts[wide]:.2g} in the logarithm, the {counts[narrow]} of "
+        f"{odd.cut.names[narrow]} by {of_parts[narrow]:.2g}, and {scatter}, which the fit takes "
+        f"for that of all, is {middle:.2g} (p = {p_value:.1g}). A safe current from this fit is too high for cells of "
         f"{odd.cut.names[wide]}, and lower than need be for those of {odd.cut.names[narrow]}. Fit "
         "either as a campaign of its own"
     )
