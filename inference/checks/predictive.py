@@ -248,9 +248,9 @@ def _spread(
         f"the {counts[wide]} rows of {odd.cut.names[wide]} ({shown}) scatter by about "
         f"{of_parts[wide]:.2g} in the logarithm, the {counts[narrow]} of "
         f"{odd.cut.names[narrow]} by {of_parts[narrow]:.2g}, and {scatter}, which the fit takes "
-        f"for that of all, is {middle:.2g} (p = {p_value:.1g}). A safe current from this fit is too high for cells of "
-        f"{odd.cut.names[wide]}, and lower than need be for those of {odd.cut.names[narrow]}. Fit "
-        "either as a campaign of its own"
+        f"for that of all, is {middle:.2g} (p = {p_value:.1g}). A safe current from this fit is "
+        f"too high for cells of {odd.cut.names[wide]}, and lower than need be for those of "
+        f"{odd.cut.names[narrow]}. Fit either as a campaign of its own"
     )
     block = scatter.removesuffix("_scatter")
     if not any(
@@ -258,7 +258,7 @@ def _spread(
     ):
         sentence += (
             '; where a new cell may be of either, cells = "contaminated" or "student_t" under '
-            f"[model.options.{block}] counts that in"
+            f"[model.options.{block}] counts some of that in"
         )
     return Finding.of(f"spread {scatter}", verdict, f"{sentence}.", **numbers)
 
