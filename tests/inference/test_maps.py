@@ -75,6 +75,7 @@ class Fabricated:
         self.constant_data = xr.Dataset()
         self.observed_data = xr.Dataset()
         self.conditions: dict[str, dict[str, list[float]]] = {}
+        self.groups: dict[str, dict[str, list[str]]] = {}
         supply = np.stack([values["supply_factor[one_way]"], values["supply_factor[step]"]], -1)
         self.posterior["supply_factor"] = (("chain", "draw", "protocol"), supply, {"units": "1"})
         self.metal = "Na"
