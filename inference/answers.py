@@ -26,6 +26,7 @@ from numpy.polynomial import chebyshev
 from data.errors import AnodebayesError, MapError
 from data.ranges import UNSTATED_CELLS
 from data.units import parse_quantity, to_si
+from inference.caveats import above_tested, caveats
 from inference.design import (
     AXES,
     CURRENT,
@@ -65,7 +66,6 @@ from inference.mechanisms import (
 )
 from inference.named_separators import as_fitted, belonging, offset_in_words
 from inference.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
-from inference.symptoms import suspicions
 from inference.tails import AS_FITTED, other_cells, tail_sentence
 from inference.tails import WORDS as CELL_WORDS
 from inference.thresholds import BATCHES, DEFAULT_RISK, INTERVAL, INTERVAL_DEVIATE
@@ -155,11 +155,10 @@ class Answer:
         words: see `inference.unseen`.
     design : Design, optional
         The design that the answer comes to.
-    rows : tuple of str
-        Rows of the data that decide it, and rows that the rest calls nearly impossible, in words:
-        where `inference.checks.influence.Rows.tell` was asked.
-    row_numbers : mapping
-        The same as plain data.
+    seed : int
+        Of its draws and noise.
+    result : Result, optional
+        The fit that it is of.
     """
 
     question: str
@@ -186,10 +185,29 @@ class Answer:
     cells_behind: int = 0
     law: str = ""
     design: Design | None = field(default=None, repr=False, compare=False)
-    rows: tuple[str, ...] = ()
-    row_numbers: Mapping[str, Any] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
+    seed: int = 0
+    result: "Result | None" = field(default=None, repr=False, compare=False)
     _design: str = field(default="", repr=False)
+
+    @cached_property
+    def _told(self) -> tuple[tuple[str, ...], Mapping[str, Any]]:
+        from inference.checks.influence import Rows
+
+        return ((), {}) if self.result is None else Rows(self.result).told(self)
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Rows of the data that decide it, and rows that the rest calls nearly impossible.
+
+        In words; they are weighed when they are first asked for, which may take seconds.
+        """
+        return self._told[0]
+
+    @property
+    def row_numbers(self) -> Mapping[str, Any]:
+        """The same as plain data."""
+        return self._told[1]
 
     @property
     def new_cell(self) -> str:
@@ -306,7 +324,8 @@ class Answer:
             words.append(self.law)
         if self.extrapolation:
             words.append("Extrapolated, no data there: " + "; ".join(self.extrapolation) + ".")
-        return [*words, *self.rows, *(each for each in self.notes if each not in self.warnings)]
+        told = {*self.warnings}
+        return [*words, *(each for each in (*self.rows, *self.notes) if each not in told)]
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
@@ -575,7 +594,7 @@ class _Asked:
         refuse_uncovered(design, result)
         seed = int(result.attrs["seed"]) if seed is None else seed
         self.result, self.design, self.risk = result, design, risk
-        self.setting = Setting.of(result)
+        self.setting, self.seed = Setting.of(result), seed
         draws = max(draws, draws_due(risk))
         self.parameters, self.noise = drawn(result, design, draws, seed)
         self.fitted = {name: median for name, (median, _) in as_fitted(self.parameters).items()}
@@ -780,6 +799,10 @@ class _Asked:
             law = law_sentence(design.protocol, ranges, charge, current, _shown)
         elif mechanism.name == "penetration" and not design.separator:
             law = radius_law_sentence(self.result)
+        warnings = (
+            *_warnings(self.result, design.cell),
+            *above_tested(self.result, mechanism.name, current or 0.0),
+        )
         return Answer(
             question=question,
             quantity=quantity,
@@ -798,8 +821,8 @@ class _Asked:
             median_cell=(middle, lower, upper),
             extrapolation=_outside(design, self.result),
             reason=reason,
-            notes=_notes(self.result, design, offset_in_words(design, self.parameters)),
-            warnings=_warnings(self.result),
+            notes=_notes(self.result, design, offset_in_words(design, self.parameters), warnings),
+            warnings=warnings,
             current_density=current,
             cells=tuple(
                 cells_of(each, self.parameters).law.name for each in MECHANISMS[design.cell]
@@ -809,6 +832,8 @@ class _Asked:
             cells_behind=cells_behind(self.result, mechanism),
             law=law,
             design=design,
+            seed=self.seed,
+            result=self.result,
             _design=self.words(design, quantity),
         )
 
@@ -928,17 +953,19 @@ def _apart(value: float, ends: Sequence[float], digits: int) -> bool:
     return all(_shown(value, digits) != _shown(end, digits) for end in ends)
 
 
-def _notes(result: "Result", design: Design, offset: str) -> tuple[str, ...]:
+def _notes(
+    result: "Result", design: Design, offset: str, warnings: tuple[str, ...]
+) -> tuple[str, ...]:
     """Say what must be known with an answer."""
     return (
         *((offset,) if offset else ()),
-        *_warnings(result),
+        *warnings,
         *scatter_notes(result, design),
         *(_scatter(result, item) for item in MECHANISMS[design.cell]),
     )
 
 
-def _warnings(result: "Result") -> tuple[str, ...]:
+def _warnings(result: "Result", cell: Cell) -> tuple[str, ...]:
     """Say why no number of a fit is to be relied on."""
     found = []
     gate = getattr(result, "gate", None)
@@ -946,7 +973,7 @@ def _warnings(result: "Result") -> tuple[str, ...]:
         found.append("NOT CONVERGED: do not use; the convergence gate failed.")
     if result.synthetic:
         found.append("SYNTHETIC DATA: nobody measured what this rests on.")
-    return (*found, *suspicions(result))
+    return (*found, *caveats(result, cell))
 
 
 def _scatter(result: "Result", mechanism: Mechanism) -> str:

@@ -15,6 +15,10 @@ which it is shortest, or the steps on which all values lie where these are wider
 is taken from the distinct ones at the same conditions: from a quarter of their distances, which two
 populations do not widen, at the low end of what so few of them leave possible. Rows are doubted
 where chance brings as many agreements in less than one table in a thousand.
+
+A sheet that was entered twice repeats its rows in their order, however coarse their steps: that m
+rows in turn agree with m later ones, of three values or more, chance brings about
+:math:`p^m n (n-1) / 2` times.
 """
 
 from collections import defaultdict
@@ -123,10 +127,41 @@ def copied_rows(name: str, table: "xr.Dataset") -> list[list[int]]:
         pairs = 0.5 * count * (count - 1)
         expected = pairs * width / (2.0 * np.sqrt(np.pi) * _spread(others))
         again = sum(len(each) - 1 for each in copied)
-        if poisson.sf(again - 1, expected) < _BY_CHANCE / len(kinds):
-            lines = table["line"].values
-            found += [[int(lines[measured.rows[at]]) for at in each] for each in copied]
+        if poisson.sf(again - 1, expected) >= _BY_CHANCE / len(kinds):
+            copied = _again_in_turn([*same.values()], count)
+            chance = pairs * min(expected / pairs, 1.0) ** len(copied)
+            if not copied or chance >= _BY_CHANCE / len(kinds):
+                continue
+        lines = table["line"].values
+        found += [[int(lines[measured.rows[at]]) for at in each] for each in copied]
     return sorted(found)
+
+
+def _again_in_turn(same: list[list[int]], count: int) -> list[list[int]]:
+    """Return the longest run of rows that later ones repeat in their order, in pairs.
+
+    A run that holds fewer than three different rows is none: sorted rows repeat each other.
+
+    Parameters
+    ----------
+    same : list of list of int
+        Places of rows that are the same in every number.
+    count : int
+        Of the rows.
+    """
+    kind = np.zeros(count, int)
+    for number, places in enumerate(same):
+        kind[places] = number
+    longest: list[list[int]] = []
+    for apart in range(_FEWEST, count):
+        agree = np.append(kind[:-apart] == kind[apart:], False)
+        start = 0
+        for end in np.flatnonzero(~agree).tolist():
+            run = range(max(start, end - apart), end)
+            if len(run) > len(longest) and np.unique(kind[run]).size >= _FEWEST:
+                longest = [[at, at + apart] for at in run]
+            start = end + 1
+    return longest
 
 
 def _at_same_conditions(

@@ -12,16 +12,21 @@ from models.physics import macmullin_number_from_porosity
 
 if TYPE_CHECKING:
     import xarray as xr
+    from numpy.typing import NDArray
 
     from data.campaign import Campaign
 
-__all__ = ["data_ranges"]
+__all__ = ["currents_tested", "data_ranges"]
 
 _LIQUID = ("penetration", "critical_current", "kinetics", "lsv", "sand")
 _PENETRATION = ("penetration", "critical_current")
 _SOLID = "dc_polarization"
 _OF_LIMITS = frozenset({"limiting_current_density", "diffusivity_over_anion_transference"})
 _HOUR = si_factor("h")
+_TELL_OF = {"penetration": _PENETRATION, "depletion": ("lsv", "sand"), "voids": (_SOLID,)}
+_EVENTS = tuple(
+    f"{time}{end}" for time in ("sand_time", "transition_time") for end in ("", "_upper")
+)
 
 
 def data_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
@@ -54,6 +59,50 @@ def data_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
         "solid one_way": _spans(_solid(campaign, "one_way")),
         "solid step": _spans(_solid(campaign, "step")),
     }
+
+
+def currents_tested(campaign: "Campaign") -> dict[str, dict[str, float]]:
+    """Return up to which current cells were tested, and how many failed, by mechanism.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        A campaign, reduced to the tables that were fitted.
+
+    Returns
+    -------
+    dict
+        By name of mechanism ``cells`` and ``failed``, of which a row counts one, and ``highest``
+        [mA/cm^2]: at which a cell survived or failed. Mechanisms that no cell tells of are missing.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for mechanism, names in _TELL_OF.items():
+        parts = [_tests(campaign.tables[name]) for name in names if name in campaign.tables]
+        highest, failed = (
+            np.concatenate([np.empty(0), *(part[each] for part in parts)]) for each in (0, 1)
+        )
+        known = np.isfinite(highest)
+        if known.any():
+            found[mechanism] = {
+                "cells": int(known.sum()),
+                "failed": int(failed[known].sum()),
+                "highest": float(highest[known].max()),
+            }
+    return found
+
+
+def _tests(table: "xr.Dataset") -> tuple[FloatArray, "NDArray[np.bool_]"]:
+    """Return of each row the highest current [mA/cm^2], and whether a cell failed."""
+    if "plateau_current" in table:  # which is the limiting one
+        current = _numbers(table, "plateau_current") / _numbers(table, "area")
+        return current, np.ones(current.size, dtype=bool)
+    names = [name for name in ("current_density", *ENDS, *RANGE_COLUMNS[:2]) if name in table]
+    highest = np.fmax.reduce([_numbers(table, name) for name in names])
+    if "outcome" in table:
+        return highest, table["outcome"].to_numpy() == "penetrated"
+    ends = (ENDS[1], RANGE_COLUMNS[1], *_EVENTS)
+    events = [np.isfinite(_numbers(table, name)) for name in ends if name in table]
+    return highest, np.logical_or.reduce(events)
 
 
 def _spans(values: dict[str, list[FloatArray]]) -> dict[str, list[float]]:

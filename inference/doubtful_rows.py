@@ -1,10 +1,11 @@
 """Rows that may not be what a campaign says of them: odd numbers, steps or copies as cells."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.ranges import range_rows
 from data.tables import tables as all_tables
@@ -56,10 +57,14 @@ _TEST_OF_A_CELL = re.compile(
     re.IGNORECASE,
 )
 _LEAST_STAIRCASE = 3
-"""Rows of one; two in turn are told of, or a single one of `_LONE_STAIRCASE` rows."""
+"""Rows of one; two are told of, or a single one of `_LONE_STAIRCASE` rows."""
 _LONE_STAIRCASE = 8
 _WIDE_STEP = 1.35
 """Of the ends of a step, one to the other: staircases rise in smaller steps where cells fail."""
+_WIDER = 2.0
+"""Height of a step over the least of its table, from which it may be none of a cell's."""
+_NO_WHOLE = 0.05
+"""How far a step begins from a whole number of its heights, as steps of one height do not."""
 _APART = 0.5
 """Share of pairs of brackets without a current in common, from which they are staircases."""
 _SHOWN = 3  # groups of copies
@@ -97,13 +102,15 @@ def doubted_tables(campaign: "Campaign") -> dict[str, list[str]]:
     Returns
     -------
     dict of str to list of str
-        Tables whose names of cells tell tests of one cell apart, whose rows read as staircases or
-        as copies of each other, whose errors read as the scatter over cells, and those all of
-        whose steps are so wide that they may be ranges over cells.
+        Tables in which steps are so wide that they may be ranges over cells, whose names of cells
+        tell tests of one cell apart, whose rows read as staircases or as copies of each other, and
+        whose errors read as the scatter over cells.
     """
     notes: dict[str, list[str]] = {}
     for name, table in campaign.tables.items():
-        found = ""
+        found, wide = "", _wide_steps(name, table)
+        if wide:
+            notes.setdefault(name, []).append(_in_wide_steps(name, table, wide))
         if name in _STEPPED:
             found = _named_alike(table) or _staircases(table)
         if found:
@@ -118,16 +125,6 @@ def doubted_tables(campaign: "Campaign") -> dict[str, list[str]]:
             notes.setdefault(name, []).append(f"{name}.csv: {_same_numbers(copies)}")
     if brackets := _brackets(campaign):
         notes.setdefault("critical_current", []).append(f"critical_current.csv: {brackets}")
-    for name, lower, upper in _steps(campaign):
-        ratios = [high / low for low, high in zip(lower, upper, strict=True)]
-        if len(ratios) > 1 and min(ratios) > _WIDE_STEP:
-            notes.setdefault(name, []).append(
-                f"{name}.csv: every cell fails within a step as wide as {lower[0]:g} to "
-                f"{upper[0]:g} mA/cm^2. If these are the lowest and the highest current at which "
-                "several cells failed, write them under current_density_lowest and "
-                "current_density_highest: as one cell they hide how cells scatter, and the safe "
-                "current comes out too high."
-            )
     return notes
 
 
@@ -201,11 +198,7 @@ def _named_alike(table: "xr.Dataset") -> str:
 
 
 def _staircases(table: "xr.Dataset") -> str:
-    """Say which rows read as steps of one cell: rising currents survived, then one that failed.
-
-    Cells of a ladder, one at each current, go on above the first that failed; a cell that was
-    stepped up does not.
-    """
+    """Say which rows read as steps of cells that were stepped up in current."""
     if "outcome" in table:
         current = np.asarray(table["current_density"].values, dtype=float)
         failed = table["outcome"].values == "penetrated"
@@ -223,43 +216,103 @@ def _staircases(table: "xr.Dataset") -> str:
     for place in np.flatnonzero(kept).tolist():
         key = tuple(str(table[name].values[place]) for name in conditions)
         groups.setdefault(key, []).append(place)
+    lines = table["line"].values
     for rows in groups.values():
-        found: list[list[int]] = []
-        begin = 0
-        for at, row in enumerate(rows):
-            rising = at == begin or current[row] > current[rows[at - 1]]
-            if not rising or (at > begin and failed[rows[at - 1]]):
-                begin = at
-            last = at + 1 == len(rows) or current[rows[at + 1]] < current[row]
-            if failed[row] and last and at + 1 - begin >= _LEAST_STAIRCASE:
-                found.append(rows[begin : at + 1])
-        if len(found) > 1 or any(len(steps) >= _LONE_STAIRCASE for steps in found):
-            first, last_step = found[0][0], found[0][-1]
-            lines = table["line"].values
-            others = f", and {len(found) - 1} more like them" if len(found) > 1 else ""
+        cells = max(_in_turn(rows, current, failed), _in_turn(rows[::-1], current, failed))
+        if not cells and _of_stepped_cells(current[rows], failed[rows]):
+            cells = int((current[rows] == current[rows].min()).sum())
+        if cells:
+            which = "one cell" if cells == 1 else f"{cells} cells"
             return (
-                f"lines {int(lines[first])} to {int(lines[last_step])} ({current[first]:g} to "
-                f"{current[last_step]:g} mA/cm^2, survived up to the last){others} read like one "
-                "cell stepped up"
+                f"lines {int(lines[rows].min())} to {int(lines[rows].max())} read like {which} "
+                f"stepped up from {current[rows].min():g} to {current[rows].max():g} mA/cm^2, a "
+                "row a step: a cell that survived goes on to the next current, and one that failed "
+                "does not"
             )
     return ""
 
 
+def _in_turn(rows: list[int], current: NDArray[np.float64], failed: NDArray[np.bool_]) -> int:
+    """Count cells whose steps stand below each other: rising currents, none after one that failed.
+
+    All begin at the same current; in an up-and-down series each cell begins below the last. Cells
+    of a ladder, one at each current, go on above the first that failed.
+    """
+    falls = np.flatnonzero(np.diff(current[rows]) <= 0.0) + 1
+    cells = np.split(np.asarray(rows), falls)
+    if len({float(current[steps[0]]) for steps in cells}) > 1:
+        return 0
+    if any(failed[steps[:-1]].any() for steps in cells):
+        return 0
+    least = _LEAST_STAIRCASE if len(cells) > 1 else _LONE_STAIRCASE
+    whole = sum(len(steps) >= least and bool(failed[steps[-1]]) for steps in cells)
+    return len(cells) if whole > 1 or (len(cells) == whole == 1) else 0
+
+
+def _of_stepped_cells(current: NDArray[np.float64], failed: NDArray[np.bool_]) -> bool:
+    """Say whether rows of one condition are the steps of several cells, in whatever order.
+
+    Each cell goes on to the next current as long as it survives: at every current there are as many
+    rows as survived the one below. With as many cells at every current, as in a ladder, none may
+    have failed before the last; so cells that failed at two currents or more are asked for.
+    """
+    steps, place = np.unique(current, return_inverse=True)
+    tested = np.bincount(place)
+    survived = np.bincount(place, weights=~failed)
+    return (
+        steps.size > _LEAST_STAIRCASE
+        and int((survived < tested).sum()) > 1
+        and bool((tested[1:] == survived[:-1]).all())
+    )
+
+
+def _wide_steps(name: str, table: "xr.Dataset") -> list[int]:
+    """Return the rows of single cells that fail within steps so wide that they may be ranges.
+
+    They are so where all steps are wide; where one begins at no whole number of its own heights, as
+    steps of one height do not; or where it is much higher than others and of a height of its own.
+    """
+    if name not in _IN_STEPS:
+        return []
+    column, value = _IN_STEPS[name]
+    lower, upper = (
+        np.asarray(table[f"current_density_{end}"].values, dtype=float)
+        for end in ("lower", "upper")
+    )
+    rows = np.flatnonzero((table[column].values == value) & (lower > 0.0) & (upper > lower))
+    height, start = upper[rows] - lower[rows], lower[rows]
+    wide = upper[rows] > _WIDE_STEP * start
+    if rows.size > 1 and wide.all():
+        return [*rows.tolist()]
+    whole = np.abs(start / height - np.round(start / height)) < _NO_WHOLE
+    alone = np.array([np.isclose(each, height, rtol=0.01).sum() == 1 for each in height], bool)
+    much = height >= _WIDER * height.min(initial=np.inf) * (1.0 - 1e-9)
+    return [*rows[wide & (~whole | (much & alone))].tolist()]
+
+
+def _in_wide_steps(name: str, table: "xr.Dataset", rows: Sequence[int]) -> str:
+    """Say that cells which fail within wide steps may be ranges over cells."""
+    lines = [str(int(table["line"].values[row])) for row in rows]
+    which = f"lines {', '.join(lines[:-1])} and {lines[-1]}" if lines[1:] else f"line {lines[0]}"
+    lower, upper = (float(table[f"current_density_{end}"].values[rows[0]]) for end in _ENDS)
+    cells = "cells fail within steps" if lines[1:] else "a cell fails within a step"
+    return (
+        f"{name}.csv, {which}: {cells} as wide as {lower:g} to {upper:g} mA/cm^2. If these are the "
+        "lowest and the highest current at which several cells failed, write them under "
+        "current_density_lowest and current_density_highest: as one cell they hide how cells "
+        "scatter, and the safe current comes out too high."
+    )
+
+
+_ENDS = ("lower", "upper")
 _STEPPED = {
     "penetration": "critical_current.csv, bracket_from one_cell",
     "dc_polarization": "a row of the protocol step",
     "sand": "its first test",
 }
 
-
-def _steps(campaign: "Campaign") -> Iterator[tuple[str, list[float], list[float]]]:
-    """Yield table and ends of the steps within which single cells failed [mA/cm^2]."""
-    for name, column, value in (
-        ("dc_polarization", "protocol", "step"),
-        ("critical_current", "bracket_from", "one_cell"),
-    ):
-        if name in campaign.tables:
-            table = campaign.tables[name]
-            ends = [table[f"current_density_{end}"].values for end in ("lower", "upper")]
-            both = (table[column].values == value) & (ends[0] > 0.0) & (ends[1] > 0.0)
-            yield name, ends[0][both].tolist(), ends[1][both].tolist()
+_IN_STEPS = {
+    "dc_polarization": ("protocol", "step"),
+    "critical_current": ("bracket_from", "one_cell"),
+}
+"""By table, column and value of rows in which one cell tells both ends of a step."""

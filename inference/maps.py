@@ -20,6 +20,7 @@ import numpy as np
 import xarray as xr
 
 from data.errors import MapError
+from inference.caveats import above_tested, caveats
 from inference.design import AXES, CURRENT, Design, FloatArray, names_known_separators, read_designs
 from inference.map_evaluation import QUANTILES, Cells, MapNumbers, evaluate
 from inference.mechanisms import (
@@ -142,6 +143,9 @@ def safe_current_map(
         extrapolation (axes)
             Whether the point lies outside the range of the data.
 
+        The attribute `suspicions` says, a line each, why its numbers may be wrong; it is missing
+        where nothing is known against them.
+
     Raises
     ------
     MapError
@@ -158,7 +162,27 @@ def safe_current_map(
         for name, each in designs.items()
     }
     dataset = found[""] if "" in found else _beside(designs, found)
-    return dataset.assign_attrs(asked)
+    told = "\n".join(
+        dict.fromkeys(
+            line for name, each in found.items() for line in _doubts(result, designs[name], each)
+        )
+    )
+    return dataset.assign_attrs(asked | ({"suspicions": told} if told else {}))
+
+
+def _doubts(result: "Result", design: Design, dataset: xr.Dataset) -> list[str]:
+    """Say why a map may be wrong, and that it reaches above every current tested.
+
+    Where it is extrapolated it says so by itself.
+    """
+    safe = dataset["safe_current_density"].where(~dataset["extrapolation"], 0.0)
+    first = dataset["probability_limiting"].argmax("mechanism")
+    above = [
+        words
+        for at, item in enumerate(MECHANISMS[design.cell])
+        for words in above_tested(result, item.name, float(safe.where(first == at, 0.0).max()))
+    ]
+    return [*caveats(result, design.cell), *above]
 
 
 def _one_map(

@@ -25,7 +25,7 @@ import json
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final
@@ -35,7 +35,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from data.errors import InputError
-from inference.checks.predictive import failed_predictions, natural_scale
+from inference.checks.predictive import natural_scale
 from inference.checks.verdicts import Finding, Section, plain
 from inference.draws import SAMPLE
 from inference.thresholds import (
@@ -375,15 +375,13 @@ class Rows:
             least = min(least, found)
         return min(1.0, least * len(unit.rows))
 
-    def without_each(self, answer: "Answer", *, seed: int | None = None) -> Deciding:
+    def without_each(self, answer: "Answer") -> Deciding:
         """Return the safe current of the design of an answer without each row in turn.
 
         Parameters
         ----------
         answer : Answer
             Of this fit, with a design that it comes to.
-        seed : int, optional
-            That of the answer; the seed of the result by default.
 
         Returns
         -------
@@ -397,7 +395,7 @@ class Rows:
 
         design, risk, draws = answer.design, answer.risk, answer.draws
         assert design is not None  # noqa: S101 - every answer that was computed has one
-        root = int(self.result.attrs["seed"]) if seed is None else seed
+        root = answer.seed
         currents = partial(new_cell_currents, design=design, draws=draws, seed=root)
         here = currents(self.result).ravel()
         places = chosen_draws(self.result, draws, root)
@@ -443,36 +441,28 @@ class Rows:
                 found.add(place)
         return found
 
-    @cached_property
-    def _unpredicted(self) -> list[str]:
-        """What the model does not predict of its own data."""
-        return failed_predictions(self.result)
-
-    def tell(self, answer: "Answer") -> "Answer":
-        """Return an answer with the rows that decide it, and those that are nearly impossible.
+    def told(self, answer: "Answer") -> tuple[tuple[str, ...], dict[str, Any]]:
+        """Say which rows decide an answer, and which are nearly impossible.
 
         Parameters
         ----------
         answer : Answer
-            Of this fit, with its seed.
+            Of this fit.
 
         Returns
         -------
-        Answer
-            The same, where there is a value.
+        words : tuple of str
+            Sentences; empty where there is no value.
+        numbers : dict
+            The same as plain data.
         """
-        if answer.value is None:
-            return answer
+        if answer.value is None or not self.units:
+            return (), {}
         found = self.without_each(answer)
         words = (found.sentence(), found.unknown(), self.improbable_sentence())
         odd = [{"row": str(row), "p_value": row.p_value} for row in self.improbable()]
-        return replace(
-            answer,
-            warnings=(*answer.warnings, *self._unpredicted),
-            notes=(*answer.notes, *self._unpredicted),
-            rows=tuple(filter(None, words)),
-            row_numbers={**found.to_dict(), "nearly_impossible": plain(odd)},
-        )
+        numbers = {**found.to_dict(), "nearly_impossible": plain(odd)}
+        return tuple(filter(None, words)), numbers
 
     def refit(self, answers: Iterable[Deciding]) -> bool:
         """Fit again without rows whose weights cannot be trusted, if an answer may hang on one.

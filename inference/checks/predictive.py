@@ -44,6 +44,7 @@ __all__ = [
     "natural_scale",
     "predictive_p_values",
     "spread_findings",
+    "unpredicted",
 ]
 
 Array = NDArray[np.float64]
@@ -90,8 +91,7 @@ def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[st
         for name in ("log_likelihood", "posterior_predictive", "observed_data")
     }
     findings, table = [], []
-    for variable in result.observed_data.data_vars:
-        name = str(variable)
+    for name in map(str, result.log_likelihood.data_vars):
         statistics, p_values = _judged(result, name)
         pit = loo_pit(name, posterior, groups, seed)
         k = pareto_k(name, posterior, groups)
@@ -124,24 +124,35 @@ def failed_predictions(result: Result) -> list[str]:
     Returns
     -------
     list of str
-        A sentence for each observed variable whose statistics fail, and for each scatter of cells
-        that is not one.
+        From `unpredicted`, for each finding of `fit_findings` that fails, with the ties of `check`.
     """
-    judged = (_judged(result, str(name))[0] for name in result.observed_data.data_vars)
+    ties = int(np.random.SeedSequence(int(result.attrs["seed"])).generate_state(1)[0])
+    found, _ = fit_findings(result, ties)
+    return [unpredicted(each.model_dump()) for each in found if each.verdict == "fail"]
+
+
+def unpredicted(finding: Mapping[str, Any]) -> str:
+    """Say with an answer what a finding of `fit_findings` that fails means for it.
+
+    Parameters
+    ----------
+    finding : mapping
+        As in ``check.json``.
+
+    Returns
+    -------
+    str
+        The finding, and what may be behind it.
+    """
     kinds = (
         " Rows of one table may not measure one thing (two laboratories, batches or electrolytes), "
         "and the safe current may be that of none of them."
     )
-    return [
-        f"THE MODEL DOES NOT PREDICT ITS OWN DATA: {each.sentence}"
-        f"{'' if each.numbers['off'] == ['trend'] else kinds}"
-        for each in judged
-        if each.verdict == "fail"
-    ] + [
-        f"CELLS DO NOT SCATTER ALIKE: {each.sentence}"
-        for each in spread_findings(result)
-        if each.verdict == "fail"
-    ]
+    if finding["key"].startswith("spread "):
+        return f"CELLS DO NOT SCATTER ALIKE: {finding['sentence']}"
+    alone = finding["numbers"].get("off") == ["trend"]
+    words = f"THE MODEL DOES NOT PREDICT ITS OWN DATA: {finding['sentence']}"
+    return words if alone else f"{words}{kinds}"
 
 
 def spread_findings(result: Result) -> list[Finding]:

@@ -1,13 +1,17 @@
 """The form of a check: sections of findings, each a sentence with its numbers and a verdict."""
 
+import json
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, computed_field
 
-__all__ = ["Check", "Finding", "Section", "Verdict", "plain", "worst"]
+from inference.run_folder import CHECK
+
+__all__ = ["Check", "Finding", "Section", "Verdict", "plain", "stored_check", "worst"]
 
 Verdict = Literal["ok", "not checked", "warn", "fail"]
 _ORDER: dict[Verdict, int] = {"ok": 0, "not checked": 1, "warn": 2, "fail": 3}
@@ -31,6 +35,32 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def stored_check(folder: Path | None, resolved_hash: str) -> dict[str, Any] | None:
+    """Read ``check.json`` of a run folder.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        The folder; without one there is none.
+    resolved_hash : str
+        Of the result's job.
+
+    Returns
+    -------
+    dict, optional
+        Its content; None where it is missing, broken, or of another result.
+    """
+    if folder is None:
+        return None
+    try:
+        found = json.loads((folder / CHECK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict) or found.get("resolved_hash") != resolved_hash:
+        return None
+    return found
 
 
 class _Strict(BaseModel):

@@ -281,10 +281,8 @@ def asked_risk(text: str) -> float:
 
 def _show(answer: "Answer", result: "Result", *, as_json: bool) -> int:
     from inference.answers import as_json as written
-    from inference.checks.influence import Rows
     from inference.cli.text import paragraph
 
-    answer = Rows(result).tell(answer)
     if as_json:
         typer.echo(written(answer))
     else:

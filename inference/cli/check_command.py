@@ -1,6 +1,5 @@
 """The command `check`, and how a check looks on a terminal."""
 
-import json
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -154,13 +153,15 @@ def check_run(
 
 def _fuller(folder: Path, resolved_hash: str) -> bool:
     """Say whether the folder has a check of the same run in which tables were fitted alone."""
+    from inference.checks.verdicts import stored_check
+
+    stored = stored_check(folder, resolved_hash)
     try:
-        stored = json.loads((folder / CHECK).read_text(encoding="utf-8"))
-        conflict = next(each for each in stored["sections"] if each["name"] == "conflict")
-    except (OSError, ValueError, KeyError, TypeError, StopIteration):
+        sections = stored["sections"] if stored is not None else []
+        conflict = next(each for each in sections if each["name"] == "conflict")
+        return all(each["verdict"] != "not checked" for each in conflict["findings"])
+    except (KeyError, TypeError, StopIteration):
         return False  # none, or one that is to be written anew
-    checked = all(each["verdict"] != "not checked" for each in conflict["findings"])
-    return stored.get("resolved_hash") == resolved_hash and checked
 
 
 def show_check(found: "Check", *, everything: bool = False) -> None:

@@ -4,10 +4,11 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
+from inference.caveats import caveats
 from inference.cli.text import (
     field,
     heading,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from data.campaign import Campaign
+    from inference.design import Cell
     from inference.job import Job
     from inference.result import Result
 
@@ -174,6 +176,9 @@ def show_maps(result: "Result", maps: Mapping[str, "xr.Dataset"]) -> None:
     """
     for cell, dataset in maps.items():
         heading(f"Safe currents of {cell} cells, {_DOING[cell]}" + _warning(result))
+        told = str(dataset.attrs.get("suspicions", "")).splitlines()
+        for each in dict.fromkeys([*caveats(result, cast("Cell", cell)), *told]):
+            paragraph(each)
         _show_map(dataset)
 
 

@@ -384,6 +384,16 @@ PROTOCOL_WORDS = {"step": "tests in steps of current", "one_way": "tests at one 
 """How a map names the protocol whose supply factor it uses."""
 
 
+def _doubted(sheet: xr.Dataset) -> str:
+    """Say shortly why the map may be wrong: what a finding begins with, or how many there are."""
+    lines = str(sheet.attrs["suspicions"]).splitlines()
+    heads = [line.partition(":")[0] for line in lines]
+    known = dict.fromkeys(head.lower() for head in heads if head[:3].isupper())
+    more = sum(not head[:3].isupper() for head in heads)
+    suspected = f"{more} finding{'s' if more > 1 else ''} on the rows" if more else ""
+    return f"TO BE DOUBTED: {'; '.join(filter(None, (*known, suspected)))}."
+
+
 def _caption(sheet: xr.Dataset) -> str:
     """Return what was held fixed, what is uncertain by assumption and what the map covers."""
     fixed = []
@@ -399,7 +409,8 @@ def _caption(sheet: xr.Dataset) -> str:
             fixed.append("steady state")
         else:
             fixed.append(f"{words} {_quantity(sheet, str(name), value)}")
-    sentences = [f"Held at: {', '.join(fixed)}."] if fixed else []
+    sentences = [_doubted(sheet)] if "suspicions" in sheet.attrs else []
+    sentences += [f"Held at: {', '.join(fixed)}."] if fixed else []
     sentences += [f"The safe current is that of {each}." for each in which_new_cells(sheet)]
     if "protocol" in sheet.attrs:
         protocol = PROTOCOL_WORDS[str(sheet.attrs["protocol"])]

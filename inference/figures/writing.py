@@ -1,6 +1,5 @@
 """The whole set of figures of a run: what there is, what cannot be drawn and why, and the files."""
 
-import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 from data.errors import InputError
 from data.schema import nearest
 from data.tables import tables
+from inference.checks.verdicts import stored_check
 from inference.figures.capillarity import (
     critical_current_against_radius,
     overpotential_against_radius,
@@ -113,14 +113,7 @@ def run_contents(
             from inference.map_files import load_maps
 
             maps = load_maps(folder / MAP)
-    check = None
-    if folder is not None and (folder / CHECK).is_file():
-        try:
-            found = json.loads((folder / CHECK).read_text(encoding="utf-8"))
-        except ValueError:  # a file that is broken
-            found = None
-        if isinstance(found, dict) and found.get("resolved_hash") == result.attrs["resolved_hash"]:
-            check = found
+    check = stored_check(folder, str(result.attrs["resolved_hash"]))
     return RunContents(result, maps, fitted_campaign(result), check, calibration)
 
 

@@ -16,7 +16,6 @@ from data.summary import tally_phrases
 from data.tables import tables as all_tables
 from data.units import format_header
 from inference.answers import safe_current
-from inference.checks.influence import Rows
 from inference.cite import citations
 from inference.cli.text import interval, number
 from inference.design import VARIANTS, WORDS, Cell, Design
@@ -415,11 +414,7 @@ def answers_in_words(
         The kind of cell, its sentences, how many of them warn before the answer, and whether the
         design lies outside the data.
     """
-    rows = Rows(result)
-    answers = {
-        cell: rows.tell(safe_current(result, design, draws=draws))
-        for cell, design in designs.items()
-    }
+    answers = {cell: safe_current(result, design, draws=draws) for cell, design in designs.items()}
     return [
         {
             "cell": cell,

@@ -484,11 +484,13 @@ const AnodePage = (() => {
   }
 
   /** Why no number of the fit is to be relied on: told before the answer. */
-  function warnings() {
+  function warnings({ design }, [safe], first) {
+    const [highest, above] = payload.highest_tested[first] ?? [Infinity, ""];
     return [
       ...(payload.not_converged ? ["NOT CONVERGED: do not use."] : []),
       ...(payload.synthetic ? ["SYNTHETIC DATA: nobody measured what this rests on."] : []),
-      ...payload.suspicions,
+      ...payload.caveats[design.cell],
+      ...(safe > highest ? [above] : []),
     ];
   }
 
@@ -503,7 +505,7 @@ const AnodePage = (() => {
     byId("at").textContent = `safe at ${bound(100 * risk)} % risk`
       + (beyond.length ? ", extrapolated" : "") + (safe > 0 ? `, limited by ${first}` : "")
       + (payload.synthetic ? ", SYNTHETIC DATA" : "") + (payload.not_converged ? ", NOT CONVERGED" : "");
-    byId("warnings").replaceChildren(...warnings().map((text) => element("li", {}, text)));
+    byId("warnings").replaceChildren(...warnings(asked, found.safe, first).map((text) => element("li", {}, text)));
     byId("sentence").textContent = answerInWords(asked, found, first);
     byId("sentence").dataset.mechanism = first;
     byId("sure").textContent = sureInWords(asked, found, sure, first);

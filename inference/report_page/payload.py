@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from data.errors import MapError
 from data.units import to_si
+from inference.caveats import caveats, highest_tested
 from inference.design import AXES, VARIANTS, WORDS, Axis, Cell, Design, PoreType, Protocol
 from inference.maps import (
     LEAST_DRAWS_BEYOND,
@@ -48,7 +49,6 @@ from inference.named_separators import (
     separators_of,
 )
 from inference.noise import Noise, noise_table
-from inference.symptoms import suspicions
 from inference.tails import WORDS as CELL_WORDS
 from inference.tails import other_cells
 from inference.thresholds import (
@@ -255,7 +255,8 @@ def page_payload(
             "own_cells": {cell: _own_cells(cell, parameters) for cell in cells},
             "belonging": {cell: belonging(_default(result, cell), result) for cell in cells},
         },
-        "suspicions": suspicions(result),
+        "caveats": {cell: caveats(result, cell) for cell in cells},
+        "highest_tested": highest_tested(result),
         "scatter": {cell: scatter_notes(result, _default(result, cell)) for cell in cells},
         "cells_order": cells,
         "data_kind": str(result.attrs["campaign_kind"]),

@@ -39,6 +39,7 @@ class Fabricated:
     salt_concentration = 1.0
     folder = None
     blocks = ("penetration", "critical_current")
+    lines: dict[str, list[int]] = {}  # noqa: RUF012
 
     def __init__(self, *, synthetic: bool) -> None:
         self.synthetic = synthetic
@@ -66,6 +67,7 @@ class Fabricated:
         self.observed_data = xr.Dataset()
         self.posterior_predictive = xr.Dataset()
         self.constant_data = xr.Dataset()
+        self.log_likelihood = xr.Dataset()
         self._observe()
 
     def _draws(self, share: float) -> xr.Dataset:

@@ -146,9 +146,11 @@ def test_where_weights_cannot_be_trusted_a_row_is_said_not_to_be_known_unless_un
     odd = Rows(result).improbable()
     assert [row.name for row in odd] == ["c5"]
     assert "nearly impossible" in Rows(result).improbable_sentence()
-    told = Rows(result).tell(safe_current(result, SOLID))
+    told = safe_current(result, SOLID)
     assert told.row_numbers["not_known"][0]["line"] == 7
     assert any("c5 (dc_polarization.csv, line 7)" in each for each in told.sentences())
+    assert "c5 (dc_polarization.csv, line 7)" in told._repr_html_()
+    assert told.sentences()[1].startswith("THE MODEL DOES NOT PREDICT ITS OWN DATA: dc_polar")
 
 
 @pytest.mark.parametrize(("excess", "known"), [(3e-7, True), (1e-3, False)])

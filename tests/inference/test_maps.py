@@ -73,7 +73,10 @@ class Fabricated:
             coords={"protocol": ["one_way", "step"]},
         )
         self.constant_data = xr.Dataset()
-        self.observed_data = xr.Dataset()
+        self.log_likelihood = self.observed_data = self.posterior_predictive = xr.Dataset()
+        self.lines: dict[str, list[int]] = {}
+        self.folder = None
+        self.blocks: list[str] = []
         self.conditions: dict[str, dict[str, list[float]]] = {}
         self.groups: dict[str, dict[str, list[str]]] = {}
         supply = np.stack([values["supply_factor[one_way]"], values["supply_factor[step]"]], -1)

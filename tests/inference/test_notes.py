@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from numpy.typing import NDArray
 
 from data.campaign import Campaign
 from data.errors import ModelError
@@ -216,12 +218,12 @@ def test_one_cell_under_several_names_and_several_as_one_are_doubted(
         penetration=VERDICTS + "\n".join(stepped),
         dc_polarization=STEPS + "C1 3min,step,25,0,5,9,3\nC1 5min,step,25,0,3,6,5",
     )
-    timed, wide, one = doubtful_cells(campaign)
+    wide, timed, one = doubtful_cells(campaign)
     assert "'K1 step 0.2', 'K1 step 0.4' look like tests of one cell, 'K1'" in one
     assert "and so do names of 1 more" in one
     assert "critical_current.csv, bracket_from one_cell" in one
     assert "'C1'" in timed
-    assert "every cell fails within a step as wide as 5 to 9 mA/cm^2" in wide
+    assert "lines 2 and 3: cells fail within steps as wide as 5 to 9 mA/cm^2. If these" in wide
     assert "current_density_lowest" in wide
     assert {one, timed, wide} <= {*campaign_notes(campaign)}
     names = (
@@ -268,14 +270,112 @@ def test_staircases_are_seen_by_their_currents_and_ladders_of_cells_are_not(
         return campaign_of(separators=SEPARATORS, penetration=VERDICTS + "\n".join(rows))
 
     [note] = doubtful_cells(verdicts([5, 7, 4], ladder=False))
-    assert "lines 2 to 6 (0.5 to 2.5 mA/cm^2, survived up to the last), and 2 more like" in note
+    assert "lines 2 to 17 read like 3 cells stepped up from 0.5 to 3.5 mA/cm^2" in note
     assert doubtful_cells(verdicts([5, 7, 4], ladder=True)) == []
     cells = [f"{i}-{j},step,25,0,{j},{'' if j < 5 else 6},15" for i in (1, 2) for j in range(1, 6)]
     stepped = campaign_of(dc_polarization=STEPS + "\n".join(cells))
     [note] = doubtful_cells(stepped)
-    assert "lines 2 to 6 (1 to 6 mA/cm^2, survived up to the last), and 1 more like" in note
+    assert "lines 2 to 11 read like 2 cells stepped up from 1 to 6 mA/cm^2" in note
     right = [f"{i},step,25,0,{4 + i},{5 + i},15" for i in range(6)]
     assert doubtful_cells(campaign_of(dc_polarization=STEPS + "\n".join(right))) == []
+
+
+PAPER = ["paper-5min,step,25,0,5,9,5", "paper-15min,step,25,0,3,6,15", "P3,step,25,0,2.5,3.5,30"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "lines"),
+    [
+        ([*PAPER, "own,step,25,0,4,4.5,15"], "lines 2, 3 and 4"),
+        (
+            [*(f"c{i},step,25,0,{3 + i / 4},{3.25 + i / 4},15" for i in range(6)), PAPER[1]],
+            "line 8",
+        ),
+        (PAPER[:1], "line 2"),
+        # Staircases of one height, or of several, in which other cells failed, too.
+        ([f"c{i},step,25,0,{low},{low + 1},15" for i, low in enumerate((1, 2, 3, 5, 7))], ""),
+        (
+            [
+                *(f"a{i},step,25,0,{low},{low + 1},5" for i, low in enumerate((2, 4, 2, 5))),
+                *(f"b{i},step,25,0,{low},{low + 0.2:g},60" for i, low in enumerate((1, 1.4))),
+            ],
+            "",
+        ),
+        (["a,step,25,0,1,1.5,15"], ""),
+    ],
+)
+def test_wide_steps_are_doubted_one_by_one_and_before_their_names(
+    rows: list[str], lines: str, campaign_of: Callable[..., Campaign]
+) -> None:
+    notes = doubtful_cells(campaign_of(dc_polarization=STEPS + "\n".join(rows)))
+    if not lines:
+        assert notes == []
+        return
+    assert notes[0].startswith(f"dc_polarization.csv, {lines}: ")
+    assert "If these are the lowest and the highest current" in notes[0]
+    assert [each for each in notes[1:] if "look like tests of one cell" not in each] == []
+
+
+def cells_of(
+    currents: NDArray[np.float64], failed: NDArray[np.bool_], order: NDArray[np.int_]
+) -> xr.Dataset:
+    alike = dict.fromkeys(("separator", "temperature", "lab"), np.zeros(currents.size))
+    columns = {
+        "current_density": currents[order],
+        "outcome": np.where(failed, "penetrated", "survived")[order],
+        "cell": np.arange(currents.size).astype(str),
+        "line": np.arange(currents.size) + 2,
+    }
+    return xr.Dataset({name: ("row", each) for name, each in (columns | alike).items()})
+
+
+def orders(currents: NDArray[np.float64], rng: np.random.Generator) -> list[NDArray[np.int_]]:
+    """As entered, newest first, by current either way, and by chance."""
+    entered = np.arange(currents.size)
+    rising = np.argsort(currents, kind="stable")
+    return [entered, entered[::-1], rising, rising[::-1], rng.permutation(currents.size)]
+
+
+def test_cells_stepped_up_row_by_row_are_seen_in_whatever_order() -> None:
+    rng = np.random.default_rng(40)
+    for _ in range(40):
+        steps = np.arange(0.2, 12.0, 0.2)
+        cells = 2.6 * np.exp(0.35 * rng.standard_normal(8))
+        tests = [(j, cell < j) for cell in cells for j in steps[steps < cell + 0.2]]
+        current, failed = (np.array(each) for each in zip(*tests, strict=True))
+        for order in orders(current, rng):
+            [note] = doubtful_tables(cells_of(current, failed, order))
+            assert "read like 8 cells stepped up from 0.2 to" in note
+
+
+def test_ladders_of_cells_are_no_staircases_by_simulation() -> None:
+    """One cell a row: one or several at each current, or up and down; below 1 % of 2000."""
+    rng = np.random.default_rng(3)
+    alarms = 0
+    for trial in range(400):
+        scatter = rng.choice([0.05, 0.1, 0.2, 0.3, 0.5])
+        steps = np.round(np.geomspace(0.3, 6.0, int(rng.integers(3, 16))), 2)
+        many = (
+            np.ones(steps.size, int),
+            np.full(steps.size, rng.integers(2, 7)),
+            rng.integers(1, 5, steps.size),
+        )
+        current = np.repeat(steps, many[trial % 4 % 3])
+        failed = current > 2.5 * np.exp(scatter * rng.standard_normal(current.size))
+        if trial % 4 == 3:
+            at, tests = int(rng.integers(steps.size)), []
+            for _ in range(int(rng.integers(8, 30))):
+                tests.append((steps[at], steps[at] > 2.5 * np.exp(scatter * rng.normal())))
+                at = int(np.clip(at + (-1 if tests[-1][1] else 1), 0, steps.size - 1))
+            current, failed = (np.array(each) for each in zip(*tests, strict=True))
+        for order in orders(current, rng):
+            alarms += bool(doubtful_tables(cells_of(current, failed, order)))
+    assert alarms < 20
+
+
+def doubtful_tables(penetration: xr.Dataset) -> list[str]:
+    campaign = SimpleNamespace(tables={"penetration": penetration})
+    return doubtful_cells(campaign)  # type: ignore[arg-type]
 
 
 ONE_WAY = (
@@ -305,6 +405,17 @@ def test_one_cell_under_unrelated_names_is_seen_by_its_numbers(
     header = VERDICTS.strip() + ",capacity [mAh/cm^2]\n"
     [short] = doubtful_cells(campaign_of(separators=SEPARATORS, penetration=header + cut))
     assert "penetration.csv: lines 2, 3 and 6" in short
+
+
+def test_a_sheet_entered_twice_is_seen_by_its_order_however_coarse_its_steps(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    lower = (4.25, 6, 5.5, 5.5, 7.25, 3)
+    rows = [f"{name}{i},step,25,0,{j},{j + 0.25},15" for name in "AB" for i, j in enumerate(lower)]
+    [note] = doubtful_cells(campaign_of(dc_polarization=STEPS + "\n".join(rows)))
+    assert "lines 2 and 8; lines 3 and 9; lines 4 and 10; and 3 more such are the same" in note
+    mixed = [*rows[:6], *(rows[6 + at] for at in (3, 0, 5, 1, 4, 2))]  # as six more cells may
+    assert doubtful_cells(campaign_of(dc_polarization=STEPS + "\n".join(mixed))) == []
 
 
 def test_cells_that_agree_to_their_steps_or_digits_are_no_copies(

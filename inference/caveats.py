@@ -1,0 +1,124 @@
+"""Why a safe current may be none to rely on: said before every number of a fit.
+
+An answer, a map, the report and a notebook say the same: what the fit suspects of its rows, what
+its check failed, or without a check what it does not predict of its own data, that no cell failed,
+and that a current lies above every one that was tested.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from inference.checks.predictive import failed_predictions, unpredicted
+from inference.checks.verdicts import stored_check
+from inference.design import CURRENT, Cell
+from inference.mechanisms import MECHANISMS
+from inference.symptoms import suspicions
+
+if TYPE_CHECKING:
+    from inference.result import Result
+
+__all__ = ["above_tested", "caveats", "highest_tested"]
+
+_TOLD_OTHERWISE = {"sampling"}  # by the convergence gate
+
+
+def caveats(result: "Result", cell: Cell) -> list[str]:
+    """Return why numbers of a fit on one kind of cell may be wrong.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    cell : {"liquid", "solid"}
+        The kind of cell.
+
+    Returns
+    -------
+    list of str
+        Sentences, each once; empty where nothing is known against them.
+    """
+    return [
+        *dict.fromkeys([*suspicions(result), *_failed(result), *_none_failed(result, cell)]),
+    ]
+
+
+def above_tested(result: "Result", mechanism: str, current: float) -> list[str]:
+    """Say that a current lies above every one at which a cell of the data was tested.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    mechanism : str
+        By which new cells fail at that current.
+    current : float
+        The current density [mA/cm^2].
+
+    Returns
+    -------
+    list of str
+        Empty where it does not, or where no cell tells of the mechanism.
+    """
+    highest, words = highest_tested(result).get(mechanism, (float("inf"), ""))
+    return [words] if current > highest else []
+
+
+def highest_tested(result: "Result") -> dict[str, tuple[float, str]]:
+    """Return by mechanism the highest current tested [mA/cm^2], and how to say that one is above.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit; one that was stored without the currents tested has none.
+
+    Returns
+    -------
+    dict
+        Mechanisms that no cell tells of are missing.
+    """
+    return {
+        mechanism: (
+            highest := float(own["highest"]),
+            f"ABOVE EVERY CURRENT TESTED: no cell that tells of {mechanism} was tested above "
+            f"{highest:.3g} {CURRENT.unit}; beyond it the law speaks alone, not the data.",
+        )
+        for mechanism, own in _tested(result).items()
+    }
+
+
+def _tested(result: "Result") -> Mapping[str, Mapping[str, Any]]:
+    return dict(json.loads(str(result.attrs.get("tested", "{}"))))
+
+
+def _none_failed(result: "Result", cell: Cell) -> list[str]:
+    found = []
+    for item in MECHANISMS[cell]:
+        own = _tested(result).get(item.name, {"failed": 1})
+        if own["failed"]:
+            continue
+        count = own["cells"]
+        cells = f"all {count} cells that tell" if count > 1 else "the only cell that tells"
+        published = " and on published estimates" if "published" in result.blocks else ""
+        found.append(
+            f"NO CELL FAILED by {item.name}: {cells} of it survived, up to "
+            f"{own['highest']:.3g} {CURRENT.unit}. They bound the current from below only; how far "
+            f"above it cells fail rests on the prior{published}."
+        )
+    return found
+
+
+def _failed(result: "Result") -> list[str]:
+    """Return what the stored check of this very result failed, or what its fit does."""
+    check = stored_check(result.folder, str(result.attrs.get("resolved_hash")))
+    if check is None:
+        return failed_predictions(result)
+    return [
+        unpredicted(each)
+        if each["key"].startswith(("predictive ", "loo_pit ", "spread "))
+        else each["sentence"]
+        for section in check["sections"]
+        if section["name"] not in _TOLD_OTHERWISE
+        for each in section["findings"]
+        if each["verdict"] == "fail"
+    ]
