@@ -176,7 +176,7 @@ def spread_findings(result: Result) -> list[Finding]:
         for name in (each.scatters[0], *each.also)
         if name in result.posterior
     }
-    variables = [str(name) for name in result.observed_data.data_vars]
+    variables = [str(name) for name in result.log_likelihood.data_vars]
     found = []
     for scatter, members in variables_of_scatters(variables, due).items():
         single = [name for name in members if not name.endswith("_range")]

@@ -49,6 +49,7 @@ def fitted(
         log_likelihood=xr.Dataset({variable: of_draws(log_likelihood, row)}, coords=coords),
         posterior=xr.Dataset({f"{table}_scatter": of_draws(scatter)}, coords=coords),
         constant_data=xr.Dataset({f"{variable}_design": columns}),
+        attrs={"seed": 1},
         conditions={},
         groups={variable: groups or {}},
         lines={},
