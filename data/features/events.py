@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.features.drop import Drop, Gates
-from data.features.fall import Fall, find_fall
+from data.features.fall import Fall, find_fall, recovery
 from data.features.feature import Flag
 from data.features.noise import Noise, despike
 from data.features.rows import runs
@@ -96,6 +96,8 @@ class Events:
         Other falls.
     excursions : tuple of Excursion
         In order of time.
+    lasting : Fall, optional
+        The fall for good that comes after one from which the curve came back.
     """
 
     rows: Rows
@@ -103,6 +105,7 @@ class Events:
     fall: Fall | None
     smaller: tuple[Fall, ...]
     excursions: tuple[Excursion, ...]
+    lasting: Fall | None = None
 
     def later(self, first: int) -> "Events":
         """Return the events of a curve that has more rows before these.
@@ -134,6 +137,7 @@ class Events:
                 replace(each, begin=each.begin + first, end=each.end + first)
                 for each in self.excursions
             ),
+            self.lasting and moved(self.lasting),
         )
 
     def flags(self, time: Array) -> tuple[Flag, ...]:
@@ -421,7 +425,36 @@ def read_events(
         excursions.append(replace(back, begin=int(part[back.begin]), end=int(part[back.end])))
         rows = rows[(rows <= excursions[-1].begin) | (rows >= excursions[-1].end)]
     excursions.sort(key=lambda each: each.begin)
-    return Events(rows, runaway, event, smaller, tuple(excursions))
+    lasting: Fall | None = None
+    if runaway is None and event is not None and event.certain and event.recovers:
+        lasting = _after(time, raw, curve, event, noise, gates, slow_relative, shorted, rise, last)
+    return Events(rows, runaway, event, smaller, tuple(excursions), lasting)
+
+
+def _after(
+    time: Array,
+    raw: Array,
+    curve: Array,
+    soft: Fall,
+    noise: Noise,
+    gates: Gates,
+    slow_relative: float,
+    shorted: float,
+    rise: float,
+    last: bool,
+) -> Fall | None:
+    """Return the fall for good after one from which a curve came back."""
+    back = recovery(time, curve, soft.drop, gates)
+    if back is None or len(raw) - back < 2 * _QUIET:
+        return None
+    later = read_events(
+        time[back:], raw[back:], noise, gates,
+        slow_relative=slow_relative, shorted=shorted, rise=rise, last=last,
+    ).later(back)  # fmt: skip
+    if later.runaway is not None:
+        return None
+    fall = later.lasting or later.fall
+    return fall if fall is not None and fall.certain and not fall.recovers else None
 
 
 def _doubted(fall: Fall, back: Excursion | None, raw: Array, noise: Noise) -> Fall:

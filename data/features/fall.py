@@ -15,7 +15,7 @@ from data.features.noise import Noise, despike, estimate_noise
 from data.features.rows import block_means, runs
 from data.features.runaway import Departure, find_collapse, find_flicker
 
-__all__ = ["Fall", "find_fall"]
+__all__ = ["Fall", "find_fall", "recovery"]
 
 type Array = NDArray[np.float64]
 
@@ -108,7 +108,7 @@ def find_fall(
             whole = _with_margin(time, curve, whole)
         if dip is not None and not slow:
             return dip
-        return Fall(whole, slow=slow, recovers=_recovers(time, curve, whole, gates))
+        return Fall(whole, slow=slow, recovers=recovery(time, curve, whole, gates) is not None)
     gone = find_collapse(time, curve, slow_relative)
     if gone is None:
         flickers = find_flicker(time, curve)
@@ -308,12 +308,29 @@ def _next_above(curve: Array, start: int, level: float) -> int:
     return len(curve)
 
 
-def _recovers(time: Array, curve: Array, drop: Drop, gates: Gates) -> bool:
-    """Return whether the curve comes back up after a drop, and stays there as long as a drop."""
+def recovery(time: Array, curve: Array, drop: Drop, gates: Gates) -> int | None:
+    """Return the row at which a curve is back up after a drop, to stay there as long as a drop.
+
+    Parameters
+    ----------
+    time : array of float, shape (n,)
+        Seconds since the step's start.
+    curve : array of float, shape (n,)
+        Voltage in the direction of the current [V], free of spikes.
+    drop : Drop
+        The drop.
+    gates : Gates
+        What a drop has to pass.
+
+    Returns
+    -------
+    int or None
+        None where it stays down.
+    """
     above = curve[drop.after :] > drop.level_after + 0.7 * drop.jump
     after = time[drop.after :]
-    return any(
-        high - low >= _FEW
-        and (high == len(above) or after[high - 1] - after[low] >= gates.persistence)
-        for low, high in runs(above)
-    )
+    for low, high in runs(above):
+        lasts = high == len(above) or after[high - 1] - after[low] >= gates.persistence
+        if high - low >= _FEW and lasts:
+            return drop.after + low
+    return None

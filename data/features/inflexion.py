@@ -310,8 +310,9 @@ def find_inflexion(
             flags.append(
                 Flag(
                     "compliance",
-                    f"The voltage sits at one level from {time[top]:.6g} s on, as at a limit of "
-                    "the instrument: the curve is read up to there.",
+                    f"The voltage sits at one level from {time[top]:.6g} s on, after it "
+                    "rose: a limit of the instrument, or a resistance that has grown for good. The "
+                    "curve is read up to there.",
                 )
             )
     ends = [until]

@@ -21,7 +21,7 @@ from data.features.control import (
     history,
     read_columns,
 )
-from data.features.drop import Gates
+from data.features.drop import Drop, Gates
 from data.features.events import SHORTED, Events, read_events
 from data.features.feature import Feature, Flag, between
 from data.features.leads import steps_with_the_current
@@ -36,10 +36,16 @@ __all__ = ["find_penetration"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "sudden_drop"
-VERSION = "4"
+VERSION = "5"
 _SAME = 0.02  # of a current: another one differs by more
 _PULSE = 0.2  # of the longest step
 _NEXT_SHORTED = 0.3  # of the resistance of the step before
+# A drop this early, in times of what follows, at which a cell still resists, may be the end of an
+# overpotential at the start: a short near the start that lasts is near zero.
+_EARLY = 0.05
+_NEAR_ZERO = 0.02  # of the level before it
+_LAST = 10  # rows at the end of a step
+_DOWN = 0.9  # of the rows after a short are at its level
 _ROSE = 1.0  # of its level: a voltage that has doubled for good is another cell's
 
 
@@ -94,9 +100,11 @@ def find_penetration(
         than `persistence`), ``unconfirmed_drop`` (censored before a fall that another cause could
         make), ``small_drop`` (below `least_loss`), ``several_drops`` (another was as large as a
         short), ``excursion`` (up and back to the old level), ``back_at_old_level`` (after a slow
-        rise), ``resistance_rose`` (it survives at a voltage that has doubled), and those of the
-        channels (``frozen_channel``, ``held_values``,
-        ``magnitude_current``, ``coarse_time``). Details: ``step_start``, ``test_time_lower``,
+        rise), ``partial_drop`` (more than a third of the level is left or regained),
+        ``early_drop`` (a cell that resists goes on for long after it), ``soft_short_before``
+        (another that came back), ``resistance_rose`` (it survives at a voltage that has doubled),
+        and those of the channels (``frozen_channel``, ``held_values``, ``magnitude_current``,
+        ``coarse_time``). Details: ``step_start``, ``test_time_lower``,
         ``test_time_upper`` (test time [s]), ``current`` [A], ``charge`` [C] up to the middle of
         the interval or to the bound, ``duration`` of the step [s]; of a drop also ``jump``,
         ``jump_sd``, ``level_before`` [V], ``delta_bic``, ``ramp`` [s].
@@ -223,6 +231,16 @@ def _of_step(
     )
     fall, runaway = events.fall, events.runaway
     flags = [*several, *history(record, step), *events.flags(time)]
+    if events.lasting is not None and fall is not None:
+        flags.append(
+            Flag(
+                "soft_short_before",
+                f"From {time[fall.drop.before]:.6g} s on the voltage is down by "
+                f"{fall.drop.jump:.3g} V for a while and comes back: a soft short, before the one "
+                "that lasts.",
+            )
+        )
+        fall = events.lasting
     stop, undisturbed = len(raw) - 1, len(flags)
     if fall is not None and not fall.certain:
         shorted = _shorted_after(record, step, after, fall.drop.level_before)
@@ -325,6 +343,8 @@ def _of_step(
                 "lasts was not seen for longer.",
             )
         )
+    else:
+        flags += _left(time, raw, noise, drop, float(columns[0][-1]) - step.begin)
     lower = max(float(time[drop.before]) - step.uncertainty, 0.0)
     upper = float(time[drop.after])
     details |= {
@@ -344,6 +364,35 @@ def _of_step(
         flags=tuple(flags),
         details=details,
     )
+
+
+def _left(time: Array, raw: Array, noise: Noise, drop: Drop, end: float) -> list[Flag]:
+    """Return what a drop that lasts leaves, where it is more than a short leaves for certain."""
+    curve, _ = despike(raw, noise)
+    after, before = curve[drop.after :], drop.level_before
+    least = max(float(np.quantile(after, _DOWN)), float(np.median(after[-_LAST:])))
+    flags = []
+    if least > SHORTED * before:
+        flags.append(
+            Flag(
+                "partial_drop",
+                f"After the drop at {time[drop.before]:.6g} s the voltage keeps, or comes back to, "
+                f"{least / before:.0%} of its level: a short leaves less than a third, and a cell "
+                "that holds more than two thirds.",
+            )
+        )
+    level = float(np.median(after))
+    follows = end - float(time[drop.after])
+    if float(time[drop.after]) < _EARLY * follows and level > _NEAR_ZERO * before:
+        flags.append(
+            Flag(
+                "early_drop",
+                f"The voltage drops {time[drop.after]:.6g} s after the start, and the cell resists "
+                f"at {level:.3g} V for {follows:.6g} s more: an overpotential at the start "
+                "(nucleation) ends like this, too.",
+            )
+        )
+    return flags
 
 
 def _rise(time: Array, raw: Array, noise: Noise, events: Events, stop: int) -> Flag | None:

@@ -40,6 +40,7 @@ _FLICKERS = 0.3  # of the rows, that may be back
 _BEFORE = 50  # rows that its level is taken from
 _OF_NEXT = 50  # rows of the step that follows on a limit
 _FALLS = 0.02  # of its current, which falls where the programme holds a voltage
+_SHORT = 0.01  # of its setting, by which a current is below it: more than any calibration is off
 _RUN_UP = 1.5  # of the level of a step, above which it ends at a limit
 
 
@@ -316,8 +317,9 @@ def find_limit(time: Array, curve: Array, sigma: float) -> int | None:
 def find_compliance(record: "xr.Dataset", step: ControlStep) -> int | None:
     """Return the row of a record at which a step reaches the limit of the instrument.
 
-    Either the instrument flags an overload for three rows, or the current falls below its setting
-    while the voltage stays at its largest. Where the programme goes on to another step, that holds
+    Either the instrument flags an overload for three rows, and the current is below its setting or
+    the voltage far above its level there, or the current falls below its setting while the voltage
+    stays at its largest. Where the programme goes on to another step, that holds
     the voltage and its current falls; a rest or a smaller current is no limit.
 
     Parameters
@@ -332,15 +334,18 @@ def find_compliance(record: "xr.Dataset", step: ControlStep) -> int | None:
     int or None
         First row at the limit.
     """
+    _, voltage, current = read_columns(record)
+    curve = np.sign(step.current) * voltage[step.rows]
+    lacking = abs(step.current) - np.sign(step.current) * current[step.rows]
     if "overload" in record:
-        flagged = np.asarray(record["overload"].values, dtype=bool)[step.rows]
+        # A mark alone is no limit: ranges are switched, and transients pass.
+        short = lacking > max(_SHORT * abs(step.current), 4 * step.spread)
+        away = curve > _RUN_UP * max(float(np.median(curve)), 0.0)
+        flagged = np.asarray(record["overload"].values, dtype=bool)[step.rows] & (short | away)
         if len(flagged) >= 3:
             three = flagged[:-2] & flagged[1:-1] & flagged[2:]
             if three.any():
                 return step.start + int(np.argmax(three))
-    _, voltage, current = read_columns(record)
-    curve = np.sign(step.current) * voltage[step.rows]
-    lacking = abs(step.current) - np.sign(step.current) * current[step.rows]
     limited = (lacking > max(0.1 * abs(step.current), 4 * step.spread)) & (
         curve > 0.95 * max(float(np.max(curve)), 0.0)
     )

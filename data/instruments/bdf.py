@@ -26,7 +26,7 @@ import numpy as np
 from data.errors import InputError
 from data.features.rows import runs
 from data.instruments.record import TECHNIQUES, refusal
-from data.instruments.witnesses import CAPACITY, words_before_unit
+from data.instruments.witnesses import CAPACITY, ENERGY, POWER, witness_columns, words_before_unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -165,15 +165,13 @@ def _table(record: "xr.Dataset") -> str:
     for name, variable in record.data_vars.items():
         if variable.dims == ("record",) and name != "overload":
             columns[str(variable.attrs["long_name"])] = _cells(variable.values)
-    if CAPACITY in record:
-        for name, values in zip(
-            record["capacity_column"].values, record[CAPACITY].values.T, strict=True
-        ):
-            words = words_before_unit(str(name))
-            label, number = f"{words} / Ah", 1
+    for variable, unit in ((CAPACITY, "Ah"), (ENERGY, "Wh"), (POWER, "W")):
+        for name, values in witness_columns(record, variable).items():
+            words = words_before_unit(name)
+            label, number = f"{words} / {unit}", 1
             while label in columns:
                 number += 1
-                label = f"{words} {number} / Ah"
+                label = f"{words} {number} / {unit}"
             columns[label] = _cells(values)
     text = io.StringIO()
     text.write(",".join(_quoted(label) for label in columns) + "\n")

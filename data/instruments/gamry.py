@@ -4,8 +4,11 @@ Tables are announced by a line ``NAME<tab>TABLE<tab>rows`` (the number may be mi
 a line of names, one of units, and rows that begin with a tab. Numbers follow the computer's
 locale: a decimal comma is as common as a point. Where ``CONVENTION`` says that cathodic currents
 are counted positive their sign is changed: in a record the anodic current is positive, as is the
-voltage that it raises. The column ``Over`` holds a mark for each kind of overload; any other than a
-dot counts here [1]_.
+voltage that it raises. The column ``Over`` holds a mark for each kind of overload, which its
+position tells [1]_. Those count here of which the voltage or the current of the row is wrong or was
+not what was set: of the electrometer (2), of the control amplifier (3, 4 for a moment) and of the
+current's converter (5, 6), and what is out of the range of the current's and the voltage's channel
+(9, 10). An auxiliary channel that is not connected (11), settling and timing do not.
 
 References
 ----------
@@ -71,6 +74,7 @@ _COLUMNS = {
     "temperature_celsius": ("degC", ("Temp",)),
     "cycle_count": ("1", ("Cycle",)),
 }
+_OVERLOADS = (1, 2, 3, 4, 5, 8, 9)  # positions of marks, from 0
 _SIGNS = {
     "0": "cathodic currents are positive in the file, and negative here",
     "1": "anodic currents are positive",
@@ -328,7 +332,10 @@ def _read_part(
     if words:
         column = read["overload"]
         kinds = [str(kind).strip() for kind in column.categories]
-        over = np.array([bool(kind.strip(".")) for kind in kinds], dtype=np.bool_)
+        over = np.array(
+            [any(kind[at : at + 1].strip(".") for at in _OVERLOADS) for kind in kinds],
+            dtype=np.bool_,
+        )
         codes = np.asarray(column.codes)
         # A cell without a mark has the code -1.
         variables["overload"] = np.append(over, False)[codes]

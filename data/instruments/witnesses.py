@@ -1,10 +1,11 @@
-"""What else a text file tells of time and charge: columns that a record can be held against.
+"""What else a text file tells of its test: columns that a record can be held against.
 
 A record's time, voltage and current are read strictly. Other columns of the same file tell of the
-same test: Unix times, dates, capacities. A unit that is wrong in one of them contradicts the
-others. These columns are read a second time, and leniently: what cannot be read in them is left
-out, and never refuses a file; of a long file the beginning is read. They are known by their unit (a
-charge) or by their words (a date, a Unix time), whoever wrote them.
+same test: Unix times, dates, capacities, energies, powers, scan rates. A unit that is wrong in one
+of them contradicts the others. These columns are read a second time, and leniently: what cannot be
+read in them is left out, and never refuses a file; of a long file the beginning is read. They are
+known by their unit (a charge, an energy, a power) or by their words (a date, a Unix time, a scan
+rate), whoever wrote them.
 """
 
 import csv
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CAPACITY",
+    "ENERGY",
+    "POWER",
     "UNIX_TIME",
     "WALL_CLOCK",
     "names_date",
     "with_witnesses",
+    "witness_columns",
     "words_before_unit",
 ]
 
@@ -39,6 +43,12 @@ UNIX_TIME: Final = "unix_time_second"
 
 CAPACITY: Final = "capacity_ah"
 """Variable of a record over ``record`` and ``capacity_column``: what the file states [Ah]."""
+
+ENERGY: Final = "energy_wh"
+"""Variable of a record over ``record`` and ``energy_column``: what the file states [Wh]."""
+
+POWER: Final = "power_watt"
+"""Variable of a record over ``record`` and ``power_column``: what the file states [W]."""
 
 WALL_CLOCK: Final = "wall_clock_per_second"
 """Attribute of a record: how many seconds pass between the dates that the file writes, for each of
@@ -58,6 +68,9 @@ _UNITS = (
     re.compile(r"(.*)/(.*)"),
     re.compile(r"(.*)_([A-Za-zµ]+)"),
 )
+_SCAN_RATE = re.compile(r"(scan|sweep)\W*_?rate", re.IGNORECASE)
+# Variable, with the unit that tells of it; the columns are named in a coordinate.
+_STATED = {CAPACITY: "Ah", ENERGY: "Wh", POWER: "W"}
 _PER_ROW = re.compile(r"\s*(d|delta|Δ)\s*_?q", re.IGNORECASE)  # of a row, not summed up
 _CHARGE = re.compile(r"charge|capacity|\bq\b", re.IGNORECASE)
 _DATES = tuple(
@@ -74,7 +87,7 @@ type Array = NDArray[np.float64]
 
 
 def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":
-    """Return a record with what other columns of its file tell of time and charge.
+    """Return a record with what other columns of its file tell of its test.
 
     Parameters
     ----------
@@ -86,44 +99,56 @@ def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":
     Returns
     -------
     xarray.Dataset
-        With `UNIX_TIME`, `CAPACITY` and `WALL_CLOCK`, where the file is a text that has them.
+        With `UNIX_TIME`, `CAPACITY`, `ENERGY`, `POWER` and `WALL_CLOCK`, and with the attribute
+        ``scan_rate_volt_per_second``, where the file is a text that has them.
     """
     header = json.loads(str(record.attrs.get("header", "{}")))
     stated = header.get("columns", []) if isinstance(header, dict) else []
     named = [name.strip() for name in (stated.split("\t") if isinstance(stated, str) else stated)]
     while named and not named[-1]:
         named.pop()
-    charges = {at: unit for at, name in enumerate(named) if (unit := _charge_unit(name))}
+    stating = {
+        at: (variable, unit)
+        for at, name in enumerate(named)
+        for variable, due in _STATED.items()
+        if (unit := _unit_of(name, due))
+    }
     unix = [at for at, name in enumerate(named) if _UNIX.search(name)]
+    rates = [at for at, name in enumerate(named) if _SCAN_RATE.search(name)]
     others = [at for at in range(len(named)) if at not in unix]
     dates = [at for at in others if names_date(named[at])]
-    if not (charges or unix or dates):
-        return record
-    found = _place(path, named)
-    if found is None:
+    wanted = [*stating, *unix[:1], *dates[:1], *rates[:1]]
+    if not wanted or (found := _place(path, named)) is None:
         return record
     separator, line = found
-    cells = _cells(path, separator, line, [*charges, *unix[:1], *dates[:1]], record.sizes["record"])
+    cells = _cells(path, separator, line, wanted, record.sizes["record"])
     if cells is None:
         return record
     decimal = "," if separator != "," else "."
     variables: dict[str, Any] = {}
     if unix and np.isfinite(times := _numbers(cells[unix[0]], decimal)).any():
         label = {"units": "s", "long_name": "Unix Time / s"}
-        variables[UNIX_TIME] = ("record", times * _second(named[unix[0]]), label)
-    columns = {
-        at: in_unit(numbers, unit, "Ah")
-        for at, unit in charges.items()
-        if np.isfinite(numbers := _numbers(cells[at], decimal)).any()
-    }
-    if columns:
-        label = {"units": "Ah", "long_name": "Capacity / Ah"}
-        variables[CAPACITY] = (
-            ("record", "capacity_column"), np.stack(list(columns.values()), axis=1), label
-        )  # fmt: skip
-    record = record.assign(variables)
-    if columns:
-        record = record.assign_coords(capacity_column=[named[at] for at in columns])
+        factor = _factor(named[unix[0]], "s") or 1.0
+        variables[UNIX_TIME] = ("record", times * factor, label)
+    coordinates = {}
+    for variable, due in _STATED.items():
+        columns = {
+            at: in_unit(numbers, unit, due)
+            for at, (of, unit) in stating.items()
+            if of == variable and np.isfinite(numbers := _numbers(cells[at], decimal)).any()
+        }
+        if columns:
+            word, dimension = variable.partition("_")[0], _dimension(variable)
+            label = {"units": due, "long_name": f"{word.capitalize()} / {due}"}
+            values = np.stack(list(columns.values()), axis=1)
+            variables[variable] = (("record", dimension), values, label)
+            coordinates[dimension] = [named[at] for at in columns]
+    record = record.assign(variables).assign_coords(coordinates)
+    if rates and "scan_rate_volt_per_second" not in record.attrs:
+        rate, factor = _numbers(cells[rates[0]], decimal), _factor(named[rates[0]], "V/s")
+        rate = np.abs(rate[np.isfinite(rate) & (rate != 0)])
+        if rate.size and factor is not None:
+            record.attrs["scan_rate_volt_per_second"] = float(np.median(rate)) * factor
     times = record["test_time_second"].values
     written = [at for at, cell in enumerate(cells[dates[0]]) if cell] if dates else []
     if len(written) > 1 and (passed := float(times[written[-1]] - times[written[0]])) > 0:
@@ -149,17 +174,43 @@ def names_date(header: str) -> bool:
     return _DATE.match(header.strip("~ ")) is not None
 
 
-def _charge_unit(header: str) -> str:
-    """Return the unit of a header where it is one of charge, else nothing."""
+def _dimension(variable: str) -> str:
+    """Return the dimension over which a variable has its columns."""
+    return f"{variable.partition('_')[0]}_column"
+
+
+def witness_columns(record: "xr.Dataset", variable: str) -> dict[str, Array]:
+    """Return the columns of a file that state a charge, an energy or a power.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        Of a file.
+    variable : str
+        `CAPACITY`, `ENERGY` or `POWER`.
+
+    Returns
+    -------
+    dict of str to array of float, each of shape (n,)
+        By the header in the file, in the unit of the variable; empty where there is none.
+    """
+    if variable not in record:
+        return {}
+    names = map(str, record[_dimension(variable)].values)
+    return dict(zip(names, record[variable].values.T, strict=True))
+
+
+def _unit_of(header: str, due: str) -> str:
+    """Return the unit of a header where it is one of a quantity, else nothing."""
     for pattern in _UNITS:
         match = pattern.fullmatch(header)
         if match is None or _PER_ROW.match(match[1]):
             continue
-        unit = match[2].strip().replace("mA.h", "mAh").replace("A.h", "Ah")
+        unit = re.sub(r"(A|W)\.h$", r"\1h", match[2].strip())
         if unit == "C" and not _CHARGE.search(match[1]):
             return ""  # degrees
         try:
-            in_unit(0.0, unit, "Ah")
+            in_unit(0.0, unit, due)
         except UnitError:
             continue
         return unit
@@ -183,16 +234,16 @@ def words_before_unit(header: str) -> str:
     return next((match[1].strip() for match in matches if match is not None), header)
 
 
-def _second(header: str) -> float:
-    """Return how many seconds the unit of a Unix time is."""
+def _factor(header: str, due: str) -> float | None:
+    """Return how large the unit of a header is; None where it states none of that quantity."""
     for pattern in _UNITS:
         match = pattern.fullmatch(header)
         if match is not None:
             try:
-                return float(in_unit(1.0, match[2].strip(), "s"))
+                return float(in_unit(1.0, match[2].strip(), due))
             except UnitError:
                 continue
-    return 1.0
+    return None
 
 
 def _place(path: Path, named: Sequence[str]) -> tuple[str, int] | None:

@@ -88,7 +88,7 @@ def doubts_about(
         *_contradicted(record, metadata),
         *_sampling(record),
         *_clocks(record),
-        *_capacities(record),
+        *_stated_sums(record),
     ]
     return tuple(dict.fromkeys(found))
 
@@ -331,33 +331,55 @@ def _pace(clock: "Array", time: "Array") -> float:
     return float(np.sum(goes[on])) / passed if passed > 0 else float("nan")
 
 
-def _capacities(record: "xr.Dataset") -> Iterator[str]:
-    """Yield a sentence where current and time contradict every capacity of a record."""
+def _stated_sums(record: "xr.Dataset") -> Iterator[str]:
+    """Yield a sentence where a record contradicts every capacity, energy or power of its file."""
     import numpy as np
 
-    from data.instruments.witnesses import CAPACITY
+    from data.instruments.witnesses import CAPACITY, ENERGY, POWER, witness_columns
 
-    if CAPACITY not in record:
-        return
-    time, current = (record[name].values for name in ("test_time_second", "current_ampere"))
-    charges = np.abs(current[1:] + current[:-1]) / 2.0 * np.diff(time) / 3600.0
-    columns = zip(record["capacity_column"].values, record[CAPACITY].values.T, strict=True)
-    ratios = {str(name): _ratio(np.diff(column), charges) for name, column in columns}
-    ratios = {name: ratio for name, ratio in ratios.items() if np.isfinite(ratio)}
-    # A wrong unit of current or time contradicts all of them.
-    if any(1.0 / _CHARGES_AGREE <= ratio <= _CHARGES_AGREE for ratio in ratios.values()):
-        return
-    for name, ratio in list(ratios.items())[:1]:
-        yield (
-            f"the file's {name!r} grows {_rough(ratio)} times as fast as current and time say: are "
-            "the units of its current (A or mA?) and of its time (s, ms or h?) right?"
-        )
+    time, voltage, current = (
+        record[name].values for name in ("test_time_second", "voltage_volt", "current_ampere")
+    )
+    power = np.abs(voltage * current)
+    hours = np.diff(time) / 3600.0
+    charges = np.abs(current[1:] + current[:-1]) / 2.0 * hours
+    energies = (power[1:] + power[:-1]) / 2.0 * hours
+    for variable, made, grows, of, units in (
+        (CAPACITY, charges, "grows", "current and time",
+         "its current (A or mA?) and of its time (s, ms or h?)"),
+        (ENERGY, energies, "grows", "voltage, current and time",
+         "its voltage (V or mV?), of its current (A or mA?) and of its time (s, ms or h?)"),
+        (POWER, power, "is", "voltage and current",
+         "its voltage (V or mV?) and of its current (A or mA?)"),
+    ):  # fmt: skip
+        ratios = {
+            name: _ratio(np.diff(column), made) if variable != POWER else _quotient(column, made)
+            for name, column in witness_columns(record, variable).items()
+        }
+        ratios = {name: ratio for name, ratio in ratios.items() if np.isfinite(ratio)}
+        # A wrong unit of the record contradicts all of them.
+        if any(1.0 / _CHARGES_AGREE <= ratio <= _CHARGES_AGREE for ratio in ratios.values()):
+            continue
+        for name, ratio in list(ratios.items())[:1]:
+            times = "times as fast as" if grows == "grows" else "times what"
+            yield (
+                f"the file's {name!r} {grows} {_rough(ratio)} {times} {of} say: are the units of "
+                f"{units} right?"
+            )
+
+
+def _quotient(stated: "Array", made: "Array") -> float:
+    """Return how large a column is against what the record makes, as a rule [1]."""
+    import numpy as np
+
+    told = np.isfinite(stated) & (stated != 0) & (made > 0)
+    return float(np.median(np.abs(stated[told]) / made[told])) if told.any() else float("nan")
 
 
 def _ratio(grows: "Array", charges: "Array") -> float:
-    """Return how fast a capacity grows against what the current makes, as a rule [1].
+    """Return how fast a sum grows against what the record makes, as a rule [1].
 
-    It is the median over parts of the record: where the instrument left out rows, or a capacity is
+    It is the median over parts of the record: where the instrument left out rows, or a sum is
     reset, the parts beside are right.
     """
     import numpy as np

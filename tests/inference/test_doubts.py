@@ -265,6 +265,7 @@ def test_estimators_that_disagree_and_a_reversed_voltage_are_doubted(
 
 SECONDS = np.arange(0.0, 120.5)
 CHARGE = 2e-3 * SECONDS / 3600.0  # Ah, of the curve's current
+ENERGY = np.cumsum(2e-3 * np.where(SECONDS > 60, 0.01, 0.1)) / 3600.0  # Wh
 
 
 @pytest.mark.parametrize(
@@ -283,6 +284,10 @@ CHARGE = 2e-3 * SECONDS / 3600.0  # Ah, of the curve's current
         ({"Capacity / mAh": CHARGE}, "'Capacity / mAh' grows 0.001 times"),
         ({"Discharge_Capacity (Ah)": 1e3 * CHARGE}, "(A or mA?)"),
         ({"(Q-Qo)/mA.h": 6e4 * CHARGE}, "60 times as fast as current and time say"),
+        ({"power [mW]": 0.2}, None),
+        ({"power [mW]": 2e-4}, "'power [mW]' is 0.001 times what voltage and current say"),
+        ({"Energy/W.h": ENERGY}, None),
+        ({"Energy(mWh)": ENERGY}, "times as fast as voltage, current and time"),
         ({"Specific capacity (mAh/g)": 1e6 * CHARGE, "T(C)": SECONDS}, None),
         ({"Capacity / Ah": np.full(121, np.nan), "Unix Time / s": np.full(121, np.nan)}, None),
     ],

@@ -66,6 +66,13 @@ def _one_way(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Re
     name_of_file = f"{record.attrs.get('file_name', 'record')}: "
     others = [f"{name}: {str(why).removeprefix(name_of_file)}" for name, why in refused.items()]
     statements = [statement, *others, *statements]
+    if feature.kind == "right":  # the other algorithm may have seen what this one passes over
+        doubts += [
+            flag.message
+            for each in found.values()
+            for flag in each.flags
+            if flag.name == "resistance_rose"
+        ]
     at = list(found).index(chosen)
     return Reading(
         tuple(found.values()),
@@ -147,7 +154,10 @@ RECIPE = Recipe(
         "back_at_old_level",
         "begins_midway",
         "current_before",
+        "early_drop",
         "frozen_channel",
+        "partial_drop",
+        "resistance_rose",
         "several_drops",
         "slow_ramp",
         "soft_short",

@@ -58,9 +58,15 @@ def _scan_rate(
             f"scan_rate is not stated: {show_number(rate)} mV/s, the slope of the measured voltage"
         )
     doubts = []
+    if stated and written and abs(stated / written - 1.0) > _RATES_AGREE:
+        doubts.append(
+            f"the file states a scan rate of {show_number(written)} mV/s, and "
+            f"{show_number(stated)} mV/s is stated, which is used: which of them is right?"
+        )
     if measured and rate and abs(measured / rate - 1.0) > _RATES_AGREE:
         doubts.append(
-            f"the measured voltage rises at {measured:.3g} mV/s, not at the {rate:.3g} mV/s stated"
+            f"the measured voltage rises at {measured:.3g} mV/s, not at the {rate:.3g} mV/s "
+            "stated: are the units of voltage and time right (V or mV, s or ms?)"
         )
     return rate or None, said, doubts
 

@@ -95,7 +95,11 @@ RECIPE = Recipe(
     doubted=(
         "against_current",
         "back_at_old_level",
+        "begins_midway",
+        "current_before",
+        "early_drop",
         "frozen_channel",
+        "partial_drop",
         "resistance_rose",
         "several_drops",
         "slow_ramp",
