@@ -39,7 +39,7 @@ _SHEETS = "xl/worksheets/"  # of the archive that a workbook is
 _PIECE = 1 << 20
 _ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*?\sr="(\d+)"')
 _SCALED = re.compile(r"[0#?],+(?=[^0#?,]|$)")  # a format that shows thousands or millions
-_SHOWN_TEXT = re.compile(r'"([^"]*)"')
+_SHOWN_TEXT = re.compile(r'"([^"]*)"|\\(.)')  # in quotes, or behind a backslash
 _WHOLE = 1e15  # numbers up to here are whole where they look so
 
 
@@ -211,6 +211,12 @@ def _sheet(file: str, shown: Any, written: Any, mistakes: list[Mistake]) -> RawT
     return None if header is None else RawTable(file, header, tuple(rows))
 
 
+def _names_unit(words: str, header: str) -> bool:
+    """Return whether a header has words as a whole: of mA/cm^2, mA is another unit."""
+    plain = [text.replace("²", "^2").replace("³", "^3") for text in (words, header)]
+    return re.search(rf"(?<![\w/^·*]){re.escape(plain[0])}(?![\w/^·*])", plain[1]) is not None
+
+
 def _text(cell: Any, formula: Any, header: str) -> tuple[str, str | None]:
     """Return a cell below a header as text, and what is wrong with it."""
     value = cell.value
@@ -230,8 +236,8 @@ def _text(cell: Any, formula: Any, header: str) -> tuple[str, str | None]:
                 f"is shown in thousands and holds {value:g}: format it as a number, in the unit "
                 "that the header states"
             )
-        words = "".join(_SHOWN_TEXT.findall(style)).strip()
-        if any(map(str.isalpha, words)) and words not in header:
+        words = "".join(quoted or escaped for quoted, escaped in _SHOWN_TEXT.findall(style)).strip()
+        if any(mark.isalpha() or mark == "%" for mark in words) and not _names_unit(words, header):
             return "", (
                 f"is shown with {words!r} behind it and holds {value:g}: units stand in the "
                 "header; format it as a number"

@@ -343,7 +343,7 @@ def _of_step(
                 "lasts was not seen for longer.",
             )
         )
-    else:
+    if not fall.recovers and not fall.why:  # else it is doubted already
         flags += _left(time, raw, noise, drop, float(columns[0][-1]) - step.begin)
     lower = max(float(time[drop.before]) - step.uncertainty, 0.0)
     upper = float(time[drop.after])

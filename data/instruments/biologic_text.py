@@ -71,6 +71,7 @@ _AREA = re.compile(r"Electrode surface area\s*:\s*([\d.,]+)\s*cm")
 _DEVICE = re.compile(r"Device\s*:\s*(.+)")
 _FIXED_WIDTH = re.compile(r"[+-]?\d[.,]\d+[eE][+-]\d+")
 _MAX_HEADER = 4 << 20
+_MAY_BE_CUT = "the last row has no line end and may be cut off: it was left out"
 
 # EC-Lab names a quantity in several ways; of those a file holds, the first counts.
 _NAMES = {
@@ -426,10 +427,17 @@ def _check_end(file: str, content: mmap.mmap, table: Table, announced: int | Non
     due = first[-1] if whole else ""
     if whole and table.count(content) > 1 and _FIXED_WIDTH.fullmatch(due):
         whole = len(last[-1].lstrip("+-")) == len(due.lstrip("+-"))
-    elif whole and table.count(content) == announced and _decimals(last[-1]) >= _decimals(due) > 0:
-        return ""  # every row is there, and the last number has as many decimals as others
+    elif whole and announced in (None, table.count(content)):
+        # Every row is there, and the last number has as many decimals as others. Where nothing
+        # says how many rows are due, as many as any of them.
+        rows = content[table.start : min(table.stop, table.start + _MAX_HEADER)].splitlines()[:-1]
+        digits = {_decimals(split_line(decode(row), "\t")[-1]) for row in rows if row.strip()}
+        most = _decimals(due) if announced is not None else max(digits, default=-1)
+        if _decimals(last[-1]) >= most > 0:
+            return ""
+        return _MAY_BE_CUT
     elif whole:
-        return "the last row has no line end and may be cut off: it was left out"
+        return _MAY_BE_CUT
     if not whole:
         raise refusal(
             file,

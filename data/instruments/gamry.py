@@ -340,7 +340,7 @@ def _read_part(
         # A cell without a mark has the code -1.
         variables["overload"] = np.append(over, False)[codes]
         counts = np.bincount(codes[codes >= 0], minlength=len(kinds))
-        marks = {kind: int(n) for kind, n, bad in zip(kinds, counts, over, strict=True) if bad}
+        marks = {kind: int(n) for kind, n in zip(kinds, counts, strict=True) if kind.strip(".")}
     columns = dict(found)
     if "current_ampere" not in found:
         variables["current_ampere"] = np.zeros(np.size(variables["test_time_second"]))

@@ -2,9 +2,10 @@
 
 Times are durations (``00:01:30``), of the step (``Time``, older ``Time(h:min:s.ms)`` and
 ``Relative Time``) and, in newer exports, of the test (``Total Time``, ``Cumulative Time``); where
-only the former is there, the steps are added up. Units stand in the headers and follow the range of
-the channel. In a workbook the rows stand in a sheet such as ``record``. Older exports write
-currents without a sign, and the type of the step (``CC DChg``) says which way they flow.
+only the former is there, the steps are added up. Some exports write a total time of zero into the
+first row of each step: it starts where the row before ends. Units stand in the headers and follow
+the range of the channel. In a workbook the rows stand in a sheet such as ``record``. Older exports
+write currents without a sign, and the type of the step (``CC DChg``) says which way they flow.
 
 Read off exports in the repositories jepegit/cellpy (examples/data/neware_uio.csv) and
 ImperialCollegeLondon/PyProBE (tests/cyclers/test_neware.py).
@@ -12,8 +13,10 @@ ImperialCollegeLondon/PyProBE (tests/cyclers/test_neware.py).
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from data.instruments.headers import Vocabulary, split_header
-from data.instruments.table_format import TableFormat
+from data.instruments.table_format import Content, TableFormat
 
 __all__ = ["FORMAT"]
 
@@ -42,6 +45,19 @@ def _discharges(state: str) -> bool:
     return "dchg" in state.lower() or "discharge" in state.lower()
 
 
+def _complete(content: Content) -> None:
+    """Give the first rows of steps that state no total time that of the row before."""
+    known = content.variables
+    if "test_time_second" not in known or "step_time_second" not in known:
+        return
+    total = np.array(known["test_time_second"], dtype=np.float64)
+    starts = (total == 0) & (np.asarray(known["step_time_second"]) == 0)
+    starts[:1] = False
+    if starts.any():
+        total[starts] = np.maximum.accumulate(total)[np.flatnonzero(starts) - 1]
+        known["test_time_second"] = total
+
+
 FORMAT = TableFormat(
     instrument="Neware, or another in its layout",
     vocabulary=Vocabulary(
@@ -64,4 +80,5 @@ FORMAT = TableFormat(
     legal="legal are Total Time or Time, Voltage(V) and Current(A)",
     state=("step type", "step name", "status"),
     discharges=_discharges,
+    complete=_complete,
 )

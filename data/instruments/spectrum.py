@@ -21,6 +21,8 @@ Read are ``ZCURVE`` tables of Gamry's ``.DTA``, EC-Lab's ``.mpt`` and ``.mpr`` o
 text tables whose headers name a frequency and a real and an imaginary part (or magnitude and
 phase) with their units. A header ``-Im(Z)`` or ``-Z''`` is of the negative imaginary part. Rows at
 frequency zero, which EC-Lab writes while it waits for a steady state, are left out.
+
+Where the frequency of a table starts again, another spectrum begins, of which one is chosen.
 """
 
 import json
@@ -49,6 +51,8 @@ MAX_BYTES = 20_000_000  # of a text; a spectrum has some hundred points
 MAX_FREQUENCY = 1e9
 MAX_IMPEDANCE = 1e15
 _AGREE = 0.02  # of the magnitude, between it and the two parts
+_RESTARTS = 1.1  # a step of the frequency against the way of its sweep, beyond any rounding
+_FEWEST = 3  # points of a sweep
 _POSITIVE = 0.8  # part of the points whose imaginary part is positive: no cell is so inductive
 
 _FREQUENCY, _REAL, _IMAGINARY = "frequency_hertz", "real", "imaginary"
@@ -221,8 +225,8 @@ def read(source: Source, curve: int | None) -> "xr.Dataset":
         for at, table in enumerate(tables)
     ]
     gamry = content.lstrip().startswith(_GAMRY)
-    at = choose_curve(source.name, infos, None if gamry and len(tables) == 1 else curve)
-    return _of_text(source, tables[at], decode(content))
+    at = choose_curve(source.name, infos, curve if gamry and len(tables) > 1 else None)
+    return _of_text(source, tables[at], decode(content), None if gamry else curve)
 
 
 def _tables(file: str, text: str) -> list[_Table]:
@@ -284,8 +288,8 @@ def _rows(
     return _Table(name, header, separator, first + 1, tuple(rows), cut_off)
 
 
-def _of_text(source: Source, table: _Table, text: str) -> "xr.Dataset":
-    """Return a spectrum that stands in a text."""
+def _of_text(source: Source, table: _Table, text: str, curve: int | None) -> "xr.Dataset":
+    """Return a spectrum that stands in a text, of several in its table the chosen one."""
     file = source.name
     comma = table.separator != "," and any(
         re.fullmatch(r"[+-]?\d+,\d+([eE][+-]?\d+)?", cells[position])
@@ -332,8 +336,30 @@ def _of_text(source: Source, table: _Table, text: str) -> "xr.Dataset":
         instrument, written = "not stated", ""
     return _built(
         source, values, table.header, reader=instrument, curve=table.name, written=written,
-        extra=extra, place=lambda row: table.rows[row][0],
+        extra=extra, place=lambda row: table.rows[row][0], chosen=curve,
     )  # fmt: skip
+
+
+def _sweeps(frequency: Array) -> list[slice]:
+    """Return the parts of a table between which the frequency starts again.
+
+    Frequencies in no order at all are of one spectrum.
+    """
+    way, starts = 0.0, [0]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = np.log(frequency[1:] / frequency[:-1])
+    for row, step in enumerate(steps.tolist(), start=1):
+        if not abs(step) > np.log(_RESTARTS):
+            continue
+        if way * step < 0:
+            starts.append(row)
+            way = 0.0  # the next sweep may go the other way
+        else:
+            way = step
+    ends = [*starts[1:], len(frequency)]
+    if np.median(np.subtract(ends, starts)) < _FEWEST:
+        return [slice(0, len(frequency))]
+    return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
 def _in_unit(file: str, numbers: Array, key: str, unit: str, table: _Table, position: int) -> Array:
@@ -367,7 +393,6 @@ def _binary(source: Source, curve: int | None) -> "xr.Dataset":
     header = _header(names)
     if not names_spectrum(names):
         raise refusal(source.name, f"holds no impedance spectrum: {_LEGAL}")
-    choose_curve(source.name, [CurveInfo(0, "VMP data", None)], curve)
     table = _Table("VMP data", header, "", 1, (), cut_off=False)
     values = {
         key: sign * _in_unit(source.name, columns[names[position]], key, unit, table, position)
@@ -375,13 +400,13 @@ def _binary(source: Source, curve: int | None) -> "xr.Dataset":
     }
     return _built(
         source, values, header, reader="BioLogic", curve="VMP data", written=technique, extra={},
-        place=lambda _: None,
+        place=lambda _: None, chosen=curve,
     )  # fmt: skip
 
 
 def _built(
     source: Source, values: dict[str, Array], header: _Header, *, reader: str, curve: str,
-    written: str, extra: dict[str, str | float], place: Any,
+    written: str, extra: dict[str, str | float], place: Any, chosen: int | None,
 ) -> "xr.Dataset":  # fmt: skip
     """Check a spectrum and return it."""
     import xarray as xr
@@ -396,6 +421,16 @@ def _built(
     left_out = frequency.size - swept.size
     if not swept.size:
         raise refusal(file, f"holds no point of the spectrum {curve}: nothing was recorded")
+    sweeps = _sweeps(frequency[swept])
+    infos = []
+    for at, part in enumerate(sweeps):
+        ends = [frequency[swept[row]] for row in (part.start, part.stop - 1)]
+        name = f"{curve}, {ends[0]:g} to {ends[1]:g} Hz"
+        infos.append(CurveInfo(at, name, part.stop - part.start, note="an impedance spectrum"))
+    if len(sweeps) > 1 or chosen is not None:
+        at = choose_curve(file, infos, chosen)
+        swept = swept[sweeps[at]]
+        extra["sweep"] = f"{at + 1} of {len(sweeps)}"
     for bad, words in (
         (~(frequency[swept] > 0) | (frequency[swept] > MAX_FREQUENCY), "a frequency above 0 Hz and "
          f"up to {MAX_FREQUENCY:g} Hz is due"),

@@ -222,9 +222,21 @@ def measured_cells(name: str, feature: "Feature", factor: float = 1.0) -> Cells:
         case "interval":
             return {f"{name}_{side}": _given(end) * factor for side, end in ends.items()}
         case "right":
+            _refuse_nothing_seen(name, feature)
             return {f"{name}_lower": _given(feature.lower) * factor}
         case _:
             return {f"{name}_upper": _given(feature.upper) * factor}
+
+
+def _refuse_nothing_seen(name: str, feature: "Feature") -> None:
+    """Refuse a bound of zero, with what the curve shows that leads to it."""
+    if _given(feature.lower) > 0:
+        return
+    why = " ".join(flag.message for flag in feature.flags)
+    raise InputError(
+        f"{name} would be above {show_number(_given(feature.lower))} {feature.unit}, which says "
+        f"nothing: the curve is of no use from its start on{'. ' + why if why else ''}"
+    )
 
 
 def _given(value: float | None) -> float:
@@ -310,6 +322,7 @@ def clock_cells(
             )
             stop = latest
         return {**cells, "stop_time": stop}, statements, doubts
+    _refuse_nothing_seen(name, feature)
     lower = _given(feature.lower)
     if lower > stop * (1.0 + 1e-3):
         beyond = lower > stop * (1.0 + _STOPS_AGREE)

@@ -525,9 +525,13 @@ def _refuse_spectrum(path: Path, curve: int | None, error: Exception | None) -> 
     """Refuse an impedance spectrum by what it is; return where the file holds none."""
     from data import read_spectrum
 
-    try:
-        spectrum = read_spectrum(path, curve=curve)
-    except RecordError:
+    for number in (curve, 0):  # of several the first tells what they are
+        try:
+            spectrum = read_spectrum(path, curve=number)
+            break
+        except RecordError:
+            continue
+    else:
         return  # what is wrong with the file as a record is said instead
     ends = [float(find(spectrum["frequency_hertz"].values)) for find in (min, max)]
     raise InputError(

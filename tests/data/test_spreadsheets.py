@@ -155,6 +155,10 @@ def change(book: Any, how: str) -> None:
             sheet["D2"], sheet["D2"].number_format = 500.0, "0.0,"
         case "another unit":
             sheet["D2"].number_format = '0.0" A/cm2"'
+        case "a part of the unit":
+            sheet["D2"].number_format = '0.000\\ "mA"'
+        case "an escaped unit":
+            sheet["D2"].number_format = "0.00\\µ\\A"
         case "a title":
             sheet.insert_rows(1)
             sheet["A1"] = "Penetration of my cells"
@@ -180,6 +184,8 @@ def change(book: Any, how: str) -> None:
         ("a hidden column", "has cells in the hidden column D"),
         ("thousands", "cell D2 is shown in thousands and holds 500"),
         ("another unit", "cell D2 is shown with 'A/cm2' behind it"),
+        ("a part of the unit", "cell D2 is shown with 'mA' behind it"),
+        ("an escaped unit", "cell D2 is shown with 'µA' behind it"),
         ("a title", "line 1: 'Penetration of my cells' stands above the headers"),
         ("a slip of units", "write mA/cm^2 if a thousandth is meant"),
     ],

@@ -11,12 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from data import load_campaign
+from data.errors import InputError
 from data.features.feature import Feature, Flag
 from data.provenance import read_records, standing
 from inference import import_records
 from inference.cli.commands import app
 from inference.importing import Outcome, doubts, records
-from inference.importing.recipe import recipes
+from inference.importing.recipe import measured_cells, recipes
 from tests.inference.conftest import CELL, POLARISED
 
 BUGS = Path(__file__).resolve().parents[3] / "shared" / "bugs"
@@ -398,3 +399,53 @@ def test_a_fault_in_the_only_file_is_an_internal_error(
     )
     assert result.exit_code == 1
     assert "internal error: ZeroDivisionError" in result.output
+
+
+@pytest.mark.parametrize("jump", ["step", "sigmoid"])
+def test_a_polarised_cell_that_lost_contact_for_good_is_doubtful(
+    jump: str, campaign: Path, files: Path
+) -> None:
+    time = np.arange(0.0, 2000.5)
+    up = time > 1200 if jump == "step" else 1 / (1 + np.exp(-(time - 1200) / 5))
+    noise = np.random.default_rng(4).normal(0.0, 2e-4, time.size)
+    file = curve(files / "x.csv", end=2000.0, **{"Voltage / V": 0.06 + 0.25 * up + noise})
+    outcome = take(file, campaign, table="dc_polarization", metadata=POLARISED, dry_run=True)
+    assert outcome.status == "doubtful"
+    assert any("not the cell that the current was meant for" in each for each in outcome.doubts)
+
+
+def test_a_column_of_the_scan_rate_tells_of_the_time(campaign: Path, files: Path) -> None:
+    voltage = np.arange(0.0, 1.0, 2e-3)
+    current = 2.0 * np.tanh(voltage / 0.1) + np.random.default_rng(0).normal(0, 2e-3, voltage.size)
+    stated = CELL | {"layers": "1", "concentration": "1 mol/L", "plateau": "1"}
+    file = files / "sweep.csv"
+    for seconds, status in ((2.0, "checked"), (2000.0, "doubtful")):
+        time = seconds * np.arange(voltage.size)
+        rows = [f"{t:g},{v:g},{i:.6f},1" for t, v, i in zip(time, voltage, current, strict=True)]
+        names = "time [s],voltage [V],current [mA],scan rate [mV/s]"
+        file.write_text("\n".join(["# technique: linear_sweep", names, *rows, ""]))
+        outcome = take(file, campaign, table="lsv", metadata=stated, dry_run=True)
+        assert outcome.status == status, outcome
+        assert outcome.rows[0]["scan_rate"] == 1.0
+
+
+def test_a_minute_of_pause_before_a_short_is_doubted(campaign: Path, files: Path) -> None:
+    time = np.arange(0.0, 900.5)
+    flows = (time < 400) | (time > 460)
+    voltage = np.where(time > 700, 0.01, 0.1) * flows + 2e-4 * np.sin(40.0 * time)
+    file = curve(
+        files / "x.csv", end=900.0, **{"Voltage / V": voltage, "Current / A": 2e-3 * flows}
+    )
+    outcome = take(file, campaign, dry_run=True)
+    assert outcome.status == "doubtful"
+    assert any("passed in the same direction" in doubt for doubt in outcome.doubts)
+
+
+def test_a_curve_of_no_use_from_its_start_says_why() -> None:
+    feature = Feature(
+        quantity="transition_time", unit="s", kind="right", lower=0.0, algorithm="a", version="1",
+        window=(0, 9), flags=(Flag("compliance", "The instrument is at its limit."),),
+        details={"duration": 9.0},
+    )  # fmt: skip
+    with pytest.raises(InputError, match="of no use from its start on"):
+        measured_cells("transition_time", feature)

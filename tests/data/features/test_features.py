@@ -218,8 +218,12 @@ def test_the_instruments_limit_ends_a_test() -> None:
     assert feature.kind == "right"
     assert feature.has_flag("compliance")
     assert feature.lower == pytest.approx(700, abs=10)
-    overload = record_of(*plain("short")).assign(overload=("record", time > 400))
-    feature = find_penetration(overload)
+    time, voltage, current = plain("short")
+    overload = ("record", time > 400)
+    feature = find_penetration(record_of(time, voltage, current).assign(overload=overload))
+    assert (feature.kind, feature.lower) == ("interval", 600)  # the current flows as it was set
+    current[time > 400] *= 0.95
+    feature = find_penetration(record_of(time, voltage, current).assign(overload=overload))
     assert (feature.kind, feature.lower) == ("right", 400)
 
 

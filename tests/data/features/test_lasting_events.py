@@ -137,6 +137,31 @@ def test_where_nobody_knows_which_level_was_the_old_one_the_drop_is_doubted() ->
     assert names(late) == {"back_at_old_level"}
 
 
+@pytest.mark.parametrize(
+    ("levels", "flag"),
+    [
+        (((0, 0.08), (3000, 0.008)), None),
+        (((0, 0.08), (3000, 0.024)), None),
+        (((0, 0.08), (3000, 0.032)), "partial_drop"),
+        (((0, 0.08), (3000, 0.052)), "partial_drop"),
+        (((0, 0.08), (3000, 0.024), (3300, 0.056)), "partial_drop"),
+        (((0, 0.08), (3000, 0.008), (7000, 0.05)), "partial_drop"),
+        (((0, 0.08), (2000, 0.008), (3000, 0.08), (5000, 0.008)), "soft_short_before"),
+        (((0, 0.48), (100, 0.08)), "early_drop"),
+        (((0, 0.48), (100, 0.004)), None),
+    ],
+)
+def test_what_lies_between_a_clear_short_and_a_survivor_is_doubted(
+    levels: tuple[tuple[float, float], ...], flag: str | None
+) -> None:
+    times, heights = zip(*levels, strict=True)
+    voltage = np.array(heights)[np.searchsorted(times, TIME, side="right") - 1]
+    feature = find_penetration(record(TIME, voltage, CURRENT))
+    event = times[-1] if flag == "soft_short_before" else times[1]
+    assert feature.holds(event - 2)
+    assert names(feature) == ({flag} if flag else set())
+
+
 def test_a_contact_that_is_never_still_ends_what_is_known() -> None:
     time = np.arange(0.0, 3000.0)
     toggles = 0.1 + 0.1 * (np.floor(time / 50) % 2)

@@ -201,3 +201,21 @@ def test_magnitudes_of_zero_say_nothing(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("-4,0", "-4,50"))
     with pytest.raises(RecordError, match="magnitudes"):
         read_spectrum(path)
+
+
+@pytest.mark.parametrize("column", ["", "cycle number,"])
+def test_each_spectrum_of_a_table_is_one(tmp_path: Path, column: str) -> None:
+    frequency = [1e3, 1e2, 10.0, 1.0]
+    rows = [
+        f"{f'{loop},' if column else ''}{f},{10 + loop},-1" for loop in range(3) for f in frequency
+    ]
+    file = tmp_path / "loops.csv"
+    file.write_text("\n".join([f"{column}frequency [Hz],Zreal [ohm],Zimag [ohm]", *rows, ""]))
+    with pytest.raises(RecordError, match="several curves: choose one with --curve N"):
+        read_spectrum(file)
+    spectrum = read_spectrum(file, curve=1)
+    assert spectrum["frequency_hertz"].values.tolist() == frequency
+    assert (spectrum["impedance_ohm"].values == 11 - 1j).all()
+    assert spectrum.attrs["sweep"] == "2 of 3"
+    with pytest.raises(RecordError, match="has no curve 3"):
+        read_spectrum(file, curve=3)

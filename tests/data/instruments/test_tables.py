@@ -429,3 +429,18 @@ def test_a_sheet_loses_no_row_by_what_it_says_of_itself(
 def test_ivium_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(RecordError, match="is of Ivium's software"):
         read_record(written(tmp_path, content))
+
+
+def test_a_total_time_of_zero_in_the_first_row_of_a_step_is_that_of_the_row_before(
+    tmp_path: Path,
+) -> None:
+    names = "DataPoint,Cycle Index,Step Index,Step Type,Time,Total Time,Current(A),Voltage(V)"
+    clock = [(1, 0, 0), (1, 30, 30), (1, 60, 60), (2, 0, 0), (2, 30, 90), (3, 0, 0), (3, 30, 120)]
+    rows = [
+        f"{k},1,{step},CC Chg,00:{t // 60:02d}:{t % 60:02d},00:{all_ // 60:02d}:{all_ % 60:02d},"
+        f"0.001,0.{10 + k}"
+        for k, (step, t, all_) in enumerate(clock, start=1)
+    ]
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join([names, *rows, ""]))
+    assert read_record(path)["test_time_second"].values.tolist() == [0, 30, 60, 60, 90, 90, 120]
