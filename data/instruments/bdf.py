@@ -165,9 +165,9 @@ def _table(record: "xr.Dataset") -> str:
     for name, variable in record.data_vars.items():
         if variable.dims == ("record",) and name != "overload":
             columns[str(variable.attrs["long_name"])] = _cells(variable.values)
-    for variable, unit in ((CAPACITY, "Ah"), (ENERGY, "Wh"), (POWER, "W")):
-        for name, values in witness_columns(record, variable).items():
-            words = words_before_unit(name)
+    for stated, unit in ((CAPACITY, "Ah"), (ENERGY, "Wh"), (POWER, "W")):
+        for header, values in witness_columns(record, stated).items():
+            words = words_before_unit(header)
             label, number = f"{words} / {unit}", 1
             while label in columns:
                 number += 1

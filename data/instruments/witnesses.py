@@ -128,8 +128,8 @@ def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":
     variables: dict[str, Any] = {}
     if unix and np.isfinite(times := _numbers(cells[unix[0]], decimal)).any():
         label = {"units": "s", "long_name": "Unix Time / s"}
-        factor = _factor(named[unix[0]], "s") or 1.0
-        variables[UNIX_TIME] = ("record", times * factor, label)
+        second = _factor(named[unix[0]], "s") or 1.0
+        variables[UNIX_TIME] = ("record", times * second, label)
     coordinates = {}
     for variable, due in _STATED.items():
         columns = {

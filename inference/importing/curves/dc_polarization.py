@@ -161,6 +161,7 @@ RECIPE = Recipe(
         "several_drops",
         "slow_ramp",
         "soft_short",
+        "soft_short_before",
         "steps_not_read",
         "unclear_drop",
     ),
