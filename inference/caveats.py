@@ -115,7 +115,7 @@ def _failed(result: "Result") -> list[str]:
         return failed_predictions(result)
     return [
         unpredicted(each)
-        if each["key"].startswith(("predictive ", "loo_pit ", "spread "))
+        if each["key"].startswith(("predictive ", "loo_pit ", "spread ", "batches "))
         else each["sentence"]
         for section in check["sections"]
         if section["name"] not in _TOLD_OTHERWISE

@@ -144,7 +144,7 @@ class Result:
 
     @property
     def groups(self) -> dict[str, dict[str, list[str]]]:
-        """Names that the rows of each observed variable share: of separators, labs, protocols.
+        """Names that rows of each observed variable share: separators, labs, cells, notes and more.
 
         As made by `inference.row_conditions.row_groups`; empty in results stored without.
         """

@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 
     from data.campaign import Campaign
 
-__all__ = ["row_conditions", "row_groups"]
+__all__ = ["LEVELS", "MARKS", "row_conditions", "row_groups"]
 
 # Columns of tables that no law may depend on, or that it knows of at other rows or options alone.
 _BESIDE: Final = ("area", "capacity", "electrode_thickness", "scan_rate", "temperature")
-_NAMES: Final = ("separator", "lab", "protocol")
+LEVELS: Final = ("separator", "lab", "protocol")
+"""Names that a law may give a level of its own."""
+
+MARKS: Final = ("cell", "source", "note")
+"""Columns that no law goes by, and that may tell of batches."""
+
 _OF_SEPARATORS: Final = {
     "pore_radius": "pore_radius",
     "porosity": "porosity",
@@ -96,8 +101,8 @@ def row_groups(campaign: "Campaign", blocks: Iterable[str]) -> dict[str, dict[st
         for dim, lines in observed_lines(campaign, block).items():
             found[dim.removesuffix("_row")] = {
                 name: [str(table[name].values[place[line]]) for line in lines]
-                for name in _NAMES
-                if name in table.data_vars
+                for name in (*LEVELS, *MARKS)
+                if name in table.data_vars and any(map(str, table[name].values))
             }
     return found
 

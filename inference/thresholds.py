@@ -10,6 +10,8 @@ __all__ = [
     "ALIKE",
     "ALIKE_WEIGHTS",
     "BATCHES",
+    "BATCH_FAIL",
+    "BATCH_WARN",
     "BOUND_AT_EDGE",
     "CALIBRATION_DIVERGENT",
     "CALIBRATION_ESS",
@@ -243,6 +245,14 @@ which this limit is lower than that share."""
 SPREAD_FAIL: Final = 0.002
 """The same, below which cells are said not to scatter alike, with every answer: fewer than three
 right campaigns in a thousand, by simulation."""
+
+BATCH_WARN: Final = 0.004
+"""Probability that cells which depend on nothing lie together in batches as much, times the
+scatters of a fit, below which it is worth a look. Our choice, as for two kinds of cells: by
+simulation right campaigns have it as often as this, and it adds little to the others' alarms."""
+
+BATCH_FAIL: Final = 0.0015
+"""The same, below which rows are said not to be so many cells, with every answer."""
 
 PARETO_K: Final = 0.7
 """Pareto shape above which the importance weights of a left-out row are unreliable; Vehtari et al.

@@ -55,7 +55,7 @@ TESTED: Final[Mapping[Protocol, tuple[str, int, str, str]]] = {
 of the current that it goes with where metal diffuses; and words and unit of it."""
 
 
-def cells_behind(result: "Result", mechanism: Mechanism) -> int:
+def cells_behind(result: "Result", mechanism: Mechanism, separator: str = "") -> int:
     """Count the cells that tell how cells scatter.
 
     Parameters
@@ -64,6 +64,8 @@ def cells_behind(result: "Result", mechanism: Mechanism) -> int:
         A finished fit.
     mechanism : Mechanism
         The mechanism.
+    separator : str
+        Of which separator alone; of all where left out.
 
     Returns
     -------
@@ -78,12 +80,17 @@ def cells_behind(result: "Result", mechanism: Mechanism) -> int:
         table = table_of(name)
         if table not in behind or name.endswith("_overpotential"):
             continue
+        size = result.observed_data[name].size
+        own = np.ones(size, dtype=bool)
+        if separator:
+            names = result.groups.get(name, {}).get("separator", [""] * size)
+            own = np.asarray([each == separator for each in names])
         if name == f"{table}_range":
             design = result.constant_data[f"{name}_design"]
-            cells = design.sel({f"{name}_column": "cells"}).values
+            cells = design.sel({f"{name}_column": "cells"}).values[own]
             count += int(np.where(cells > 0, cells, _LEAST_OF_A_RANGE).sum()) // 2  # both ends
             continue
-        rows = [str(each) for each in result.observed_data[f"{name}_row"].values]
+        rows = [str(each) for each in result.observed_data[f"{name}_row"].values[own]]
         if len(tables()[table].label) > 1:  # several rows of a cell, whose name begins their labels
             rows = list({each.partition(", ")[0] for each in rows})
         count += len(rows)

@@ -11,22 +11,28 @@ References
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data.tables import tables
 from inference.arviz_statistics import left_out_weights, loo_pit, pareto_k, uniformity
+from inference.checks.batches import Alike, alike, groupings, neighbours
+from inference.checks.batches import in_words as batches_in_words
 from inference.checks.spreads import Known, Uneven, cuts, known, uneven
 from inference.checks.trends import Trend, conditions_of, distinct, in_words, trends, verdicts
 from inference.checks.verdicts import Finding, Verdict, plain, worst
 from inference.mechanisms import MECHANISMS
 from inference.result import Result
+from inference.row_conditions import LEVELS, MARKS
 from inference.sampling import scalars
 from inference.standing import beyond, share_error
 from inference.symptoms import variables_of_scatters
 from inference.thresholds import (
+    BATCH_FAIL,
+    BATCH_WARN,
     PARETO_K,
     PIT_ROWS,
     PREDICTIVE_FAIL,
@@ -39,6 +45,7 @@ from models.cells import LAWS
 from models.observations import TOLERANCE
 
 __all__ = [
+    "batch_findings",
     "failed_predictions",
     "fit_findings",
     "natural_scale",
@@ -60,6 +67,7 @@ _NAMES = {
     "highest_survived": "the highest current that a cell survived",
     "trend": "how rows go with their conditions",
 }
+_OF_CELLS = {"spread ": "CELLS DO NOT SCATTER ALIKE", "batches ": "ROWS ARE NOT SO MANY CELLS"}
 _NO_LIMIT = 999.0  # on a natural scale; designs store 1000 for infinity
 _LEAST_SPREAD = 1e-9
 _MOST_SHOWN = 4  # rows that a sentence names
@@ -80,7 +88,7 @@ def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[st
     Returns
     -------
     findings : list of Finding
-        Two for each observed variable, its statistics and its LOO-PIT values; one for each scatter
+        Two for each observed variable, its statistics and its LOO-PIT values; two for each scatter
         of cells.
     table : list of dict
         The numbers, a row for each observed variable.
@@ -110,7 +118,8 @@ def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[st
                 }
             )
         )
-    return findings + spread_findings(result), table
+    cells = _cells(result)
+    return findings + _spreads(result, cells) + _batches(result, cells), table
 
 
 def failed_predictions(result: Result) -> list[str]:
@@ -148,8 +157,9 @@ def unpredicted(finding: Mapping[str, Any]) -> str:
         " Rows of one table may not measure one thing (two laboratories, batches or electrolytes), "
         "and the safe current may be that of none of them."
     )
-    if finding["key"].startswith("spread "):
-        return f"CELLS DO NOT SCATTER ALIKE: {finding['sentence']}"
+    for kind, words in _OF_CELLS.items():
+        if finding["key"].startswith(kind):
+            return f"{words}: {finding['sentence']}"
     alone = finding["numbers"].get("off") == ["trend"]
     words = f"THE MODEL DOES NOT PREDICT ITS OWN DATA: {finding['sentence']}"
     return words if alone else f"{words}{kinds}"
@@ -169,6 +179,44 @@ def spread_findings(result: Result) -> list[Finding]:
         One for each scatter that a safe current depends on, where something cuts its rows in two.
         Ranges over cells are left out: each row is of several.
     """
+    return _spreads(result, _cells(result))
+
+
+def batch_findings(result: Result) -> list[Finding]:
+    """Judge whether the cells of each threshold are so many, or resemble each other in batches.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    list of Finding
+        One for each scatter that a safe current depends on, where something groups its rows.
+    """
+    return _batches(result, _cells(result))
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """The rows that share one scatter, and what is known of their deviates."""
+
+    variables: list[str]
+    known: Known
+    conditions: dict[str, Array]
+    groups: dict[str, list[str]]
+    of: NDArray[np.intp]  # which variable each row is of
+
+    def level(self, without: Sequence[str] = ()) -> NDArray[np.intp]:
+        """Return which rows share all names that the law goes by."""
+        shared = [self.groups[key] for key in LEVELS if key in self.groups and key not in without]
+        levels = ["\n".join(names) for names in zip(*shared, strict=True)] or [""] * self.of.size
+        return np.unique(levels, return_inverse=True)[1]
+
+
+def _cells(result: Result) -> dict[str, _Cells]:
+    """Return the rows of every scatter that a safe current depends on."""
     due = {
         name
         for mechanisms in MECHANISMS.values()
@@ -177,16 +225,42 @@ def spread_findings(result: Result) -> list[Finding]:
         if name in result.posterior
     }
     variables = [str(name) for name in result.log_likelihood.data_vars]
+    every = {
+        scatter: [name for name in members if not name.endswith("_range")]
+        for scatter, members in variables_of_scatters(variables, due).items()
+    }
+    return {scatter: _together(result, single) for scatter, single in every.items() if single}
+
+
+def _spreads(result: Result, every: Mapping[str, _Cells]) -> list[Finding]:
     found = []
-    for scatter, members in variables_of_scatters(variables, due).items():
-        single = [name for name in members if not name.endswith("_range")]
-        if single and (odd := _uneven(result, single)) is not None:
-            found.append((scatter, odd, single))
+    for scatter, cells in every.items():
+        names = ("table", *LEVELS)
+        groups = {key: each for key, each in cells.groups.items() if key in names}
+        level = cells.level()
+        odd = uneven(cells.known, cuts(cells.conditions, groups, level), level)
+        if odd is not None:
+            found.append((scatter, odd, cells.variables))
     return [_spread(result, *each, chances=len(found)) for each in found]
 
 
-def _uneven(result: Result, variables: Sequence[str]) -> Uneven | None:
-    """Cut the rows that share one scatter by their conditions and names."""
+def _batches(result: Result, every: Mapping[str, _Cells]) -> list[Finding]:
+    found = []
+    for scatter, cells in every.items():
+        offsets = f"{scatter.removesuffix('_scatter')}_lab_offset" in result.posterior
+        free = (*MARKS,) if offsets else (*MARKS, "lab")
+        names = {key: cells.groups[key] for key in free if key in cells.groups}
+        level = cells.level(() if offsets else ("lab",))
+        rows = cells.known
+        verdict = ~rows.exact.any(axis=1) & (np.isfinite(rows.edges).sum(axis=1) <= 1)
+        pairs = neighbours(rows.z, cells.conditions, level, cells.of, verdict)
+        if (together := alike(rows, groupings(names, level), pairs, level)) is not None:
+            found.append((scatter, together, cells))
+    return [_batch(result, *each, chances=len(found)) for each in found]
+
+
+def _together(result: Result, variables: list[str]) -> _Cells:
+    """Return the rows of some observed variables that share one scatter."""
     rows: list[Known] = []
     conditions: dict[str, Array] = {}
     groups: dict[str, list[str]] = {}
@@ -215,10 +289,67 @@ def _uneven(result: Result, variables: Sequence[str]) -> Uneven | None:
         names = {**result.groups.get(name, {}), "table": [table_of(name)] * size}
         for key, labels in names.items():
             groups.setdefault(key, [""] * total)[here] = labels
-    shared = [groups[key] for key in groups if key != "table"]
-    levels = ["\n".join(names) for names in zip(*shared, strict=True)] or [""] * total
-    level = np.unique(levels, return_inverse=True)[1]
-    return uneven(Known.of(rows), cuts(conditions, groups, level), level)
+    of = np.repeat(np.arange(len(sizes)), sizes)
+    return _Cells(variables, Known.of(rows), conditions, groups, of)
+
+
+def _batch(result: Result, scatter: str, found: Alike, cells: _Cells, chances: int) -> Finding:
+    """Say of the cells of one scatter whether they are so many."""
+    p_value = min(1.0, chances * found.p_value)
+    error = chances * share_error(found.p_value, found.tables)
+    middle = float(result.posterior[scatter].median())
+    numbers = {
+        "p_value": p_value,
+        "scatter": middle,
+        "between": found.between * middle,
+        "within": found.within * middle,
+        "correlation": found.together,
+        "groups": {name: at.size for name, at in found.groups.items()},
+    }
+    verdict: Verdict = (
+        "fail"
+        if beyond(BATCH_FAIL, p_value, error)
+        else "warn"
+        if beyond(BATCH_WARN, p_value, error)
+        else "ok"
+    )
+    key = f"batches {scatter}"
+    if verdict == "ok":
+        sentence = (
+            f"{scatter}: rows of like names, sources or notes, and neighbours, lie together no "
+            f"more than others (least p = {p_value:.2f})."
+        )
+        return Finding.of(key, verdict, sentence, **numbers)
+    groups = [*found.groups.values()]
+    also = [
+        name
+        for name, values in cells.conditions.items()
+        if groups
+        and all(np.ptp(values[at]) == 0.0 for at in groups)
+        and np.unique([values[at[0]] for at in groups]).size == len(groups)
+    ]
+    text = batches_in_words(found, scatter, middle, p_value, cells.of.size, also)
+    return Finding.of(
+        key, verdict, f"{text}. {_batch_remedy(result, scatter, found, cells)}.", **numbers
+    )
+
+
+def _batch_remedy(result: Result, scatter: str, found: Alike, cells: _Cells) -> str:
+    """Say what to do of rows that lie together."""
+    names = sorted({table_of(name) for name in cells.variables})
+    without = [name for name in names if all(each.name != "lab" for each in tables()[name].columns)]
+    block = scatter.removesuffix("_scatter")
+    if without:
+        return (
+            f"{' and '.join(f'{name}.csv' for name in without)} has no column that names a batch: "
+            "fit each batch as a campaign of its own, and take the lowest of their safe currents"
+        )
+    if found.by == "lab":
+        return f'Leave labs = "pooled" out of [model.options.{block}]'
+    into = " and ".join(f"{name}.csv" for name in names)
+    if f"{block}_lab_offset" in result.posterior:
+        return f"Write laboratory and batch of every row, as one name, in the column lab of {into}"
+    return f"Name the batch of every row in the column lab of {into}"
 
 
 def _spread(

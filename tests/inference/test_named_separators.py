@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from data.campaign import Campaign
 from inference import fit, safe_current, safe_current_map
@@ -180,6 +181,20 @@ def test_what_is_changed_makes_a_new_separator_and_every_answer_says_which() -> 
     )
     assert other.to_dict()["separator"] is None
     assert "fitted" not in " ".join(other.sentences())
+
+
+def test_the_scatter_of_a_named_separator_is_said_to_be_that_of_all() -> None:
+    result = fitted(200)
+    result.observed_data = xr.Dataset({"penetration": ("penetration_row", np.zeros(3))})
+    result.observed_data = result.observed_data.assign_coords(penetration_row=["a", "b", "c"])
+    result.groups = {"penetration": {"separator": ["film", "AAO", "film"]}}
+    named, new = (safe_current(result, design).notes for design in (FILM, NEW))
+    assert (
+        "New cells of the separator 'film' are taken to scatter as those of all separators together"
+        " do (3 cells, of which 2 are its own): where its own scatter more, its safe current is "
+        "lower."
+    ) in named
+    assert "taken to scatter" not in " ".join(new)
 
 
 def test_laboratories_are_new_ones_also_of_a_named_separator() -> None:

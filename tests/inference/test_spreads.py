@@ -14,8 +14,10 @@ from inference.checks.predictive import failed_predictions, spread_findings
 from inference.checks.spreads import Known, cuts, known, uneven
 from inference.row_conditions import row_groups
 from inference.thresholds import SPREAD_FAIL, SPREAD_WARN
+from models.blocks import table_of
 
 CHAINS, DRAWS = 4, 250
+STEP = "dc_polarization_step"
 
 
 def fitted(
@@ -35,7 +37,7 @@ def fitted(
     def of_draws(values: Any, *more: str) -> Any:
         return ((*sample, *more), np.reshape(values, (CHAINS, DRAWS, *np.shape(values)[1:])))
 
-    table = "penetration" if variable.startswith("penetration") else "dc_polarization"
+    table = table_of(variable)
     columns = xr.DataArray(
         np.column_stack([*design.values()]),
         dims=(f"{variable}_design_row", f"{variable}_column"),
@@ -56,10 +58,12 @@ def fitted(
     )
 
 
-def staircases(rng: Any, scatter: Any, halfwidth: float = 0.0, **more: Any) -> Any:
+def staircases(
+    rng: Any, scatter: Any, halfwidth: float = 0.0, offsets: Any = 0.0, of: str = STEP, **more: Any
+) -> Any:
     """Return currents at which cells fail about the law, and draws of their level and scatter."""
     rows = len(scatter)
-    logs = scatter * rng.standard_normal(rows)
+    logs = offsets + scatter * rng.standard_normal(rows)
     if halfwidth:
         logs = 2.0 * halfwidth * (np.floor(logs / (2.0 * halfwidth)) + 0.5)
     s = np.sqrt(np.sum((logs - logs.mean()) ** 2) / rng.chisquare(rows - 1, CHAINS * DRAWS))
@@ -68,7 +72,7 @@ def staircases(rng: Any, scatter: Any, halfwidth: float = 0.0, **more: Any) -> A
     noise = s * rng.standard_normal((s.size, rows))
     smear = halfwidth * rng.uniform(-1.0, 1.0, noise.shape)
     return fitted(
-        "dc_polarization_step",
+        of,
         np.exp(logs),
         np.exp(level + noise + smear),
         stats.norm.logpdf(logs, level, np.hypot(s, halfwidth / np.sqrt(3.0))),
@@ -209,15 +213,20 @@ def test_right_rows_are_hardly_ever_called_uneven() -> None:
     assert np.sum(p_values < 0.2) <= stats.binom(tables, 0.2).ppf(0.9999)
 
 
-def test_a_fit_keeps_separators_labs_and_protocols_by_row(
+def test_a_fit_keeps_names_of_separators_labs_cells_and_notes_by_row(
     campaign_of: Callable[..., Campaign],
 ) -> None:
     campaign = campaign_of(
         separators="separator,pore_type,pore_radius [nm],thickness [um],porosity [1],"
         "macmullin_number [1]\nA,polymer,20,25,0.4,5\nB,polymer,40,25,0.5,\n",
         penetration="cell,separator,temperature [degC],current_density [mA/cm^2],outcome,"
-        "lab\np1,B,25,1,survived,Kiel\np2,A,25,3,penetrated,Graz\n",
+        "lab,note\np1,B,25,1,survived,Kiel,\np2,A,25,3,penetrated,Graz,new glass\n",
     )
     assert row_groups(campaign, ["penetration"]) == {
-        "penetration": {"separator": ["B", "A"], "lab": ["Kiel", "Graz"]}
+        "penetration": {
+            "separator": ["B", "A"],
+            "lab": ["Kiel", "Graz"],
+            "cell": ["p1", "p2"],
+            "note": ["", "new glass"],
+        }
     }

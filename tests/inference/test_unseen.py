@@ -224,6 +224,13 @@ def test_the_cells_behind_an_answer_are_counted_and_told_with_how_sure_it_is() -
     penetration, depletion = MECHANISMS["liquid"]
     assert cells_behind(result, penetration) == 3 + 2 + 4 + 2
     assert cells_behind(result, depletion) == 1 + 2
+    result.groups = {
+        "penetration": {"separator": ["A", "B", "B"]},
+        "critical_current_cells": {"separator": ["A", "A"]},
+        "critical_current_range": {"separator": ["B", "C", "B", "C"]},
+    }
+    of_each = [cells_behind(result, penetration, name) for name in ("A", "B", "C", "D")]
+    assert of_each == [1 + 2, 2 + 4, 2, 0]
     answer = safe_current(result, {"cell": "liquid", "pore_radius": "300 nm"})
     assert answer.mechanism == "penetration"
     assert answer.cells_behind == answer.to_dict()["cells_behind"] == 11
