@@ -122,7 +122,7 @@ def test_right_cells_are_hardly_ever_called_alike() -> None:
     assert len(options) == 3
     verdict = np.arange(ROWS) < 8
     p_values = []
-    for _ in range(150):
+    for _ in range(60):
         z = rng.standard_normal(ROWS)
         for each in range(3):
             z[level == each] -= 0.9 * z[level == each].mean()
@@ -131,7 +131,7 @@ def test_right_cells_are_hardly_ever_called_alike() -> None:
         assert found is not None
         p_values.append(found.p_value)
     for limit in (BATCH_WARN, 0.05, 0.2):
-        assert np.sum(np.array(p_values) < limit) <= stats.binom(150, limit).ppf(0.9999)
+        assert np.sum(np.array(p_values) < limit) <= stats.binom(60, limit).ppf(0.9999)
     assert BATCH_FAIL < BATCH_WARN
     [right] = batch_findings(batches((0.0, 0.0, 0.0, 0.0), groups={"cell": NAMES}))
     assert right.verdict == "ok"
