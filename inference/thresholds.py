@@ -248,8 +248,8 @@ right campaigns in a thousand, by simulation."""
 
 BATCH_WARN: Final = 0.004
 """Probability that chance alone puts cells together in batches as much, times the scatters of a
-fit, below which it is worth a look. Our choice: little beside the other alarms. By simulation three of
-2520 right campaigns are told of."""
+fit, below which it is worth a look. Our choice: little beside the other alarms. By simulation three
+of 2520 right campaigns are told of."""
 
 BATCH_FAIL: Final = 0.0015
 """The same, below which rows are said not to be so many cells, with every answer: one of 2520."""
