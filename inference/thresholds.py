@@ -236,13 +236,13 @@ PREDICTIVE_FAIL: Final = 0.02
 """The same, below which the model is said to miss a feature of the table: tail areas below 0.01 or
 above 0.99, Gelman et al. 2013, Bayesian Data Analysis, 6.3."""
 
-SPREAD_WARN: Final = 0.006
+SPREAD_WARN: Final = 0.005
 """Probability that chance alone cuts cells of one scatter in two that differ as much, times the
 scatters of a fit, below which it is worth a look: what fewer than one right campaign in a hundred
 comes to. By simulation: rows that are compared with the fit to the others depend on each other, by
 which this limit is lower than that share."""
 
-SPREAD_FAIL: Final = 0.002
+SPREAD_FAIL: Final = 0.0015
 """The same, below which cells are said not to scatter alike, with every answer: fewer than three
 right campaigns in a thousand, by simulation."""
 

@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import stats
 
 from data.campaign import Campaign
-from inference.checks.predictive import failed_predictions
+from inference.checks.predictive import _judged, unpredicted
 from inference.row_conditions import row_conditions
 from inference.thresholds import PREDICTIVE_FAIL
 
@@ -43,6 +43,12 @@ def fitted(
         posterior=xr.Dataset(),  # of no scatter
         lines=lines or {},
     )
+
+
+def failed_predictions(result: Any) -> list[str]:
+    """Return what answers say of the observations alone, of which the toys have no likelihood."""
+    found = [_judged(result, str(name))[0] for name in result.observed_data]
+    return [unpredicted(each.model_dump()) for each in found if each.verdict == "fail"]
 
 
 def of_a_power(rng: Any, time: Any, power: float, sd: float = 0.1, taken: float = -0.5) -> Any:
