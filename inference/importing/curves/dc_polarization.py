@@ -148,6 +148,7 @@ RECIPE = Recipe(
         "begins_midway",
         "current_before",
         "frozen_channel",
+        "resistance_fell",
         "several_drops",
         "slow_ramp",
         "soft_short",
