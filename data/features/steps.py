@@ -91,17 +91,17 @@ def find_failed_step(
         one that failed; left-censored where the first step failed, right-censored where none did.
         A step that ended before its time without failing counts neither as survived nor as failed.
         Flags: ``short_within_step``, ``runaway_within_step``, ``compliance``,
-        ``short_between_steps``, ``soft_short`` (the cell recovered), ``resistance_fell`` (gradually,
-        or on one side of the cell, or in a step that has not settled: perhaps a short),
-        ``voltage_offset`` (taken off), ``end_of_record`` (the step
-        ends right after the drop), ``unconfirmed_drop`` and ``unclear_drop`` (what another cause
+        ``short_between_steps``, ``soft_short`` (the cell recovered), ``resistance_fell``
+        (gradually, or on one side of the cell, or in a step that has not settled: perhaps a short),
+        ``voltage_offset`` (taken off), ``end_of_record`` (the step ends right after the drop), ``unconfirmed_drop`` and ``unclear_drop`` (what another cause
         could make), ``small_drop``, ``excursion``, ``back_at_old_level``, ``none_failed``,
         ``first_failed``, ``cut_short``, ``unequal_steps``, ``not_increasing``, ``steps_not_read``,
         and those of the channels (``frozen_channel``, ``held_values``, ``magnitude_current``,
         ``coarse_time``).
         Details: ``step_time`` (of the last step borne, else of the failed one [s]),
         ``step_count``, ``failed_step`` (1 is the first), ``resistance`` of the failed step and
-        ``resistance_before`` it, as to be expected [ohm], ``voltage_offset`` [V], ``step_start`` and, of a failure within a step,
+        ``resistance_before`` it, as to be expected [ohm], ``voltage_offset`` [V],
+        ``step_start`` and, of a failure within a step,
         ``event_time_lower`` and ``event_time_upper`` (since the step's start [s]).
 
     Raises
