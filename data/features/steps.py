@@ -93,9 +93,9 @@ def find_failed_step(
         Flags: ``short_within_step``, ``runaway_within_step``, ``compliance``,
         ``short_between_steps``, ``soft_short`` (the cell recovered), ``resistance_fell``
         (gradually, or on one side of the cell, or in a step that has not settled: perhaps a short),
-        ``voltage_offset`` (taken off), ``end_of_record`` (the step ends right after the drop), ``unconfirmed_drop`` and ``unclear_drop`` (what another cause
-        could make), ``small_drop``, ``excursion``, ``back_at_old_level``, ``none_failed``,
-        ``first_failed``, ``cut_short``, ``unequal_steps``, ``not_increasing``, ``steps_not_read``,
+        ``voltage_offset`` (taken off), ``end_of_record`` (the step ends right after the drop),
+        ``unconfirmed_drop`` and ``unclear_drop`` (what another cause could make), ``small_drop``,
+        ``excursion``, ``back_at_old_level``, ``none_failed``, ``first_failed``, ``cut_short``, ``unequal_steps``, ``not_increasing``, ``steps_not_read``,
         and those of the channels (``frozen_channel``, ``held_values``, ``magnitude_current``,
         ``coarse_time``).
         Details: ``step_time`` (of the last step borne, else of the failed one [s]),
@@ -232,7 +232,7 @@ def _without_offset(
 
     def unlike(offset: float) -> Array:
         left = np.maximum((along - signs * offset) / sizes, 0.01 * usual)
-        return np.abs(np.diff(np.log(left)))
+        return np.asarray(np.abs(np.diff(np.log(left))))
 
     best = min(candidates, key=lambda offset: float(np.sum(unlike(offset))))
     differ = float(np.median(unlike(0.0)))
