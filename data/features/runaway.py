@@ -363,6 +363,8 @@ def find_compliance(record: "xr.Dataset", step: ControlStep) -> int | None:
     held = (follow > 0.95 * last).all() and (force < 0.95 * abs(step.current)).all()
     if not held or last <= 0.95 * top or last <= 0:
         return None
+    if np.median(force) < -REST * abs(step.current):
+        return None  # reversed by the programme: an instrument at its limit gives less, or nothing
     # A cell with a voltage of its own keeps it, too, when the current is switched off or set to
     # less.
     off = bool(np.median(np.abs(force)) <= REST * abs(step.current))

@@ -1,8 +1,8 @@
 """Critical current by steps: the last current a cell survived and the one at which it failed.
 
 A cell fails within a step when its voltage drops (a short) or runs away (depletion or voids), or
-between two steps when the resistance at the start of the later one has fallen below 0.7 of the
-median of those before.
+between two steps when the later one settles below 0.7 of the resistance to be expected after those
+before. How a step starts says little: a slow double layer or diffusion may take minutes.
 """
 
 from dataclasses import dataclass, replace
@@ -37,7 +37,7 @@ __all__ = ["find_failed_step"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "current_steps"
-VERSION = "3"
+VERSION = "4"
 _FAILURES = ("short_within_step", "short_between_steps", "runaway_within_step", "compliance")
 _UNSURE = frozenset({"unconfirmed_drop", "unclear_drop"})
 _EARLY = 0.2  # of a step, that an overpotential at its start may last
@@ -46,14 +46,15 @@ _FIRST_STEP = 0.3  # of the voltage, that is left of an overpotential in the fir
 _WHOLE = 0.9  # of the length of a step
 _OFFSET = 0.1  # of the resistance of the others, that a shorted step may show with a wrong sign
 _FEWEST = 8  # rows that anything is read from
-
-
-def _start_resistance(time: Array, curve: Array, current: float) -> float:
-    """Return the voltage over the current just after the step's edge [ohm]."""
-    early = (time - time[0]) <= max(0.05 * (time[-1] - time[0]), 1.0)
-    early[: min(5, len(early))] = True
-    early[0] = len(early) < 3  # the edge itself
-    return float(np.median(curve[early])) / abs(current)
+_ROWS = 5  # of a level that is reached
+_TREND = 3  # ratios of neighbouring steps that a gradual fall is read from
+_MOST_FALL = 0.7  # of the resistance of the step before: a larger fall is no trend
+_EQUAL = 0.02  # of a current, within which two are the same
+_OFFSET_CLEAR = 0.5  # of how resistances of neighbours differ, that is left without an offset
+_OFFSET_MATTERS = 0.02  # of a resistance, that neighbours have to differ by
+_TRIPLES = 3  # of steps, fewest that an offset is read from
+_THIRD = 1 / 3  # of a rise: below it a step is still low, above two of them it has come back
+_WAITS = 3.0  # times as long as its rise is a step low that recovers at once; 0.6 if exponential
 
 
 def find_failed_step(
@@ -72,8 +73,8 @@ def find_failed_step(
     record : xarray.Dataset
         At least two steps at constant current, of either sign, rests between them allowed.
     resistance_ratio : float, default: 0.7
-        A step whose resistance at the start is below this part of the median of the steps before
-        has failed.
+        A step that settles below this part of the resistance to be expected has failed: of the
+        median of the steps before, or of what the last of them lead to, where they fall gradually.
     divergence : float, default: 0.5
         Rise over the median voltage of a step [V] that counts as a runaway.
     least_relative : float, default: 0.1
@@ -90,15 +91,17 @@ def find_failed_step(
         one that failed; left-censored where the first step failed, right-censored where none did.
         A step that ended before its time without failing counts neither as survived nor as failed.
         Flags: ``short_within_step``, ``runaway_within_step``, ``compliance``,
-        ``short_between_steps``, ``soft_short`` (the cell recovered), ``end_of_record`` (the step
-        ends right after the drop), ``unconfirmed_drop`` and ``unclear_drop`` (what another cause
-        could make), ``small_drop``, ``excursion``, ``back_at_old_level``, ``none_failed``,
-        ``first_failed``, ``cut_short``, ``unequal_steps``, ``not_increasing``, ``steps_not_read``,
-        and those of the channels (``frozen_channel``, ``held_values``, ``magnitude_current``,
+        ``short_between_steps``, ``soft_short`` (the cell recovered), ``resistance_fell``
+        (gradually, or on one side of the cell, or in a step that has not settled: perhaps a short),
+        ``voltage_offset`` (taken off), ``end_of_record`` (the step ends right after the drop),
+        ``unconfirmed_drop`` and ``unclear_drop`` (what another cause could make), ``small_drop``,
+        ``excursion``, ``back_at_old_level``, ``none_failed``, ``first_failed``, ``cut_short``,
+        ``unequal_steps``, ``not_increasing``, ``steps_not_read``, and those of the channels (``frozen_channel``, ``held_values``, ``magnitude_current``,
         ``coarse_time``).
         Details: ``step_time`` (of the last step borne, else of the failed one [s]),
-        ``step_count``, ``failed_step`` (1 is the first), ``start_resistance`` of the failed step
-        and ``start_resistance_before`` [ohm], ``step_start`` and, of a failure within a step,
+        ``step_count``, ``failed_step`` (1 is the first), ``resistance`` of the failed step and
+        ``resistance_before`` it, as to be expected [ohm], ``voltage_offset`` [V],
+        ``step_start`` and, of a failure within a step,
         ``event_time_lower`` and ``event_time_upper`` (since the step's start [s]).
 
     Raises
@@ -119,6 +122,8 @@ def find_failed_step(
     record = channels.record
     steps = constant_current_steps(record, "a failed step", least=5)
     unread = unread_steps(record, steps, least=5)
+    details: dict[str, float] = {}
+    record, offset = _without_offset(record, steps, details)
     _refuse_opposed(record, steps)
     currents = [abs(step.current) for step in steps]
     # Nothing fails or survives in a stub, as between two settings.
@@ -132,20 +137,19 @@ def find_failed_step(
             "staircase of at least two currents"
         )
     read = [_Step.of(record, step) for step in steps]
-    flags = list(unread)
-    details: dict[str, float] = {}
+    flags = [*unread, *offset]
     failed: int | None = None
     switched = False
     for number, each in enumerate(read):
-        earlier = read[:number]
-        found = _short_before(each, earlier, number, resistance_ratio)
-        if found is None:
-            settled = [one.settled for one in earlier]
+        expected = _expected(each, read[:number])
+        found = before = _short_before(read, number, expected, resistance_ratio, gates.persistence)
+        low = np.inf if expected is None else resistance_ratio * expected
+        if not _fails(before) or each.reaches(low):
             last = each.step.stop == record.sizes["record"] and not switched
             found = _failure_within(
                 record,
                 each,
-                settled,
+                expected,
                 number,
                 gates,
                 1 - resistance_ratio,
@@ -153,34 +157,94 @@ def find_failed_step(
                 last,
                 details,
             )
-        names = [flag.name for flag in found or ()]
+            if not _fails(found) and not _UNSURE.intersection(flag.name for flag in found):
+                found += before
+        if any(flag.name == "resistance_fell" for flag in flags):
+            found = [flag for flag in found if flag.name != "resistance_fell"]  # told of once
+        names = [flag.name for flag in found]
         unsure = _UNSURE.intersection(names)
         if unsure and (number + 1 < len(read) or switched):
             # The next step shows whether it is a short; and an instrument that writes the switch
             # at the end of one step does so at the last one.
             switched = switched or "unconfirmed_drop" in unsure
-            found = [flag for flag in found or () if flag.name != "unconfirmed_drop"]
-        flags += found or []
-        if any(name in _FAILURES for name in names):
+            found = [flag for flag in found if flag.name != "unconfirmed_drop"]
+        flags += found
+        if _fails(found):
             failed = number
-            details["start_resistance"] = each.start
-            if earlier:
-                before = float(np.median([one.start for one in earlier]))
-                details["start_resistance_before"] = before
-                later = [one.start for one in read[number + 1 :]]
-                short = any(flag.name.startswith("short") for flag in flags)
-                mentioned = any(flag.name == "soft_short" for flag in flags)
-                if short and not mentioned and min(later, default=0.0) > resistance_ratio * before:
+            details["resistance"] = each.settled
+            if expected is not None:
+                details["resistance_before"] = expected
+                later = [one.settled for one in read[number + 1 :]]
+                short = any(name.startswith("short") for name in names)
+                mentioned = "soft_short" in names
+                if (
+                    short
+                    and not mentioned
+                    and min(later, default=0.0) > resistance_ratio * expected
+                ):
                     flags.append(
                         Flag(
                             "soft_short",
-                            f"The steps after the failed one start at {min(later):.4g} ohm or "
+                            f"The steps after the failed one settle at {min(later):.4g} ohm or "
                             "more, as those before: the cell has recovered, as from a soft short.",
                         )
                     )
             break
-    doubtful = any(flag.name in _UNSURE for flag in found or ())
+    doubtful = any(flag.name in _UNSURE for flag in found)
     return channels.honest(_answer(record, steps, failed, doubtful, flags, details, options))
+
+
+def _fails(flags: list[Flag]) -> bool:
+    """Return whether flags tell of a failure."""
+    return any(flag.name in _FAILURES for flag in flags)
+
+
+def _without_offset(
+    record: "xr.Dataset", steps: tuple[ControlStep, ...], details: dict[str, float]
+) -> tuple["xr.Dataset", list[Flag]]:
+    """Take a constant voltage off a staircase of both signs, where it shows.
+
+    It adds to one sign and is taken from the other. Three steps of alternating sign give it each;
+    the best is that with which neighbouring resistances differ least, and counts if it halves how
+    they differ. A cell of two unlike sides has none: what differs there grows with the current.
+    """
+    voltage = read_columns(record)[1]
+    signs = np.sign([step.current for step in steps])
+    sizes = np.abs([step.current for step in steps])
+    settled = np.array(
+        [float(np.median(voltage[(step.start + step.stop) // 2 : step.stop])) for step in steps]
+    )
+    along = signs * settled
+    candidates = []
+    for k in range(1, len(steps) - 1):
+        before, here, after = sizes[k - 1 : k + 2]
+        if signs[k - 1] == signs[k] or signs[k + 1] == signs[k]:
+            continue
+        if not (1 - _EQUAL) * min(before, after) <= here <= (1 + _EQUAL) * max(before, after):
+            continue
+        same = abs(after - before) <= _EQUAL * here
+        share = 0.5 if same else float(np.clip((here - before) / (after - before), 0, 1))
+        line = (1 - share) * along[k - 1] + share * along[k + 1]
+        candidates.append(0.5 * signs[k] * (along[k] - line))
+    if len(candidates) < _TRIPLES:
+        return record, []
+    usual = float(np.median(np.abs(along) / sizes))
+
+    def unlike(offset: float) -> Array:
+        left = np.maximum((along - signs * offset) / sizes, 0.01 * usual)
+        return np.asarray(np.abs(np.diff(np.log(left))))
+
+    best = min(candidates, key=lambda offset: float(np.sum(unlike(offset))))
+    differ = float(np.median(unlike(0.0)))
+    if differ < _OFFSET_MATTERS or np.median(unlike(best)) > _OFFSET_CLEAR * differ:
+        return record, []
+    details["voltage_offset"] = float(best)
+    corrected = ("record", voltage - best, dict(record["voltage_volt"].attrs))
+    words = (
+        f"The voltage of both signs of the current is off by {best:.3g} V, which is taken off: an "
+        "offset of the instrument, or of two electrodes that are not alike."
+    )
+    return record.assign(voltage_volt=corrected), [Flag("voltage_offset", words)]
 
 
 def _refuse_opposed(record: "xr.Dataset", steps: tuple[ControlStep, ...]) -> None:
@@ -211,9 +275,9 @@ class _Step:
     step: ControlStep
     time: Array
     raw: Array  # [V], in the direction of the current
+    curve: Array  # without spikes
     noise: Noise
-    start: float  # resistance [ohm]
-    settled: float
+    settled: float  # resistance [ohm]
 
     @classmethod
     def of(cls, record: "xr.Dataset", step: ControlStep) -> "_Step":
@@ -223,29 +287,165 @@ class _Step:
         noise = estimate_noise(time, raw)
         curve, _ = despike(raw, noise)
         settled = float(np.median(curve[len(curve) // 2 :])) / abs(step.current)
-        return cls(step, time, raw, noise, _start_resistance(time, curve, step.current), settled)
+        return cls(step, time, raw, curve, noise, settled)
+
+    @property
+    def error(self) -> float:
+        """Standard deviation of the resistance of a row [ohm]."""
+        return self.noise.effective / abs(self.step.current)
+
+    def between(self, begin: float, end: float) -> float:
+        """Return the resistance between two times since the step's start [ohm]."""
+        rows = (self.time >= begin) & (self.time <= end)
+        if not rows.any():
+            rows = np.arange(len(self.time)) == np.argmin(np.abs(self.time - 0.5 * (begin + end)))
+        return float(np.median(self.curve[rows])) / abs(self.step.current)
+
+    def reaches(self, resistance: float) -> bool:
+        """Return whether it is at a resistance [ohm] for some rows, after its edge."""
+        rows = np.lib.stride_tricks.sliding_window_view(
+            self.curve[1:], min(_ROWS, len(self.curve) - 1)
+        )
+        highest = float(np.max(np.median(rows, axis=1)))
+        return highest >= resistance * abs(self.step.current)
+
+    def settled_in(self, length: float) -> float:
+        """Return what it had settled to by a time since its start [ohm]."""
+        return (
+            self.settled if length >= _WHOLE * self.time[-1] else self.between(length / 2, length)
+        )
+
+
+def _led_to(resistances: list[float]) -> float:
+    """Return the resistance that earlier ones lead to, where they fall gradually."""
+    last = resistances[-_TREND - 1 :]
+    ratios = [after / before for before, after in pairwise(last) if before > 0]
+    trend = float(np.clip(np.median(ratios), _MOST_FALL, 1.0)) if ratios else 1.0
+    return resistances[-1] * trend
+
+
+def _expected(each: _Step, earlier: list[_Step]) -> float | None:
+    """Return the least resistance that is to be expected of a step [ohm], None of the first.
+
+    The median of those before; or what the last of them lead to, of either sign or of its own. All
+    are taken at the same times since their start, if one of them was cut off.
+    """
+    if not earlier:
+        return None
+    length = float(each.time[-1])
+    before = [one.settled_in(length) for one in earlier]
+    sign = np.sign(each.step.current)
+    own = [
+        level
+        for one, level in zip(earlier, before, strict=True)
+        if np.sign(one.step.current) == sign
+    ]
+    return min(float(np.median(before)), _led_to(before), _led_to(own or before))
+
+
+def _recovers_at_once(each: _Step, low: float, persistence: float) -> tuple[float, float] | None:
+    """Return between which times a step that starts low comes back at once, None where it does not.
+
+    A double layer or diffusion rises fastest at first; a short stays and then breaks. A voltage
+    that starts with the other sign is no short.
+    """
+    time, level = each.time, each.curve / abs(each.step.current)
+    start = float(np.median(level[1 : max(_FEWEST, len(level) // 20)]))
+    height = each.settled - start
+    if start < -3 * each.error or start >= low or height <= 0:
+        return None
+    back = np.flatnonzero(level > start + 2 * _THIRD * height)
+    under = np.flatnonzero(level[: back[0]] < start + _THIRD * height)
+    if not under.size:
+        return None
+    last, first = int(under[-1]), int(back[0])
+    waited, rose = float(time[last] - time[0]), float(time[first] - time[last])
+    if waited < max(_WAITS * rose, persistence):
+        return None
+    return float(time[last]), float(time[first])
 
 
 def _short_before(
-    each: _Step, earlier: list[_Step], number: int, resistance_ratio: float
-) -> list[Flag] | None:
-    """Return the flag of a step that starts shorted, None where it does not."""
-    if not earlier:
-        return None
-    before = float(np.median([one.start for one in earlier]))
-    error = each.noise.effective / abs(each.step.current)
-    if each.start + 3 * error >= resistance_ratio * before:
-        return None
-    return [
-        Flag(
-            "short_between_steps",
-            f"Step {number + 1} starts at {each.start:.4g} ohm, below {resistance_ratio:g} of "
-            f"the {before:.4g} ohm before it: shorted.",
-        )
-    ]
+    read: list[_Step],
+    number: int,
+    expected: float | None,
+    resistance_ratio: float,
+    persistence: float,
+) -> list[Flag]:
+    """Return the flags of a step that is shorted from its start, or may be."""
+    each, earlier = read[number], read[:number]
+    if expected is None:
+        return []
+    where = f"Step {number + 1}"
+    low = resistance_ratio * expected
+    if each.settled >= low:
+        back = _recovers_at_once(each, low - 3 * each.error, persistence)
+        if back is not None:
+            words = (
+                f"{where} starts below {low:.4g} ohm and comes back at once between {back[0]:.6g} "
+                f"and {back[1]:.6g} s"
+            )
+            return [
+                Flag("short_between_steps", f"{words}: shorted until then."),
+                Flag("soft_short", f"{words}: a soft short, as failed."),
+            ]
+    length = float(each.time[-1])
+    usual = float(np.median([one.settled_in(length) for one in earlier]))
+    settles = f"{where} settles at {each.settled:.4g} ohm"
+    if each.settled + 3 * each.error < low:
+        late, later = each.between(length / 2, 0.75 * length), each.between(0.75 * length, length)
+        if later - late > 3 * each.error and 2 * later - late >= low:
+            return [
+                Flag(
+                    "resistance_fell",
+                    f"{settles}, below {resistance_ratio:g} of the {expected:.4g} ohm to be "
+                    "expected, and still rises when it ends: a short, or a slow start. It counts "
+                    "as no failure.",
+                )
+            ]
+        if each.reaches(low):
+            return [
+                Flag(
+                    "resistance_fell",
+                    f"{settles}, below {resistance_ratio:g} of the {expected:.4g} ohm to be "
+                    "expected, and started above that without a drop that is seen: activation, "
+                    "or a short that grows. It counts as no failure.",
+                )
+            ]
+        after = read[number + 1 :]
+        sign = np.sign(each.step.current)
+        if all(np.sign(one.step.current) != sign for one in earlier) and after:
+            back_at = after[0].settled
+            if np.sign(after[0].step.current) != sign and back_at >= low:
+                return [
+                    Flag(
+                        "resistance_fell",
+                        f"{settles}, the first of its sign, below {resistance_ratio:g} of the "
+                        f"{expected:.4g} ohm before it; the next one, of the other sign, is at "
+                        f"{back_at:.4g} ohm: two sides that are not alike, an offset of the "
+                        "voltage, or a short that recovered. It counts as no failure.",
+                    )
+                ]
+        return [
+            Flag(
+                "short_between_steps",
+                f"{settles}, below {resistance_ratio:g} of the {expected:.4g} ohm to be expected "
+                "after the steps before it: shorted.",
+            )
+        ]
+    if each.settled + 3 * each.error < resistance_ratio * usual:
+        return [
+            Flag(
+                "resistance_fell",
+                f"{settles}, below {resistance_ratio:g} of the median of the steps before it, "
+                f"{usual:.4g} ohm, to which they fell gradually: activation, kinetics that are not "
+                "linear, a growing area, or a short that grows. It counts as no failure.",
+            )
+        ]
+    return []
 
 
-def _is_activation(each: _Step, fall: Fall, settled: list[float]) -> bool:
+def _is_activation(each: _Step, fall: Fall, expected: float | None) -> bool:
     """Return whether a fall early in a step is from an overpotential that starts the step.
 
     It leaves the resistance of the steps before; in the first step, most of the voltage.
@@ -253,15 +453,15 @@ def _is_activation(each: _Step, fall: Fall, settled: list[float]) -> bool:
     drop = fall.drop
     if each.time[drop.begin] - each.time[0] > _EARLY * (each.time[-1] - each.time[0]):
         return False
-    if not settled:
+    if expected is None:
         return drop.level_after > _FIRST_STEP * drop.level_before
     left = drop.level_after / abs(each.step.current)
-    return left > _SHORTED * float(np.median(settled))
+    return left > _SHORTED * expected
 
 
 def _events(
     each: _Step,
-    settled: list[float],
+    expected: float | None,
     gates: Gates,
     shorted: float,
     divergence: float,
@@ -280,9 +480,9 @@ def _events(
             last=last,
         ).later(first)
         fall = events.fall
-        if fall is None or events.runaway or not _is_activation(each, fall, settled):
+        if fall is None or events.runaway or not _is_activation(each, fall, expected):
             smaller = tuple(
-                other for other in events.smaller if not _is_activation(each, other, settled)
+                other for other in events.smaller if not _is_activation(each, other, expected)
             )
             return replace(events, smaller=smaller)
         if len(time) - fall.drop.after <= _FEWEST:
@@ -293,7 +493,7 @@ def _events(
 def _failure_within(
     record: "xr.Dataset",
     each: _Step,
-    settled: list[float],
+    expected: float | None,
     number: int,
     gates: Gates,
     shorted: float,
@@ -303,7 +503,7 @@ def _failure_within(
 ) -> list[Flag]:
     """Return how a cell failed within a step, and note between which times."""
     step, time = each.step, each.time
-    events = _events(each, settled, gates, shorted, divergence, last)
+    events = _events(each, expected, gates, shorted, divergence, last)
     fall, runaway = events.fall, events.runaway
     where = f"step {number + 1}, at {abs(step.current):.4g} A"
     seen = [

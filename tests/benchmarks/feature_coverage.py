@@ -502,6 +502,16 @@ def staircase(kind: str, event: bool) -> Callable[[Rng], Curve]:
         if kind == "activation":
             peak, decay = rng.uniform(0.2, 2), rng.uniform(0.3, 10) * spacing
         slight = int(rng.integers(0, max(failed, 1)))
+        slow = rng.uniform(0.01, 0.05, 2) * length  # time constant of a start, and its growth
+        turned = rng.uniform(1, 2)  # a double layer that was charged the other way
+        offset = 0.0
+        if kind == "offset":  # both signs of each current
+            alternating = True
+            currents = np.repeat(currents, 2)
+            failed, count = 2 * failed, 2 * count
+            offset = rng.choice([-1, 1]) * rng.uniform(0.1, 0.6) * first * resistance
+        loss, knee = rng.uniform(0.03, 0.15), rng.uniform(0.3, 3)
+        kinetic = rng.random() < 0.5
         times, volts, amperes = [], [], []
         now, sign, gone = 0.0, 1.0, 1.0
         for k, current in enumerate(currents):
@@ -512,6 +522,12 @@ def staircase(kind: str, event: bool) -> Callable[[Rng], Curve]:
             voltage = current * resistance * gone * (1 + 0.2 * (1 - np.exp(-relative / 0.1)))
             if kind == "drift":
                 voltage = voltage * (1 + rng.uniform(-0.1, 0.2) * relative)
+            if kind == "slow start":
+                since = (time + spacing) / (slow[0] + slow[1] * k / count)
+                voltage = voltage * (1 - turned * np.exp(-since))
+            if kind == "decline":  # by time, or by Butler and Volmer
+                x = (k + 1) / knee
+                voltage = voltage * (np.arcsinh(x) / x if kinetic else (1 - loss) ** k)
             if k == failed and mode == "drop":
                 gone = rng.uniform(0.02, 0.6)
                 voltage = voltage * np.where(relative > rng.uniform(0.15, 0.85), gone, 1.0)
@@ -532,13 +548,13 @@ def staircase(kind: str, event: bool) -> Callable[[Rng], Curve]:
                 time, voltage = time[kept], voltage[kept]
             voltage = voltage * (1 + peak * np.exp(-time / decay))
             times.append(now + time)
-            volts.append(sign * noisy(rng, voltage, kind, sigma))
+            volts.append(offset + sign * noisy(rng, voltage, kind, sigma))
             amperes.append(np.full(len(time), sign * current))
             now += length
             if rest:
                 pause = np.arange(0.0, rest, spacing)
                 times.append(now + pause)
-                volts.append(rng.normal(0, sigma, len(pause)))
+                volts.append(offset + rng.normal(0, sigma, len(pause)))
                 amperes.append(np.zeros(len(pause)))
                 now += rest
             if alternating:
@@ -627,12 +643,13 @@ def cases() -> list[Case]:
         (*noise, "corner", "wave", "excursion", "coarse time"),
         (*noise[:5], "straight", "convex", "wave", "shift", "excursion", "coarse time"),
     )
+    worlds = ("slow start", "offset", "decline")
     add(
         "failed step",
         staircase,
         one(find_failed_step),
-        (*noise[:5], "clamped", "excursion", "small drop", "magnitude", "coarse time"),
-        (*noise[:5], "activation", "cut off", "excursion", "small drop", "magnitude"),
+        (*noise[:5], "clamped", "excursion", "small drop", "magnitude", "coarse time", *worlds),
+        (*noise[:5], "activation", "cut off", "excursion", "small drop", "magnitude", *worlds),
     )
     return found
 

@@ -33,6 +33,7 @@ RECIPE = Recipe(
         "back_at_old_level",
         "compliance",
         "frozen_channel",
+        "resistance_fell",
         "runaway_within_step",
         "several_drops",
         "soft_short",

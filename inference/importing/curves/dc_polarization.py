@@ -157,6 +157,7 @@ RECIPE = Recipe(
         "early_drop",
         "frozen_channel",
         "partial_drop",
+        "resistance_fell",
         "resistance_rose",
         "several_drops",
         "slow_ramp",

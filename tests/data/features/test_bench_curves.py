@@ -345,6 +345,81 @@ def test_an_overpotential_at_the_start_of_each_step_is_no_short(shape: str) -> N
     assert find_failed_step(record(*joined(*stairs))).lower == pytest.approx(6e-3)
 
 
+def both_signs(level: Any, *, offset: float = 0.0, noise: float = 2e-4) -> Any:
+    """Return a staircase of both signs; `level` gives ohms over time in step k of a sign."""
+    parts = []
+    for k in range(1, 11):
+        for sign in (1, -1):
+            current = sign * 1e-4 * k
+            parts.append(
+                (
+                    600.0,
+                    current,
+                    lambda t, k=k, sign=sign, i=current: i * level(t, k, sign) + offset,
+                )
+            )
+    return record(*joined(*parts), noise)
+
+
+def shorted(k: int, sign: int) -> bool:
+    return k > 8 or (k == 8 and sign < 0)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("tau", [(5, 3, 0), (20, 0, 10)])
+def test_a_slow_start_of_a_step_is_no_short(tau: tuple[int, int, int], fails: bool) -> None:
+    first, growth, side = tau
+
+    def level(time: Any, k: int, sign: int) -> Any:
+        ohms = 9 if fails and shorted(k, sign) else 60
+        return ohms * (1 - 2 * np.exp(-(time + 1) / (first + growth * k - side * sign)))
+
+    feature = find_failed_step(both_signs(level))
+    if fails:
+        assert (feature.lower, feature.upper) == pytest.approx((7e-4, 8e-4))
+    else:
+        assert (feature.kind, feature.lower) == ("right", pytest.approx(1e-3))
+        assert names(feature) == {"none_failed"}
+
+
+@pytest.mark.parametrize("offset", [1.5e-3, -3e-3, 12e-3])
+def test_an_offset_of_the_voltage_is_taken_off_a_staircase_of_both_signs(offset: float) -> None:
+    feature = find_failed_step(
+        both_signs(lambda t, k, sign: 0 * t + (9 if shorted(k, sign) else 60), offset=offset)
+    )
+    assert (feature.lower, feature.upper) == pytest.approx((7e-4, 8e-4))
+    assert names(feature) == {"voltage_offset", "short_between_steps"}
+    assert feature.details["voltage_offset"] == pytest.approx(offset, rel=0.05)
+
+
+@pytest.mark.parametrize("grows", [False, True])
+def test_a_resistance_that_falls_gradually_is_doubted(grows: bool) -> None:
+    left = [1, 1, 1, 1, 0.8, 0.65, 0.52, 0.42] if grows else 0.85 ** np.arange(8)
+    parts = [(600.0, 1e-3 * (k + 1), 0.1 * (k + 1) * left[k]) for k in range(8)]
+    feature = find_failed_step(record(*joined(*parts), 1e-4))
+    assert feature.kind == "right"
+    assert names(feature) == {"resistance_fell", "none_failed"}
+    # A short shows in it all the same.
+    time, voltage, current = joined(*parts)
+    voltage[6 * 600 :] *= 0.3
+    feature = find_failed_step(record(time, voltage, current, 1e-4))
+    assert (feature.lower, feature.upper) == pytest.approx((6e-3, 7e-3))
+
+
+def test_rows_of_the_other_sign_at_an_edge_are_no_short() -> None:
+    curve = both_signs(lambda t, *_: 0 * t + 60)
+    curve["voltage_volt"][3000:3006] *= -1
+    assert find_failed_step(curve).lower == pytest.approx(1e-3)
+
+
+def test_a_soft_short_at_the_start_of_a_step_is_told_from_a_slow_start() -> None:
+    stairs: list[Any] = [(600.0, 1e-3 * k, 0.1 * k) for k in range(1, 7)]
+    stairs[3] = (600.0, 4e-3, lambda time: np.where(time < 150, 0.02, 0.4))
+    feature = find_failed_step(record(*joined(*stairs), 1e-4))
+    assert (feature.lower, feature.upper) == pytest.approx((3e-3, 4e-3))
+    assert names(feature) == {"short_between_steps", "soft_short"}
+
+
 # Several currents, and what came before ---------------------------------------------------------
 def test_a_second_current_keeps_what_the_cell_bore_before() -> None:
     both = find_penetration(record(*joined((2500.0, 1e-3, 0.2), (1100.0, 2e-3, 0.4))))
