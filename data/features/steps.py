@@ -96,7 +96,8 @@ def find_failed_step(
         ``voltage_offset`` (taken off), ``end_of_record`` (the step ends right after the drop),
         ``unconfirmed_drop`` and ``unclear_drop`` (what another cause could make), ``small_drop``,
         ``excursion``, ``back_at_old_level``, ``none_failed``, ``first_failed``, ``cut_short``,
-        ``unequal_steps``, ``not_increasing``, ``steps_not_read``, and those of the channels (``frozen_channel``, ``held_values``, ``magnitude_current``,
+        ``unequal_steps``, ``not_increasing``, ``steps_not_read``, and
+        those of the channels (``frozen_channel``, ``held_values``, ``magnitude_current``,
         ``coarse_time``).
         Details: ``step_time`` (of the last step borne, else of the failed one [s]),
         ``step_count``, ``failed_step`` (1 is the first), ``resistance`` of the failed step and
