@@ -502,16 +502,22 @@ def staircase(kind: str, event: bool) -> Callable[[Rng], Curve]:
         if kind == "activation":
             peak, decay = rng.uniform(0.2, 2), rng.uniform(0.3, 10) * spacing
         slight = int(rng.integers(0, max(failed, 1)))
-        slow = rng.uniform(0.01, 0.05, 2) * length  # time constant of a start, and its growth
-        turned = rng.uniform(1, 2)  # a double layer that was charged the other way
+        # A time constant of a start, its growth, and a double layer that was charged the other way.
+        slow, growth, turned = 0.0, 0.0, 0.0
+        if kind == "slow start":
+            slow, growth = rng.uniform(0.01, 0.05, 2) * length
+            turned = rng.uniform(1, 2)
         offset = 0.0
         if kind == "offset":  # both signs of each current
             alternating = True
             currents = np.repeat(currents, 2)
             failed, count = 2 * failed, 2 * count
             offset = rng.choice([-1, 1]) * rng.uniform(0.1, 0.6) * first * resistance
-        loss, knee = rng.uniform(0.03, 0.15), rng.uniform(0.3, 3)
-        kinetic = rng.random() < 0.5
+        left = np.ones(count)
+        if kind == "decline":  # by time, or by Butler and Volmer
+            x = np.arange(1, count + 1) / rng.uniform(0.3, 3)
+            by_time = (1 - rng.uniform(0.03, 0.15)) ** np.arange(count)
+            left = np.arcsinh(x) / x if rng.random() < 0.5 else by_time
         times, volts, amperes = [], [], []
         now, sign, gone = 0.0, 1.0, 1.0
         for k, current in enumerate(currents):
@@ -523,11 +529,9 @@ def staircase(kind: str, event: bool) -> Callable[[Rng], Curve]:
             if kind == "drift":
                 voltage = voltage * (1 + rng.uniform(-0.1, 0.2) * relative)
             if kind == "slow start":
-                since = (time + spacing) / (slow[0] + slow[1] * k / count)
+                since = (time + spacing) / (slow + growth * k / count)
                 voltage = voltage * (1 - turned * np.exp(-since))
-            if kind == "decline":  # by time, or by Butler and Volmer
-                x = (k + 1) / knee
-                voltage = voltage * (np.arcsinh(x) / x if kinetic else (1 - loss) ** k)
+            voltage = voltage * left[k]
             if k == failed and mode == "drop":
                 gone = rng.uniform(0.02, 0.6)
                 voltage = voltage * np.where(relative > rng.uniform(0.15, 0.85), gone, 1.0)
