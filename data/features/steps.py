@@ -49,6 +49,7 @@ _FEWEST = 8  # rows that anything is read from
 _ROWS = 5  # of a level that is reached
 _TREND = 3  # ratios of neighbouring steps that a gradual fall is read from
 _MOST_FALL = 0.7  # of the resistance of the step before: a larger fall is no trend
+_RISES = 0.1  # of the voltage of the step before: kinetics that are not linear rise, too
 _EQUAL = 0.02  # of a current, within which two are the same
 _OFFSET_CLEAR = 0.5  # of how resistances of neighbours differ, that is left without an offset
 _OFFSET_MATTERS = 0.02  # of a resistance, that neighbours have to differ by
@@ -353,7 +354,7 @@ def _recovers_at_once(each: _Step, low: float, persistence: float) -> tuple[floa
     time, level = each.time, each.curve / abs(each.step.current)
     start = float(np.median(level[1 : max(_FEWEST, len(level) // 20)]))
     height = each.settled - start
-    if start < -3 * each.error or start >= low or height <= 0:
+    if start < -3 * each.error or start >= min(low, _SHORTED * each.settled):
         return None
     back = np.flatnonzero(level > start + 2 * _THIRD * height)
     under = np.flatnonzero(level[: back[0]] < start + _THIRD * height)
@@ -427,13 +428,25 @@ def _short_before(
                         "voltage, or a short that recovered. It counts as no failure.",
                     )
                 ]
-        return [
+        flags = [
             Flag(
                 "short_between_steps",
                 f"{settles}, below {resistance_ratio:g} of the {expected:.4g} ohm to be expected "
                 "after the steps before it: shorted.",
             )
         ]
+        rise = each.settled * abs(each.step.current)
+        rise /= earlier[-1].settled * abs(earlier[-1].step.current)
+        if len(earlier) == 1 and rise > 1 + _RISES:
+            flags.append(
+                Flag(
+                    "resistance_fell",
+                    f"{where} still has {rise:.3g} times the voltage of the one before, and no "
+                    "other shows how the resistance falls with the current: it may be kinetics "
+                    "that are not linear instead of a short.",
+                )
+            )
+        return flags
     if each.settled + 3 * each.error < resistance_ratio * usual:
         return [
             Flag(
