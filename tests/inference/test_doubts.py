@@ -68,7 +68,7 @@ REMARKS = {
     "held", "held_values", "jump", "magnitude_current", "no_inflexion", "no_plateau", "none_failed",
     "not_increasing", "overshoot", "ramp", "range_limit", "runaway", "several_steps", "short",
     "short_between_steps", "short_within_step", "slope", "steep_end", "stopped_later",
-    "survived_before", "unconfirmed_drop", "unequal_steps",
+    "survived_before", "unconfirmed_drop", "unequal_steps", "voltage_offset",
 }  # fmt: skip
 
 
