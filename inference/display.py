@@ -1,15 +1,20 @@
-"""What a notebook shows of a result and of an answer."""
+"""What a notebook shows of a result and of an answer.
+
+Both show themselves with what stands here, which therefore knows neither.
+"""
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from data.display import fill
 from inference.standing import PRIOR_DRIVEN_WORDS
 from inference.thresholds import INTERVAL
 
 if TYPE_CHECKING:
-    from inference.answers import Answer
-    from inference.result import Result
+    import pandas as pd
+
+    from inference.gate import Gate
 
 __all__ = ["answer_html", "result_html"]
 
@@ -46,7 +51,42 @@ _ANSWER = """
 """
 
 
-def result_html(result: "Result") -> str:
+class _Result(Protocol):
+    """What is shown of an `inference.result.Result`."""
+
+    @property
+    def attrs(self) -> Mapping[str, Any]: ...
+    @property
+    def synthetic(self) -> bool: ...
+    @property
+    def blocks(self) -> Sequence[str]: ...
+    @property
+    def kinetics(self) -> str: ...
+    @property
+    def gate(self) -> "Gate": ...
+    @property
+    def assumptions(self) -> Sequence[str]: ...
+    def findings(self) -> Sequence[str]: ...
+    def summary(self) -> "pd.DataFrame": ...
+
+
+class _Answer(Protocol):
+    """What is shown of an `inference.answers.Answer`."""
+
+    @property
+    def question(self) -> str: ...
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
+    @property
+    def warnings(self) -> Sequence[str]: ...
+    def sentences(self) -> Sequence[str]: ...
+
+
+def result_html(result: _Result) -> str:
     """Return what a notebook shows of a result.
 
     Parameters
@@ -96,7 +136,7 @@ def result_html(result: "Result") -> str:
     )
 
 
-def answer_html(answer: "Answer") -> str:
+def answer_html(answer: _Answer) -> str:
     """Return what a notebook shows of an answer to a design question.
 
     Parameters

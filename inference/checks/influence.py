@@ -28,7 +28,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import xarray as xr
@@ -49,8 +49,7 @@ from inference.thresholds import (
 )
 
 if TYPE_CHECKING:
-    from inference.answers import Answer
-    from inference.design import Design
+    from inference.design import Cell, Design
     from inference.leave_out import Unit
     from inference.mechanisms import Setting
     from inference.noise import Noise
@@ -260,6 +259,25 @@ class _Refit:
     p_value: float
 
 
+class _Answer(Protocol):
+    """What is used of an `inference.answers.Answer`, which says itself which rows decide it."""
+
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def cell(self) -> "Cell": ...
+    @property
+    def new_cell(self) -> str: ...
+    @property
+    def design(self) -> "Design | None": ...
+    @property
+    def risk(self) -> float: ...
+    @property
+    def draws(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+
+
 @dataclass
 class Rows:
     """The rows of a fit, each left out in turn.
@@ -375,7 +393,7 @@ class Rows:
             least = min(least, found)
         return min(1.0, least * len(unit.rows))
 
-    def without_each(self, answer: "Answer") -> Deciding:
+    def without_each(self, answer: _Answer) -> Deciding:
         """Return the safe current of the design of an answer without each row in turn.
 
         Parameters
@@ -441,7 +459,7 @@ class Rows:
                 found.add(place)
         return found
 
-    def told(self, answer: "Answer") -> tuple[tuple[str, ...], dict[str, Any]]:
+    def told(self, answer: _Answer) -> tuple[tuple[str, ...], dict[str, Any]]:
         """Say which rows decide an answer, and which are nearly impossible.
 
         Parameters
@@ -631,7 +649,7 @@ def headline_designs(result: "Result") -> list["Design"]:
 
 def rows_section(
     result: "Result",
-    answers: Sequence["Answer"],
+    answers: Sequence[_Answer],
     *,
     refit: bool = True,
 ) -> Section:
