@@ -4,7 +4,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.sparse.csgraph import connected_components
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("data", "models", "inference")
@@ -69,6 +71,36 @@ def test_a_module_keeps_the_rules(path: Path) -> None:
     assert "Potential" not in called(tree), "a term that no diagnostic sees"
     allowed = path.is_relative_to(ROOT / "inference" / "cli")
     assert allowed or "print" not in builtins, "only the command line prints"
+
+
+CIRCLES = {
+    ("data.campaign", "data.display", "data.summary"),
+    ("inference.calibration", "inference.figures.calibration"),
+    ("inference.figures.overlay", "inference.overlays"),
+    ("models.transient_cell.cell", "models.transient_cell.solver"),
+}
+"""Files that import each other, inside functions and for types, too. The list only shrinks."""
+
+
+def test_no_more_files_import_each_other_in_a_circle() -> None:
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+    }
+    names = list(files)
+    arrows = np.zeros((len(names), len(names)), bool)
+    for name, path in files.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    inner = f"{node.module}.{alias.name}"
+                    met = inner if inner in files else node.module
+                    if met in files and met != name:
+                        arrows[names.index(name), names.index(met)] = True
+    _, of = connected_components(arrows, connection="strong")
+    groups = [tuple(sorted(np.array(names)[of == each])) for each in np.unique(of)]
+    assert {group for group in groups if len(group) > 1} == CIRCLES
 
 
 def test_a_table_and_its_block_bear_one_name() -> None:
