@@ -15,7 +15,7 @@ one of these cells stands for there is none.
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -39,16 +39,15 @@ from inference.design import (
     Design,
     FloatArray,
 )
+from inference.design import shown as _shown
+from inference.extrapolation import in_words, ranges_of_data
 from inference.map_evaluation import Cells, Conditions, order_statistics
 from inference.maps import (
-    STEADY_STATE,
     check_risk,
     drawn,
     draws_due,
-    extrapolated,
     highest_pressure,
     one_design,
-    ranges_of_data,
     refuse_uncovered,
     refuse_unresolved,
     scatter_notes,
@@ -72,7 +71,6 @@ from inference.thresholds import BATCHES, DEFAULT_RISK, INTERVAL, INTERVAL_DEVIA
 from inference.unseen import cells_behind, law_sentence, radius_law_sentence, rare_kind_sentence
 from models.options import SHARED_THRESHOLD
 from models.physics import metal_capacity
-from models.temperature import TEMPERATURE_WINDOW
 
 if TYPE_CHECKING:
     from inference.result import Result
@@ -819,7 +817,7 @@ class _Asked:
             mechanism=mechanism.name,
             mechanism_probability=float(shares[first] / shares.sum()),
             median_cell=(middle, lower, upper),
-            extrapolation=_outside(design, self.result),
+            extrapolation=in_words(design, self.result),
             reason=reason,
             notes=_notes(self.result, design, offset_in_words(design, self.parameters), warnings),
             warnings=warnings,
@@ -919,38 +917,6 @@ def _amount(kind: AxisKind, value: str | float, name: str) -> float:
 
 def _kind(cell: Cell, name: str) -> AxisKind:
     return AXES[cell][name]
-
-
-def _outside(design: Design, result: "Result") -> tuple[str, ...]:
-    """Say which conditions lie outside the range of the data."""
-    ranges = ranges_of_data(design, result)
-    found = []
-    for name, beyond in extrapolated(design, result).items():
-        if not beyond.any():
-            continue
-        if name == STEADY_STATE:
-            span = " to ".join(dict.fromkeys(map(_shown, ranges[name])))
-            found.append(f"steady state (data: {span} {_kind('liquid', 'charge').unit})")
-            continue
-        axis = design.axes[name]
-        unit = "" if axis.kind.unit == "1" else f" {axis.kind.unit}"
-        value, ends = float(axis.values[0]), ranges.get(name, [])
-        digits = next((n for n in range(3, 11) if _apart(value, ends, n)), 3)
-        here = f"{WORDS[name]} {_shown(value, digits)}{unit}"
-        if not ends:
-            found.append(f"{here} (no data on it)")
-            continue
-        span = " to ".join(dict.fromkeys(_shown(end, digits) for end in ends))
-        data = "data"
-        if name == "temperature":
-            data = f"more than {TEMPERATURE_WINDOW:g} K from the data"
-        found.append(f"{here} ({data}: {span}{unit})")
-    return tuple(found)
-
-
-def _apart(value: float, ends: Sequence[float], digits: int) -> bool:
-    """Say whether a value differs from the ends of a range as they are shown."""
-    return all(_shown(value, digits) != _shown(end, digits) for end in ends)
 
 
 def _notes(
@@ -1065,16 +1031,6 @@ def _span(interval: tuple[float, float], unit: str, digits: int) -> str:
     if not math.isfinite(upper):
         return f"anywhere from {_shown(lower, digits)} {unit} to beyond what anything is known of"
     return f"between {_shown(lower, digits)} and {_shown(upper, digits)} {unit}"
-
-
-def _shown(value: float | None, digits: int = 3) -> str:
-    """Return a number with some digits, plain where that is short."""
-    if value is None:
-        return "-"
-    if value != 0.0 and not 1e-3 <= abs(value) < 1e5:
-        return f"{value:.{digits - 1}e}".replace("e-0", "e-").replace("e+0", "e")
-    text = f"{value:.{digits}g}"
-    return f"{float(text):.0f}" if "e" in text else text
 
 
 def as_json(answer: Answer) -> str:

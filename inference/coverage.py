@@ -1,13 +1,15 @@
 """The range of conditions that the data of a campaign span, beyond which a map extrapolates."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import numpy as np
 
 from data.ranges import ENDS, RANGE_COLUMNS
 from data.units import si_factor
-from inference.design import FloatArray
+from inference.design import SEPARATOR_AXES, FloatArray, Protocol
 from models.physics import macmullin_number_from_porosity
 
 if TYPE_CHECKING:
@@ -16,11 +18,26 @@ if TYPE_CHECKING:
 
     from data.campaign import Campaign
 
-__all__ = ["currents_tested", "data_ranges"]
+__all__ = ["LINEAR", "currents_tested", "data_hulls", "data_ranges", "on_scale"]
 
-_LIQUID = ("penetration", "critical_current", "kinetics", "lsv", "sand")
 _PENETRATION = ("penetration", "critical_current")
 _SOLID = "dc_polarization"
+LINEAR: Final = frozenset({"porosity", "temperature", "pressure"})
+"""Axes of maps whose scale is linear; that of all others is logarithmic."""
+
+_OF_TESTS: Final = ("concentration", "temperature")
+_UNSURE: Final = ("pore_radius", "porosity")  # that penetration goes with
+_TOLD_IN_TURN: Final = (  # of two conditions the first is where the range of the other is told
+    "pressure",
+    "temperature",
+    "concentration",
+    "metal_thickness",
+    "pore_radius",
+    "porosity",
+    "thickness",
+    "macmullin_number",
+    "charge",
+)
 _OF_LIMITS = frozenset({"limiting_current_density", "diffusivity_over_anion_transference"})
 _HOUR = si_factor("h")
 _TELL_OF = {"penetration": _PENETRATION, "depletion": ("lsv", "sand"), "voids": (_SOLID,)}
@@ -41,7 +58,10 @@ def data_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
     -------
     dict
         ``{"liquid": {axis: [lowest, highest]}, "solid": {...}}`` in the canonical units of the
-        axes, and the same for the rows of one protocol under ``solid one_way``, ``solid step``.
+        axes, and the same for the rows that tell of one limit, under ``liquid penetration`` and
+        ``liquid depletion``, and of one protocol, under ``solid one_way`` and ``solid step``;
+        and under ``liquid penetration of NAME`` for the conditions that cells of one separator
+        were tested under, which alone tell of its offset.
         An axis that no row speaks of is missing. Of a charge each mechanism is to have data: the
         longest is the shorter of what cells that may be penetrated and transients passed.
         ``steady_state`` holds the charges of cells that a steady state goes on beyond; it is
@@ -54,11 +74,49 @@ def data_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
         solid cell does not count.
     """
     return {
-        "liquid": _spans(_liquid(campaign)),
-        "solid": _spans(_solid(campaign)),
-        "solid one_way": _spans(_solid(campaign, "one_way")),
-        "solid step": _spans(_solid(campaign, "step")),
+        **_liquid_ranges(campaign),
+        "solid": _solid(campaign).spans(),
+        **{f"solid {each}": _solid(campaign, each).spans() for each in get_args(Protocol)},
     }
+
+
+def data_hulls(campaign: "Campaign") -> dict[str, list[dict[str, Any]]]:
+    """Return what the rows of a campaign span in each two conditions together.
+
+    A corner of two ranges that no row came near is no data, though either range holds it.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        A campaign, reduced to the tables that were fitted.
+
+    Returns
+    -------
+    dict
+        By key of `data_ranges`, of one limit, lists of ``{"axes": [one, other], "hull": [[value,
+        value], ...]}``: the corners, one after the other, of the smallest convex region on the
+        scales of `LINEAR` and of logarithms that holds all rows which state both. Two conditions
+        whose ranges the rows fill, corners and all, are left out. Of what belongs to a separator
+        itself, radius and porosity are the two that a limit goes with together.
+    """
+    keyed = {f"liquid {name}": each for name, each in _liquid(campaign).items()}
+    if "liquid depletion" in keyed:
+        # How transport goes with a separator is geometry; with the charge goes its clock alone.
+        keyed["liquid depletion"] = keyed["liquid depletion"].under(_OF_TESTS)
+    keyed |= {f"solid {each}": _solid(campaign, each) for each in get_args(Protocol)}
+    found = {}
+    for key, rows in keyed.items():
+        axes = [name for name in _TOLD_IN_TURN if name in rows.values]
+        spans = rows.spans()
+        hulls = [
+            hull
+            for one, other in combinations(axes, 2)
+            if not {one, other} <= {*SEPARATOR_AXES} or {one, other} == {*_UNSURE}
+            if (hull := _hull(rows, one, other, spans)) is not None
+        ]
+        if hulls:
+            found[key] = hulls
+    return found
 
 
 def currents_tested(campaign: "Campaign") -> dict[str, dict[str, float]]:
@@ -105,7 +163,7 @@ def _tests(table: "xr.Dataset") -> tuple[FloatArray, "NDArray[np.bool_]"]:
     return highest, np.logical_or.reduce(events)
 
 
-def _spans(values: dict[str, list[FloatArray]]) -> dict[str, list[float]]:
+def _spans(values: Mapping[str, list[FloatArray]]) -> dict[str, list[float]]:
     spans = {}
     for axis, parts in values.items():
         known = np.concatenate([np.ravel(part) for part in parts]) if parts else np.empty(0)
@@ -115,47 +173,249 @@ def _spans(values: dict[str, list[FloatArray]]) -> dict[str, list[float]]:
     return spans
 
 
-def _liquid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
-    tables = campaign.tables
-    values: dict[str, list[FloatArray]] = {
-        name: []
-        for name in (
-            "pore_radius",
-            "porosity",
-            "thickness",
-            "macmullin_number",
-            "concentration",
-            "charge",
-            "steady_state",
-            "temperature",
+@dataclass(frozen=True)
+class _Rows:
+    """The conditions of the rows that tell of one limit, NaN where a row states none.
+
+    Parameters
+    ----------
+    values : dict of str to ndarray of shape (rows,)
+        By axis of a map, in its unit.
+    separator : ndarray of str, shape (rows,)
+        Empty where a row names none.
+    sds : dict of str to ndarray of shape (rows,)
+        Stated standard deviations of some of the values.
+    """
+
+    values: dict[str, FloatArray]
+    separator: "NDArray[np.str_]"
+    sds: dict[str, FloatArray]
+
+    def spans(self) -> dict[str, list[float]]:
+        return _spans({name: [each] for name, each in self.values.items()})
+
+    def of(self, separator: str) -> "_Rows":
+        """Return the rows of one separator."""
+        own = self.separator == separator
+        return _Rows({n: v[own] for n, v in self.values.items()}, self.separator[own], {})
+
+    def under(self, names: Iterable[str]) -> "_Rows":
+        """Return some of the conditions of the rows."""
+        known = {n: self.values[n] for n in names if n in self.values}
+        return _Rows(known, self.separator, {})
+
+    @classmethod
+    def together(cls, parts: Sequence["_Rows"]) -> "_Rows":
+        def joined(each: Sequence[Mapping[str, FloatArray]]) -> dict[str, FloatArray]:
+            names = dict.fromkeys(name for one in each for name in one)
+            blanks = [np.full(part.separator.size, np.nan) for part in parts]
+            return {
+                name: np.concatenate(
+                    [one.get(name, blank) for one, blank in zip(each, blanks, strict=True)]
+                )
+                for name in names
+            }
+
+        return cls(
+            joined([part.values for part in parts]),
+            np.concatenate([np.empty(0, str), *(part.separator for part in parts)]),
+            joined([part.sds for part in parts]),
         )
+
+
+def _liquid(campaign: "Campaign") -> dict[str, _Rows]:
+    """Return the rows that tell of each limit of liquid cells, cells and published estimates."""
+    tables = campaign.tables
+    salt = campaign.metadata.salt_concentration
+    found = {}
+    for mechanism in ("penetration", "depletion"):
+        parts = [
+            part
+            for name in _TELL_OF[mechanism]
+            if name in tables
+            for part in _of_cells(name, tables[name], salt)
+        ]
+        if "published" in tables:
+            parts.append(_of_published(mechanism, tables, salt))
+        rows = _Rows.together([_with_properties(part, tables) for part in parts])
+        if rows.separator.size:
+            found[mechanism] = rows
+    return found
+
+
+def _of_cells(name: str, table: "xr.Dataset", salt: float | None) -> list[_Rows]:
+    """Return the rows of a table of liquid cells, once for each charge that they speak of."""
+    size = table["temperature"].size
+    separator = (
+        np.asarray(table["separator"].to_numpy(), dtype=str)
+        if "separator" in table
+        else np.full(size, "")
+    )
+    conditions = {
+        "temperature": _numbers(table, "temperature"),
+        "concentration": _numbers(table, "concentration")
+        if "concentration" in table
+        else np.full(size, salt, dtype=np.float64),
     }
-    used: set[str] = set()
-    penetrated: set[str] = set()
-    salt = np.array([campaign.metadata.salt_concentration], dtype=np.float64)
-    for name in _LIQUID:
-        if name not in tables:
-            continue
-        table = tables[name]
-        values["temperature"].append(_numbers(table, "temperature"))
-        own = "concentration" in table
-        values["concentration"].append(_numbers(table, "concentration") if own else salt)
-        used.update(_texts(table, "separator"))
-        if name in _PENETRATION:
-            penetrated.update(_texts(table, "separator"))
-    if "published" in tables:
-        published = tables["published"]
-        critical = np.char.startswith(published["quantity"].to_numpy().astype(str), "critical_")
-        penetrated.update(_texts(published.isel(published=critical), "separator"))
-        penetrated.update(_separators_behind(published, tables))
-        conditioned = np.array([bool(text) for text in published["separator"].to_numpy()])
-        used.update(_texts(published, "separator"))
-        used.update(_separators_behind(published, tables))
-        # A published estimate without a temperature is of 25 degC.
-        stated = np.nan_to_num(_numbers(published, "temperature"), nan=25.0)
-        values["temperature"].append(stated[conditioned])
-        if conditioned.any():
-            values["concentration"].append(salt)
+    charges = [np.full(size, np.nan)]
+    if name == "penetration":
+        charges = [_numbers(table, "capacity")]
+    elif name == "sand":
+        charges = [*_charges(table, "sand_time")]
+    return [_Rows({**conditions, "charge": each}, separator, {}) for each in charges]
+
+
+def _of_published(mechanism: str, tables: "Mapping[str, xr.Dataset]", salt: float | None) -> _Rows:
+    """Return the published estimates of one limit, a row for each separator that they are of."""
+    published = tables["published"]
+    quantities = published["quantity"].to_numpy().astype(str)
+    told = np.char.find(quantities, "critical_" if mechanism == "penetration" else "limiting_") >= 0
+    names = np.asarray(published["separator"].to_numpy(), dtype=str)
+    told &= names != ""
+    # A published estimate without a temperature is of 25 degC.
+    temperatures = np.nan_to_num(_numbers(published, "temperature"), nan=25.0)[told]
+    behind = [*_separators_behind(published, tables)] if mechanism == "penetration" else []
+    separator = np.concatenate([names[told], np.array(behind, dtype=str)])
+    values = {
+        "temperature": np.append(temperatures, np.full(len(behind), 25.0)),
+        "concentration": np.full(separator.size, salt, dtype=np.float64),
+    }
+    return _Rows(values, separator, {})
+
+
+def _with_properties(rows: _Rows, tables: "Mapping[str, xr.Dataset]") -> _Rows:
+    """Return rows with what is stated of their separators."""
+    if "separators" not in tables:
+        return rows
+    table = tables["separators"]
+    places = {str(name): at for at, name in enumerate(table["separator"].to_numpy())}
+    at = [places.get(str(name), -1) for name in rows.separator]
+    values = {name: _numbers(table, name) for name in ("pore_radius", "porosity", "thickness")}
+    values["macmullin_number"] = _macmullin_numbers(table)
+    sds = {name: _numbers(table, f"{name}_sd") for name in _UNSURE}
+    return _Rows(
+        rows.values | {name: np.append(each, np.nan)[at] for name, each in values.items()},
+        rows.separator,
+        {name: np.append(each, np.nan)[at] for name, each in sds.items()},
+    )
+
+
+def _hull(
+    rows: _Rows, one: str, other: str, spans: Mapping[str, list[float]]
+) -> dict[str, Any] | None:
+    """Return the corners of what rows span in two conditions; None where ranges say as much."""
+    x, y = (np.concatenate(each) for each in zip(*_corners(rows, one, other), strict=True))
+    known = np.isfinite(x) & np.isfinite(y)
+    for name, values in ((one, x), (other, y)):
+        known &= (values > 0.0) | (name in LINEAR)
+    if not known.any():
+        return None
+    points = np.stack([on_scale(one, x[known]), on_scale(other, y[known])], axis=1)
+    at = _around(points)
+    corners = np.stack([x[known][at], y[known][at]], axis=1)
+    wide = points[at].max(axis=0) - points[at].min(axis=0)
+    (x0, y0), (x1, y1) = points[at].T, np.roll(points[at], -1, axis=0).T
+    area = 0.5 * float((x0 * y1 - x1 * y0).sum())
+    filled = area >= (1.0 - 1e-9) * wide.prod()
+    whole = all(
+        low >= corners[:, i].min() and high <= corners[:, i].max()
+        for i, (low, high) in enumerate((spans[one], spans[other]))
+    )
+    if filled and whole:
+        return None
+    return {"axes": [one, other], "hull": corners.tolist()}
+
+
+def _corners(rows: _Rows, one: str, other: str) -> list[tuple[FloatArray, FloatArray]]:
+    """Return where rows may lie in two conditions.
+
+    The properties of separators are known within their standard deviations; metal of any thickness
+    stands for one that no pressure makes creep, where a row leaves it blank.
+    """
+    x, y = rows.values[one], rows.values[other]
+    if {one, other} == {*_UNSURE}:
+        dx, dy = (np.nan_to_num(rows.sds.get(name, np.zeros(x.size))) for name in (one, other))
+        return [
+            (np.maximum(x + i * dx, x / 2.0), np.clip(y + j * dy, y / 2.0, (1.0 + y) / 2.0))
+            for i in (-1, 1)
+            for j in (-1, 1)
+        ]
+    if {one, other} == {"pressure", "metal_thickness"}:
+        blank = (x == 0.0) & np.isnan(y)
+        return [(x, np.where(blank, end, y)) for end in _spans({"": [y]}).get("", [np.nan])]
+    return [(x, y)]
+
+
+def _around(points: FloatArray) -> list[int]:
+    """Return the corners of the convex hull of points, counter-clockwise; two of a line."""
+    _, first = np.unique(points, axis=0, return_index=True)
+
+    def chain(order: Iterable[int]) -> list[int]:
+        kept: list[int] = []
+        for at in order:
+            while len(kept) > 1:
+                a, b = points[kept[-1]] - points[kept[-2]], points[at] - points[kept[-2]]
+                if a[0] * b[1] - a[1] * b[0] > 0.0:
+                    break
+                kept.pop()
+            kept.append(at)
+        return kept
+
+    lower, upper = chain(first.tolist()), chain(first[::-1].tolist())
+    return [*lower[:-1], *upper[:-1]] or lower
+
+
+def on_scale(axis: str, values: Any) -> FloatArray:
+    """Return values of an axis on the scale on which they are far or near.
+
+    Parameters
+    ----------
+    axis : str
+        Axis of a map.
+    values : array_like
+        In its unit.
+
+    Returns
+    -------
+    ndarray
+        Logarithms, but of `LINEAR` the values.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    return array if axis in LINEAR else np.asarray(np.log(array))
+
+
+def _liquid_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
+    """Return the ranges of liquid cells: of each limit, of its separators, and all together."""
+    rows = _liquid(campaign)
+    spans = {name: each.spans() for name, each in rows.items()}
+    spans.get("depletion", {}).pop("pore_radius", None)  # transport says nothing of a radius
+    charges = _spans(_charges_of_limits(campaign))
+    found: dict[str, dict[str, list[float]]] = {}
+    for name, each in spans.items():
+        each.pop("charge", None)
+        found[f"liquid {name}"] = each | charges
+    kinetics = campaign.tables.get("kinetics")
+    every = {name: [*map(np.array, _all(spans, name))] for name in (*SEPARATOR_AXES, *_OF_TESTS)}
+    if kinetics is not None:
+        every["temperature"].append(_numbers(kinetics, "temperature"))
+    found["liquid"] = _spans(every) | charges
+    if "penetration" in rows:
+        told = rows["penetration"]
+        for separator in sorted({*map(str, told.separator)} - {""}):
+            own = told.under((*_OF_TESTS, "charge")).of(separator).spans()
+            if "charge" in own and "steady_state" in charges:
+                own["steady_state"] = own["charge"]
+            found[f"liquid penetration of {separator}"] = own
+    return found
+
+
+def _all(spans: Mapping[str, Mapping[str, list[float]]], axis: str) -> list[list[float]]:
+    return [each[axis] for each in spans.values() if axis in each]
+
+
+def _charges_of_limits(campaign: "Campaign") -> dict[str, list[FloatArray]]:
+    """Return the charges that are known of both limits of liquid cells."""
+    tables = campaign.tables
     passed = []
     if "penetration" in tables:
         passed.append(_numbers(tables["penetration"], "capacity"))
@@ -164,18 +424,10 @@ def _liquid(campaign: "Campaign") -> dict[str, list[FloatArray]]:
         passed.append(_charges(tables["sand"], "sand_time"))
         steady += [] if _limits(tables) else passed[-1:]
     longest = [np.nanmax(each) for each in passed if np.isfinite(each).any()]
-    values["charge"] = [np.minimum(each, min(longest)) for each in passed if longest]
-    values["steady_state"] = steady
-    if used and "separators" in tables:
-        separators = tables["separators"]
-        names = separators["separator"].to_numpy().astype(str)
-        chosen = np.isin(names, sorted(used))
-        tested = np.isin(names, sorted(penetrated))
-        values["pore_radius"].append(_numbers(separators, "pore_radius")[tested])
-        for name in ("porosity", "thickness"):
-            values[name].append(_numbers(separators, name)[chosen])
-        values["macmullin_number"].append(_macmullin_numbers(separators)[chosen])
-    return values
+    return {
+        "charge": [np.minimum(each, min(longest)) for each in passed if longest],
+        "steady_state": steady,
+    }
 
 
 def _limits(tables: "Mapping[str, xr.Dataset]") -> bool:
@@ -207,28 +459,28 @@ def _separators_behind(
     ]
 
 
-def _solid(campaign: "Campaign", protocol: str | None = None) -> dict[str, list[FloatArray]]:
+def _solid(campaign: "Campaign", protocol: str | None = None) -> _Rows:
+    """Return the rows of solid cells, once for each charge that they speak of."""
     if _SOLID not in campaign.tables:
-        return {}
+        return _Rows.together([])
     table = campaign.tables[_SOLID]
     if protocol is not None:
         table = table.isel({_SOLID: np.flatnonzero(table["protocol"].to_numpy() == protocol)})
     step_time = _numbers(table, "step_time") / _HOUR
-    tested: dict[str, list[FloatArray]] = {}
-    if protocol is not None:
-        tested = {
-            "step_time": [_numbers(table, "step_time")],
-            "current_density": [_numbers(table, "current_density")],
-        }
-    return tested | {
-        "charge": [
-            _charges(table, "transition_time"),
-            *(_numbers(table, name) * step_time for name in (*ENDS, *RANGE_COLUMNS[:2])),
-        ],
-        "pressure": [_numbers(table, "pressure")],
-        "temperature": [_numbers(table, "temperature")],
-        "metal_thickness": [_numbers(table, "electrode_thickness")],
+    conditions = {
+        "pressure": _numbers(table, "pressure"),
+        "temperature": _numbers(table, "temperature"),
+        "metal_thickness": _numbers(table, "electrode_thickness"),
     }
+    if protocol is not None:
+        conditions["step_time"] = _numbers(table, "step_time")
+        conditions["current_density"] = _numbers(table, "current_density")
+    charges = [
+        *_charges(table, "transition_time"),
+        *(_numbers(table, name) * step_time for name in (*ENDS, *RANGE_COLUMNS[:2])),
+    ]
+    none = np.full(step_time.size, "")
+    return _Rows.together([_Rows({"charge": each, **conditions}, none, {}) for each in charges])
 
 
 def _numbers(table: "xr.Dataset", name: str) -> FloatArray:

@@ -34,6 +34,7 @@ __all__ = [
     "names_known_separators",
     "read_design",
     "read_designs",
+    "shown",
 ]
 
 Cell = Literal["liquid", "solid"]
@@ -768,3 +769,26 @@ def _check_sd(name: str, entry: object, sd: float, most: float, unit: str) -> fl
     if not 0.0 <= sd <= most:
         raise MapError(f"{name} is {entry!r}: legal are 0 to {most:g} {unit}")
     return sd
+
+
+def shown(value: float | None, digits: int = 3) -> str:
+    """Return a number with some digits, plain where that is short.
+
+    Parameters
+    ----------
+    value : float or None
+        The number.
+    digits : int
+        That count.
+
+    Returns
+    -------
+    str
+        A dash for None.
+    """
+    if value is None:
+        return "-"
+    if value != 0.0 and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.{digits - 1}e}".replace("e-0", "e-").replace("e+0", "e")
+    text = f"{value:.{digits}g}"
+    return f"{float(text):.0f}" if "e" in text else text

@@ -22,6 +22,7 @@ import xarray as xr
 from data.errors import MapError
 from inference.caveats import above_tested, caveats
 from inference.design import AXES, CURRENT, Design, FloatArray, names_known_separators, read_designs
+from inference.extrapolation import extrapolation, ranges_of_data
 from inference.map_evaluation import QUANTILES, Cells, MapNumbers, evaluate
 from inference.mechanisms import (
     ACTIVATION,
@@ -50,19 +51,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RISKS",
-    "STEADY_STATE",
     "Known",
     "check_designs",
     "check_risk",
     "drawn",
     "drawn_with",
     "draws_due",
-    "extrapolated",
     "highest_pressure",
     "maps_from_job",
     "new_cell_currents",
     "one_design",
-    "ranges_of_data",
     "refuse_uncovered",
     "refuse_unresolved",
     "safe_current_map",
@@ -76,9 +74,6 @@ them."""
 
 PRESSURE_WITHOUT_DATA: Final = 9.0
 """Stack pressure [MPa] above which no map is drawn unless a campaign has data there."""
-
-STEADY_STATE: Final = "steady_state"
-"""Among the ranges of the data: the charges that cells passed, where a steady state goes beyond."""
 
 LEAST_DRAWS_BEYOND: Final = 20
 """Draws beyond a quantile below which it is not stated: its Monte-Carlo error is then a fifth of
@@ -462,11 +457,10 @@ def _variables(
         "scatter_prior_driven": ("mechanism", scatter_prior_driven(result, design), driven),
         "extrapolation": shares(
             (),
-            _extrapolation(design, result),
+            extrapolation(design, result),
             "whether the conditions lie outside the range of the data",
-            comment="judged axis by axis: true where any one condition lies outside what the data "
-            "span in it; a combination of conditions that no row had, each of them within its own "
-            "range, is not marked",
+            comment="true where a condition lies outside what the rows that tell of a limit span "
+            "in it, or two conditions together outside the convex region that they span in both",
         ),
     }
 
@@ -795,74 +789,6 @@ def scatter_notes(result: "Result", design: Design) -> list[str]:
         if mechanisms:
             found.append(f"How new cells scatter {words} for {' and '.join(mechanisms)}.")
     return found
-
-
-def ranges_of_data(design: Design, result: "Result") -> dict[str, list[float]]:
-    """Return the ranges of the data that speak of a design: of its protocol in a solid cell.
-
-    Parameters
-    ----------
-    design : Design
-        The design.
-    result : Result
-        The fit.
-
-    Returns
-    -------
-    dict of str to list
-        Lowest and highest value by axis, in its unit.
-    """
-    every = result.data_ranges
-    cell = f"solid {design.protocol}" if design.cell == "solid" else design.cell
-    return every.get(cell, every.get(design.cell, {}))
-
-
-def extrapolated(design: Design, result: "Result") -> dict[str, Any]:
-    """Say axis by axis where a design lies outside the range of the data.
-
-    Parameters
-    ----------
-    design : Design
-        The design.
-    result : Result
-        The fit.
-
-    Returns
-    -------
-    dict of str to ndarray of bool
-        By axis, one for each of its values; axes that are not judged are missing. A steady state
-        is longer than any charge: where it lies outside, it is there under ``steady_state``.
-    """
-    ranges = ranges_of_data(design, result)
-    found: dict[str, Any] = {}
-    for name, axis in design.axes.items():
-        if name == "metal_thickness" and name not in ranges:
-            # Rows may leave it blank at pressure 0 only: elsewhere the pressure is outside already.
-            continue
-        if name == "pore_size_spread":  # of the separators, which the pore radius speaks of
-            continue
-        if name == "area_ratio" and name not in ranges:
-            beyond = np.abs(axis.values - 1.0) > 1e-9  # no cell of another area was measured
-        elif name in ranges:
-            lower, upper = ranges[name]
-            margin = TEMPERATURE_WINDOW if name == "temperature" else 1e-9 * abs(upper)
-            beyond = (axis.values < lower - margin) | (axis.values > upper + margin)
-        else:
-            beyond = np.ones(axis.values.size, dtype=bool)
-        found[name] = beyond
-    if design.cell == "liquid" and "charge" not in design.axes and STEADY_STATE in ranges:
-        found[STEADY_STATE] = np.ones(1, dtype=bool)
-    return found
-
-
-def _extrapolation(design: Design, result: "Result") -> Any:
-    """Return where a condition lies outside the range of the data, shape of the grid."""
-    outside: Any = np.zeros(design.shape, dtype=bool)
-    for name, beyond in extrapolated(design, result).items():
-        swept = name in design.dims
-        shape = [-1 if dim == name else 1 for dim in design.dims] if swept else ()
-        outside = outside | beyond.reshape(shape)
-    return outside
 
 
 def _risk_coordinate(risks: FloatArray) -> Any:

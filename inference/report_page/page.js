@@ -318,46 +318,124 @@ const AnodePage = (() => {
 
   // Answers ------------------------------------------------------------------------------------
 
-  /** Conditions outside the range of the data, in words. */
-  function outside(design) {
-    const key = design.cell === "solid" ? `solid ${design.protocol}` : design.cell;
-    const ranges = payload.ranges[key] || {};
-    const found = [];
-    for (const [name, value] of Object.entries(design.conditions)) {
-      if (name === "pore_size_spread") continue;
-      const range = ranges[name];
-      if (!range && name === "metal_thickness") continue;
-      const { unit, words } = payload.axes[design.cell][name];
-      const counts = [3, 4, 5, 6, 7, 8, 9, 10];
-      const count = range && counts.find((each) =>
-        range.every((end) => shown(end, each) !== shown(value, each))) || 3;
-      const here = `${words} ${quantity(value, unit, count)}`;
-      if (!range) {
-        if (name !== "area_ratio" || Math.abs(value - 1) > 1e-9) found.push(`${here} (no data on it)`);
-        continue;
-      }
-      const margin = name === "temperature" ? payload.temperature_window : 1e-9 * Math.abs(range[1]);
-      if (value < range[0] - margin || value > range[1] + margin) {
-        const ends = [...new Set(range.map((end) => shown(end, count)))].join(" to ");
-        const data = name === "temperature" ? `more than ${margin} K from the data` : "data";
-        found.push(`${here} (${data}: ${ends}${unitOf(unit) ? ` ${unitOf(unit)}` : ""})`);
-      }
-    }
-    if (design.cell === "liquid" && design.conditions.charge === undefined && ranges.steady_state) {
-      const unit = unitOf(payload.axes.liquid.charge.unit);
-      found.push(`steady state (data: ${endsOf(ranges.steady_state)} ${unit})`);
-    }
-    return found;
+  /** What the rows span that tell of each limit of a design. */
+  function supportsOf(design) {
+    if (design.cell === "solid") return payload.supports[`solid ${design.protocol}`];
+    return separatorOf(design)?.supports ?? payload.supports.liquid;
   }
 
-  const endsOf = (range) => [...new Set(range.map((end) => shown(end)))].join(" to ");
+  const onScale = (cell, name, value) => (payload.axes[cell][name].log ? Math.log(value) : value);
+
+  /** A region of two conditions on their scales, with the margins by which it is widened. */
+  function region(cell, { axes, hull }) {
+    const corners = hull.map((corner) => corner.map((value, i) => onScale(cell, axes[i], value)));
+    const ends = [0, 1].map((i) => {
+      const values = corners.map((corner) => corner[i]);
+      return [Math.min(...values), Math.max(...values)];
+    });
+    const { wider } = payload.constants;
+    const margins = axes.map((name, i) => (name === "temperature" ? payload.temperature_window
+      : payload.axes[cell][name].log ? Math.log1p(wider) : wider * (ends[i][1] - ends[i][0])));
+    const edges = corners.map((corner, i) => [corner, corners[(i + 1) % corners.length]]);
+    return { edges, ends, margins };
+  }
+
+  /** Whether two conditions together lie outside what rows span in them. */
+  function apart(cell, hull, point) {
+    const { edges, ends, margins } = region(cell, hull);
+    const [x, y] = point.map((value, i) => onScale(cell, hull.axes[i], value));
+    return [x, y].some((value, i) =>
+      value < ends[i][0] - margins[i] || value > ends[i][1] + margins[i])
+      || edges.some(([[x0, y0], [x1, y1]]) => {
+        const [dx, dy] = [x1 - x0, y1 - y0];
+        const margin = Math.abs(dy) * margins[0] + Math.abs(dx) * margins[1];
+        return dx * (y - y0) - dy * (x - x0) < -margin * (1 + 1e-9);
+      });
+  }
+
+  /** The range of the second condition of a region at a value of the first; or nothing. */
+  function rangeThere(cell, hull, value) {
+    const { edges, ends, margins } = region(cell, hull);
+    const x = onScale(cell, hull.axes[0], value);
+    const at = Math.min(Math.max(x, ends[0][0]), ends[0][1]);
+    if (Math.abs(at - x) > margins[0]) return [];
+    const met = edges.filter(([[x0], [x1]]) => at >= Math.min(x0, x1) && at <= Math.max(x0, x1))
+      .flatMap(([[x0, y0], [x1, y1]]) =>
+        (x0 === x1 ? [y0, y1] : [y0 + (y1 - y0) * (at - x0) / (x1 - x0)]));
+    const { log } = payload.axes[cell][hull.axes[1]];
+    return [Math.min(...met), Math.max(...met)].map((each) => (log ? Math.exp(each) : each));
+  }
+
+  /** Conditions that the rows do not support, in words. */
+  function outside(design) {
+    const { cell, conditions } = design;
+    const every = supportsOf(design);
+    const kinds = payload.axes[cell];
+    const told = new Map();
+    const alone = new Set();
+    const tell = (what, data, span, own, support, axes) => {
+      const key = JSON.stringify([what, data, span, own]);
+      if (!told.has(key)) told.set(key, { what, data, span, own, axes, limits: [] });
+      if (support) told.get(key).limits.push(support.limit);
+    };
+    const unitBehind = (name) => (unitOf(kinds[name].unit) ? ` ${unitOf(kinds[name].unit)}` : "");
+    for (const [name, value] of Object.entries(conditions)) {
+      if (name === "pore_size_spread") continue;
+      const { unit, words } = kinds[name];
+      const known = every.filter((each) => each.ranges[name]);
+      for (const support of known) {
+        const range = support.ranges[name];
+        const margin = name === "temperature" ? payload.temperature_window : 1e-9 * Math.abs(range[1]);
+        if (value >= range[0] - margin && value <= range[1] + margin) continue;
+        alone.add(`${name} ${support.limit}`);
+        const count = [3, 4, 5, 6, 7, 8, 9, 10].find((each) =>
+          range.every((end) => shown(end, each) !== shown(value, each))) || 3;
+        const data = name === "temperature" ? `more than ${margin} K from the data` : "data";
+        tell(`${words} ${quantity(value, unit, count)}`, data,
+          `${endsOf(range, count)}${unitBehind(name)}`, support.own.includes(name), support, [name]);
+      }
+      const same = name === "area_ratio" && Math.abs(value - 1) <= 1e-9;
+      if (!known.length && name !== "metal_thickness" && !same) {
+        tell(`${words} ${quantity(value, unit)}`, "on it", "", false, null, [name]);
+      }
+    }
+    if (cell === "liquid" && conditions.charge === undefined) {
+      for (const support of every.filter((each) => each.ranges.steady_state)) {
+        tell("steady state", "data", `${endsOf(support.ranges.steady_state)}${unitBehind("charge")}`,
+          support.own.includes("steady_state"), support, ["steady_state"]);
+      }
+    }
+    for (const support of every) {
+      for (const hull of support.hulls) {
+        const { axes } = hull;
+        const values = axes.map((name) => conditions[name]);
+        if (values.includes(undefined) || !apart(cell, hull, values)
+          || axes.some((name) => alone.has(`${name} ${support.limit}`))) continue;
+        const [there, what] = axes.map((name, i) =>
+          `${kinds[name].words} ${quantity(values[i], kinds[name].unit)}`);
+        const range = rangeThere(cell, hull, values[0]);
+        tell(`${what} at ${there}`, range.length ? "data there" : "there",
+          range.length ? `${endsOf(range)}${unitBehind(axes[1])}` : "", false, support, axes);
+      }
+    }
+    return [...told.values()].map(({ what, data, span, own, axes, limits }) => {
+      if (!span) return `${what} (no data ${data})`;
+      const all = every.filter(({ ranges, hulls }) => (axes.length === 1 ? ranges[axes[0]]
+        : hulls.some((hull) => hull.axes.join() === axes.join()))).map(({ limit }) => limit);
+      const which = limits.join() === all.join() ? "" : ` on ${limits.join(" and ")}`;
+      return `${what} (${data}${which}${own ? " of this separator" : ""}: ${span})`;
+    });
+  }
+
+  const endsOf = (range, count = 3) =>
+    [...new Set(range.map((end) => shown(end, count)))].join(" to ");
 
   /** Where the answer rests on a law that tests have hardly tried. */
   function lawInWords({ design }, { safe: [current] }, first) {
     if (first === "penetration" && !separatorOf(design)) return payload.radius_law;
     if (design.cell !== "solid" || !(current > 0)) return "";
     const [name, power, words, unit] = payload.tested[design.protocol];
-    const range = payload.ranges[`solid ${design.protocol}`]?.[name];
+    const range = supportsOf(design)[0].ranges[name];
     if (!range) return "";
     const [low, high] = range;
     const value = design.protocol === "step" ? 3600 * design.conditions.charge / current : current;

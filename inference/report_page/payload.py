@@ -16,13 +16,13 @@ import numpy.typing as npt
 from data.errors import MapError
 from data.units import to_si
 from inference.caveats import caveats, highest_tested
+from inference.coverage import LINEAR
 from inference.design import AXES, VARIANTS, WORDS, Axis, Cell, Design, PoreType, Protocol
+from inference.extrapolation import WIDER, Support, extrapolated, supports
 from inference.maps import (
     LEAST_DRAWS_BEYOND,
-    extrapolated,
     highest_pressure,
     one_design,
-    ranges_of_data,
     refuse_uncovered,
     scatter_notes,
 )
@@ -71,9 +71,6 @@ if TYPE_CHECKING:
 
 __all__ = ["explorable_cells", "page_payload", "physics_document", "start_design"]
 
-_LINEAR: Final = frozenset({"porosity", "temperature", "pressure"})
-"""Axes that the page draws on a linear scale."""
-
 _MOST_SEPARATORS: Final = 16
 """Separators whose draws a page carries: about 0.1 MB each."""
 
@@ -108,6 +105,7 @@ def physics_document(setting: Setting) -> dict[str, Any]:
             "unseen": UNSEEN,
             "decides": DECIDES,
             "like_tested": LIKE_TESTED,
+            "wider": WIDER,
         },
         "setting": {
             "molar_volume": setting.molar_volume,
@@ -137,7 +135,7 @@ def _axes(cell: Cell) -> dict[str, dict[str, Any]]:
             "optional": kind.optional,
             "scale": one - zero,
             "offset": zero,
-            "log": name not in _LINEAR,
+            "log": name not in LINEAR,
         }
     return found
 
@@ -237,7 +235,7 @@ def page_payload(
         "designs": {cell: _start(result, cell, sections[cell]) for cell in cells},
         "separators": separators[:_MOST_SEPARATORS],
         "separators_left_out": len(separators[_MOST_SEPARATORS:]),
-        "ranges": _ranges(result, cells),
+        "supports": _supports(result, cells),
         "tested": TESTED,
         "radius_law": radius_law_sentence(result) if "liquid" in cells else "",
         "behind": {
@@ -433,6 +431,7 @@ def _separators(
                         (SEPARATOR_OFFSET, SEPARATOR_OFFSET),
                     )
                 },
+                "supports": _as_data(supports(design, result)),
                 "belonging": belonging(design, result),
                 "offset": offset_in_words(design, own),
                 "scatter": scatter_notes(result, design),
@@ -441,13 +440,26 @@ def _separators(
     return found
 
 
-def _ranges(result: "Result", cells: Iterable[Cell]) -> dict[str, dict[str, list[float]]]:
-    found: dict[str, dict[str, list[float]]] = {}
+def _supports(result: "Result", cells: Iterable[Cell]) -> dict[str, list[dict[str, Any]]]:
+    """Return what the rows span, by kind of cell and protocol, and limit."""
+    found: dict[str, list[dict[str, Any]]] = {}
     for cell in cells:
         if cell == "liquid":
-            found[cell] = dict(ranges_of_data(_default(result, "liquid"), result))
+            found[cell] = _as_data(supports(_default(result, cell), result))
             continue
         for protocol in get_args(Protocol):
             design = one_design({"cell": "solid", "protocol": protocol}, result)
-            found[f"solid {protocol}"] = dict(ranges_of_data(design, result))
+            found[f"solid {protocol}"] = _as_data(supports(design, result))
     return found
+
+
+def _as_data(every: Iterable[Support]) -> list[dict[str, Any]]:
+    return [
+        {
+            "limit": each.limit,
+            "ranges": dict(each.ranges),
+            "hulls": [*each.hulls],
+            "own": sorted(each.own),
+        }
+        for each in every
+    ]

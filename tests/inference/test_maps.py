@@ -273,8 +273,8 @@ def test_a_map_is_hatched_outside_the_range_of_the_data() -> None:
     assert mapped(result, SOLID)["extrapolation"].all()
 
 
-def test_a_map_says_that_it_is_hatched_axis_by_axis_and_with_which_axes_it_was_made() -> None:
-    """Two conditions that no row combines are each within the data: the corner is not marked."""
+def test_a_map_says_by_what_it_is_hatched_and_with_which_axes_it_was_made() -> None:
+    """Two conditions that no row combines are each within the data: together they are not."""
     result = Fabricated()
     result.data_ranges = {
         "solid": {
@@ -286,7 +286,11 @@ def test_a_map_says_that_it_is_hatched_axis_by_axis_and_with_which_axes_it_was_m
     }
     dataset = mapped(result, SOLID)
     assert not dataset["extrapolation"].any()
-    assert "judged axis by axis" in dataset["extrapolation"].attrs["comment"]
+    assert "two conditions together" in dataset["extrapolation"].attrs["comment"]
+    line = {"axes": ["pressure", "charge"], "hull": [[0.0, 0.5], [0.0, 5.0], [9.0, 0.5]]}
+    result.attrs["data_hulls"] = json.dumps({"solid step": [line]})
+    together = mapped(result, SOLID)["extrapolation"]
+    assert together.values.tolist() == [[False, False, True], [False, True, True]]
     asked = {key: value for key, value in SOLID.items() if key != "cell"}
     assert json.loads(dataset.attrs["axes"]) == asked
     same = {"solid": dataset}

@@ -15,8 +15,9 @@ from data.campaign import Campaign
 from inference import safe_current, safe_current_map
 from inference.coverage import data_ranges
 from inference.doubtful_rows import doubtful_cells
+from inference.extrapolation import extrapolated
 from inference.figures.maps import _caption
-from inference.maps import extrapolated, one_design
+from inference.maps import one_design
 from inference.mechanisms import DOES_NOT_COVER, MECHANISMS
 from inference.thresholds import UNSEEN
 from inference.unseen import cells_behind, radius_law_sentence, rare_kind_sentence
