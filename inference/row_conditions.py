@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.joint import observed_lines
 
@@ -12,10 +13,13 @@ if TYPE_CHECKING:
 
     from data.campaign import Campaign
 
-__all__ = ["LEVELS", "MARKS", "row_conditions", "row_groups"]
+__all__ = ["LEVELS", "MARKS", "levels", "row_conditions", "row_groups"]
 
 # Columns of tables that no law may depend on, or that it knows of at other rows or options alone.
 _BESIDE: Final = ("area", "capacity", "electrode_thickness", "scan_rate", "temperature")
+_LEVEL: Final = 0.1
+_LEVEL_OF_TEMPERATURE: Final = 2.0  # K
+_BY_CHANCE: Final = 0.05  # from which blanks do not go with the outcome
 LEVELS: Final = ("separator", "lab", "protocol")
 """Names that a law may give a level of its own."""
 
@@ -33,7 +37,7 @@ _OF_SEPARATORS: Final = {
 
 def row_conditions(
     campaign: "Campaign", blocks: Iterable[str]
-) -> dict[str, dict[str, list[float]]]:
+) -> dict[str, dict[str, list[float | None]]]:
     """Return what a result keeps of its rows beside their designs.
 
     Parameters
@@ -48,10 +52,10 @@ def row_conditions(
     dict
         ``{variable: {condition: [value of each row]}}``: areas, capacities, temperatures and more
         of which no law may be wrong, and the properties of separators as stated, in canonical
-        units. What is blank in any row is left out, and so are capacities that were cut short by
-        the event itself.
+        units; None where a row is blank. What is blank in all rows is left out, and so are
+        capacities that were cut short by the event itself.
     """
-    found: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, dict[str, list[float | None]]] = {}
     for block in blocks:
         table = campaign.tables[block]
         columns: dict[str, Any] = {
@@ -70,10 +74,10 @@ def row_conditions(
         for dim, lines in observed_lines(campaign, block).items():
             rows = [place[line] for line in lines]
             own = {
-                name: np.asarray(values, dtype=float)[rows].tolist()
+                name: [float(each) if np.isfinite(each) else None for each in of_rows]
                 for name, values in columns.items()
+                if np.isfinite(of_rows := np.asarray(values, dtype=float)[rows]).any()
             }
-            own = {name: each for name, each in own.items() if np.isfinite(each).all()}
             if own:
                 found[dim.removesuffix("_row")] = own
     return found
@@ -107,16 +111,59 @@ def row_groups(campaign: "Campaign", blocks: Iterable[str]) -> dict[str, dict[st
     return found
 
 
+def levels(name: str, values: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return which rows have a condition alike, as numbers that rise with it.
+
+    What was meant to be one value is written as measured: 25.0 and 25.1 degC, or charges that
+    differ by a per cent or two. A level reaches a tenth above its lowest value, and 2 K of a
+    temperature, so that no row of it lies farther than these from any other.
+
+    Parameters
+    ----------
+    name : str
+        Of the condition.
+    values : ndarray, shape (rows,)
+        NaN where a row has none.
+
+    Returns
+    -------
+    ndarray of int, shape (rows,)
+        -1 where a row has none.
+    """
+    found = np.full(values.size, -1)
+    level, end = -1, -np.inf
+    for at in np.argsort(values):
+        if not np.isfinite(values[at]):
+            continue
+        if values[at] > end:
+            level += 1
+            end = values[at] + (
+                _LEVEL_OF_TEMPERATURE
+                if name == "temperature"
+                else np.log1p(_LEVEL)
+                if name.startswith("log_")
+                else _LEVEL * abs(values[at])
+            )
+        found[at] = level
+    return found
+
+
 def _planned(table: "xr.Dataset") -> bool:
     """Say whether the capacities of cells that failed can be those that were planned.
 
     The charge that passed until a cell failed is of the observation: cells that fail early have
-    little of it, whatever the law. It is a plan where survivors have it too, or all have less.
+    little of it, whatever the law. It is a plan where survivors have it too, or all have less. Nor
+    is it a condition where it is blank by the outcome.
     """
+    from scipy.stats import fisher_exact
+
     capacity = np.asarray(table["capacity"].values, dtype=float)
     failed = table["outcome"].values == "penetrated"
-    survived = capacity[~failed]
-    if not survived.size:
+    known = np.isfinite(capacity)
+    survived, own = known & ~failed, known & failed
+    if not survived.any() or (failed.any() and not own.any()):
         return False
-    own = capacity[failed]
-    return bool(((own > survived.max()) | np.isin(own, survived)).all())
+    blank = [[int((each & state).sum()) for state in (known, ~known)] for each in (failed, ~failed)]
+    level = levels("capacity", capacity)
+    planned = (capacity > capacity[survived].max()) | np.isin(level, level[survived])
+    return bool(planned[own].all()) and float(fisher_exact(blank).pvalue) >= _BY_CHANCE

@@ -209,6 +209,7 @@ def radius_law_sentence(result: "Result") -> str:
         for name, conditions in result.conditions.items()
         if table_of(name) in SHARED_THRESHOLD["penetration"]
         for radius in conditions.get("pore_radius", [])
+        if radius is not None
     }
     if len(tested) < 2 or SEPARATOR_OFFSET not in result.posterior:
         return ""

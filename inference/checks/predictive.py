@@ -70,6 +70,7 @@ _NAMES = {
 _OF_CELLS = {"spread ": "CELLS DO NOT SCATTER ALIKE", "batches ": "ROWS ARE NOT SO MANY CELLS"}
 _NO_LIMIT = 999.0  # on a natural scale; designs store 1000 for infinity
 _LEAST_SPREAD = 1e-9
+_FEW = 2  # rows, which do not tell a shift
 _MOST_SHOWN = 4  # rows that a sentence names
 _MOST = 5_000_000
 """Predicted numbers that statistics are computed from; bounds the memory of large tables."""
@@ -240,7 +241,7 @@ def _spreads(result: Result, every: Mapping[str, _Cells]) -> list[Finding]:
         level = cells.level()
         odd = uneven(cells.known, cuts(cells.conditions, groups, level), level)
         if odd is not None:
-            found.append((scatter, odd, cells.variables))
+            found.append((scatter, odd, cells))
     return [_spread(result, *each, chances=len(found)) for each in found]
 
 
@@ -352,9 +353,7 @@ def _batch_remedy(result: Result, scatter: str, found: Alike, cells: _Cells) -> 
     return f"Name the batch of every row in the column lab of {into}"
 
 
-def _spread(
-    result: Result, scatter: str, odd: Uneven, variables: Sequence[str], chances: int
-) -> Finding:
+def _spread(result: Result, scatter: str, odd: Uneven, cells: _Cells, chances: int) -> Finding:
     """Say of one scatter whether it is one."""
     middle = float(result.posterior[scatter].median())
     p_value = min(1.0, chances * odd.p_value)
@@ -381,21 +380,35 @@ def _spread(
         )
         return Finding.of(f"spread {scatter}", verdict, sentence, **numbers)
     every = [
-        str(label) for name in variables for label in result.observed_data[f"{name}_row"].values
+        str(label)
+        for name in cells.variables
+        for label in result.observed_data[f"{name}_row"].values
     ]
     labels = [every[at] for at in np.flatnonzero(odd.cut.parts[wide])]
     more = f"; and {len(labels) - _MOST_SHOWN} more" if len(labels) > _MOST_SHOWN else ""
     shown = f"{'; '.join(labels[:_MOST_SHOWN])}{more}"
-    sentence = (
-        f"the {counts[wide]} rows of {odd.cut.names[wide]} ({shown}) scatter by about "
-        f"{of_parts[wide]:.2g} in the logarithm, the {counts[narrow]} of "
-        f"{odd.cut.names[narrow]} by {of_parts[narrow]:.2g}, and {scatter}, which the fit takes "
-        f"for that of all, is {middle:.2g} (p = {p_value:.1g}). A safe current from this fit is "
-        f"too high for cells of {odd.cut.names[wide]}, and lower than need be for those of "
-        f"{odd.cut.names[narrow]}. Fit either as a campaign of its own"
-    )
+    which, others = (f"{counts[at]} rows of {odd.cut.names[at]}" for at in (wide, narrow))
+    fitted = f"{scatter}, which the fit takes for that of all, is {middle:.2g}"
+    shift = middle * _shift(cells.known, odd.cut.parts[wide])
+    if shift:
+        low = shift < 0.0
+        sentence = (
+            f"the {which} ({shown}) lie about {100 * abs(np.expm1(shift)):.0f} % "
+            f"{'below' if low else 'above'} what the {others} let expect, and {fitted} (p = "
+            f"{p_value:.1g}): a shift, taken for scatter. A safe current from this fit is too "
+            f"{'high' if low else 'low'} for cells of {odd.cut.names[wide]}. Fit these as a "
+            "campaign of their own"
+        )
+    else:
+        sentence = (
+            f"the {which} ({shown}) scatter by about {of_parts[wide]:.2g} in the logarithm, the "
+            f"{others.replace(' rows', '', 1)} by {of_parts[narrow]:.2g}, and {fitted} (p = "
+            f"{p_value:.1g}). A safe current from this fit is too high for cells of "
+            f"{odd.cut.names[wide]}, and lower than need be for those of {odd.cut.names[narrow]}. "
+            "Fit either as a campaign of its own"
+        )
     block = scatter.removesuffix("_scatter")
-    if not any(
+    if not shift and not any(
         law.parameter and law.parameter_of(block) in result.posterior for law in LAWS.values()
     ):
         sentence += (
@@ -403,6 +416,17 @@ def _spread(
             f"[model.options.{block}] counts some of that in"
         )
     return Finding.of(f"spread {scatter}", verdict, f"{sentence}.", **numbers)
+
+
+def _shift(rows: Known, part: NDArray[np.bool_]) -> float:
+    """Return by how many standard deviations rows lie off together; 0 where they rather scatter.
+
+    More than half of their mean square is then the square of their mean.
+    """
+    known = rows.exact[np.arange(rows.z.size), rows.places]
+    z = rows.z[part & known]
+    mean = float(z.mean()) if z.size else 0.0
+    return mean if 2.0 * z.size * mean**2 > float(z @ z) and z.size > _FEW else 0.0
 
 
 def _judged(result: Result, name: str) -> tuple[Finding, dict[str, float]]:
@@ -415,9 +439,10 @@ def _judged(result: Result, name: str) -> tuple[Finding, dict[str, float]]:
     columns = _columns(result, name)
     p_values = predictive_p_values(observed, few, columns, units)
     found = trends(*_on_scale(observed, few, units), conditions_of(result, name, columns))
+    ratios = natural_scale(observed, few, units) is np.log
     if found:
         p_values["trend"] = found[0].p_value
-    return _statistics(name, observed.size, p_values, len(few), found), p_values
+    return _statistics(name, observed.size, p_values, len(few), found, ratios=ratios), p_values
 
 
 def _columns(result: Result, name: str) -> dict[str, Array]:
@@ -553,6 +578,8 @@ def _statistics(
     p_values: Mapping[str, float],
     draws: int,
     along: Sequence[Trend],
+    *,
+    ratios: bool,
 ) -> Finding:
     # As many chances to be surprised as there are statistics (Bonferroni), at both ends; the
     # strongest trend has one end, and all conditions are one chance.
@@ -591,7 +618,8 @@ def _statistics(
             for each in along
             if _verdict(min(1.0, chances["trend"] * each.p_value), errors["trend"]) != "ok"
         ]
-        told = in_words(strong, two_sided["trend"], failed="failed" in p_values)
+        failed = "failed" in p_values
+        told = in_words(strong, two_sided["trend"], failed=failed, ratios=ratios)
         missed = f"{missed}; and {told}" if missed else told
         numbers["trends"] = [asdict(each) for each in strong]
     return Finding.of(

@@ -34,6 +34,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtri
 
+from inference.checks.trends import MOST_LEVELS, value_in_words
+from inference.row_conditions import levels
 from models.observations import TOLERANCE
 
 __all__ = ["Cut", "Known", "Uneven", "cuts", "known", "uneven"]
@@ -49,7 +51,6 @@ _FARTHEST: Final = 3.0  # deviates further out count as this far: one row makes 
 _COARSE: Final = 0.5  # width of a bracket, in standard deviations, from which it is an interval
 _LEAST_FREEDOM: Final = 3.0  # degrees of freedom of a part
 _OF_A_FEW: Final = 0.5  # the same, of one row or two about a level of their own
-_MOST_LEVELS: Final = 6  # values of a condition of which each is a part
 _TABLES: Final = (2_000, 20_000)  # simulated tables, and where those make it worth while
 _WORTH: Final = 0.05
 _AT_ONCE: Final = 4_000_000  # numbers held at once
@@ -251,21 +252,26 @@ def cuts(
             words = (f"{kind} {name}", rest)
             named.append((words, kind, values == name, (values != name) & (values != "")))
     for name, of_rows in conditions.items():
-        levels = np.unique(of_rows[np.isfinite(of_rows)])
-        if levels.size < 2:
+        level = levels(name, of_rows)
+        if (top := int(level.max())) < 1:
             continue
-        bounds = levels[:-1]
-        if levels.size > _MOST_LEVELS:
-            shares = np.arange(1, _MOST_LEVELS) / _MOST_LEVELS
-            bounds = np.unique(np.nanquantile(of_rows, shares, method="inverted_cdf"))
+        bounds = np.arange(top)
+        if top >= MOST_LEVELS:
+            shares = np.arange(1, MOST_LEVELS) / MOST_LEVELS
+            bounds = np.unique(np.quantile(level[level >= 0], shares, method="inverted_cdf"))
         else:
-            for level in levels[1:-1]:
-                words = (f"one {name} between the others", f"every other {name}")
-                is_there = np.isfinite(of_rows) & (of_rows != level)
-                named.append((words, name, of_rows == level, is_there))
+            for one in range(1, top):
+                here = value_in_words(name, float(np.median(of_rows[level == one])))
+                words = (here or f"one {name} between the others", f"every other {name}")
+                named.append((words, name, level == one, (level >= 0) & (level != one)))
         for bound in bounds:
-            words = (f"small {name}", f"large {name}")
-            named.append((words, name, of_rows <= bound, of_rows > bound))
+            low, high = (level >= 0) & (level <= bound), level > bound
+            if not high.any():
+                continue
+            ends = (float(of_rows[low].max()), float(of_rows[high].min()))
+            upto, beyond = (value_in_words(name, each) for each in ends)
+            words = (f"{upto} or less", f"{beyond} or more")
+            named.append((words if upto else (f"small {name}", f"large {name}"), name, low, high))
     found: dict[bytes, tuple[Cut, list[str]]] = {}
     for words, kind, first, second in named:
         if min(_freedom(part, own) for part in (first, second)) < _LEAST_FREEDOM:

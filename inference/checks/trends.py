@@ -4,8 +4,9 @@ A law that fails along a condition (a threshold that goes with another power of 
 in the scatter: mean, spread and ends of the residuals are as predicted. What tells is how residuals
 go with the condition. The largest of their correlations with all conditions is compared with that
 of predicted data sets, so that many conditions, also such as go together, are one chance to be
-surprised. Columns that hold the observation itself are none: steps, and planned ends of tests, are
-chosen by what is seen.
+surprised. So is how the rows at one value of a condition lie against all others, where it has a few
+values: a law may fail between the ends. Columns that hold the observation itself are none: steps,
+and planned ends of tests, are chosen by what is seen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +16,28 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.design import shown
+from inference.row_conditions import levels
 from models.blocks import table_of
 
 if TYPE_CHECKING:
     from inference.result import Result
 
-__all__ = ["Trend", "conditions_of", "distinct", "in_words", "trends", "verdicts"]
+__all__ = [
+    "MOST_LEVELS",
+    "Trend",
+    "conditions_of",
+    "distinct",
+    "in_words",
+    "trends",
+    "value_in_words",
+    "verdicts",
+]
 
 Array = NDArray[np.float64]
+
+MOST_LEVELS: Final = 6
+"""Values of a condition up to which each stands for itself."""
 
 _FEWEST: Final = 3  # rows and values of which a correlation can differ from one and minus one
 _TOGETHER: Final = 0.99  # correlation from which two conditions are one
@@ -30,6 +45,32 @@ _LEAST_SPREAD: Final = 1e-9
 _OF_THE_OBSERVATION: Final = frozenset(
     {"floor", "ceiling", "halfwidth", "sd", "cells", "separator", "free"}
 )
+_LAB: Final[Mapping[str, tuple[float, float]]] = {  # factor and offset from SI to the units below
+    "temperature": (1.0, -273.15),
+    "pressure": (1e-6, 0.0),
+    "thickness": (1e6, 0.0),
+    "distance": (1e3, 0.0),
+    "concentration": (1e-3, 0.0),
+    "before": (1e6, 0.0),
+    "behind": (1e6, 0.0),
+}
+_UNITS: Final = {
+    "area": " cm^2",
+    "capacity": " mAh/cm^2",
+    "concentration": " mol/L",
+    "electrode_distance": " mm",
+    "electrode_thickness": " um",
+    "layers": "",
+    "macmullin_number": "",
+    "pore_radius": " nm",
+    "pore_size_spread": "",
+    "porosity": "",
+    "pressure": " MPa",
+    "scan_rate": " mV/s",
+    "separator thickness": " um",
+    "step_time": " s",
+    "temperature": " degC",
+}
 _WORDS: Final = {
     "log_current": "current_density",
     "log_area": "area",
@@ -54,14 +95,41 @@ class Trend:
     p_value : float
         Probability that a predicted data set has a trend as strong, in its deviates, along any of
         the conditions.
+    level : str
+        The value, where the rows at one lie apart from all others, and no trend is meant.
+    rows : int
+        How many lie there.
+    apart : float
+        By how much they lie above the others, against what is predicted, on the scale of the rows.
     """
 
     along: str
     rising: bool
     p_value: float
+    level: str = ""
+    rows: int = 0
+    apart: float = 0.0
 
 
-def in_words(found: Sequence[Trend], p_value: float, *, failed: bool) -> str:
+def value_in_words(name: str, value: float) -> str:
+    """Return a condition with its value, as rows state it.
+
+    Parameters
+    ----------
+    name : str
+        Its words.
+    value : float
+        From `conditions_of`.
+
+    Returns
+    -------
+    str
+        Empty where its unit is not known.
+    """
+    return f"{name} {shown(value)}{_UNITS[name]}" if name in _UNITS else ""
+
+
+def in_words(found: Sequence[Trend], p_value: float, *, failed: bool, ratios: bool) -> str:
     """Say what rows do along conditions, and what follows for the law.
 
     Parameters
@@ -72,13 +140,30 @@ def in_words(found: Sequence[Trend], p_value: float, *, failed: bool) -> str:
         Of the strongest, as it is judged.
     failed : bool
         Whether the rows are cells that failed or not, and not values.
+    ratios : bool
+        Whether values are compared by their logarithms.
 
     Returns
     -------
     str
         A part of a sentence, and one that follows, without its stop.
     """
-    first, *others = found
+    first = found[0]
+    if first.level:
+        much = f"{100 * abs(np.expm1(first.apart)):.0f} % " if ratios and not failed else ""
+        more = first.apart > 0.0
+        lie = (
+            f"fail {'more' if more else 'less'} often than"
+            if failed
+            else (f"lie {much}{'above' if more else 'below'}")
+        )
+        high, low = ("there", "elsewhere") if more is failed else ("elsewhere", "there")
+        return (
+            f"the {first.rows} rows at {first.level} {lie} the others, which is not predicted (p = "
+            f"{p_value:.3f}): the law along {first.along} does not hold there, or these rows are "
+            f"of another kind. Safe currents are then too high {high}, and lower than need be {low}"
+        )
+    others = [each for each in found[1:] if not each.level]
     lie, less = ("fail more often than", "less often") if failed else ("lie above", "below")
     at, against = ("large", "small") if first.rising else ("small", "large")
     also = f", nor that along {' and '.join(each.along for each in others)}" if others else ""
@@ -114,10 +199,15 @@ def trends(observed: Array, predicted: Array, conditions: Mapping[str, Array]) -
     spread = predicted.std(axis=0)
     moving = spread > _LEAST_SPREAD
     of_verdicts = verdicts(observed, predicted)
-    varying = _varying(
-        {name: each[moving] for name, each in conditions.items()},
-        without="log_current" if of_verdicts else "",  # what a verdict is of: a spread, no law
-    )
+    without = "log_current" if of_verdicts else ""  # what a verdict is of: a spread, no law
+    at_rows = {name: each[moving] for name, each in conditions.items()}
+    varying = _varying(at_rows, without)
+    places = _places(distinct(at_rows, without))
+    for level, (_, here) in places.items():
+        if (score := _score(level, here.astype(float))) is not None and all(
+            abs(float(each @ score)) < _TOGETHER for each in varying.values()
+        ):
+            varying[level] = score
     if not varying:
         return []
     if of_verdicts:  # the score of a logistic slope
@@ -137,14 +227,32 @@ def trends(observed: Array, predicted: Array, conditions: Mapping[str, Array]) -
     of_data, of_draws = correlations(observed[None])[0], correlations(predicted)
     middle, width = of_draws.mean(axis=0), of_draws.std(axis=0)
     of_data, of_draws = (of_data - middle) / width, np.abs((of_draws - middle) / width).max(axis=1)
-    return [
-        Trend(
-            along,
-            bool(z > 0.0),
-            float(np.mean(of_draws > abs(z)) + 0.5 * np.mean(of_draws == abs(z))),
-        )
-        for along, z in sorted(zip(varying, of_data, strict=True), key=lambda each: -abs(each[1]))
-    ]
+    away = observed[moving] - centre
+    told = []
+    for along, z in sorted(zip(varying, of_data, strict=True), key=lambda each: -abs(each[1])):
+        p_value = float(np.mean(of_draws > abs(z)) + 0.5 * np.mean(of_draws == abs(z)))
+        trend = Trend(along, bool(z > 0.0), p_value)
+        if along in places:
+            name, here = places[along]
+            apart = float(away[here].mean() - away[~here].mean())
+            trend = Trend(name, bool(z > 0.0), p_value, along, int(here.sum()), apart)
+        told.append(trend)
+    return told
+
+
+def _places(conditions: Mapping[str, Array]) -> dict[str, tuple[str, NDArray[np.bool_]]]:
+    """Return which rows lie at each value of conditions that have a few, by it in words."""
+    found = {}
+    for name, values in conditions.items():
+        level = levels(name, values)
+        if not 2 <= level.max() < MOST_LEVELS:
+            continue
+        for one in range(level.max() + 1):
+            here = level == one
+            words = value_in_words(name, float(np.median(values[here])))
+            if words and here.sum() >= _FEWEST:
+                found[words] = (name, here)
+    return found
 
 
 def distinct(conditions: Mapping[str, Array], without: str = "") -> dict[str, Array]:
@@ -173,12 +281,18 @@ def distinct(conditions: Mapping[str, Array], without: str = "") -> dict[str, Ar
 
 
 def _score(name: str, values: Array) -> Array | None:
-    """Return a condition with mean 0 and length 1; None where it does not vary."""
-    if values.size < _FEWEST or not np.isfinite(values).all():
+    """Return a condition with mean 0 and length 1; None where it does not vary.
+
+    Rows without it have no part: 0 where it is blank.
+    """
+    known = np.isfinite(values)
+    if known.sum() < _FEWEST:
         return None
-    positive = bool((values > 0.0).all()) and not name.startswith("log_")
-    score = np.log(values) if positive else np.array(values, dtype=float)
-    score -= score.mean()
+    plain = name.startswith("log_") or name == "temperature"
+    positive = bool((values[known] > 0.0).all()) and not plain
+    score = np.zeros(values.size)
+    score[known] = np.log(values[known]) if positive else values[known]
+    score[known] -= score[known].mean()
     length = float(np.linalg.norm(score))
     return score / length if length > _LEAST_SPREAD else None
 
@@ -223,11 +337,15 @@ def conditions_of(result: "Result", variable: str, design: Mapping[str, Array]) 
     Returns
     -------
     dict of str to ndarray of shape (rows,)
-        Of its design and of that of its table, and what the fit kept beside them.
+        What the fit kept of its rows, NaN where one is blank, and of its design and that of its
+        table what these do not state; in the units of tables.
     """
     kept = result.conditions.get(variable, {})
-    found = {name: np.asarray(each) for name, each in kept.items()}
-    found |= {**_of_table(result, variable), **design}
+    found = {name: np.asarray(each, dtype=float) for name, each in kept.items()}
+    for name, each in {**_of_table(result, variable), **design}.items():
+        if _WORDS.get(name, name) not in kept:  # a design has numbers where a row is blank
+            factor, offset = _LAB.get(name, (1.0, 0.0))
+            found[name] = factor * np.asarray(each, dtype=float) + offset
     return {
         name: each
         for name, each in found.items()

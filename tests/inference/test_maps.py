@@ -287,10 +287,10 @@ def test_a_map_says_by_what_it_is_hatched_and_with_which_axes_it_was_made() -> N
     dataset = mapped(result, SOLID)
     assert not dataset["extrapolation"].any()
     assert "two conditions together" in dataset["extrapolation"].attrs["comment"]
-    line = {"axes": ["pressure", "charge"], "hull": [[0.0, 0.5], [0.0, 5.0], [9.0, 0.5]]}
+    line = {"axes": ["pressure", "charge"], "hull": [[0.0, 0.5], [9.0, 0.5], [0.0, 5.0]]}
     result.attrs["data_hulls"] = json.dumps({"solid step": [line]})
     together = mapped(result, SOLID)["extrapolation"]
-    assert together.values.tolist() == [[False, False, True], [False, True, True]]
+    assert together.values.tolist() == [[False, False, False], [False, True, True]]
     asked = {key: value for key, value in SOLID.items() if key != "cell"}
     assert json.loads(dataset.attrs["axes"]) == asked
     same = {"solid": dataset}

@@ -94,16 +94,33 @@ def test_a_scatter_that_grows_with_the_step_time_is_told_with_both_numbers() -> 
     assert sum(each.verdict == "fail" for each in others) >= 2
     found = first
     assert f"CELLS DO NOT SCATTER ALIKE: {found.sentence}" in failed_predictions(every[0])
-    assert found.sentence.startswith("the 8 rows of large step_time (c25; c26; c27; c28; and 4 mo")
+    assert found.sentence.startswith(
+        "the 8 rows of step_time 3600 s or more (c25; c26; c27; c28; and 4 mo"
+    )
     parts = found.numbers["parts"]
-    assert 0.2 < parts["large step_time"] < 0.6
-    assert 0.06 < parts["small step_time"] < 0.16
-    wide = f"by about {parts['large step_time']:.2g} in the logarithm, the 24 of small step_time"
+    large, small = "step_time 3600 s or more", "step_time 900 s or less"
+    assert 0.2 < parts[large] < 0.6
+    assert 0.06 < parts[small] < 0.16
+    wide = f"by about {parts[large]:.2g} in the logarithm, the 24 of {small}"
     assert wide in found.sentence
-    assert "is too high for cells of large step_time, and lower than need be" in found.sentence
+    assert f"is too high for cells of {large}, and lower than need be" in found.sentence
     assert "Fit either as a campaign of its own" in found.sentence
     [right] = spread_findings(staircases(rng, np.full(32, 0.2), design=design))
     assert right.verdict == "ok"
+
+
+def test_a_shift_is_told_as_a_shift_with_the_value_of_its_condition() -> None:
+    rng = np.random.default_rng(2)
+    temperature = np.repeat([298.15, 308.15, 318.15, 328.15, 338.15], 6)
+    design = {"temperature": temperature, "halfwidth": np.zeros(30)}
+    low = np.where(temperature == 318.15, -0.6, 0.0)
+    [found] = spread_findings(staircases(rng, np.full(30, 0.1), offsets=low, design=design))
+    assert found.verdict == "fail"
+    assert found.sentence.startswith("the 6 rows of temperature 45 degC (c13; c14; c15; c16; and 2")
+    much = float(found.sentence.partition("lie about ")[2].split()[0])
+    assert much == pytest.approx(100 * (1 - np.exp(-0.6)), abs=15)
+    assert "% below what the 24 rows of every other temperature let expect" in found.sentence
+    assert "is too high for cells of temperature 45 degC. Fit these as a campaign" in found.sentence
 
 
 @pytest.mark.parametrize("column", ["lab", "protocol"])

@@ -11,6 +11,7 @@ from scipy import stats
 
 from data.campaign import Campaign
 from inference.checks.predictive import _judged, unpredicted
+from inference.checks.trends import conditions_of
 from inference.row_conditions import row_conditions
 from inference.thresholds import PREDICTIVE_FAIL
 
@@ -124,6 +125,51 @@ def test_verdicts_that_go_with_an_area_are_told_though_no_law_knows_of_it() -> N
     assert failed_predictions(fitted("penetration", as_due, predicted, designs, beside)) == []
 
 
+def test_rows_that_lie_off_at_one_value_between_the_others_are_told_with_it() -> None:
+    """A shift of 36 % at one temperature of five goes with no trend."""
+    rng = np.random.default_rng(8)
+    temperature = np.tile([298.15, 308.15, 318.15, 328.15, 338.15], 6) + rng.uniform(-0.1, 0.1, 30)
+    time = np.full(30, 600.0)
+    name = "dc_polarization_step"
+
+    def told(shift: float) -> list[str]:
+        observed, predicted = of_a_power(rng, time, -0.5)
+        there = np.abs(temperature - 318.15) < 1.0
+        logs = np.log(observed) + np.where(there, shift, 0.0)
+        noise = logs.std() * rng.standard_normal(predicted.shape)
+        designs = {name: {"temperature": temperature}}
+        return failed_predictions(fitted(name, np.exp(logs), np.exp(logs.mean() + noise), designs))
+
+    [said] = told(-0.45)
+    where, _, rest = said.partition(" degC lie ")
+    assert "the 6 rows at temperature 4" in where
+    much = float(rest.split()[0])
+    assert much == pytest.approx(100 * (1 - np.exp(-0.45)), abs=10)
+    assert "below the others, which is not predicted" in said
+    assert "too high there, and lower than need be elsewhere" in said
+    [said] = told(0.45)
+    assert "above the others" in said
+    assert "too high elsewhere, and lower than need be there" in said
+    assert told(0.0) == []
+
+
+def test_a_row_that_leaves_a_condition_blank_takes_no_part_along_it() -> None:
+    """Neither does its blank stand for nothing, nor is the check of the others given up."""
+    rng = np.random.default_rng(9)
+    thickness: list[float | None] = [50.0 if i % 5 == 2 else 1000.0 for i in range(30)]
+    thickness[8] = None
+    thin = np.array([each == 50.0 for each in thickness])
+    logs = np.where(thin, -0.5, 0.0) + 0.1 * rng.standard_normal(30)
+    predicted = np.exp(logs.mean() + logs.std() * rng.standard_normal((DRAWS, 30)))
+    design = {"thickness": [0.0 if each is None else each * 1e-6 for each in thickness]}
+    name = "dc_polarization_step"
+    result = fitted(name, np.exp(logs), predicted, {name: design})
+    result.conditions[name]["electrode_thickness"] = thickness
+    [said] = failed_predictions(result)
+    assert "rows at large electrode_thickness lie above what is predicted, those at small" in said
+    assert [*conditions_of(result, name, {"thickness": np.ones(30)})] == ["electrode_thickness"]
+
+
 def test_cells_that_fail_at_large_capacities_are_told_and_those_at_large_currents_are_not() -> None:
     """A capacity that goes with the current is the current, of which a verdict is."""
     rng = np.random.default_rng(5)
@@ -149,6 +195,10 @@ def test_cells_that_fail_at_large_capacities_are_told_and_those_at_large_current
         ((1, 1, 5, 5), True),  # all failed at the larger one
         ((5, 5, 0.8, 2.1), False),  # what passed until they failed
         ((5, None, 1, 5), False),
+        ((0.201, 5.04, 0.197, 4.93), True),  # plans, as they were measured
+        ((1, None, 1, 5), True),
+        ((1, 5, 1, None), True),
+        ((1, 5, None, None), False),  # a record of survivors
     ],
 )
 def test_a_capacity_is_a_condition_where_it_was_planned(
@@ -171,7 +221,7 @@ def test_a_capacity_is_a_condition_where_it_was_planned(
 
 
 def test_right_laws_raise_no_more_alarms_than_stated() -> None:
-    """Of all statistics of a table together, with eight conditions beside the one of its law.
+    """Of all statistics of a table, with nine conditions beside that of its law, one of few values.
 
     A share as stated exceeds the limit once in ten thousand.
     """
@@ -181,6 +231,7 @@ def test_right_laws_raise_no_more_alarms_than_stated() -> None:
         time = np.exp(rng.uniform(5.0, 9.0, 15))
         observed, predicted = of_a_power(rng, time, -0.5)
         others = {f"c{i}": each for i, each in enumerate(np.exp(rng.standard_normal((8, 15))))}
+        others["area"] = rng.choice([0.5, 1.0, 2.0, 4.0], 15)
         result = fitted("sand", observed, predicted, {"sand": {"time": time}}, others)
         failed += bool(failed_predictions(result))
     assert failed <= stats.binom(campaigns, PREDICTIVE_FAIL).ppf(0.9999)
@@ -201,6 +252,7 @@ def test_a_fit_keeps_areas_and_stated_properties_of_separators_by_row(
             "area": [2.0, 1.0, 1.0],
             "temperature": [25.0, 25.0, 25.0],
             "pore_radius": [40.0, 20.0, 40.0],
+            "macmullin_number": [None, 5.0, None],
             "porosity": [0.5, 0.4, 0.5],
             "separator thickness": [25.0, 25.0, 25.0],
         }
