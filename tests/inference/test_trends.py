@@ -135,7 +135,7 @@ def test_rows_that_lie_off_at_one_value_between_the_others_are_told_with_it() ->
     def told(shift: float) -> list[str]:
         observed, predicted = of_a_power(rng, time, -0.5)
         there = np.abs(temperature - 318.15) < 1.0
-        logs = np.log(observed) + np.where(there, shift, 0.0)
+        logs = 5.0 + np.log(observed) + np.where(there, shift, 0.0)
         noise = logs.std() * rng.standard_normal(predicted.shape)
         designs = {name: {"temperature": temperature}}
         return failed_predictions(fitted(name, np.exp(logs), np.exp(logs.mean() + noise), designs))
