@@ -31,6 +31,8 @@ from models.blocks import table_of
 from models.options import SHARED_THRESHOLD
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from inference.result import Result
 
 __all__ = [
@@ -90,11 +92,24 @@ def cells_behind(result: "Result", mechanism: Mechanism, separator: str = "") ->
             cells = design.sel({f"{name}_column": "cells"}).values[own]
             count += int(np.where(cells > 0, cells, _LEAST_OF_A_RANGE).sum()) // 2  # both ends
             continue
-        rows = [str(each) for each in result.observed_data[f"{name}_row"].values[own]]
-        if len(tables()[table].label) > 1:  # several rows of a cell, whose name begins their labels
-            rows = list({each.partition(", ")[0] for each in rows})
-        count += len(rows)
+        count += len({*_cells(result, name)[own]})
     return count
+
+
+def _cells(result: "Result", name: str) -> "NDArray[np.str_]":
+    """Return of which cell each row of an observed variable is, by whatever its table tells it."""
+    labels = result.observed_data[f"{name}_row"].values.astype(str)
+    by = tables()[table_of(name)].label
+    names = result.groups.get(name, {})
+    if "cell" in by and "cell" in names:
+        parts = [names[key] for key in by if key in names]
+        whole = ["\n".join(each) for each in zip(*parts, strict=True)]
+        rows = (f"\n{at}" for at in range(labels.size))  # each its own, where none is named
+        named = zip(names["cell"], whole, rows, strict=True)
+        return np.array([each if cell else row for cell, each, row in named])
+    if by[0] == "cell" and len(by) > 1:  # which begins the label of each of its rows
+        return np.array([each.rpartition(", ")[0] for each in labels])
+    return np.array([f"{each}\n{at}" for at, each in enumerate(labels)])
 
 
 def rare_kind_sentence(count: int, risk: float) -> str:

@@ -232,6 +232,12 @@ def test_the_cells_behind_an_answer_are_counted_and_told_with_how_sure_it_is() -
     }
     of_each = [cells_behind(result, penetration, name) for name in ("A", "B", "C", "D")]
     assert of_each == [1 + 2, 2 + 4, 2, 0]
+    # Cells of one separator are told apart by their names, in whatever labels begin with.
+    for names, cells in (["m1", "m2"], 2), (["m1", "m1"], 1), (["", ""], 2), (["m, 1", "m, 2"], 2):
+        result.groups["critical_current_cells"]["cell"] = names
+        assert cells_behind(result, penetration, "A") == 1 + cells
+    result.groups["lsv"] = {"separator": ["A", "A", "B"], "cell": ["L, 1", "L, 1", "L, 2"]}
+    assert cells_behind(result, depletion) == 1 + 2
     answer = safe_current(result, {"cell": "liquid", "pore_radius": "300 nm"})
     assert answer.mechanism == "penetration"
     assert answer.cells_behind == answer.to_dict()["cells_behind"] == 11
