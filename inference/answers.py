@@ -68,7 +68,14 @@ from inference.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
 from inference.tails import AS_FITTED, other_cells, tail_sentence
 from inference.tails import WORDS as CELL_WORDS
 from inference.thresholds import BATCHES, DEFAULT_RISK, INTERVAL, INTERVAL_DEVIATE
-from inference.unseen import cells_behind, law_sentence, radius_law_sentence, rare_kind_sentence
+from inference.unseen import (
+    beside_sentence,
+    cells_behind,
+    law_sentence,
+    near_separator,
+    rare_kind_sentence,
+    separator_law_sentence,
+)
 from models.options import SHARED_THRESHOLD
 from models.physics import metal_capacity
 
@@ -771,6 +778,24 @@ class _Asked:
         least, most = (root(partial(self.safe, level=level), _CLOSE) for level in levels)
         return _Found(root(self.safe, _EXACT), (lower, upper), (least, most))
 
+    def _beside(self, design: Design) -> str:
+        """Say what a tested separator bears that a new one is nearly like; empty where none is."""
+        values = {name: float(axis.values[0]) for name, axis in design.axes.items()}
+        name = near_separator(self.result, values["pore_radius"], values["porosity"])
+        if not name:
+            return ""
+        try:
+            named = one_design({"cell": "liquid", "separators": [name]}, self.result)
+        except MapError:  # of which not enough is stated
+            return ""
+        own = replace(
+            named,
+            axes=_belonging(named.axes, True) | _belonging(design.axes, False),
+            tolerances=_belonging(named.tolerances, True) | _belonging(design.tolerances, False),
+        )
+        safe = _Asked(self.result, own, self.risk, self.draws, self.seed).safe(own)
+        return beside_sentence(self.result, name, f"{_shown(safe)} {CURRENT.unit}", self.risk)
+
     def answer(
         self,
         question: str,
@@ -796,7 +821,9 @@ class _Asked:
             ranges = ranges_of_data(design, self.result)
             law = law_sentence(design.protocol, ranges, charge, current, _shown)
         elif mechanism.name == "penetration" and not design.separator:
-            law = radius_law_sentence(self.result)
+            law = " ".join(
+                filter(None, [separator_law_sentence(self.result), self._beside(design)])
+            )
         warnings = (
             *_warnings(self.result, design.cell),
             *above_tested(self.result, mechanism.name, current or 0.0),
@@ -834,6 +861,11 @@ class _Asked:
             result=self.result,
             _design=self.words(design, quantity),
         )
+
+
+def _belonging[T](every: Mapping[str, T], separator: bool) -> dict[str, T]:
+    """Return what belongs to a separator of axes or tolerances, or the rest."""
+    return {name: each for name, each in every.items() if (name in SEPARATOR_AXES) is separator}
 
 
 def _draws_worth(below: "np.ndarray[Any, Any]", share: float) -> float:

@@ -430,9 +430,33 @@ const AnodePage = (() => {
   const endsOf = (range, count = 3) =>
     [...new Set(range.map((end) => shown(end, count)))].join(" to ");
 
+  /** What a tested separator bears that a new one is nearly like. */
+  function besideInWords(design, risk) {
+    const { conditions, tolerances } = design;
+    const away = ({ conditions: own }) => Math.max(...["pore_radius", "porosity"].map((name) =>
+      Math.abs(Math.log(conditions[name] / own[name]))));
+    const tested = payload.separators.filter((each) => each.tested && away(each) >= 0);
+    if (!tested.length) return "";
+    const nearest = tested.reduce((a, b) => (away(b) < away(a) ? b : a));
+    if (away(nearest) > Math.log(payload.constants.near) + 1e-9) return "";
+    const others = (of) =>
+      Object.fromEntries(Object.entries(of).filter(([name]) => !BELONGS.has(name)));
+    const [safe] = AnodePhysics.evaluate(model, {
+      ...design,
+      separator: nearest.name,
+      pore_type: nearest.pore_type,
+      conditions: { ...nearest.conditions, ...others(conditions) },
+      tolerances: { ...nearest.tolerances, ...others(tolerances) },
+    }, { risks: [risk] }).safe;
+    return `Nearly like it is '${nearest.name}' of the campaign (${nearest.tested}): a new cell of `
+      + `that one, as fitted, bears ${shown(safe)} ${CURRENT} at ${bound(100 * risk)} % risk.`;
+  }
+
   /** Where the answer rests on a law that tests have hardly tried. */
-  function lawInWords({ design }, { safe: [current] }, first) {
-    if (first === "penetration" && !separatorOf(design)) return payload.radius_law;
+  function lawInWords({ design, risk }, { safe: [current] }, first) {
+    if (first === "penetration" && !separatorOf(design)) {
+      return [payload.separator_law, besideInWords(design, risk)].filter(Boolean).join(" ");
+    }
     if (design.cell !== "solid" || !(current > 0)) return "";
     const [name, power, words, unit] = payload.tested[design.protocol];
     const range = supportsOf(design)[0].ranges[name];

@@ -61,7 +61,14 @@ from inference.thresholds import (
     TOLERANCE_REACH,
     UNSEEN,
 )
-from inference.unseen import TESTED, cells_behind, radius_law_sentence
+from inference.unseen import (
+    NEAR,
+    TESTED,
+    cells_behind,
+    in_words,
+    separator_law_sentence,
+    tested_separators,
+)
 from models.physics import constants
 from models.separators import MACMULLIN_SCATTER
 from models.temperature import TEMPERATURE_WINDOW
@@ -106,6 +113,7 @@ def physics_document(setting: Setting) -> dict[str, Any]:
             "decides": DECIDES,
             "like_tested": LIKE_TESTED,
             "wider": WIDER,
+            "near": NEAR,
         },
         "setting": {
             "molar_volume": setting.molar_volume,
@@ -237,7 +245,7 @@ def page_payload(
         "separators_left_out": len(separators[_MOST_SEPARATORS:]),
         "supports": _supports(result, cells),
         "tested": TESTED,
-        "radius_law": radius_law_sentence(result) if "liquid" in cells else "",
+        "separator_law": separator_law_sentence(result) if "liquid" in cells else "",
         "behind": {
             item.name: cells_behind(result, item) for cell in cells for item in MECHANISMS[cell]
         },
@@ -403,7 +411,7 @@ def _separators(
         known = separators_of(result)
     except MapError:
         return []
-    found = []
+    found, tested = [], tested_separators(result)
     for name, section in known.items():
         try:
             design = one_design({"cell": "liquid", "separators": [name]}, result)
@@ -434,6 +442,7 @@ def _separators(
                 "supports": _as_data(supports(design, result)),
                 "belonging": belonging(design, result),
                 "offset": offset_in_words(design, own),
+                "tested": in_words(tested[name]) if name in tested else "",
                 "scatter": scatter_notes(result, design),
             }
         )

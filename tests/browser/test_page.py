@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from inference import Result, safe_current
+from inference.design import shown
 from inference.figures import RunContents
 from inference.map_files import map_table
 from inference.maps import safe_current_map
@@ -333,7 +334,7 @@ def test_what_cells_cannot_show_is_said_as_python_says_it(
     settle(page)
     every = _supports(told, ["liquid", "solid"])
     page.execute_script("Object.assign(AnodePage.payload.supports, arguments[0])", every)
-    page.execute_script("AnodePage.payload.radius_law = 'Held against 2 separators.'")
+    page.execute_script("AnodePage.payload.separator_law = 'Held against 2 separators.'")
     solid = {"cell-solid": "", "charge": "5"}
     for typed, design, beyond in (
         (
@@ -365,7 +366,29 @@ def test_what_cells_cannot_show_is_said_as_python_says_it(
         assert read(page)["extrapolated"] == bool(beyond)
     every = _supports(literature_result, ["liquid", "solid"])
     page.execute_script("Object.assign(AnodePage.payload.supports, arguments[0])", every)
-    page.execute_script("AnodePage.payload.radius_law = ''")
+    page.execute_script("AnodePage.payload.separator_law = ''")
+    page.find_element("id", "reset").click()
+    settle(page)
+
+
+def test_a_tested_separator_stands_beside_a_new_one_like_it(
+    page: Any, literature_result: Any
+) -> None:
+    """With the number that `ask` gives of it; no cell of this campaign's was tested."""
+    words = "AnodePage.payload.separators.forEach((each) => { each.tested = arguments[0]; })"
+    page.find_element("id", "reset").click()
+    settle(page)
+    page.execute_script(words, "tested")
+    enter(page, {"cell-liquid": "", "pore_radius": "14.5", "porosity": "0.4"})
+    own = safe_current(literature_result, {"cell": "liquid", "separators": ["trilayer"]})
+    told = (
+        "Nearly like it is 'trilayer' of the campaign (tested): a new cell of that one, as fitted, "
+        f"bears {shown(own.value)} mA/cm^2 at 5 % risk."
+    )
+    assert with_signs(told) in page.find_element("id", "cautions").text
+    enter(page, {"pore_radius": "30"})
+    assert "Nearly like it" not in page.find_element("id", "cautions").text
+    page.execute_script(words, "")
     page.find_element("id", "reset").click()
     settle(page)
 

@@ -20,7 +20,7 @@ from inference.figures.maps import _caption
 from inference.maps import one_design
 from inference.mechanisms import DOES_NOT_COVER, MECHANISMS
 from inference.thresholds import UNSEEN
-from inference.unseen import cells_behind, radius_law_sentence, rare_kind_sentence
+from inference.unseen import cells_behind, rare_kind_sentence, separator_law_sentence
 
 _spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
 assert _spec is not None
@@ -314,7 +314,7 @@ def separated(offsets: list[float], noise: float = 0.02) -> Any:
     sizes = result.posterior.sizes
     shape = (sizes["chain"], sizes["draw"], radii.size)
     draws = np.array(offsets) + noise * rng.standard_normal(shape)
-    result.posterior["separator_offset"] = (("chain", "draw", "separator"), draws)
+    result.posterior["separator_offset"] = (("chain", "draw", "separator"), draws, {"units": "1"})
     result.posterior = result.posterior.assign_coords(separator=names)
     result.attrs["separators"] = json.dumps(
         {
@@ -323,6 +323,7 @@ def separated(offsets: list[float], noise: float = 0.02) -> Any:
         }
     )
     result.conditions = {"penetration": {"pore_radius": [*radii.tolist(), float(radii[0])]}}
+    result.prior = xr.Dataset({"separator_scatter": ("sample", np.geomspace(0.05, 0.45, 50))})
     return result
 
 
@@ -341,7 +342,7 @@ def test_the_law_in_the_pore_radius_is_told_by_what_it_was_held_against(
     offsets: list[float], told: bool, trend: str
 ) -> None:
     result = separated(offsets)
-    sentence = radius_law_sentence(result)
+    sentence = separator_law_sentence(result)
     assert bool(sentence) is told
     assert ("does not seem to hold" in sentence) is bool(trend)
     assert f"this {trend} with the radius" in sentence or not trend
@@ -352,7 +353,59 @@ def test_the_law_in_the_pore_radius_is_told_by_what_it_was_held_against(
         assert answer.mechanism == "penetration"
         assert answer.law == sentence
     result.conditions = {}  # no cell of theirs was tested
-    assert radius_law_sentence(result) == ""
+    assert separator_law_sentence(result) == ""
+
+
+def with_properties(result: Any, **columns: Any) -> Any:
+    stated = json.loads(result.attrs["separators"])
+    for at, section in enumerate(stated.values()):
+        section |= {name: values[at] for name, values in columns.items()}
+    result.attrs["separators"] = json.dumps(stated)
+    result.conditions["penetration"]["pore_radius"] = [
+        float(each["pore_radius"].split()[0]) for each in stated.values()
+    ]
+    return result
+
+
+def test_separators_are_held_against_the_laws_of_porosity_and_thickness_too() -> None:
+    """Six agree, and the seventh, as narrow as others, less porous, bears two fifths."""
+    offsets = [0.05, 0.0, 0.1, -0.1, 0.05, -0.05, -0.9]
+    radii = [f"{each} nm" for each in (16, 18, 20, 22, 25, 28, 20.5)]
+    porosity = [0.45] * 6 + [0.2]
+    result = with_properties(separated(offsets), pore_radius=radii, porosity=porosity)
+    sentence = separator_law_sentence(result)
+    assert "of 7 separators fail at, over what the equation says, rises with the porosity (0.2" in (
+        sentence
+    )
+    assert "separators of a small porosity fail sooner than the answer says" in sentence
+    assert "'S6' (pore radius 20.5 nm, porosity 0.2, separator thickness 25 um)" in sentence
+    thick = [*["25 um"] * 6, "60 um"]
+    result = with_properties(separated(offsets), pore_radius=radii, thickness=thick)
+    assert "separators of a large separator thickness fail sooner" in separator_law_sentence(result)
+
+
+def test_a_lone_separator_is_named() -> None:
+    radii = [f"{each} nm" for each in (16, 18, 20, 22, 25, 28)]
+    for far in (-1.0, 1.0):
+        result = with_properties(separated([0.0, 0.1, far, -0.1, 0.05, -0.05]), pore_radius=radii)
+        sentence = separator_law_sentence(result)
+        assert sentence.startswith("The separator 'S2' (pore radius 20 nm, porosity 0.4, separator")
+        assert f"its cells fail at {np.exp(far):.2g} times what the equation says" in sentence
+        assert ("the answer is too high" in sentence) is (far < 0.0)
+
+
+def test_the_number_of_a_tested_separator_stands_beside_that_of_a_new_one_like_it() -> None:
+    result = separated([0.0, 0.0, -0.8, 0.0, 0.0, 0.0])
+    radius = result.conditions["penetration"]["pore_radius"][2]
+    new = {"cell": "liquid", "pore_radius": f"{1.05 * radius!r} nm", "porosity": 0.41}
+    answer = safe_current(result, new)
+    own = safe_current(result, {"cell": "liquid", "separators": ["S2"]})
+    assert own.value is not None
+    beside = f"'S2' of the campaign (pore radius {radius:.3g} nm, porosity 0.4, separator thickness"
+    assert beside in answer.law
+    assert f"as fitted, bears {own.value:.3g} mA/cm^2 at 5 % risk." in answer.law
+    far = safe_current(result, {**new, "porosity": 0.5})
+    assert "of the campaign" not in far.law
 
 
 def test_offsets_without_a_trend_are_called_one_no_more_often_than_once_in_twenty() -> None:
@@ -364,3 +417,23 @@ def test_offsets_without_a_trend_are_called_one_no_more_often_than_once_in_twent
     called = np.mean([max(each, 1.0 - each) > 0.975 for each in signs])
     assert called == pytest.approx(0.05, abs=0.025)  # five errors
     assert _rising(rng.standard_normal((1, 2)), arms[:2]) == 0.5
+
+
+def test_right_laws_of_separators_raise_hardly_any_alarm() -> None:
+    """Of scatters from their prior; one in a hundred exceeds the limit once in ten thousand."""
+    from scipy.stats import binom
+
+    from inference.unseen import _lone_sentence, _trend_sentence
+
+    rng = np.random.default_rng(6)
+    usual = 0.15 * np.exp(0.7 * rng.standard_normal(100))
+    told = 0
+    for scatter in 0.15 * np.exp(0.7 * rng.standard_normal(400)):
+        stated = {
+            f"S{i}": {"pore_radius": 10.0 + i, "porosity": rng.uniform(0.3, 0.6), "thickness": 25.0}
+            for i in range(7)
+        }
+        own = scatter * rng.standard_normal((1, 7)) + 0.02 * rng.standard_normal((40, 7))
+        found = _trend_sentence(own, "porosity", stated, usual), _lone_sentence(own, stated, usual)
+        told += any(found)
+    assert told <= binom(400, 0.01).ppf(0.9999)
