@@ -38,6 +38,7 @@ from inference.design import (
     Cell,
     Design,
     FloatArray,
+    read_design,
 )
 from inference.design import shown as _shown
 from inference.extrapolation import in_words, ranges_of_data
@@ -51,6 +52,7 @@ from inference.maps import (
     refuse_uncovered,
     refuse_unresolved,
     scatter_notes,
+    shared_conditions,
 )
 from inference.mechanisms import (
     CURRENT_FACTOR,
@@ -398,8 +400,8 @@ def safe_current(
         A finished fit.
     design : Design or mapping
         One cell; a mapping is one as in a job file, with the key `cell` ("liquid" or "solid"),
-        every condition a single quantity. A charge or pressure that it leaves out is that of the
-        data, where all have the same, and a note says so.
+        every condition a single quantity. A condition that it leaves out is that of the data,
+        where all have the same, and a note says so.
     risk : float, optional
         Probability of failure, in (0, 0.5].
     draws, seed
@@ -908,16 +910,22 @@ def _as_all_rows(
     """
     if isinstance(design, Design):
         return design, ()
-    read = one_design(design, result)
+    read, usual = one_design(design, result), read_design(str(design["cell"]), {})
     found, notes = dict(design), []
+    shared = shared_conditions(read.cell, design, result)
     for name in read.dims:
         ends = result.data_ranges.get(read.cell, {}).get(name, [])
-        if name in design or name in SEPARATOR_AXES or len(set(ends)) != 1:
-            continue
-        found[name] = f"{ends[0]!r} {read.axes[name].kind.unit}"
-        value = f"{_shown(ends[0])} {read.axes[name].kind.unit}"
+        if not (name in design or name in SEPARATOR_AXES or len(set(ends)) != 1):
+            shared[name] = f"{ends[0]!r} {read.axes[name].kind.unit}"
+    for name, entry in shared.items():
+        value = Axis.parse(read.axes[name].kind, entry).values
+        if np.array_equal(value, usual.axes[name].values):
+            continue  # as it is always taken
+        found[name] = entry
+        unit = read.axes[name].kind.unit
         notes.append(
-            f"The {WORDS[name]} was not stated: {value}, as in all rows of {read.cell} cells."
+            f"The {WORDS[name]} was not stated: {_shown(value[0])}"
+            f"{'' if unit == '1' else f' {unit}'}, as in all rows of {read.cell} cells."
         )
     return found, tuple(notes)
 

@@ -14,14 +14,24 @@ draw and each source of scatter, used at every point, so that maps are smooth an
 import json
 import math
 from collections.abc import Collection, Hashable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast, get_args
 
 import numpy as np
 import xarray as xr
 
 from data.errors import MapError
 from inference.caveats import above_tested, caveats
-from inference.design import AXES, CURRENT, Design, FloatArray, names_known_separators, read_designs
+from inference.design import (
+    AXES,
+    CURRENT,
+    SEPARATOR_AXES,
+    Cell,
+    Design,
+    FloatArray,
+    names_known_separators,
+    read_design,
+    read_designs,
+)
 from inference.extrapolation import extrapolation, ranges_of_data
 from inference.map_evaluation import QUANTILES, Cells, MapNumbers, evaluate
 from inference.mechanisms import (
@@ -66,6 +76,7 @@ __all__ = [
     "safe_current_map",
     "scatter_notes",
     "scatter_prior_driven",
+    "shared_conditions",
 ]
 
 RISKS: Final = (0.01, 0.05, 0.1, 0.25, 0.5)
@@ -555,8 +566,47 @@ def _designs(section: Mapping[str, Any], result: "Result") -> dict[str, Design]:
 def _read(cell: str, section: Mapping[str, Any], known: Known) -> dict[str, Design]:
     separators = separators_of(known) if names_known_separators(section) else {}
     return read_designs(
-        cell, section, salt_concentration=known.salt_concentration, separators=separators
+        cell,
+        {**shared_conditions(cell, section, known), **section},
+        salt_concentration=known.salt_concentration,
+        separators=separators,
     )
+
+
+def shared_conditions(
+    cell: str, section: Mapping[str, Any], known: Known
+) -> dict[str, str | float]:
+    """Return what a design takes from the data: conditions of which all rows have one value.
+
+    Parameters
+    ----------
+    cell : {"liquid", "solid"}
+        The kind of cell.
+    section : mapping
+        The design as a job writes it.
+    known : Known
+        A finished fit, or what one that is planned will speak of.
+
+    Returns
+    -------
+    dict of str to str or float
+        Entries as a job writes them, of axes that have one value by default and that the section
+        does not give.
+    """
+    if cell not in get_args(Cell):
+        return {}  # which reading it refuses
+    usual = read_design(cell, {})
+    ranges = known.data_ranges
+    own = (
+        ranges.get(f"solid {section.get('protocol', usual.protocol)}") if cell == "solid" else None
+    )
+    separators = "separators" in section
+    return {
+        name: ends[0] if axis.kind.unit == "1" else f"{ends[0]!r} {axis.kind.unit}"
+        for name, axis in usual.axes.items()
+        if not axis.swept and name not in section and not (separators and name in SEPARATOR_AXES)
+        if len({*(ends := (own or ranges.get(cell, {})).get(name, []))}) == 1
+    }
 
 
 def one_design(section: Mapping[str, Any], result: "Result") -> Design:

@@ -6,7 +6,8 @@ and properties of separators in single, which moves a current by less than one p
 """
 
 import base64
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -365,6 +366,8 @@ def start_design(
         if axis.swept:
             ends[name] = [float(axis.values[0]), float(axis.values[-1])]
             middle = _middle(axis, beyond.get(name, np.zeros(axis.values.size, bool)), ends[name])
+            if name in beyond and beyond[name].all():
+                middle = _between(name, supports(design, result), ends[name], middle)
         axes[name] = replace(axis, values=np.array([middle]), swept=False)
     return replace(design, axes=axes), ends
 
@@ -380,6 +383,18 @@ def _middle(axis: Axis, beyond: npt.NDArray[np.bool_], ends: list[float]) -> flo
     # Rounded only where that does not lead out of the range of the data.
     near = np.abs(axis.values - short).argmin()
     return value if beyond[near] and not beyond[place] else short
+
+
+def _between(name: str, every: Iterable[Support], ends: Sequence[float], otherwise: float) -> float:
+    """Return the middle of a range of the data that lies between two values of a swept axis."""
+    known = [each.ranges[name] for each in every if name in each.ranges]
+    low = max([ends[0], *(each[0] for each in known)])
+    high = min([ends[1], *(each[1] for each in known)])
+    if not known or low > high:
+        return otherwise
+    if low == high:
+        return low
+    return 0.5 * (low + high) if name in LINEAR else math.sqrt(low * high)
 
 
 def _start(result: "Result", cell: Cell, section: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from inference.cli.commands import app
 from inference.map_files import map_table
 from inference.maps import new_cell_currents
 from inference.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
+from inference.report_page.payload import start_design
 from inference.result import Result
 
 _spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
@@ -315,6 +316,34 @@ def test_a_pressure_that_all_rows_share_is_taken_and_one_that_varies_is_asked_fo
     result.data_ranges["liquid"] = {"pore_radius": [14.0, 14.0]}  # of a separator, no condition
     with pytest.raises(MapError, match="no single value of pore_radius"):
         safe_current(result, {"cell": "liquid"})
+
+
+def test_what_all_rows_share_stands_for_what_a_design_leaves_open() -> None:
+    """In answers, which say so, in maps, and where the page starts; not what varies or is given."""
+    result = toys.Fabricated(200)
+    result.data_ranges = {
+        "solid step": {"metal_thickness": [1000.0, 1000.0], "temperature": [40.0, 60.0]},
+        "solid": {"metal_thickness": [500.0, 1000.0]},
+        "liquid": {"pore_radius": [20.0, 20.0], "porosity": [0.5, 0.5], "temperature": [25.0] * 2},
+    }
+    asked = {"cell": "solid", "charge": "1 mAh/cm^2", "pressure": "3 MPa"}
+    answer = safe_current(result, asked)
+    assert answer.notes[0] == (
+        "The metal thickness was not stated: 1000 um, as in all rows of solid cells."
+    )
+    stated = safe_current(result, {**asked, "metal_thickness": "1000 um"})
+    assert answer.value == stated.value
+    assert not any("not stated" in each for each in stated.notes)
+    assert answer.conditions["temperature"] == 25.0
+    one_way = safe_current(result, {**asked, "protocol": "one_way"})
+    assert one_way.conditions["metal_thickness"] == 500.0
+    assert float(safe_current_map(result, asked)["metal_thickness"]) == 1000.0
+    liquid = safe_current(result, {"cell": "liquid", "pore_radius": "30 nm"})
+    assert [each for each in liquid.notes if "not stated" in each] == [
+        "The porosity was not stated: 0.5, as in all rows of liquid cells."
+    ]
+    start, _ = start_design(result, "liquid", {})
+    assert start.axes["pore_radius"].values == [20.0]
 
 
 def anodebayes(*arguments: object) -> tuple[int, str]:
