@@ -15,7 +15,7 @@ one of these cells stands for there is none.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -26,7 +26,7 @@ from numpy.polynomial import chebyshev
 from data.errors import AnodebayesError, MapError
 from data.ranges import UNSTATED_CELLS
 from data.units import parse_quantity, to_si
-from inference.caveats import above_tested, caveats
+from inference.caveats import above_tested, caveats, failures, worth_of_rows
 from inference.design import (
     AXES,
     CURRENT,
@@ -826,8 +826,9 @@ class _Asked:
             law = " ".join(
                 filter(None, [separator_law_sentence(self.result), self._beside(design)])
             )
+        failed = failures(self.result)
         warnings = (
-            *_warnings(self.result, design.cell),
+            *_warnings(self.result, design.cell, failed),
             *above_tested(self.result, mechanism.name, current or 0.0),
         )
         return Answer(
@@ -856,7 +857,7 @@ class _Asked:
             ),
             tails={} if value is None else self.tails(design),
             separator=design.separator,
-            cells_behind=cells_behind(self.result, mechanism),
+            cells_behind=cells_behind(self.result, mechanism, worth=worth_of_rows(failed)),
             law=law,
             design=design,
             seed=self.seed,
@@ -986,7 +987,7 @@ def _pooled(result: "Result", separator: str) -> tuple[str, ...]:
     )
 
 
-def _warnings(result: "Result", cell: Cell) -> tuple[str, ...]:
+def _warnings(result: "Result", cell: Cell, failed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Say why no number of a fit is to be relied on."""
     found = []
     gate = getattr(result, "gate", None)
@@ -994,7 +995,7 @@ def _warnings(result: "Result", cell: Cell) -> tuple[str, ...]:
         found.append("NOT CONVERGED: do not use; the convergence gate failed.")
     if result.synthetic:
         found.append("SYNTHETIC DATA: nobody measured what this rests on.")
-    return (*found, *caveats(result, cell))
+    return (*found, *caveats(result, cell, failed))
 
 
 def _scatter(result: "Result", mechanism: Mechanism) -> str:

@@ -6,10 +6,10 @@ and that a current lies above every one that was tested.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from inference.checks.predictive import failed_predictions, unpredicted
+from inference.checks.predictive import failing_predictions, unpredicted
 from inference.checks.verdicts import stored_check
 from inference.design import CURRENT, Cell
 from inference.mechanisms import MECHANISMS
@@ -18,12 +18,14 @@ from inference.symptoms import suspicions
 if TYPE_CHECKING:
     from inference.result import Result
 
-__all__ = ["above_tested", "caveats", "highest_tested"]
+__all__ = ["above_tested", "caveats", "failures", "highest_tested", "worth_of_rows"]
 
 _TOLD_OTHERWISE = {"sampling"}  # by the convergence gate
 
 
-def caveats(result: "Result", cell: Cell) -> list[str]:
+def caveats(
+    result: "Result", cell: Cell, failed: Sequence[Mapping[str, Any]] | None = None
+) -> list[str]:
     """Return why numbers of a fit on one kind of cell may be wrong.
 
     Parameters
@@ -32,15 +34,42 @@ def caveats(result: "Result", cell: Cell) -> list[str]:
         A finished fit.
     cell : {"liquid", "solid"}
         The kind of cell.
+    failed : sequence of mapping, optional
+        From `failures`, where they are known already.
 
     Returns
     -------
     list of str
         Sentences, each once; empty where nothing is known against them.
     """
-    return [
-        *dict.fromkeys([*suspicions(result), *_failed(result), *_none_failed(result, cell)]),
+    every = failures(result) if failed is None else failed
+    told = [
+        unpredicted(each)
+        if each["key"].startswith(("predictive ", "loo_pit ", "spread ", "batches "))
+        else str(each["sentence"])
+        for each in every
     ]
+    return [*dict.fromkeys([*suspicions(result), *told, *_none_failed(result, cell)])]
+
+
+def worth_of_rows(failed: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return as how many cells the rows of a scatter count that lie together in batches.
+
+    Parameters
+    ----------
+    failed : iterable of mapping
+        From `failures`.
+
+    Returns
+    -------
+    dict of str to int
+        By scatter; those whose rows are so many cells are missing.
+    """
+    return {
+        each["key"].removeprefix("batches "): max(1, round(each["numbers"]["worth"]))
+        for each in failed
+        if each["key"].startswith("batches ") and "worth" in each["numbers"]
+    }
 
 
 def above_tested(result: "Result", mechanism: str, current: float) -> list[str]:
@@ -108,15 +137,24 @@ def _none_failed(result: "Result", cell: Cell) -> list[str]:
     return found
 
 
-def _failed(result: "Result") -> list[str]:
-    """Return what the stored check of this very result failed, or what its fit does."""
+def failures(result: "Result") -> list[Mapping[str, Any]]:
+    """Return what the stored check of this very result failed, or what its fit does.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    list of mapping
+        Findings as in ``check.json``.
+    """
     check = stored_check(result.folder, str(result.attrs.get("resolved_hash")))
     if check is None:
-        return failed_predictions(result)
+        return [*failing_predictions(result)]
     return [
-        unpredicted(each)
-        if each["key"].startswith(("predictive ", "loo_pit ", "spread ", "batches "))
-        else each["sentence"]
+        each
         for section in check["sections"]
         if section["name"] not in _TOLD_OTHERWISE
         for each in section["findings"]

@@ -75,8 +75,13 @@ class Support:
         return any(tuple(hull["axes"]) == axes for hull in self.hulls)
 
     def outside(self, name: str, values: FloatArray) -> "NDArray[np.bool_]":
-        """Return which values of an axis lie outside its range, shape (value,)."""
+        """Return which values of an axis lie outside its range, shape (value,).
+
+        On the way to the charge that cells of a separator passed lies any smaller one.
+        """
         lower, upper = self.ranges[name]
+        if name == "charge" and name in self.own:
+            lower = 0.0
         margin = TEMPERATURE_WINDOW if name == "temperature" else 1e-9 * abs(upper)
         return np.asarray((values < lower - margin) | (values > upper + margin))
 

@@ -20,6 +20,7 @@ charges that these cells passed differ by their scatter.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -79,7 +80,12 @@ TESTED: Final[Mapping[Protocol, tuple[str, int, str, str]]] = {
 of the current that it goes with where metal diffuses; and words and unit of it."""
 
 
-def cells_behind(result: "Result", mechanism: Mechanism, separator: str = "") -> int:
+def cells_behind(
+    result: "Result",
+    mechanism: Mechanism,
+    separator: str = "",
+    worth: Mapping[str, int] = MappingProxyType({}),
+) -> int:
     """Count the cells that tell how cells scatter.
 
     Parameters
@@ -90,6 +96,8 @@ def cells_behind(result: "Result", mechanism: Mechanism, separator: str = "") ->
         The mechanism.
     separator : str
         Of which separator alone; of all where left out.
+    worth : mapping of str to int
+        From `inference.caveats.worth_of_rows`: where batches count as fewer cells.
 
     Returns
     -------
@@ -97,7 +105,8 @@ def cells_behind(result: "Result", mechanism: Mechanism, separator: str = "") ->
         Cells of the rows that were fitted, whatever each tells; two of a range over cells that
         does not state how many.
     """
-    blocks = [name.removesuffix("_scatter") for name in cell_scatters(mechanism, result)]
+    scatters = cell_scatters(mechanism, result)
+    blocks = [name.removesuffix("_scatter") for name in scatters]
     behind = {table for block in blocks for table in SHARED_THRESHOLD.get(block, (block,))}
     count = 0
     for name in map(str, result.observed_data.data_vars):
@@ -115,7 +124,7 @@ def cells_behind(result: "Result", mechanism: Mechanism, separator: str = "") ->
             count += int(np.where(cells > 0, cells, _LEAST_OF_A_RANGE).sum()) // 2  # both ends
             continue
         count += len({*_cells(result, name)[own]})
-    return count
+    return min([count, *(worth[name] for name in scatters if name in worth)])
 
 
 def _cells(result: "Result", name: str) -> "NDArray[np.str_]":

@@ -76,6 +76,25 @@ class Alike:
     p_value: float
     tables: int
 
+    def worth(self, rows: int) -> float:
+        """Return how many cells so many rows tell of a level as well as.
+
+        Parameters
+        ----------
+        rows : int
+            Their number.
+
+        Returns
+        -------
+        float
+            By the variance of a mean: of groups of the mean size, or of neighbours whose
+            correlation falls off with their distance as that of an autoregression does.
+        """
+        if self.by == ORDER:
+            return rows * (1.0 - self.together) / (1.0 + self.together)
+        each = float(np.mean([at.size for at in self.groups.values()]))
+        return rows / (1.0 + (each - 1.0) * self.together)
+
 
 def groupings(names: Mapping[str, Sequence[str]], level: Places) -> list[tuple[str, list[str]]]:
     """Group rows by what they have in common.
@@ -323,7 +342,8 @@ def in_words(
         return (
             "rows that follow each other in their table at like conditions lie together, with a "
             f"correlation of {found.together:.2f} {chance}: cells of one batch, entered one after "
-            f"the other, look like this. Then the {rows} rows do not count as so many cells; {so}"
+            f"the other, look like this. Then the {rows} rows do not count as so many cells, "
+            f"rather as {found.worth(rows):.0f}; {so}"
         )
     kind = {
         "cell": "those named",
@@ -334,13 +354,11 @@ def in_words(
     names = list(found.groups)
     more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
     shown = f"{', '.join(names[:_MOST_SHOWN])}{more}"
-    each = float(np.mean([at.size for at in found.groups.values()]))
-    worth = rows / (1.0 + (each - 1.0) * found.together)
     text = (
         f"cells of one batch are alike: {kind} {shown} differ by about "
         f"{found.between * middle:.2g} in the logarithm between and {found.within * middle:.2g} "
-        f"within {chance}. The {rows} rows do not count as so many cells, rather as {worth:.0f}; "
-        f"{so}"
+        f"within {chance}. The {rows} rows do not count as so many cells, rather as "
+        f"{found.worth(rows):.0f}; {so}"
     )
     if also:
         text += f". Each has a value of its own of {' and '.join(also)}, too: a law that fails "

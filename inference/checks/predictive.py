@@ -47,6 +47,7 @@ from models.observations import TOLERANCE
 __all__ = [
     "batch_findings",
     "failed_predictions",
+    "failing_predictions",
     "fit_findings",
     "natural_scale",
     "predictive_p_values",
@@ -123,8 +124,26 @@ def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[st
     return findings + _spreads(result, cells) + _batches(result, cells), table
 
 
+def failing_predictions(result: Result) -> list[dict[str, Any]]:
+    """Return what observations the model does not predict, as every answer of the fit must say.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    list of dict
+        Each finding of `fit_findings` that fails, with the ties of `check`, as in ``check.json``.
+    """
+    ties = int(np.random.SeedSequence(int(result.attrs["seed"])).generate_state(1)[0])
+    found, _ = fit_findings(result, ties)
+    return [each.model_dump() for each in found if each.verdict == "fail"]
+
+
 def failed_predictions(result: Result) -> list[str]:
-    """Say which observations the model does not predict, as every answer of the fit must.
+    """Say which observations the model does not predict.
 
     Parameters
     ----------
@@ -134,11 +153,9 @@ def failed_predictions(result: Result) -> list[str]:
     Returns
     -------
     list of str
-        From `unpredicted`, for each finding of `fit_findings` that fails, with the ties of `check`.
+        From `unpredicted`, for each of `failing_predictions`.
     """
-    ties = int(np.random.SeedSequence(int(result.attrs["seed"])).generate_state(1)[0])
-    found, _ = fit_findings(result, ties)
-    return [unpredicted(each.model_dump()) for each in found if each.verdict == "fail"]
+    return [unpredicted(each) for each in failing_predictions(result)]
 
 
 def unpredicted(finding: Mapping[str, Any]) -> str:
@@ -305,6 +322,7 @@ def _batch(result: Result, scatter: str, found: Alike, cells: _Cells, chances: i
         "between": found.between * middle,
         "within": found.within * middle,
         "correlation": found.together,
+        "worth": found.worth(cells.of.size),
         "groups": {name: at.size for name, at in found.groups.items()},
     }
     verdict: Verdict = (

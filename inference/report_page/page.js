@@ -386,7 +386,8 @@ const AnodePage = (() => {
       for (const support of known) {
         const range = support.ranges[name];
         const margin = name === "temperature" ? payload.temperature_window : 1e-9 * Math.abs(range[1]);
-        if (value >= range[0] - margin && value <= range[1] + margin) continue;
+        const lowest = name === "charge" && support.own.includes(name) ? 0 : range[0];
+        if (value >= lowest - margin && value <= range[1] + margin) continue;
         alone.add(`${name} ${support.limit}`);
         const count = [3, 4, 5, 6, 7, 8, 9, 10].find((each) =>
           range.every((end) => shown(end, each) !== shown(value, each))) || 3;

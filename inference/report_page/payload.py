@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from data.errors import MapError
 from data.units import to_si
-from inference.caveats import caveats, highest_tested
+from inference.caveats import caveats, failures, highest_tested, worth_of_rows
 from inference.coverage import LINEAR
 from inference.design import AXES, VARIANTS, WORDS, Axis, Cell, Design, PoreType, Protocol
 from inference.extrapolation import WIDER, Support, extrapolated, supports
@@ -224,6 +224,8 @@ def page_payload(
             parameters |= values
     sources = [str(name) for name in table["source"].to_numpy() if _used(str(name), cells, result)]
     separators = _separators(result, chosen, noise) if "liquid" in cells else []
+    failed = failures(result)
+    worth = worth_of_rows(failed)
     document = physics_document(Setting.of(result))
     document["axes"] = {cell: _legal(document["axes"][cell], cell, result) for cell in cells}
     document["scatters"] = {cell: document["scatters"][cell] for cell in cells}
@@ -248,7 +250,9 @@ def page_payload(
         "tested": TESTED,
         "separator_law": separator_law_sentence(result) if "liquid" in cells else "",
         "behind": {
-            item.name: cells_behind(result, item) for cell in cells for item in MECHANISMS[cell]
+            item.name: cells_behind(result, item, worth=worth)
+            for cell in cells
+            for item in MECHANISMS[cell]
         },
         "temperature_window": TEMPERATURE_WINDOW,
         "words": {
@@ -262,7 +266,7 @@ def page_payload(
             "own_cells": {cell: _own_cells(cell, parameters) for cell in cells},
             "belonging": {cell: belonging(_default(result, cell), result) for cell in cells},
         },
-        "caveats": {cell: caveats(result, cell) for cell in cells},
+        "caveats": {cell: caveats(result, cell, failed) for cell in cells},
         "highest_tested": highest_tested(result),
         "scatter": {cell: scatter_notes(result, _default(result, cell)) for cell in cells},
         "cells_order": cells,

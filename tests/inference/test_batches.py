@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from inference.caveats import worth_of_rows
 from inference.checks.batches import ORDER, alike, groupings, neighbours
 from inference.checks.predictive import batch_findings, failed_predictions
 from inference.checks.spreads import Known
@@ -51,6 +52,7 @@ def test_batches_that_names_of_cells_tell_are_told_with_both_scatters() -> None:
     assert "a safe current from this fit is too high" in found.sentence
     assert "Name the batch of every row in the column lab of dc_polarization.csv" in found.sentence
     assert f"ROWS ARE NOT SO MANY CELLS: {found.sentence}" in failed_predictions(result)
+    assert worth_of_rows([found.model_dump()]) == {"dc_polarization_scatter": 4}
 
 
 def test_batches_without_names_are_told_by_their_order_unless_rows_are_sorted() -> None:

@@ -174,6 +174,7 @@ _LIQUID = {"cell": "liquid", "porosity": 0.4, "thickness": "25 um"}
         ({}, {"separators": ["A"], "charge": "0.2 mAh/cm^2"}, ()),
         ({}, {"separators": ["A"], "charge": "5 mAh/cm^2"},
          ("charge of a half-cycle 5 mAh/cm^2 (data of this separator: 0.2 mAh/cm^2)",)),
+        ({}, {"separators": ["B"], "charge": "0.2 mAh/cm^2"}, ()),  # passed on the way to 5
         ({}, {"pore_radius": "20 nm", "charge": "5 mAh/cm^2"},
          ("charge of a half-cycle 5 mAh/cm^2 at pore radius 20 nm (data there: 0.2 mAh/cm^2)",)),
     ],

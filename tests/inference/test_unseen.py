@@ -225,6 +225,9 @@ def test_the_cells_behind_an_answer_are_counted_and_told_with_how_sure_it_is() -
     penetration, depletion = MECHANISMS["liquid"]
     assert cells_behind(result, penetration) == 3 + 2 + 4 + 2
     assert cells_behind(result, depletion) == 1 + 2
+    # Rows that lie together in batches count here as where that is told.
+    assert cells_behind(result, penetration, worth={"penetration_scatter": 4}) == 4
+    assert cells_behind(result, depletion, worth={"penetration_scatter": 2}) == 1 + 2
     result.groups = {
         "penetration": {"separator": ["A", "B", "B"]},
         "critical_current_cells": {"separator": ["A", "A"]},
