@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from inference.coverage import LINEAR, on_scale
-from inference.design import AXES, WORDS, Design, FloatArray, shown
+from inference.design import AXES, SEPARATOR_AXES, WORDS, Design, FloatArray, shown
 from inference.mechanisms import MECHANISMS
 from models.temperature import TEMPERATURE_WINDOW
 
@@ -155,7 +155,13 @@ def supports(design: Design, result: "Result") -> list[Support]:
         key = f"liquid {limit}"
         if key in ranges:
             own = ranges.get(f"{key} of {design.separator}", {}) if design.separator else {}
-            found.append(Support(limit, {**ranges[key], **own}, hulls.get(key, ()), frozenset(own)))
+            # What is known of the separator itself stands for what those like it were tested with.
+            wide = [
+                hull
+                for hull in hulls.get(key, ())
+                if not ({*hull["axes"]} & {*own} and {*hull["axes"]} & {*SEPARATOR_AXES})
+            ]
+            found.append(Support(limit, {**ranges[key], **own}, wide, frozenset(own)))
     return found or [Support("", ranges.get("liquid", {}))]
 
 
