@@ -161,8 +161,9 @@ from inference.figures import void_regimes
 void_regimes(planned, charge=3.0)
 
 # %% [markdown]
-# The hatching is gone: the cells cover these pressures. What does pressure bring, and what does
-# heat?
+# The pressures are covered now. The hatching that is left has another reason: at 25 °C no step of
+# these cells passed 3 mAh/cm², and what a cell bears there is the equation's. What does pressure
+# bring, and what does heat?
 
 # %%
 compared = safe_current_map(
