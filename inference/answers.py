@@ -41,7 +41,7 @@ from inference.design import (
     read_design,
 )
 from inference.design import shown as _shown
-from inference.extrapolation import in_words, ranges_of_data
+from inference.extrapolation import in_words, supports
 from inference.map_evaluation import Cells, Conditions, order_statistics
 from inference.maps import (
     check_risk,
@@ -820,7 +820,7 @@ class _Asked:
         law = ""
         if design.cell == "solid" and current is not None and "charge" in design.axes:
             charge = float(design.axes["charge"].values[0])
-            ranges = ranges_of_data(design, self.result)
+            ranges = supports(design, self.result)[0].ranges
             law = law_sentence(design.protocol, ranges, charge, current, _shown)
         elif mechanism.name == "penetration" and not design.separator:
             law = " ".join(

@@ -35,7 +35,6 @@ __all__ = [
     "extrapolated",
     "extrapolation",
     "in_words",
-    "ranges_of_data",
     "supports",
 ]
 
@@ -163,27 +162,6 @@ def supports(design: Design, result: "Result") -> list[Support]:
             ]
             found.append(Support(limit, {**ranges[key], **own}, wide, frozenset(own)))
     return found or [Support("", ranges.get("liquid", {}))]
-
-
-def ranges_of_data(design: Design, result: "Result") -> dict[str, list[float]]:
-    """Return the ranges of the data that speak of a design: of its protocol in a solid cell.
-
-    Parameters
-    ----------
-    design : Design
-        The design.
-    result : Result
-        The fit.
-
-    Returns
-    -------
-    dict of str to list
-        Lowest and highest value by axis, in its unit; of a liquid cell those that the rows of all
-        its limits span together.
-    """
-    if design.cell == "solid":
-        return dict(supports(design, result)[0].ranges)
-    return dict(result.data_ranges.get("liquid", {}))
 
 
 def extrapolated(design: Design, result: "Result") -> dict[str, Any]:

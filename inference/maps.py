@@ -32,7 +32,7 @@ from inference.design import (
     read_design,
     read_designs,
 )
-from inference.extrapolation import extrapolation, ranges_of_data
+from inference.extrapolation import extrapolation, supports
 from inference.map_evaluation import QUANTILES, Cells, MapNumbers, evaluate
 from inference.mechanisms import (
     ACTIVATION,
@@ -908,7 +908,8 @@ def _coordinates(design: Design, fitted: Mapping[str, tuple[float, float]]) -> d
 def _attributes(
     result: "Result", design: Design, risk: float, seed: int, count: int
 ) -> dict[str, Any]:
-    cell = design.cell
+    cell, every = design.cell, supports(design, result)
+    ranges = {each.limit: dict(each.ranges) for each in every}
     process = "charging" if cell == "liquid" else "stripping"
     kind = str(result.attrs["campaign_kind"])
     title = f"Safe-current map of a {cell} cell, {process}"
@@ -923,7 +924,7 @@ def _attributes(
         "risk": risk,
         "seed": seed,
         "draws": count,
-        "data_ranges": json.dumps(ranges_of_data(design, result)),
+        "data_ranges": json.dumps(ranges[every[0].limit] if len(every) == 1 else ranges),
         "kinetics": result.kinetics,
     }
     if "area_ratio" in design.axes:
@@ -944,7 +945,7 @@ def _attributes(
         attrs["pore_type"] = design.pore_type
     else:
         attrs["protocol"] = design.protocol
-        known = one_condition(design.protocol, ranges_of_data(design, result), "{:.3g}".format)
+        known = one_condition(design.protocol, every[0].ranges, "{:.3g}".format)
         if known:
             attrs["untried_law"] = known
         attrs["creep_current"] = option(result.attrs, "dc_polarization", "creep_current")
