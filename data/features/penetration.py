@@ -24,7 +24,7 @@ from data.features.control import (
 from data.features.drop import Drop, Gates
 from data.features.events import SHORTED, Events, read_events
 from data.features.feature import Feature, Flag, between
-from data.features.leads import steps_with_the_current
+from data.features.leads import own_voltage, steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
 from data.features.runaway import find_compliance, find_rise
 
@@ -36,7 +36,7 @@ __all__ = ["find_penetration"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "sudden_drop"
-VERSION = "5"
+VERSION = "6"
 _SAME = 0.02  # of a current: another one differs by more
 _PULSE = 0.2  # of the longest step
 _NEXT_SHORTED = 0.3  # of the resistance of the step before
@@ -95,7 +95,8 @@ def find_penetration(
         ``slow_ramp``, ``soft_short`` (the voltage comes back), ``divergence_first``,
         ``compliance``, ``several_steps``, ``survived_before`` (another current),
         ``stopped_later`` (at another step the voltage runs away), ``between_steps``,
-        ``against_current`` (steps not read), ``begins_midway`` and
+        ``against_current`` (steps not read), ``own_voltage`` (the cell has one), ``begins_midway``
+        and
         ``current_before`` (what is not counted), ``end_of_record`` (it ends sooner after the drop
         than `persistence`), ``unconfirmed_drop`` (censored before a fall that another cause could
         make), ``small_drop`` (below `least_loss`), ``several_drops`` (another was as large as a
@@ -130,6 +131,7 @@ def find_penetration(
     record = channels.record
     steps = constant_current_steps(record, "a penetration", least=10)
     steps, flags = steps_with_the_current(record, steps, "a penetration")
+    flags += own_voltage(record, steps, "a penetration")
     if len(steps) > 1:
         flags += (
             Flag(
