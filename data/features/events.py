@@ -491,7 +491,7 @@ def _dips(time: Array, raw: Array, noise: Noise) -> list[float]:
 
 def _as_before(time: Array, fall: Fall, dips: list[float]) -> Fall:
     """Return a fall that stays to the end, with a doubt where others as long came back."""
-    stays = float(time[-1] - time[fall.drop.before])
+    stays = float(time[-1] - time[fall.drop.end])
     if not dips or stays > _AS_LONG * max(dips):
         return fall
     why = _AS_BEFORE.format(count=len(dips), stay=max(dips))

@@ -121,8 +121,9 @@ def _spread(features: "Sequence[Feature]") -> Iterator[str]:
         if best is not None and (feature.upper - lower) / best > _WIDEST:
             spread = 100 * (feature.upper - lower) / best
             yield (
-                f"the estimators of Sand's time differ by {spread:.0f} %, {ends}: the voltage rises too gradually to tell when the electrolyte is "
-                "depleted, or something else makes it rise"
+                f"the estimators of Sand's time differ by {spread:.0f} %, {ends}: the "
+                "voltage rises too gradually to tell when the electrolyte is depleted, or something "
+                "else makes it rise"
             )
         elif feature.lower is not None and feature.upper - lower > _WIDEST * duration:
             yield (

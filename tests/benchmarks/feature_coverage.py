@@ -261,13 +261,14 @@ def penetration(kind: str, event: bool) -> Callable[[Rng], Curve]:
             voltage = voltage * np.where(time > first, 1 - rng.uniform(0.05, 0.28), 1.0)
         if kind == "dips":  # brief ones, all alike; without a short the record may end in one
             length = rng.uniform(3.2, 6) * spacing
-            count = int(rng.integers(2, 9))
-            period = (at if event else time[-1]) / (count + 0.5 * (rng.random() < 0.5))
+            until = at - 20 - length if event else time[-1]  # claimed: apart from each other
+            count = min(int(rng.integers(2, 9)), max(int(until / (8 * length)), 1))
+            period = until / (count + (0.3 if event or rng.random() < 0.5 else 0.0))
             phase = np.fmod(time + length * rng.uniform(0.1, 1), period)
-            number = np.floor((time + length) / period)
-            dip = (phase < length) & (number > 0) & (time < at if event else True)
+            dip = (phase < length) & (time > 0.5 * period) & (time < until)
+            dip |= (time == time[-1]) & dip[-2]
             voltage = np.where(dip, rng.uniform(0, 0.45) * voltage, voltage)
-            truth = truth if event else [float(time[-1] if not dip[-1] else time[~dip][-1])]
+            truth = truth if event else [float(time[~dip][-1] if dip[-1] else time[-1]) + 1e-6]
         sign = rng.choice([-1.0, 1.0])
         current = 10 ** rng.uniform(-5, -2)
         amperes = sign * current * (1 + rng.normal(0, 10 ** rng.uniform(-4, -1.2), len(time)))
@@ -506,6 +507,8 @@ def staircase(kind: str, event: bool) -> Callable[[Rng], Curve]:
         resistance = 10 ** rng.uniform(-2, 0) / (first * count)  # the largest step stays below 1 V
         currents = first * np.arange(1, count + 1)
         failed = int(rng.integers(1, count)) if event else count
+        if kind == "rise" and event and alternating:  # claimed: each sign was seen before
+            failed = max(failed, 2)
         mode = str(rng.choice(["drop", "between", "runaway"]))
         mode = kind if kind in {"clamped", "rise"} else mode
         sigma = first * resistance * 10 ** rng.uniform(-3, -1.7)
