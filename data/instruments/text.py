@@ -522,6 +522,8 @@ def _read_slowly(
         cells = split_line(text, table.separator, quoted=table.quoted)
         if row == 0:
             extra = len(cells) - due
+        if extra and row == rows - 1 and len(cells) == due and cells[-1]:
+            cells.append("")  # the mark at the end of the others
         if len(cells) != due + extra or extra not in (0, 1) or (extra and cells[-1]):
             advice = _ragged_advice(table, len(cells), last=row == rows - 1)
             raise refusal(file, advice, line=line)

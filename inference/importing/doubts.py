@@ -122,8 +122,8 @@ def _spread(features: "Sequence[Feature]") -> Iterator[str]:
             spread = 100 * (feature.upper - lower) / best
             yield (
                 f"the estimators of Sand's time differ by {spread:.0f} %, {ends}: the "
-                "voltage rises too gradually to tell when the electrolyte is depleted, or something "
-                "else makes it rise"
+                "voltage rises too gradually to tell when the electrolyte is depleted, or "
+                "something else makes it rise"
             )
         elif feature.lower is not None and feature.upper - lower > _WIDEST * duration:
             yield (
