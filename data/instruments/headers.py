@@ -13,7 +13,10 @@ from data.instruments.record import UNITS, refusal
 from data.instruments.text import is_unit
 from data.units import dimension
 
-__all__ = ["Column", "Vocabulary", "find_columns", "meaning", "split_header"]
+__all__ = ["MEASURED", "Column", "Vocabulary", "find_columns", "meaning", "split_header"]
+
+MEASURED = frozenset(["measured", "actual", "meas", "act", "ist", "istwert"])
+"""Words by which a header says that its numbers were measured, and not set."""
 
 # The last group of brackets, parentheses, or what follows a slash; Basytec begins lines with "~".
 _MARKED = (

@@ -50,6 +50,7 @@ _CHARGES_AGREE = 3.0  # a factor: of columns that are rounded or of one directio
 # ohm cm^2. A separator full of electrolyte alone has about 1, the best ceramics' interfaces 1.7
 # (Tsai 2020, J. Power Sources 476, 228666).
 _LEAST_RESISTANCE = 0.2
+_MEASURED_AGREES = 0.05  # of a number that was measured beside it
 _PARTS = 100  # of a record, in each of which a capacity is compared with the current
 _LONGEST_SAMPLE = 3600.0  # s between rows: no logger of a test waits longer
 
@@ -91,6 +92,7 @@ def doubts_about(
         *_contradicted(record, metadata),
         *_sampling(record),
         *_clocks(record),
+        *_measured_beside(record),
         *_stated_sums(record),
     ]
     return tuple(dict.fromkeys(found))
@@ -381,6 +383,21 @@ def _pace(clock: "Array", time: "Array") -> float:
         on = np.isfinite(goes) & (goes >= 0)
     passed = float(np.sum(np.diff(time)[on]))
     return float(np.sum(goes[on])) / passed if passed > 0 else float("nan")
+
+
+def _measured_beside(record: "xr.Dataset") -> Iterator[str]:
+    """Yield a sentence for each column that says it was measured, and is not what is read."""
+    import json
+
+    from data.instruments.witnesses import MEASURED_BESIDE
+
+    for header, (variable, ratio) in json.loads(record.attrs.get(MEASURED_BESIDE, "{}")).items():
+        if abs(ratio - 1.0) > _MEASURED_AGREES:
+            yield (
+                f"the file's {header!r} is {_rough(ratio)} times the "
+                f"{variable.partition('_')[0]} that is read: is what is read the setting of the "
+                "instrument?"
+            )
 
 
 def _stated_sums(record: "xr.Dataset") -> Iterator[str]:
