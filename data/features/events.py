@@ -451,13 +451,18 @@ def read_events(
         excursions.append(replace(back, begin=int(part[back.begin]), end=int(part[back.end])))
         rows = rows[(rows <= excursions[-1].begin) | (rows >= excursions[-1].end)]
     excursions.sort(key=lambda each: each.begin)
-    dips = _dips(time[:until], raw[:until], noise)
+    dips = _dips(raw[:until], noise)
+    stayed = [float(time[stop] - time[start - 1]) for start, stop in dips]
     if event is not None and event.certain and not event.recovers:
-        event = _as_before(time, event, dips)
+        event = _as_before(time, event, stayed)
     lasting: Fall | None = None
     if runaway is None and event is not None and event.certain and event.recovers:
         lasting = _after(time, raw, curve, event, noise, gates, slow_relative, shorted, rise, last)
-    brief = [stay for stay in dips if stay < gates.persistence]
+    brief = [
+        stay
+        for (start, stop), stay in zip(dips, stayed, strict=True)
+        if time[stop - 1] - time[start] < gates.persistence
+    ]
     return Events(
         rows,
         runaway,
@@ -470,17 +475,14 @@ def read_events(
     )
 
 
-def _dips(time: Array, raw: Array, noise: Noise) -> list[float]:
-    """Return how long each dip of a curve below half of its level was, from which it came back [s].
-
-    From the last row before it to the first one after.
-    """
+def _dips(raw: Array, noise: Noise) -> list[tuple[int, int]]:
+    """Return first and one past last row of each dip below half of a curve's level that ends."""
     level = float(np.median(raw))
     if _DEEP * level < 5 * noise.effective:
         return []
     low = raw < _DEEP * level
     return [
-        float(time[stop] - time[start - 1])
+        (start, stop)
         for start, stop in runs(low)
         if stop - start >= _DIP
         and stop < len(raw)
@@ -489,12 +491,12 @@ def _dips(time: Array, raw: Array, noise: Noise) -> list[float]:
     ]
 
 
-def _as_before(time: Array, fall: Fall, dips: list[float]) -> Fall:
-    """Return a fall that stays to the end, with a doubt where others as long came back."""
+def _as_before(time: Array, fall: Fall, stayed: list[float]) -> Fall:
+    """Return a fall that stays to the end, with a doubt where others as long [s] came back."""
     stays = float(time[-1] - time[fall.drop.end])
-    if not dips or stays > _AS_LONG * max(dips):
+    if not stayed or stays > _AS_LONG * max(stayed):
         return fall
-    why = _AS_BEFORE.format(count=len(dips), stay=max(dips))
+    why = _AS_BEFORE.format(count=len(stayed), stay=max(stayed))
     return replace(fall, certain=False, why=why)
 
 

@@ -79,9 +79,11 @@ def doubts_about(
         One sentence each; empty where nothing is doubtful.
     """
     chosen = [reading.features[at] for at in reading.chosen]
+    # Where nothing has happened, another algorithm may have seen what the one stated passes over.
+    nothing = all(feature.kind == "right" for feature in chosen)
     found = [
         *reading.doubts,
-        *_flagged(reading, chosen, recipe),
+        *_flagged(reading.features if nothing else chosen, recipe),
         *_spread(chosen),
         *_gaps(record, chosen),
         *_programme(record, chosen),
@@ -98,13 +100,9 @@ def doubts_about(
     return tuple(dict.fromkeys(found))
 
 
-def _flagged(reading: Reading, chosen: "Sequence[Feature]", recipe: Recipe) -> Iterator[str]:
-    """Yield the flags of features that the recipe counts as doubts.
-
-    Where nothing has happened, another algorithm may have seen what the one stated passes over.
-    """
-    nothing = all(feature.kind == "right" for feature in chosen)
-    for feature in reading.features if nothing else chosen:
+def _flagged(features: "Sequence[Feature]", recipe: Recipe) -> Iterator[str]:
+    """Yield the flags of features that the recipe counts as doubts."""
+    for feature in features:
         doubted = (*recipe.doubted, *(OF_SURVIVORS if feature.kind == "right" else ()))
         for flag in feature.flags:
             if flag.name in doubted:
