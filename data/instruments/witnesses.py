@@ -81,7 +81,8 @@ _MEASURES = {
     **dict.fromkeys(("current", "i", "strom"), "current_ampere"),
     **dict.fromkeys(("voltage", "potential", "e", "u", "v", "spannung"), "voltage_volt"),
 }
-_PER_ROW = re.compile(r"\s*(d|delta|Δ)\s*_?q", re.IGNORECASE)  # of a row, not summed up
+# Of a row, not summed up; or dV/dQ and dQ/dV, whose units end with that of a charge.
+_PER_ROW = re.compile(r"\s*(d|delta|Δ)\s*_?(q|v)|.*differential", re.IGNORECASE)
 _CHARGE = re.compile(r"charge|capacity|\bq\b", re.IGNORECASE)
 _DATES = tuple(
     f"{day}{between}{time}"

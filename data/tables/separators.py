@@ -57,6 +57,9 @@ TABLE = Table(
             unit="1",
             support="fraction",
             slip=" (a percentage? head the column 'porosity [%]')",
+            # Track-etched membranes have 0.01 and more, fleeces up to 0.98; a fraction below a
+            # header of per cent is smaller.
+            usual=(0.01, 0.99),
             sd=True,
         ),
         Column(

@@ -290,6 +290,7 @@ ENERGY = np.cumsum(2e-3 * np.where(SECONDS > 60, 0.01, 0.1)) / 3600.0  # Wh
         ({"power [mW]": 2e-4}, "'power [mW]' is 0.001 times what voltage and current say"),
         ({"Energy/W.h": ENERGY}, None),
         ({"Energy(mWh)": ENERGY}, "times as fast as voltage, current and time"),
+        ({"Differential_Voltage_V_Ah": 1e-3 * SECONDS, "dV/dQ (V/Ah)": 1.0}, None),
         ({"Specific capacity (mAh/g)": 1e6 * CHARGE, "T(C)": SECONDS}, None),
         ({"Capacity / Ah": np.full(121, np.nan), "Unix Time / s": np.full(121, np.nan)}, None),
     ],
