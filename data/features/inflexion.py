@@ -247,7 +247,7 @@ def find_inflexion(
     steps = constant_current_steps(record, "an inflexion", least=30)
     steps, opposed = steps_with_the_current(record, steps, "an inflexion")
     step = max(steps, key=lambda each: each.duration)
-    flags = [*opposed, *own_voltage(record, (step,), "an inflexion"), *history(record, step)]
+    flags = [*opposed, *own_voltage(record, steps, "an inflexion"), *history(record, step)]
     columns = read_columns(record)
     test_time, voltage, _ = (part[step.rows] for part in columns)
     time, raw = test_time - step.begin, voltage * np.sign(step.current)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.errors import FeatureError
-from data.features.control import ControlStep, read_columns, record_name
+from data.features.control import REST, ControlStep, read_columns, record_name
 from data.features.feature import Flag
 from data.features.noise import estimate_noise
 
@@ -20,7 +20,6 @@ __all__ = ["check_discharge", "own_voltage", "steps_with_the_current"]
 
 _FULL_CELL = 1.0  # [V]: symmetric cells start below it
 _REST = 0.01  # of a step's current
-_NO_CURRENT = 1e-3  # of the first step's current
 _FEWEST = 3  # rows of a rest
 # Of the voltage of the first step, that a cell has at rest, and at least in volts: two electrodes
 # that are alike differ by a few millivolts.
@@ -113,7 +112,7 @@ def own_voltage(
     """
     time, voltage, current = read_columns(record)
     first = steps[0]
-    flows = np.abs(current) > _NO_CURRENT * abs(first.current)
+    flows = np.abs(current) > REST * abs(first.current)
     rest = voltage[: int(np.argmax(flows))]
     own = float(np.median(rest)) if len(rest) >= _FEWEST else 0.0
     level = abs(float(np.median(voltage[first.rows])))

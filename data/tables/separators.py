@@ -79,6 +79,7 @@ TABLE = Table(
             support="positive",
             high=3,
             slip=" (a percentage? head the column 'pore_size_spread [%]')",
+            usual=(0.01, 3.0),  # the most uniform pores, etched tracks, spread by a few per cent
             blank="not measured: one parameter for all such separators, where a model needs it",
         ),
     ),

@@ -42,6 +42,7 @@ RECIPE = Recipe(
         "several_drops",
         "soft_short",
         "steps_not_read",
+        "unclear_drop",
     ),
     rows=_rows,
 )
