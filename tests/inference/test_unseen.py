@@ -14,7 +14,7 @@ from data import new_campaign
 from data.campaign import Campaign
 from inference import safe_current, safe_current_map
 from inference.coverage import data_ranges
-from inference.doubtful_rows import doubtful_cells
+from inference.doubtful_rows import doubtful_cells, doubtful_numbers
 from inference.figures.maps import _caption
 from inference.maps import extrapolated, one_design
 from inference.mechanisms import DOES_NOT_COVER, MECHANISMS
@@ -125,7 +125,7 @@ def test_a_fraction_below_a_header_of_per_cent_is_doubted(
     campaign_of: Callable[..., Campaign], header: str, cell: str, doubted: str
 ) -> None:
     table = SEPARATORS.replace("porosity [1]", f"porosity {header}").replace("0.4\n", f"{cell}\n")
-    notes = doubtful_cells(campaign_of(separators=table))
+    notes = doubtful_numbers(campaign_of(separators=table))
     assert [doubted in note for note in notes] == ([True] if doubted else [])
 
 
