@@ -264,10 +264,11 @@ class Column:
         low, high = self.usual
         if low <= abs(value) <= high:
             return None
+        unit = "" if self.unit == "1" else f" {self.unit}"
         return (
-            f"{show_number(float(f'{value:.3g}'))} {self.unit} is far "
+            f"{show_number(float(f'{value:.3g}'))}{unit} is far "
             f"{'above' if abs(value) > high else 'below'} the {show_number(low)} to "
-            f"{show_number(high)} {self.unit} that such tests have: is the unit right?"
+            f"{show_number(high)}{unit} that such tests have: is the unit right?"
         )
 
     @cached_property

@@ -3,7 +3,8 @@
 A sheet is read as the CSV file of its name is: the first row that is not blank holds the headers.
 What a cell shows and what it holds may differ, and a cell may hold what no table does: dates that
 a spreadsheet made of entries such as 3-5, percentages, errors, formulas without a stored value,
-merged cells, hidden rows, columns and sheets, numbers shown in another unit, rows out of order.
+merged cells, hidden rows, columns and sheets, cells that are struck out or show nothing, numbers
+shown in another unit, rows out of order.
 These are refused by row. A sheet ``campaign`` holds what ``campaign.toml`` says, a key and its
 value a row; a sheet whose name begins with ``_`` is passed over.
 """
@@ -183,6 +184,7 @@ def _sheet(file: str, shown: Any, written: Any, mistakes: list[Mistake]) -> RawT
         for at, (cell, formula) in enumerate(zip(cells, behind, strict=True)):
             text, message = _text(cell, formula, header[at] if header and at < len(header) else "")
             texts.append(text)
+            message = message or (_unseen(cell) if text else None)
             if message is not None:
                 mistakes.append(Mistake(file, f"cell {cell.coordinate} {message}", line=line))
             if text and getattr(cell, "column_letter", "") in hidden:
@@ -215,6 +217,25 @@ def _names_unit(words: str, header: str) -> bool:
     """Return whether a header has words as a whole: of mA/cm^2, mA is another unit."""
     plain = [text.replace("²", "^2").replace("³", "^3") for text in (words, header)]
     return re.search(rf"(?<![\w/^·*]){re.escape(plain[0])}(?![\w/^·*])", plain[1]) is not None
+
+
+def _unseen(cell: Any) -> str | None:
+    """Return how a cell that holds something is struck out, or shows nothing."""
+    value = cell.value
+    sections = str(cell.number_format or "").split(";")
+    if isinstance(value, str):
+        at = 3
+    else:
+        at = 0 if value > 0 or len(sections) < 2 + (value == 0) else 1 + (value == 0)
+    shown = at >= len(sections) or sections[at].strip() or len(sections) == 1
+    if not shown:
+        return (
+            f"holds {value} and shows nothing, by its format {cell.number_format!r}: format it to "
+            "be seen, or delete it if it does not count"
+        )
+    if cell.font is not None and cell.font.strike:
+        return f"holds {value} and is struck out: delete it, or take the line off if it counts"
+    return None
 
 
 def _text(cell: Any, formula: Any, header: str) -> tuple[str, str | None]:

@@ -37,6 +37,10 @@ _ALIKE = 0.9  # of the largest drop: an earlier one that counts instead
 _REVERSES = 0.5  # of its level below zero: more than the offset of an instrument at a short
 _ENDS = ("before", "after", "begin", "end")
 _FROZEN = 20  # equal rows of a channel that is dead
+_DIP = 3  # rows of a dip: fewer are a spike
+_DEEP = 0.5  # of the level: a dip goes below it
+_UP = 0.75  # of the level: it comes from above
+_AS_LONG = 2.0  # times the longest dip that came back, for which a last one has to stay down
 
 
 _BACK = (
@@ -48,6 +52,10 @@ _REVERSED = (
     "its sign, or leads that were swapped"
 )
 _RESTLESS = f"falls and comes back more than {_MOST} times: a contact, or shorts"
+_AS_BEFORE = (
+    "falls as it did {count} times before, and came back each time after up to {stay:.3g} s: the "
+    "record ends too soon after the last fall, and shows no short for certain"
+)
 _DEAD = "is exactly constant in every row from there on: a dead channel, or a short"
 
 
@@ -98,6 +106,10 @@ class Events:
         In order of time.
     lasting : Fall, optional
         The fall for good that comes after one from which the curve came back.
+    dips : int, default: 0
+        How many times the curve was below half of its level, too briefly for a fall.
+    longest_dip : float, default: 0
+        The longest of them [s].
     """
 
     rows: Rows
@@ -106,6 +118,8 @@ class Events:
     smaller: tuple[Fall, ...]
     excursions: tuple[Excursion, ...]
     lasting: Fall | None = None
+    dips: int = 0
+    longest_dip: float = 0.0
 
     def later(self, first: int) -> "Events":
         """Return the events of a curve that has more rows before these.
@@ -138,6 +152,8 @@ class Events:
                 for each in self.excursions
             ),
             self.lasting and moved(self.lasting),
+            self.dips,
+            self.longest_dip,
         )
 
     def flags(self, time: Array) -> tuple[Flag, ...]:
@@ -152,7 +168,7 @@ class Events:
         -------
         tuple of Flag
             ``excursion``, ``back_at_old_level`` (after a slow rise), ``small_drop``,
-            ``several_drops``.
+            ``several_drops``, ``brief_dips``.
         """
         found = []
         if self.excursions:
@@ -171,6 +187,16 @@ class Events:
             begin = time[self.fall.drop.before]
             found.append(
                 Flag("back_at_old_level", f"At {begin:.6g} s the voltage {self.fall.why}.")
+            )
+        if self.dips:
+            times = "once" if self.dips == 1 else f"{self.dips} times"
+            found.append(
+                Flag(
+                    "brief_dips",
+                    f"The voltage is {times} below half of its level, for up to "
+                    f"{self.longest_dip:.3g} s, and comes back: soft shorts, or pauses that the "
+                    "current does not show; they count as no event.",
+                )
             )
         for name, large, why in (
             ("small_drop", False, "below a third of the level it counts as no short"),
@@ -425,10 +451,53 @@ def read_events(
         excursions.append(replace(back, begin=int(part[back.begin]), end=int(part[back.end])))
         rows = rows[(rows <= excursions[-1].begin) | (rows >= excursions[-1].end)]
     excursions.sort(key=lambda each: each.begin)
+    dips = _dips(raw[:until], noise)
+    stayed = [float(time[stop] - time[start - 1]) for start, stop in dips]
+    if event is not None and event.certain and not event.recovers:
+        event = _as_before(time, event, stayed)
     lasting: Fall | None = None
     if runaway is None and event is not None and event.certain and event.recovers:
         lasting = _after(time, raw, curve, event, noise, gates, slow_relative, shorted, rise, last)
-    return Events(rows, runaway, event, smaller, tuple(excursions), lasting)
+    brief = [
+        stay
+        for (start, stop), stay in zip(dips, stayed, strict=True)
+        if time[stop - 1] - time[start] < gates.persistence
+    ]
+    return Events(
+        rows,
+        runaway,
+        event,
+        smaller,
+        tuple(excursions),
+        lasting,
+        len(brief),
+        max(brief, default=0.0),
+    )
+
+
+def _dips(raw: Array, noise: Noise) -> list[tuple[int, int]]:
+    """Return first and one past last row of each dip below half of a curve's level that ends."""
+    level = float(np.median(raw))
+    if _DEEP * level < 5 * noise.effective:
+        return []
+    low = raw < _DEEP * level
+    return [
+        (start, stop)
+        for start, stop in runs(low)
+        if stop - start >= _DIP
+        and stop < len(raw)
+        and start >= _DIP
+        and float(np.median(raw[max(start - _QUIET, 0) : start])) > _UP * level
+    ]
+
+
+def _as_before(time: Array, fall: Fall, stayed: list[float]) -> Fall:
+    """Return a fall that stays to the end, with a doubt where others as long [s] came back."""
+    stays = float(time[-1] - time[fall.drop.end])
+    if not stayed or stays > _AS_LONG * max(stayed):
+        return fall
+    why = _AS_BEFORE.format(count=len(stayed), stay=max(stayed))
+    return replace(fall, certain=False, why=why)
 
 
 def _after(
@@ -454,7 +523,10 @@ def _after(
     if later.runaway is not None:
         return None
     fall = later.lasting or later.fall
-    return fall if fall is not None and fall.certain and not fall.recovers else None
+    if fall is None or not fall.certain or fall.recovers:
+        return None
+    stayed = float(time[back] - time[soft.drop.before])
+    return fall if _as_before(time, fall, [stayed]).certain else None
 
 
 def _doubted(fall: Fall, back: Excursion | None, raw: Array, noise: Noise) -> Fall:

@@ -22,7 +22,7 @@ from data.features.control import constant_current_steps, history, read_columns
 from data.features.drop import Gates
 from data.features.events import read_events
 from data.features.feature import Feature, Flag, between
-from data.features.leads import steps_with_the_current
+from data.features.leads import own_voltage, steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
 from data.features.rows import block_means, runs
 from data.features.runaway import Departure, find_compliance, find_limit, find_runaway
@@ -36,7 +36,7 @@ type Array = NDArray[np.float64]
 type Rows = NDArray[np.intp]
 
 ALGORITHM = "penalised_spline"
-VERSION = "3"
+VERSION = "4"
 _BINS = 400
 _KNOTS = 60
 _DRAWS = 1000
@@ -225,7 +225,7 @@ def find_inflexion(
         inflexion, from where it leaves its level; or right-censored at the end of what was read, or
         before it where the curve may have turned unnoticed.
         Flags: ``no_inflexion``, ``runaway``, ``drop_first`` (a drop ends the curve),
-        ``compliance``, ``several_steps``, ``against_current`` (steps not read),
+        ``compliance``, ``several_steps``, ``against_current`` (steps not read), ``own_voltage``,
         ``begins_midway`` and ``current_before`` (what is not counted). Details:
         ``step_start``, ``test_time_lower``, ``test_time_upper`` [s], ``current`` [A], ``z_before``,
         ``z_after``, ``z_end`` (how much steeper the end is than the inflexion), ``duration`` and
@@ -246,9 +246,8 @@ def find_inflexion(
     record = channels.record
     steps = constant_current_steps(record, "an inflexion", least=30)
     steps, opposed = steps_with_the_current(record, steps, "an inflexion")
-    flags = list(opposed)
     step = max(steps, key=lambda each: each.duration)
-    flags += history(record, step)
+    flags = [*opposed, *own_voltage(record, steps, "an inflexion"), *history(record, step)]
     columns = read_columns(record)
     test_time, voltage, _ = (part[step.rows] for part in columns)
     time, raw = test_time - step.begin, voltage * np.sign(step.current)

@@ -1,21 +1,32 @@
-"""Whether a voltage goes with its current: that of a symmetric cell does, or leads are swapped."""
+"""Whether a voltage goes with its current: that of a symmetric cell does, or leads are swapped.
+
+A cell with a voltage of its own (a full one, one of two unlike electrodes) shows it at rest before
+any current flows, or by a voltage that changes its sign under a current that does not.
+"""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data.errors import FeatureError
-from data.features.control import ControlStep, read_columns, record_name
+from data.features.control import REST, ControlStep, read_columns, record_name
 from data.features.feature import Flag
 from data.features.noise import estimate_noise
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["check_discharge", "steps_with_the_current"]
+__all__ = ["check_discharge", "own_voltage", "steps_with_the_current"]
 
 _FULL_CELL = 1.0  # [V]: symmetric cells start below it
 _REST = 0.01  # of a step's current
+_FEWEST = 3  # rows of a rest
+# Of the voltage of the first step, that a cell has at rest, and at least in volts: two electrodes
+# that are alike differ by a few millivolts.
+_OWN, _OWN_LEAST = 0.2, 5e-3
+# Of the time of a step, in which its voltage is opposite: a double layer that was charged the other
+# way is turned sooner.
+_TURNS = 0.15
 _WHAT_TO_DO = (
     "Of a symmetric cell the leads are swapped, or the instrument counts the current the other "
     "way: change the sign of one column. Of a full cell"
@@ -78,6 +89,49 @@ def steps_with_the_current(
         f"({_words(record, opposed[0])}): a discharge; they are not read.",
     )
     return kept, (flag,)
+
+
+def own_voltage(
+    record: "xr.Dataset", steps: tuple[ControlStep, ...], feature: str
+) -> tuple[Flag, ...]:
+    """Return a flag where a cell has a voltage of its own.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        The record.
+    steps : tuple of ControlStep
+        The steps that are read.
+    feature : str
+        What is looked for, as a message names it.
+
+    Returns
+    -------
+    tuple of Flag
+        ``own_voltage``, or none.
+    """
+    time, voltage, current = read_columns(record)
+    first = steps[0]
+    flows = np.abs(current) > REST * abs(first.current)
+    rest = voltage[: int(np.argmax(flows))]
+    own = float(np.median(rest)) if len(rest) >= _FEWEST else 0.0
+    level = abs(float(np.median(voltage[first.rows])))
+    why = f"{feature} is read from the voltage that a current makes"
+    if abs(own) > max(_OWN * level, _OWN_LEAST):
+        words = f"Before any current flows the voltage is {own:.3g} V, and {level:.3g} V under it"
+        return (Flag("own_voltage", f"{words}: a cell with a voltage of its own, and {why}."),)
+    for step in steps:
+        clock, curve = time[step.rows], voltage[step.rows] * np.sign(step.current)
+        spent = np.gradient(clock)
+        opposed = curve < -5 * estimate_noise(clock, curve).effective
+        share = float(np.sum(spent[opposed]) / np.sum(spent))
+        if _TURNS < share < 1:
+            words = (
+                f"At {step.current:.3g} A the voltage is opposite to the current for {share:.0%} "
+                f"of the step, from {curve[0]:.3g} to {curve[-1]:.3g} V along it"
+            )
+            return (Flag("own_voltage", f"{words}: a cell with a voltage of its own, and {why}."),)
+    return ()
 
 
 def check_discharge(record: "xr.Dataset", step: ControlStep, feature: str) -> tuple[Flag, ...]:

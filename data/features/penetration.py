@@ -24,7 +24,7 @@ from data.features.control import (
 from data.features.drop import Drop, Gates
 from data.features.events import SHORTED, Events, read_events
 from data.features.feature import Feature, Flag, between
-from data.features.leads import steps_with_the_current
+from data.features.leads import own_voltage, steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
 from data.features.runaway import find_compliance, find_rise
 
@@ -36,7 +36,7 @@ __all__ = ["find_penetration"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "sudden_drop"
-VERSION = "5"
+VERSION = "6"
 _SAME = 0.02  # of a current: another one differs by more
 _PULSE = 0.2  # of the longest step
 _NEXT_SHORTED = 0.3  # of the resistance of the step before
@@ -47,6 +47,7 @@ _NEAR_ZERO = 0.02  # of the level before it
 _LAST = 10  # rows at the end of a step
 _DOWN = 0.9  # of the rows after a short are at its level
 _ROSE = 1.0  # of its level: a voltage that has doubled for good is another cell's
+_RISE = 0.01  # [V]: an offset makes less
 
 
 def find_penetration(
@@ -95,7 +96,8 @@ def find_penetration(
         ``slow_ramp``, ``soft_short`` (the voltage comes back), ``divergence_first``,
         ``compliance``, ``several_steps``, ``survived_before`` (another current),
         ``stopped_later`` (at another step the voltage runs away), ``between_steps``,
-        ``against_current`` (steps not read), ``begins_midway`` and
+        ``against_current`` (steps not read), ``own_voltage`` (the cell has one), ``begins_midway``
+        and
         ``current_before`` (what is not counted), ``end_of_record`` (it ends sooner after the drop
         than `persistence`), ``unconfirmed_drop`` (censored before a fall that another cause could
         make), ``small_drop`` (below `least_loss`), ``several_drops`` (another was as large as a
@@ -106,8 +108,8 @@ def find_penetration(
         and those of the channels (``frozen_channel``, ``held_values``, ``magnitude_current``,
         ``coarse_time``). Details: ``step_start``, ``test_time_lower``,
         ``test_time_upper`` (test time [s]), ``current`` [A], ``charge`` [C] up to the middle of
-        the interval or to the bound, ``duration`` of the step [s]; of a drop also ``jump``,
-        ``jump_sd``, ``level_before`` [V], ``delta_bic``, ``ramp`` [s].
+        the interval or to the bound, ``duration`` [s] and ``resistance`` [ohm] of the step; of a
+        drop also ``jump``, ``jump_sd``, ``level_before`` [V], ``delta_bic``, ``ramp`` [s].
 
     Raises
     ------
@@ -130,6 +132,7 @@ def find_penetration(
     record = channels.record
     steps = constant_current_steps(record, "a penetration", least=10)
     steps, flags = steps_with_the_current(record, steps, "a penetration")
+    flags += own_voltage(record, steps, "a penetration")
     if len(steps) > 1:
         flags += (
             Flag(
@@ -176,7 +179,9 @@ def _strongest(censored: list[Feature]) -> Feature:
     largest = max(_current(feature) for feature in long)
     long = [feature for feature in long if _current(feature) > (1 - _SAME) * largest]
     best = max(long, key=lambda each: each.details["duration"])
-    stopped = [each for each in censored if _stopped(each) and each is not best]
+    rose = _rose_between(censored, best)
+    best = replace(best, flags=(*best.flags, *rose))
+    stopped = [each for each in censored if _stopped(each) and each.window != best.window]
     if not stopped:
         return best
     flag = Flag(
@@ -185,6 +190,25 @@ def _strongest(censored: list[Feature]) -> Feature:
         f"after {stopped[0].lower:.6g} s; what is stated is the step before that it bore whole.",
     )
     return replace(best, flags=(*best.flags, flag))
+
+
+def _rose_between(censored: list[Feature], best: Feature) -> tuple[Flag, ...]:
+    """Return what is to be known of a step at twice the resistance of those before it."""
+    before = [
+        each.details["resistance"]
+        for each in censored
+        if each.details["step_start"] < best.details["step_start"]
+    ]
+    usual, here = float(np.median(before or [np.inf])), best.details["resistance"]
+    if here <= (1 + _ROSE) * usual or (here - usual) * _current(best) <= _RISE:
+        return ()
+    return (
+        Flag(
+            "resistance_rose",
+            f"At {_current(best):.4g} A the resistance is {here:.4g} ohm, {here / usual:.3g} times "
+            "that of the steps before it: contact lost, electrolyte dried out or depleted.",
+        ),
+    )
 
 
 def _stopped(feature: Feature) -> bool:
@@ -289,6 +313,7 @@ def _of_step(
         "step_start": step.begin,
         "current": step.current,
         "duration": step.duration,
+        "resistance": float(np.median(raw)) / abs(step.current),
     }
     steps = np.diff(time) * 0.5 * (np.abs(current[1:]) + np.abs(current[:-1]))
     passed = np.concatenate([[0.0], np.cumsum(steps)])

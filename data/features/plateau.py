@@ -28,7 +28,9 @@ __all__ = ["find_plateaus"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "local_conductance"
-VERSION = "2"
+VERSION = "3"
+_INNER = 0.1  # of a sweep, on both sides, that a hold or a turn may bend
+_HELD = 0.01  # of its length: a shorter hold before it is none
 _MOST_ROWS = 4000
 _SPANS = (0.010, 0.020, 0.035, 0.055, 0.080, 0.120)  # widths of the local lines [V]
 _JUMP = 0.01  # [V], within which the current jumps
@@ -71,6 +73,20 @@ class _Local:
     span: float
 
 
+def _held(time: Array, voltage: Array) -> int:
+    """Return how many rows at the start of a sweep are of the voltage that is held before it."""
+    moved = np.abs(voltage - voltage[0]) / abs(voltage[-1] - voltage[0])
+    middle = (moved > _INNER) & (moved < 1 - _INNER)
+    if middle.sum() < 2 or np.ptp(time[middle]) <= 0:
+        return 0
+    rate, start = np.polyfit(time[middle], moved[middle], 1)
+    if rate <= 0:
+        return 0
+    # Where the line of the sweep is at the voltage of its start.
+    begins, length = -start / rate, 1 / rate
+    return int(np.searchsorted(time, begins)) if begins - time[0] > _HELD * length else 0
+
+
 def _sweep(record: "xr.Dataset") -> _Sweep:
     """Return the longest stretch of a record in which the voltage moves one way."""
     name = record_name(record)
@@ -100,6 +116,7 @@ def _sweep(record: "xr.Dataset") -> _Sweep:
             f"{name}: the voltage of the record sweeps {rise:.3g} V in {last - first} rows at "
             "most: a plateau needs a sweep of at least 0.05 V in 30 rows"
         )
+    first += _held(time[first:last], voltage[first:last])
     t, v, i = time[first:last], voltage[first:last], current[first:last]
     ramp = (
         np.polyval(np.polyfit(t - t[0], v, 1), t - t[0]) if t[-1] > t[0] else np.full(len(v), v[0])

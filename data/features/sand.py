@@ -15,7 +15,7 @@ from data.features.control import ControlStep, constant_current_steps, history, 
 from data.features.drop import Gates
 from data.features.events import SHORTED, excursion_of, read_events
 from data.features.feature import Feature, Flag, between
-from data.features.leads import check_discharge
+from data.features.leads import check_discharge, own_voltage
 from data.features.noise import Noise, despike, estimate_noise
 from data.features.runaway import Departure, find_compliance
 
@@ -27,7 +27,7 @@ __all__ = ["find_sand_time"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "voltage_runaway"
-VERSION = "3"
+VERSION = "4"
 _FRESH = 0.02  # of the charge, that may have passed before
 
 
@@ -133,7 +133,7 @@ def find_sand_time(record: "xr.Dataset", *, onset_rise: float = 0.15, rise: floa
         ``begins_midway`` and ``current_before`` (what is not
         counted), ``gradual`` (the interval is wider than a fifth of its value), ``several_steps``,
         ``event_not_fresh`` (another current came before; the step before is stated),
-        ``against_current`` (a full cell being discharged). Details:
+        ``against_current`` (a full cell being discharged), ``own_voltage``. Details:
         ``step_start``, ``test_time_lower``, ``test_time_upper`` [s], ``current`` [A],
         ``baseline`` [V], ``duration`` [s] and every estimator, as ``estimate_...`` [s].
 
@@ -226,7 +226,11 @@ def _of_step(
     noise = estimate_noise(time, raw)
     curve, _ = despike(raw, noise)
     details = {"step_start": step.begin, "current": step.current, "duration": step.duration}
-    flags = [*check_discharge(record, step, "Sand's time"), *history(record, step)]
+    flags = [
+        *check_discharge(record, step, "Sand's time"),
+        *own_voltage(record, (step,), "Sand's time"),
+        *history(record, step),
+    ]
     if count > 1:
         flags.append(
             Flag("several_steps", f"The record has {count} steps at constant current; this is one.")

@@ -2,7 +2,8 @@
 
 A cell fails within a step when its voltage drops (a short) or runs away (depletion or voids), or
 between two steps when the later one settles below 0.7 of the resistance to be expected after those
-before. How a step starts says little: a slow double layer or diffusion may take minutes.
+before, or at a multiple of it. How a step starts says little: a slow double layer or diffusion may
+take minutes.
 """
 
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from data.features.drop import Gates
 from data.features.events import Events, read_events
 from data.features.fall import Fall
 from data.features.feature import Feature, Flag
-from data.features.leads import steps_with_the_current
+from data.features.leads import own_voltage, steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
 from data.features.runaway import find_compliance
 
@@ -37,8 +38,15 @@ __all__ = ["find_failed_step"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "current_steps"
-VERSION = "4"
-_FAILURES = ("short_within_step", "short_between_steps", "runaway_within_step", "compliance")
+VERSION = "5"
+_FAILURES = (
+    "short_within_step",
+    "short_between_steps",
+    "runaway_within_step",
+    "runaway_between_steps",
+    "compliance",
+)
+_ONCE = frozenset({"own_voltage", "resistance_fell", "resistance_rose"})  # are told of once
 _UNSURE = frozenset({"unconfirmed_drop", "unclear_drop"})
 _EARLY = 0.2  # of a step, that an overpotential at its start may last
 _SHORTED = 0.7  # of the resistance of the steps before
@@ -49,7 +57,14 @@ _FEWEST = 8  # rows that anything is read from
 _ROWS = 5  # of a level that is reached
 _TREND = 3  # ratios of neighbouring steps that a gradual fall is read from
 _MOST_FALL = 0.7  # of the resistance of the step before: a larger fall is no trend
-_RISES = 0.1  # of the voltage of the step before: kinetics that are not linear rise, too
+_LINE = 0.9  # of the voltage that the steps before lead to on a line, which is at that line
+_OWN = 0.5  # of the voltage of the step before, that later ones keep at no current
+# Times the resistance before it. Diffusion makes artanh(x)/x of it at x of the limiting current: 2
+# at 0.96, 3 at 0.995, which a step that settles hardly meets.
+_DOUBLED, _RUN_AWAY = 2.0, 3.0
+_RUN_UP = 1.5  # the same, of a rise by what counts as a runaway
+_RISE = 0.01  # [V], more than the offset of an instrument or of two electrodes that are alike
+_LATE = 0.9  # of a step: its end begins there
 _EQUAL = 0.02  # of a current, within which two are the same
 _OFFSET_CLEAR = 0.5  # of how resistances of neighbours differ, that is left without an offset
 _OFFSET_MATTERS = 0.02  # of a resistance, that neighbours have to differ by
@@ -92,8 +107,12 @@ def find_failed_step(
         one that failed; left-censored where the first step failed, right-censored where none did.
         A step that ended before its time without failing counts neither as survived nor as failed.
         Flags: ``short_within_step``, ``runaway_within_step``, ``compliance``,
-        ``short_between_steps``, ``soft_short`` (the cell recovered), ``resistance_fell``
+        ``short_between_steps``, ``runaway_between_steps`` (from one step to the next to a multiple
+        of the resistance), ``soft_short`` (the cell recovered), ``resistance_fell``
         (gradually, or on one side of the cell, or in a step that has not settled: perhaps a short),
+        ``resistance_rose`` (to a multiple, and by less than `divergence`), ``own_voltage`` (the
+        resistance falls as that of a cell with a voltage at no current does), ``failed_lower`` (at
+        a smaller current than one that it bore),
         ``voltage_offset`` (taken off), ``end_of_record`` (the step ends right after the drop),
         ``unconfirmed_drop`` and ``unclear_drop`` (what another cause could make), ``small_drop``,
         ``excursion``, ``back_at_old_level``, ``none_failed``, ``first_failed``, ``cut_short``,
@@ -127,6 +146,7 @@ def find_failed_step(
     details: dict[str, float] = {}
     record, offset = _without_offset(record, steps, details)
     _refuse_opposed(record, steps)
+    own = own_voltage(record, steps, "a failed step")
     currents = [abs(step.current) for step in steps]
     # Nothing fails or survives in a stub, as between two settings.
     typical = float(np.median([step.duration for step in steps]))
@@ -139,7 +159,7 @@ def find_failed_step(
             "staircase of at least two currents"
         )
     read = [_Step.of(record, step) for step in steps]
-    flags = [*unread, *offset]
+    flags = [*unread, *offset, *own]
     failed: int | None = None
     switched = False
     for number, each in enumerate(read):
@@ -160,9 +180,10 @@ def find_failed_step(
                 details,
             )
             if not _fails(found) and not _UNSURE.intersection(flag.name for flag in found):
-                found += before
-        if any(flag.name == "resistance_fell" for flag in flags):
-            found = [flag for flag in found if flag.name != "resistance_fell"]  # told of once
+                found += before or _rise_before(read, number, divergence)
+        told = _ONCE.intersection(flag.name for flag in flags)
+        if not _fails(found):
+            found = [flag for flag in found if flag.name not in told]
         names = [flag.name for flag in found]
         unsure = _UNSURE.intersection(names)
         if unsure and (number + 1 < len(read) or switched):
@@ -292,16 +313,26 @@ class _Step:
         return cls(step, time, raw, curve, noise, settled)
 
     @property
+    def current(self) -> float:
+        """Size of its current [A]."""
+        return abs(self.step.current)
+
+    @property
+    def level(self) -> float:
+        """Voltage that it settles at [V]."""
+        return self.settled * self.current
+
+    @property
     def error(self) -> float:
         """Standard deviation of the resistance of a row [ohm]."""
-        return self.noise.effective / abs(self.step.current)
+        return self.noise.effective / self.current
 
     def between(self, begin: float, end: float) -> float:
         """Return the resistance between two times since the step's start [ohm]."""
         rows = (self.time >= begin) & (self.time <= end)
         if not rows.any():
             rows = np.arange(len(self.time)) == np.argmin(np.abs(self.time - 0.5 * (begin + end)))
-        return float(np.median(self.curve[rows])) / abs(self.step.current)
+        return float(np.median(self.curve[rows])) / self.current
 
     def reaches(self, resistance: float) -> bool:
         """Return whether it is at a resistance [ohm] for some rows, after its edge."""
@@ -309,7 +340,7 @@ class _Step:
             self.curve[1:], min(_ROWS, len(self.curve) - 1)
         )
         highest = float(np.max(np.median(rows, axis=1)))
-        return highest >= resistance * abs(self.step.current)
+        return highest >= resistance * self.current
 
     def settled_in(self, length: float) -> float:
         """Return what it had settled to by a time since its start [ohm]."""
@@ -318,11 +349,12 @@ class _Step:
         )
 
 
-def _led_to(resistances: list[float]) -> float:
-    """Return the resistance that earlier ones lead to, where they fall gradually."""
+def _led_to(resistances: list[float], *, up: bool = False) -> float:
+    """Return the resistance that earlier ones lead to, where they fall gradually, or rise."""
     last = resistances[-_TREND - 1 :]
     ratios = [after / before for before, after in pairwise(last) if before > 0]
-    trend = float(np.clip(np.median(ratios), _MOST_FALL, 1.0)) if ratios else 1.0
+    legal = (1.0, 1.0 / _MOST_FALL) if up else (_MOST_FALL, 1.0)
+    trend = float(np.clip(np.median(ratios), *legal)) if ratios else 1.0
     return resistances[-1] * trend
 
 
@@ -351,7 +383,7 @@ def _recovers_at_once(each: _Step, low: float, persistence: float) -> tuple[floa
     A double layer or diffusion rises fastest at first; a short stays and then breaks. A voltage
     that starts with the other sign is no short.
     """
-    time, level = each.time, each.curve / abs(each.step.current)
+    time, level = each.time, each.curve / each.current
     start = float(np.median(level[1 : max(_FEWEST, len(level) // 20)]))
     height = each.settled - start
     if start < -3 * each.error or start >= min(low, _SHORTED * each.settled):
@@ -428,6 +460,21 @@ def _short_before(
                         "voltage, or a short that recovered. It counts as no failure.",
                     )
                 ]
+        before = next(
+            (one for one in reversed(earlier) if np.sign(one.step.current) == sign), earlier[-1]
+        )
+        rise = each.level / before.level
+        if rise > 1 and _is_on_a_line(read, number, before):
+            return [
+                Flag(
+                    "own_voltage",
+                    f"{settles}, below {resistance_ratio:g} of the {expected:.4g} ohm to be "
+                    f"expected, and has {rise:.3g} times the voltage of the one before, on a line "
+                    "that does not lead to zero at no current: a cell with a voltage of its own, "
+                    "or kinetics that are not linear. A short is a voltage that falls: it counts "
+                    "as no failure.",
+                )
+            ]
         flags = [
             Flag(
                 "short_between_steps",
@@ -435,9 +482,7 @@ def _short_before(
                 "after the steps before it: shorted.",
             )
         ]
-        rise = each.settled * abs(each.step.current)
-        rise /= earlier[-1].settled * abs(earlier[-1].step.current)
-        if len(earlier) == 1 and rise > 1 + _RISES:
+        if len(earlier) == 1 and rise > 1:
             flags.append(
                 Flag(
                     "resistance_fell",
@@ -459,6 +504,85 @@ def _short_before(
     return []
 
 
+def _is_on_a_line(read: list[_Step], number: int, before: _Step) -> bool:
+    """Return whether a step whose voltage has risen is on a line with others, and not through zero.
+
+    With those of its sign before it; or with those after it, while their voltages rise.
+    """
+    sign = np.sign(read[number].step.current)
+    own = [one for one in read[:number] if np.sign(one.step.current) == sign]
+    line = _line(own)
+    if line is not None and read[number].level > _LINE * np.polyval(line, read[number].current):
+        return True
+    later = [read[number]]
+    for one in read[number + 1 :]:
+        if np.sign(one.step.current) != sign:
+            continue
+        if one.current < later[-1].current or one.level < later[-1].level:
+            break
+        later.append(one)
+    line = _line(later)
+    return line is not None and float(line[1]) > _OWN * before.level
+
+
+def _line(steps: list[_Step]) -> Array | None:
+    """Return slope [ohm] and voltage at no current [V] of steps, None if of fewer than two."""
+    sizes = [one.current for one in steps]
+    if len(sizes) < 2 or max(sizes) < (1 + _EQUAL) * min(sizes):
+        return None
+    return np.polyfit(sizes, [one.level for one in steps], 1)
+
+
+def _rise_before(read: list[_Step], number: int, divergence: float) -> list[Flag]:
+    """Return the flags of a step at a multiple of the resistance before it: it fails, or may."""
+    each, earlier = read[number], read[:number]
+    if not earlier:
+        return []
+    length = float(each.time[-1])
+    sign = np.sign(each.step.current)
+    before = [one.settled_in(length) for one in earlier]
+    own = [
+        level
+        for one, level in zip(earlier, before, strict=True)
+        if np.sign(one.step.current) == sign
+    ]
+    usual = float(np.median(before))
+    highest = max(usual, _led_to(before, up=True), _led_to(own or before, up=True))
+    settled = each.settled - 3 * each.error
+    rise = (settled - highest) * each.current
+    runs_away = rise > divergence and settled > _DOUBLED * highest
+    words = (
+        f"Step {number + 1}, at {each.current:.4g} A, settles at {each.settled:.4g} ohm, "
+        f"{each.settled / highest:.3g} times the {highest:.4g} ohm to be expected after the steps "
+        "before it"
+    )
+    if own and rise > _RISE and (runs_away or settled > _RUN_AWAY * highest):
+        flags = [Flag("runaway_between_steps", f"{words}: depleted, or its contact is lost.")]
+        if not runs_away:
+            flags.append(
+                Flag(
+                    "resistance_rose",
+                    f"The voltage of step {number + 1} is up by less than {divergence:g} V: "
+                    "perhaps contact is lost and the cell goes on. It counts as failed.",
+                )
+            )
+        return flags
+    late = max(settled, each.between(_LATE * length, length) - 3 * each.error)
+    rise = (late - usual) * each.current
+    least = _RUN_UP if rise > divergence else _DOUBLED
+    if rise > _RISE and late > least * usual:
+        return [
+            Flag(
+                "resistance_rose",
+                f"Step {number + 1}, at {each.current:.4g} A, is at {late / usual:.3g} times the "
+                f"median resistance of the steps before it, {usual:.4g} ohm: contact lost, an "
+                "electrolyte that dries out, or one that is nearly depleted. It counts as no "
+                "failure.",
+            )
+        ]
+    return []
+
+
 def _is_activation(each: _Step, fall: Fall, expected: float | None) -> bool:
     """Return whether a fall early in a step is from an overpotential that starts the step.
 
@@ -469,7 +593,7 @@ def _is_activation(each: _Step, fall: Fall, expected: float | None) -> bool:
         return False
     if expected is None:
         return drop.level_after > _FIRST_STEP * drop.level_before
-    left = drop.level_after / abs(each.step.current)
+    left = drop.level_after / each.current
     return left > _SHORTED * expected
 
 
@@ -661,11 +785,25 @@ def _answer(
         )
     details["failed_step"] = float(failed + 1)
     upper = currents[-1]
-    borne = [
-        current
-        for current, enough in zip(currents[:-1], whole[:-1], strict=True)
-        if enough and current < 0.98 * upper
-    ]
+    borne = [c for c, enough in zip(currents[:-1], whole[:-1], strict=True) if enough]
+    if borne and max(borne) > (1 + _EQUAL) * upper:
+        flags.append(
+            Flag(
+                "failed_lower",
+                f"The cell fails in step {failed + 1}, at {upper:.4g} A, after it bore "
+                f"{max(borne):.4g} A: time, charge or the larger current has made it fail, and no "
+                "bracket of currents holds that. What is stated is the bound of the largest "
+                "current borne.",
+            )
+        )
+        return Feature(
+            **common,  # type: ignore[arg-type]
+            kind="right",
+            lower=max(borne),
+            flags=tuple(flags),
+            details=details,
+        )
+    borne = [current for current in borne if current < (1 - _EQUAL) * upper]
     if not borne:
         flags.append(
             Flag("first_failed", "No step before the failed one was borne: an upper bound.")

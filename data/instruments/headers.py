@@ -6,14 +6,29 @@ Instruments and people write ``Voltage / V``, ``voltage [V]``, ``Voltage(V)``, `
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from data.errors import UnitError
 from data.instruments.record import UNITS, refusal
-from data.instruments.text import is_unit
+from data.instruments.text import in_unit, is_unit
 from data.units import dimension
 
-__all__ = ["Column", "Vocabulary", "find_columns", "meaning", "split_header"]
+__all__ = [
+    "MEASURED",
+    "Column",
+    "Vocabulary",
+    "find_columns",
+    "finer",
+    "meaning",
+    "split_header",
+    "stated_twice",
+]
+
+MEASURED = frozenset(["measured", "actual", "meas", "act", "ist", "istwert"])
+"""Words by which a header says that its numbers were measured, and not set."""
 
 # The last group of brackets, parentheses, or what follows a slash; Basytec begins lines with "~".
 _MARKED = (
@@ -23,6 +38,10 @@ _MARKED = (
 )
 _RATIO = re.compile(r"~?\s*([^/]+?)[_\s]+([^/_\s(\[]+/[^/\s]+)")
 _TAIL = re.compile(r"~?\s*(.+?)[_\s]+([^_\s]+)")
+
+
+_LOOKED_AT = 10_000  # numbers that show with how many decimals they are written
+_MOST_DECIMALS = 15
 
 
 @dataclass(frozen=True)
@@ -54,11 +73,14 @@ class Column:
         As written.
     unit : str
         As written; ``1`` for numbers without a dimension, empty where none is stated.
+    again : tuple of Column
+        Further columns of the same meaning.
     """
 
     position: int
     header: str
     unit: str
+    again: tuple["Column", ...] = ()
 
 
 def words_of(text: str) -> str:
@@ -142,12 +164,12 @@ def find_columns(
     Returns
     -------
     dict of str to Column
-        By variable.
+        By variable. The first of several temperatures or Unix times is read.
 
     Raises
     ------
     RecordError
-        A variable is stated twice. (The first of several temperatures or Unix times is read.)
+        A variable without a dimension is stated twice.
     """
     found: dict[str, Column] = {}
     for position, header in enumerate(names):
@@ -162,14 +184,87 @@ def find_columns(
         if variable == "unix_time_second" and variable in found:
             continue
         if variable in found:
-            raise refusal(
-                file,
-                f"is the same as {found[variable].header!r}: delete one",
-                line=line,
-                column=header,
-            )
+            if unit == "1":
+                raise stated_twice(file, found[variable], header, line)
+            again = (*found[variable].again, Column(position, header, unit))
+            found[variable] = replace(found[variable], again=again)
+            continue
         found[variable] = Column(position, header, unit)
     return found
+
+
+def stated_twice(
+    file: str, column: Column, header: str, line: int | None, where: str = ""
+) -> Exception:
+    """Return the refusal of a second column of one meaning, and where it differs."""
+    words = f"is the same as {column.header!r}{where}: delete one"
+    return refusal(file, words, line=line, column=header)
+
+
+def finer(
+    file: str,
+    columns: Mapping[str, Column],
+    read: Mapping[str, NDArray[np.float64]],
+    variable: str,
+    line: int | None,
+) -> str:
+    """Return which of the columns of one meaning has the most digits, where all say the same.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file.
+    columns : mapping of str to Column
+        By the name under which each was read.
+    read : mapping of str to array of float
+        What was read, in the units as written.
+    variable : str
+        What they mean.
+    line : int or None
+        Line of the headers.
+
+    Returns
+    -------
+    str
+        A name.
+
+    Raises
+    ------
+    RecordError
+        A unit is not known, or they differ by more than their last digits.
+    """
+    values, digits = {}, {}
+    for name, column in columns.items():
+        try:
+            factor = in_unit(1.0, column.unit, UNITS[variable])
+        except UnitError as error:
+            raise stated_twice(file, next(iter(columns.values())), column.header, line) from error
+        values[name] = read[name] * factor
+        digits[name] = _last_digit(read[name]) * factor
+    names = sorted(columns, key=lambda name: digits[name])
+    best = names[0]
+    for name in names[1:]:
+        # Half of a digit each; of one unit and one digit they are the same number.
+        alike = digits[name] == digits[best] and columns[name].unit == columns[best].unit
+        rounded = 0.0 if alike else 0.505 * (digits[name] + digits[best])
+        allowed = rounded + 1e-9 * np.abs(values[best])
+        differs = ~(np.abs(values[name] - values[best]) <= allowed)  # also where one is no number
+        if differs.any():
+            row = int(np.argmax(differs))
+            where = (
+                f", and is {read[name][row]:g} in row {row + 1}, where that is {read[best][row]:g}"
+            )
+            raise stated_twice(file, columns[best], columns[name].header, line, where)
+    return best
+
+
+def _last_digit(values: NDArray[np.float64]) -> float:
+    """Return the unit of the last decimal that numbers are written with."""
+    some = values[np.isfinite(values)][:_LOOKED_AT]
+    for decimals in range(_MOST_DECIMALS):
+        if np.allclose(np.round(some, decimals), some, rtol=1e-14, atol=0):
+            return float(10.0**-decimals)
+    return 0.0
 
 
 def _is_degree(unit: str) -> bool:

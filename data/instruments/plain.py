@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from data.errors import UnitError
-from data.instruments.headers import Vocabulary, meaning, split_header
+from data.instruments.headers import MEASURED, Vocabulary, meaning, split_header
 from data.instruments.record import NOT_STATED, TECHNIQUES, refusal
 from data.instruments.table_format import Content, TableFormat
 from data.instruments.witnesses import UNIX_TIME
@@ -51,6 +51,34 @@ _OTHER_WORDS = {
     **dict.fromkeys(("i", "im", "amperage", "strom"), "current"),
     **dict.fromkeys(("j", "current density", "stromdichte"), "current density"),
 }
+# What is set is not what flows: such a column is never taken for a measured one.
+_SETTINGS = frozenset(
+    [
+        "set",
+        "setpoint",
+        "target",
+        "programmed",
+        "programme",
+        "program",
+        "nominal",
+        "command",
+        "commanded",
+        "control",
+        "demand",
+        "demanded",
+        "requested",
+        "limit",
+        "ref",
+        "reference",
+        "max",
+        "maximum",
+        "min",
+        "minimum",
+        "cutoff",
+        "sollwert",
+        "soll",
+    ]
+)
 _LEGAL = (
     "legal are the columns of the Battery Data Format (Test Time / s, Voltage / V, Current / A, or "
     "test_time_second, voltage_volt, current_ampere) and time [s], voltage [V], current [A]"
@@ -98,6 +126,12 @@ def renaming_advice(names: Sequence[str]) -> str:
 
 def _meant(words: str) -> str | None:
     """Return the quantity that a word of others means, or one that is misspelt."""
+    each = words.split()
+    if _SETTINGS.intersection(each):
+        return None
+    words = " ".join(word for word in each if word not in MEASURED)
+    if words in _VOCABULARY.named and len(words) < len(" ".join(each)):
+        return words
     if words in _OTHER_WORDS:
         return _OTHER_WORDS[words]
     close = get_close_matches(words, ("time", "test time", "voltage", "current"), 1, cutoff=0.75)

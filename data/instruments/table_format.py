@@ -8,7 +8,7 @@ here, the same for all.
 import math
 import re
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,9 @@ from data.instruments.headers import (
     Vocabulary,
     check_stated,
     find_columns,
+    finer,
     split_header,
+    stated_twice,
     unit_error,
 )
 from data.instruments.record import (
@@ -206,13 +208,15 @@ class TableFormat:
         return None if self.leading else self.is_header
 
     def _columns(
-        self, file: str, names: Sequence[str], line: int | None
+        self, file: str, names: Sequence[str], line: int | None, *, single: bool = False
     ) -> tuple[dict[str, Column], int | None]:
         """Return the columns of a record, and the position of that of the state."""
         found = find_columns(file, names, self.vocabulary, line)
         state = next(
             (at for at, name in enumerate(names) if split_header(name)[0] in self.state), None
         )
+        if single and (twice := [each for each in found.values() if each.again]):
+            raise stated_twice(file, twice[0], twice[0].again[0].header, line)
         if found.keys() & set(_TIMES):
             found.pop(UNIX_TIME, None)  # a clock beside that of the test refuses no file
         return found, state
@@ -230,11 +234,26 @@ class TableFormat:
             and is_duration(layout.first[found[key].position])
         ]
         wanted = {key: column.position for key, column in found.items()}
+        several = {
+            key: {key: column} | {f"{key} {at}": each for at, each in enumerate(column.again)}
+            for key, column in found.items()
+            if column.again
+        }
+        for key, columns in several.items():
+            if any(is_duration(cell) for cell in _cells_of(layout.first, columns.values())):
+                raise stated_twice(file, found[key], found[key].again[0].header, layout.line)
+            wanted |= {name: column.position for name, column in columns.items()}
         words = list(durations)
         if state is not None:
             wanted[_STATE] = state
             words.append(_STATE)
         read, extra = read_delimited(source, layout, wanted, spare=SPARE, words=words)
+        for key, columns in several.items():
+            best = finer(file, columns, read, key, layout.line)
+            found[key] = columns[best]
+            read[key] = read[best]
+            for name in columns.keys() - {key}:
+                del read[name]
         for key in durations:
             column = read[key]
             seconds, bad = seconds_of_each(map(str, column.categories))
@@ -298,7 +317,7 @@ class TableFormat:
             tests = self._tests_of(file, book)
             test, sheets = tests[choose_curve(file, self._infos(tests), curve)]
             names = sheets[0].names
-            found, state = self._columns(file, names, None)
+            found, state = self._columns(file, names, None, single=True)
             header: dict[str, Any] = {
                 name: [
                     [str(cell) for cell in row if cell is not None]
@@ -491,6 +510,11 @@ class TableFormat:
             content.sign_convention = (
                 "currents are written without a sign; those of discharging rows are negative here"
             )
+
+
+def _cells_of(cells: Sequence[str], columns: Iterable[Column]) -> list[str]:
+    """Return the cells of columns in a row, which may be shorter."""
+    return [cells[each.position] for each in columns if each.position < len(cells)]
 
 
 def _since_first(content: Content) -> NDArray[np.float64]:

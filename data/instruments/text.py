@@ -507,6 +507,7 @@ def _read_slowly(
     texts: dict[str, list[str]] = {name: [] for name in words}
     due = len(table.names)
     extra = 0  # some instruments end each line with a mark
+    marked = table.separator != ","  # which is one within numbers, too
     rows = table.count(content)
     position = table.start
     for row in range(rows):
@@ -522,6 +523,9 @@ def _read_slowly(
         cells = split_line(text, table.separator, quoted=table.quoted)
         if row == 0:
             extra = len(cells) - due
+        ends_marked = marked and (extra or not table.names[-1])
+        if ends_marked and row == rows - 1 and len(cells) == due + extra - 1 and cells[-1]:
+            cells.append("")  # after the mark that ends the others
         if len(cells) != due + extra or extra not in (0, 1) or (extra and cells[-1]):
             advice = _ragged_advice(table, len(cells), last=row == rows - 1)
             raise refusal(file, advice, line=line)

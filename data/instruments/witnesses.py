@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UnitError
+from data.instruments.headers import MEASURED, split_header
 from data.instruments.text import decode, in_unit, split_line
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CAPACITY",
     "ENERGY",
+    "MEASURED_BESIDE",
     "POWER",
     "UNIX_TIME",
     "WALL_CLOCK",
@@ -54,6 +56,10 @@ WALL_CLOCK: Final = "wall_clock_per_second"
 """Attribute of a record: how many seconds pass between the dates that the file writes, for each of
 the record's [1]."""
 
+MEASURED_BESIDE: Final = "measured_beside"
+"""Attribute of a record: JSON, by the header of each column that says it was measured, the variable
+of the record that it tells of, and how many times as large its numbers are, as a rule [1]."""
+
 _MOST_ROWS = 100_000  # are enough to tell a wrong unit; later ones are NaN
 _MOST_LINES = 500  # above which no headers stand
 _HEAD = 1 << 22
@@ -71,7 +77,12 @@ _UNITS = (
 _SCAN_RATE = re.compile(r"(scan|sweep)\W*_?rate", re.IGNORECASE)
 # Variable, with the unit that tells of it; the columns are named in a coordinate.
 _STATED = {CAPACITY: "Ah", ENERGY: "Wh", POWER: "W"}
-_PER_ROW = re.compile(r"\s*(d|delta|Δ)\s*_?q", re.IGNORECASE)  # of a row, not summed up
+_MEASURES = {
+    **dict.fromkeys(("current", "i", "strom"), "current_ampere"),
+    **dict.fromkeys(("voltage", "potential", "e", "u", "v", "spannung"), "voltage_volt"),
+}
+# Of a row, not summed up; or dV/dQ and dQ/dV, whose units end with that of a charge.
+_PER_ROW = re.compile(r"\s*(d|delta|Δ)\s*_?(q|v)|.*differential", re.IGNORECASE)
 _CHARGE = re.compile(r"charge|capacity|\bq\b", re.IGNORECASE)
 _DATES = tuple(
     f"{day}{between}{time}"
@@ -99,8 +110,8 @@ def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":
     Returns
     -------
     xarray.Dataset
-        With `UNIX_TIME`, `CAPACITY`, `ENERGY`, `POWER` and `WALL_CLOCK`, and with the attribute
-        ``scan_rate_volt_per_second``, where the file is a text that has them.
+        With `UNIX_TIME`, `CAPACITY`, `ENERGY`, `POWER`, `WALL_CLOCK` and `MEASURED_BESIDE`, and
+        with the attribute ``scan_rate_volt_per_second``, where the file is a text that has them.
     """
     header = json.loads(str(record.attrs.get("header", "{}")))
     stated = header.get("columns", []) if isinstance(header, dict) else []
@@ -117,7 +128,12 @@ def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":
     rates = [at for at, name in enumerate(named) if _SCAN_RATE.search(name)]
     others = [at for at in range(len(named)) if at not in unix]
     dates = [at for at in others if names_date(named[at])]
-    wanted = [*stating, *unix[:1], *dates[:1], *rates[:1]]
+    measured = {
+        at: variable
+        for at, name in enumerate(named)
+        if (variable := _measures(name)) and _unit_of(name, str(record[variable].attrs["units"]))
+    }
+    wanted = [*stating, *unix[:1], *dates[:1], *rates[:1], *measured]
     if not wanted or (found := _place(path, named)) is None:
         return record
     separator, line = found
@@ -149,6 +165,15 @@ def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":
         rate = np.abs(rate[np.isfinite(rate) & (rate != 0)])
         if rate.size and factor is not None:
             record.attrs["scan_rate_volt_per_second"] = float(np.median(rate)) * factor
+    beside = {}
+    for at, variable in measured.items():
+        read, factor = record[variable].values, _factor(named[at], record[variable].attrs["units"])
+        numbers = _numbers(cells[at], decimal) * (factor or np.nan)
+        told = np.isfinite(numbers) & (read != 0)
+        if told.any():
+            beside[named[at]] = [variable, float(np.median(numbers[told] / read[told]))]
+    if beside:
+        record.attrs[MEASURED_BESIDE] = json.dumps(beside)
     times = record["test_time_second"].values
     written = [at for at, cell in enumerate(cells[dates[0]]) if cell] if dates else []
     if len(written) > 1 and (passed := float(times[written[-1]] - times[written[0]])) > 0:
@@ -156,6 +181,13 @@ def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":
         if spans:
             record.attrs[WALL_CLOCK] = min(spans, key=lambda span: abs(span - passed)) / passed
     return record
+
+
+def _measures(header: str) -> str:
+    """Return the variable that a header says was measured; empty where it does not say so."""
+    words = split_header(header)[0].split()
+    plain = " ".join(word for word in words if word not in MEASURED)
+    return _MEASURES.get(plain, "") if MEASURED.intersection(words) else ""
 
 
 def names_date(header: str) -> bool:

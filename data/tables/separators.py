@@ -57,6 +57,9 @@ TABLE = Table(
             unit="1",
             support="fraction",
             slip=" (a percentage? head the column 'porosity [%]')",
+            # Track-etched membranes have 0.01 and more, fleeces up to 0.98; a fraction below a
+            # header of per cent is smaller.
+            usual=(0.01, 0.99),
             sd=True,
         ),
         Column(
@@ -76,6 +79,7 @@ TABLE = Table(
             support="positive",
             high=3,
             slip=" (a percentage? head the column 'pore_size_spread [%]')",
+            usual=(0.01, 3.0),  # the most uniform pores, etched tracks, spread by a few per cent
             blank="not measured: one parameter for all such separators, where a model needs it",
         ),
     ),

@@ -5,8 +5,8 @@ the command accepts doubtful rows. What a reader should merely know is a stateme
 consequence. Doubts are
 
 * flags of the features that the rows state, where the table's recipe counts them
-  (`Recipe.doubted`), estimators that differ by half of their value, and a transient in a record
-  of many steps;
+  (`Recipe.doubted`), estimators that differ by half of their value, an interval over half of the
+  step, a gap in the record, and a transient in a record of many steps;
 * numbers far from what such tests have (`Column.usual`), densities and charges among them, and a
   survivor that hardly resists;
 * what is stated of the cell, or written in the file, and the curve contradicts.
@@ -34,7 +34,9 @@ __all__ = ["OF_SURVIVORS", "default_area", "doubts_about"]
 OF_SURVIVORS = ("small_drop",)
 """Flags that make a row doubtful where nothing else has happened: what fell, fell too little."""
 
-_WIDEST = 0.5  # of Sand's time: its estimators then tell of no one event
+_WIDEST = 0.5  # of Sand's time, or of the time under current: no one event is told of
+_MOST_SAMPLES = 0.95  # of the intervals between rows, that are as usual: some log on change
+_GAP, _GAP_PART = 10.0, 0.1  # times the usual interval, and of the time that counts
 # A few formation cycles, of two steps each, may come before a test; a programme of more is cycling
 # or a staircase, whose first event is not that of one transient.
 _MOST_STEPS = 10
@@ -48,6 +50,7 @@ _CHARGES_AGREE = 3.0  # a factor: of columns that are rounded or of one directio
 # ohm cm^2. A separator full of electrolyte alone has about 1, the best ceramics' interfaces 1.7
 # (Tsai 2020, J. Power Sources 476, 228666).
 _LEAST_RESISTANCE = 0.2
+_MEASURED_AGREES = 0.05  # of a number that was measured beside it
 _PARTS = 100  # of a record, in each of which a capacity is compared with the current
 _LONGEST_SAMPLE = 3600.0  # s between rows: no logger of a test waits longer
 
@@ -76,10 +79,13 @@ def doubts_about(
         One sentence each; empty where nothing is doubtful.
     """
     chosen = [reading.features[at] for at in reading.chosen]
+    # Where nothing has happened, another algorithm may have seen what the one stated passes over.
+    nothing = all(feature.kind == "right" for feature in chosen)
     found = [
         *reading.doubts,
-        *_flagged(chosen, recipe),
+        *_flagged(reading.features if nothing else chosen, recipe),
         *_spread(chosen),
+        *_gaps(record, chosen),
         *_programme(record, chosen),
         *_densities(reading.rows, metadata, table),
         *_sizes(reading.rows, table),
@@ -88,6 +94,7 @@ def doubts_about(
         *_contradicted(record, metadata),
         *_sampling(record),
         *_clocks(record),
+        *_measured_beside(record),
         *_stated_sums(record),
     ]
     return tuple(dict.fromkeys(found))
@@ -103,19 +110,64 @@ def _flagged(features: "Sequence[Feature]", recipe: Recipe) -> Iterator[str]:
 
 
 def _spread(features: "Sequence[Feature]") -> Iterator[str]:
-    """Yield a sentence where the estimators of an event hardly agree on one."""
+    """Yield a sentence where an interval is too wide to be of one event."""
     for feature in features:
-        best = feature.details.get("estimate_threshold")
-        if best is None or feature.upper is None:
+        if feature.upper is None or feature.unit != "s":
             continue
-        spread = (feature.upper - (feature.lower or 0.0)) / best
-        if spread > _WIDEST:
+        lower = feature.lower or 0.0
+        ends = f"from {show_number(lower)} to {show_number(feature.upper)} s"
+        best = feature.details.get("estimate_threshold")
+        duration = feature.details.get("duration", math.inf)
+        if best is not None and (feature.upper - lower) / best > _WIDEST:
+            spread = 100 * (feature.upper - lower) / best
             yield (
-                f"the estimators of Sand's time differ by {100 * spread:.0f} %, from "
-                f"{show_number(feature.lower or 0.0)} to {show_number(feature.upper)} s: the "
+                f"the estimators of Sand's time differ by {spread:.0f} %, {ends}: the "
                 "voltage rises too gradually to tell when the electrolyte is depleted, or "
                 "something else makes it rise"
             )
+        elif feature.lower is not None and feature.upper - lower > _WIDEST * duration:
+            yield (
+                f"the interval, {ends}, is {100 * (feature.upper - lower) / duration:.0f} % of the "
+                "time under current: the curve does not show when it happened, or whether it did"
+            )
+
+
+def _gaps(record: "xr.Dataset", features: "Sequence[Feature]") -> Iterator[str]:
+    """Yield a sentence where much of the time that a row states has no rows.
+
+    Nobody knows whether the current flowed in it, and the charge and the time are of it.
+    """
+    import numpy as np
+
+    from data.features.control import control_steps
+
+    times = record["test_time_second"].values
+    for feature in features:
+        if feature.quantity == "plateau_current":
+            continue
+        start, stop = feature.window
+        for step in control_steps(record):
+            if step.start >= stop or step.stop <= start or step.current == 0.0:
+                continue
+            until = step.end
+            if feature.unit == "s":
+                counted = feature.lower if feature.upper is None else feature.upper
+                until = min(until, step.begin + (counted or 0.0))
+            rows = times[step.rows]
+            rows = rows[rows <= until]
+            if len(rows) < 3:
+                continue
+            between = np.diff(rows)
+            longest, usual = float(np.max(between)), float(np.quantile(between, _MOST_SAMPLES))
+            if longest > max(_GAP * usual, _GAP_PART * (until - step.begin)):
+                at = float(rows[int(np.argmax(between))])
+                yield (
+                    f"the record has no rows from {show_number(at)} to {show_number(at + longest)} "
+                    f"s, {100 * longest / (until - step.begin):.0f} % of the time that counts, and "
+                    f"else one at least every {_rough(usual)} s: whether the current flowed "
+                    "meanwhile is not known. Cut the record there, or enter the row by hand"
+                )
+                break
 
 
 def _programme(record: "xr.Dataset", features: "Sequence[Feature]") -> Iterator[str]:
@@ -329,6 +381,21 @@ def _pace(clock: "Array", time: "Array") -> float:
         on = np.isfinite(goes) & (goes >= 0)
     passed = float(np.sum(np.diff(time)[on]))
     return float(np.sum(goes[on])) / passed if passed > 0 else float("nan")
+
+
+def _measured_beside(record: "xr.Dataset") -> Iterator[str]:
+    """Yield a sentence for each column that says it was measured, and is not what is read."""
+    import json
+
+    from data.instruments.witnesses import MEASURED_BESIDE
+
+    for header, (variable, ratio) in json.loads(record.attrs.get(MEASURED_BESIDE, "{}")).items():
+        if abs(ratio - 1.0) > _MEASURED_AGREES:
+            yield (
+                f"the file's {header!r} is {_rough(ratio)} times the "
+                f"{variable.partition('_')[0]} that is read: is what is read the setting of the "
+                "instrument?"
+            )
 
 
 def _stated_sums(record: "xr.Dataset") -> Iterator[str]:

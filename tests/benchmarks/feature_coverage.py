@@ -194,6 +194,8 @@ def penetration(kind: str, event: bool) -> Callable[[Rng], Curve]:
 
     def make(rng: Rng) -> Curve:
         spacing = rng.uniform(10, 60) if kind == "slow sampling" else 10 ** rng.uniform(-0.7, 0.5)
+        if kind == "dips":  # briefer than ten seconds: else they are soft shorts
+            spacing = min(spacing, 1.5)
         rows = int(10 ** rng.uniform(2.3, 3.7))
         if kind in FALLS:
             rows = max(rows, int(400 / spacing))
@@ -257,6 +259,16 @@ def penetration(kind: str, event: bool) -> Callable[[Rng], Curve]:
             # Claimed: below a third of the level; one that is told apart from the short.
             first = rng.uniform(0.1, 0.8) * (at if event else time[-1])
             voltage = voltage * np.where(time > first, 1 - rng.uniform(0.05, 0.28), 1.0)
+        if kind == "dips":  # brief ones, all alike; without a short the record may end in one
+            length = rng.uniform(3.2, 6) * spacing
+            until = at - 20 - length if event else time[-1]  # claimed: apart from each other
+            count = min(int(rng.integers(2, 9)), max(int(until / (8 * length)), 1))
+            period = until / (count + (0.3 if event or rng.random() < 0.5 else 0.0))
+            phase = np.fmod(time + length * rng.uniform(0.1, 1), period)
+            dip = (phase < length) & (time > 0.5 * period) & (time < until)
+            dip |= (time == time[-1]) & dip[-2]
+            voltage = np.where(dip, rng.uniform(0, 0.45) * voltage, voltage)
+            truth = truth if event else [float(time[~dip][-1] if dip[-1] else time[-1]) + 1e-6]
         sign = rng.choice([-1.0, 1.0])
         current = 10 ** rng.uniform(-5, -2)
         amperes = sign * current * (1 + rng.normal(0, 10 ** rng.uniform(-4, -1.2), len(time)))
@@ -278,7 +290,7 @@ def penetration(kind: str, event: bool) -> Callable[[Rng], Curve]:
             time = np.concatenate([before_step, time + rest])
             values = np.concatenate([rng.normal(0, sigma, len(before_step)), values])
             amperes = np.concatenate([np.zeros(len(before_step)), amperes])
-        known = event or kind in {"clamped", "frozen"}
+        known = event or kind in {"clamped", "frozen", "dips"}
         if rest > 3 * spacing and kind == "clamped":
             truth = [truth[0] + 2 * spacing]
         return Curve(record_of(time, sign * values, amperes), truth if known else [])
@@ -495,8 +507,10 @@ def staircase(kind: str, event: bool) -> Callable[[Rng], Curve]:
         resistance = 10 ** rng.uniform(-2, 0) / (first * count)  # the largest step stays below 1 V
         currents = first * np.arange(1, count + 1)
         failed = int(rng.integers(1, count)) if event else count
+        if kind == "rise" and event and alternating:  # claimed: each sign was seen before
+            failed = max(failed, 2)
         mode = str(rng.choice(["drop", "between", "runaway"]))
-        mode = kind if kind == "clamped" else mode
+        mode = kind if kind in {"clamped", "rise"} else mode
         sigma = first * resistance * 10 ** rng.uniform(-3, -1.7)
         peak, decay = 0.0, spacing
         if kind == "activation":
@@ -518,12 +532,18 @@ def staircase(kind: str, event: bool) -> Callable[[Rng], Curve]:
             x = np.arange(1, count + 1) / rng.uniform(0.3, 3)
             by_time = (1 - rng.uniform(0.03, 0.15)) ** np.arange(count)
             left = np.arcsinh(x) / x if rng.random() < 0.5 else by_time
+        if kind == "rise":  # by time, or as the electrolyte is depleted, within what cells do
+            x = rng.uniform(0.3, 0.9) * np.arange(1, count + 1) / count
+            by_time = (1 + rng.uniform(0.0, 0.05)) ** np.arange(count)
+            left = np.arctanh(x) / x if rng.random() < 0.5 else by_time
         times, volts, amperes = [], [], []
         now, sign, gone = 0.0, 1.0, 1.0
         for k, current in enumerate(currents):
             time = sampled(rng, length, kind, spacing)
             if mode == "between" and k == failed:
                 gone = rng.uniform(0.05, 0.5)
+            if mode == "rise" and k == failed:  # claimed: to four times, and by 20 mV
+                gone = max(4 * 10 ** rng.uniform(0, 1), 1 + 0.02 / (current * resistance))
             relative = time / length
             voltage = current * resistance * gone * (1 + 0.2 * (1 - np.exp(-relative / 0.1)))
             if kind == "drift":
@@ -614,6 +634,7 @@ def cases() -> list[Case]:
             "small drop",
             "frozen",
             "coarse time",
+            "dips",
         ),
         (
             *noise,
@@ -624,6 +645,7 @@ def cases() -> list[Case]:
             "small drop",
             "frozen",
             "coarse time",
+            "dips",
         ),
     )
     add(
@@ -647,7 +669,7 @@ def cases() -> list[Case]:
         (*noise, "corner", "wave", "excursion", "coarse time"),
         (*noise[:5], "straight", "convex", "wave", "shift", "excursion", "coarse time"),
     )
-    worlds = ("slow start", "offset", "decline")
+    worlds = ("slow start", "offset", "decline", "rise")
     add(
         "failed step",
         staircase,

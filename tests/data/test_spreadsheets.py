@@ -162,6 +162,12 @@ def change(book: Any, how: str) -> None:
         case "a title":
             sheet.insert_rows(1)
             sheet["A1"] = "Penetration of my cells"
+        case "struck out":
+            sheet["D2"].font = openpyxl.styles.Font(strike=True)
+        case "shown as nothing":
+            sheet["D2"].number_format = ";;;"
+        case "a name shown as nothing":
+            sheet["A2"].number_format = "0;-0;0;"
         case "a slip of units":
             sheet["D1"] = "current_density [MA/cm^2]"
 
@@ -187,6 +193,9 @@ def change(book: Any, how: str) -> None:
         ("a part of the unit", "cell D2 is shown with 'mA' behind it"),
         ("an escaped unit", "cell D2 is shown with 'µA' behind it"),
         ("a title", "line 1: 'Penetration of my cells' stands above the headers"),
+        ("struck out", "cell D2 holds 0.5 and is struck out"),
+        ("shown as nothing", "cell D2 holds 0.5 and shows nothing, by its format ';;;'"),
+        ("a name shown as nothing", "cell A2 holds a and shows nothing"),
         ("a slip of units", "write mA/cm^2 if a thousandth is meant"),
     ],
 )

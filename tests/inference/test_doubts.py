@@ -63,12 +63,13 @@ def take(file: Path, campaign: Path, **choices: Any) -> Outcome:
 
 # What a reader should know and nothing follows from, and what is refused before it is a row.
 REMARKS = {
-    "between_steps", "coarse_time", "compliance", "current_before", "cut_short", "divergence_first",
-    "drop_first", "end_of_record", "event_not_fresh", "excursion", "first_failed", "gradual",
-    "held", "held_values", "jump", "magnitude_current", "no_inflexion", "no_plateau", "none_failed",
-    "not_increasing", "overshoot", "ramp", "range_limit", "runaway", "several_steps", "short",
-    "short_between_steps", "short_within_step", "slope", "steep_end", "stopped_later",
-    "survived_before", "unconfirmed_drop", "unequal_steps", "voltage_offset",
+    "between_steps", "brief_dips", "coarse_time", "compliance", "current_before", "cut_short",
+    "divergence_first", "drop_first", "end_of_record", "event_not_fresh", "excursion",
+    "first_failed", "gradual", "held", "held_values", "jump", "magnitude_current",
+    "no_inflexion", "no_plateau", "none_failed", "not_increasing", "overshoot", "ramp",
+    "range_limit", "runaway", "several_steps", "short", "short_between_steps",
+    "short_within_step", "slope", "steep_end", "stopped_later", "survived_before",
+    "unconfirmed_drop", "unequal_steps", "voltage_offset",
 }  # fmt: skip
 
 
@@ -289,6 +290,7 @@ ENERGY = np.cumsum(2e-3 * np.where(SECONDS > 60, 0.01, 0.1)) / 3600.0  # Wh
         ({"power [mW]": 2e-4}, "'power [mW]' is 0.001 times what voltage and current say"),
         ({"Energy/W.h": ENERGY}, None),
         ({"Energy(mWh)": ENERGY}, "times as fast as voltage, current and time"),
+        ({"Differential_Voltage_V_Ah": 1e-3 * SECONDS, "dV/dQ (V/Ah)": 1.0}, None),
         ({"Specific capacity (mAh/g)": 1e6 * CHARGE, "T(C)": SECONDS}, None),
         ({"Capacity / Ah": np.full(121, np.nan), "Unix Time / s": np.full(121, np.nan)}, None),
     ],
@@ -439,6 +441,52 @@ def test_a_minute_of_pause_before_a_short_is_doubted(campaign: Path, files: Path
     outcome = take(file, campaign, dry_run=True)
     assert outcome.status == "doubtful"
     assert any("passed in the same direction" in doubt for doubt in outcome.doubts)
+
+
+@pytest.mark.parametrize("table", ["penetration", "dc_polarization"])
+@pytest.mark.parametrize(
+    ("gap", "at", "doubted"),
+    [(86400.0, 30.0, True), (30.0, 30.0, True), (5.0, 30.0, False), (86400.0, 90.0, False)],
+)
+def test_a_gap_that_counts_is_doubted(
+    table: str, gap: float, at: float, doubted: bool, campaign: Path, files: Path
+) -> None:
+    time = np.arange(0.0, 120.5)
+    file = curve(files / "x.csv", **{"Test Time / s": np.where(time > at, time + gap, time)})
+    stated = CELL if table == "penetration" else POLARISED
+    outcome = take(file, campaign, table=table, metadata=stated, dry_run=True)
+    words = "the record has no rows from 30 to"
+    assert any(words in doubt for doubt in outcome.doubts) == doubted, outcome.doubts
+
+
+def test_an_interval_over_most_of_a_step_is_doubted() -> None:
+    common: dict[str, Any] = {
+        "quantity": "transition_time", "unit": "s", "kind": "interval", "algorithm": "x",
+        "version": "1", "window": (0, 2), "details": {"duration": 3000.0},
+    }  # fmt: skip
+    assert not list(doubts._spread([Feature(lower=1000.0, upper=2400.0, **common)]))
+    [doubt] = doubts._spread([Feature(lower=5.0, upper=2990.0, **common)])
+    assert "is 100 % of the time under current" in doubt
+
+
+def test_what_one_algorithm_passes_over_the_other_doubts(campaign: Path, files: Path) -> None:
+    time = np.arange(0.0, 2000.5)
+    for left, doubted in ((0.75, True), (1.0, False)):
+        level = np.where(time > 800, 0.06 * left, 0.06)
+        noise = np.random.default_rng(4).normal(0.0, 2e-4, time.size)
+        file = curve(files / f"{left}.csv", end=2000.0, **{"Voltage / V": level + noise})
+        outcome = take(file, campaign, table="dc_polarization", metadata=POLARISED, dry_run=True)
+        assert any("counts as no short" in each for each in outcome.doubts) == doubted
+
+
+@pytest.mark.parametrize(("factor", "doubted"), [(0.5, True), (1.0, False), (1.02, False)])
+def test_a_measured_column_beside_what_is_read_is_a_witness(
+    factor: float, doubted: bool, campaign: Path, files: Path
+) -> None:
+    file = curve(files / "x.csv", **{"Measured Current (mA)": 2.0 * factor})
+    outcome = take(file, campaign, dry_run=True)
+    words = f"'Measured Current (mA)' is {factor:g} times the current"
+    assert any(words in doubt for doubt in outcome.doubts) == doubted
 
 
 def test_a_curve_of_no_use_from_its_start_says_why() -> None:

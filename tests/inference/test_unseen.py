@@ -14,8 +14,8 @@ from data import new_campaign
 from data.campaign import Campaign
 from inference import safe_current, safe_current_map
 from inference.coverage import data_ranges
-from inference.doubtful_rows import doubtful_cells
 from inference.extrapolation import extrapolated
+from inference.doubtful_rows import doubtful_cells, doubtful_numbers
 from inference.figures.maps import _caption
 from inference.maps import one_design
 from inference.mechanisms import DOES_NOT_COVER, MECHANISMS
@@ -112,6 +112,22 @@ def test_so_is_it_in_other_tables_and_as_an_interval(
 ) -> None:
     notes = doubtful_cells(campaign_of(**tables))
     assert [seen in note for note in notes] == ([True] if seen else [])
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "doubted"),
+    [
+        ("[%]", "41", ""),
+        ("[%]", "0.41", "0.0041 is far below the 0.01 to 0.99"),
+        ("[1]", "0.41", ""),
+    ],
+)
+def test_a_fraction_below_a_header_of_per_cent_is_doubted(
+    campaign_of: Callable[..., Campaign], header: str, cell: str, doubted: str
+) -> None:
+    table = SEPARATORS.replace("porosity [1]", f"porosity {header}").replace("0.4\n", f"{cell}\n")
+    notes = doubtful_numbers(campaign_of(separators=table))
+    assert [doubted in note for note in notes] == ([True] if doubted else [])
 
 
 def test_the_rules_are_said_where_rows_are_entered_and_where_maps_are_read(tmp_path: Path) -> None:

@@ -66,13 +66,6 @@ def _one_way(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Re
     name_of_file = f"{record.attrs.get('file_name', 'record')}: "
     others = [f"{name}: {str(why).removeprefix(name_of_file)}" for name, why in refused.items()]
     statements = [statement, *others, *statements]
-    if feature.kind == "right":  # the other algorithm may have seen what this one passes over
-        doubts += [
-            flag.message
-            for each in found.values()
-            for flag in each.flags
-            if flag.name == "resistance_rose"
-        ]
     at = list(found).index(chosen)
     return Reading(
         tuple(found.values()),
@@ -155,7 +148,9 @@ RECIPE = Recipe(
         "begins_midway",
         "current_before",
         "early_drop",
+        "failed_lower",
         "frozen_channel",
+        "own_voltage",
         "partial_drop",
         "resistance_fell",
         "resistance_rose",
@@ -165,6 +160,7 @@ RECIPE = Recipe(
         "soft_short_before",
         "steps_not_read",
         "unclear_drop",
+        "unconfirmed_drop",
     ),
     rows=_rows,
 )

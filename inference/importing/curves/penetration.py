@@ -99,6 +99,7 @@ RECIPE = Recipe(
         "current_before",
         "early_drop",
         "frozen_channel",
+        "own_voltage",
         "partial_drop",
         "resistance_rose",
         "several_drops",

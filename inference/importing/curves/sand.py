@@ -35,6 +35,6 @@ RECIPE = Recipe(
         "sand_time_upper",
     ),
     optional=("stop_time",),
-    doubted=("against_current", "begins_midway", "frozen_channel", "steps_not_read"),
+    doubted=("against_current", "begins_midway", "frozen_channel", "own_voltage", "steps_not_read"),
     rows=_rows,
 )

@@ -112,6 +112,34 @@ def test_advice_never_changes_a_unit(tmp_path: Path, header: str, advised: list[
         assert words in str(caught.value)
 
 
+def test_of_two_columns_that_say_the_same_the_finer_is_read(tmp_path: Path) -> None:
+    time = 10.0 * np.arange(200) + 1 / 3
+    head = "time [s],Time (h),voltage [V],Voltage_mV,current [mA]"
+    rows = [f"{t:.0f},{t / 3600:.6f},{1 / (k + 7):.3f},{1e3 / (k + 7):.4f},2" for k, t in
+            enumerate(time)]  # fmt: skip
+    record = read_record(written(tmp_path, "\n".join([head, *rows, ""])))
+    assert np.allclose(record["voltage_volt"], 1 / (np.arange(200) + 7), atol=1e-7)
+    assert np.allclose(record["test_time_second"], time, atol=2e-3)
+    rows[120] = rows[120].replace("1200,", "1203,", 1)
+    words = r"'time \[s\]'.*is the same as 'Time \(h\)', and is 1203 in row 121"
+    with pytest.raises(RecordError, match=words):
+        read_record(written(tmp_path, "\n".join([head, *rows, ""])))
+
+
+@pytest.mark.parametrize("word", ["Set", "Target", "Programmed", "Nominal"])
+def test_a_setting_is_never_advised_for_what_was_measured(tmp_path: Path, word: str) -> None:
+    for measured, advised in (
+        (",Measured Current [mA]", "rename 'Measured Current [mA]' to 'current [mA]'"),
+        ("", 'where the current was constant, state it with --set "current='),
+    ):
+        row = "0,1,2" + ",3" * bool(measured)
+        text = f"time [s],voltage [V],{word} Current [mA]{measured}\n{row}\n"
+        with pytest.raises(RecordError) as caught:
+            read_record(written(tmp_path, text))
+        assert advised in str(caught.value)
+        assert f"'{word} Current [mA]' to" not in str(caught.value)
+
+
 @pytest.mark.parametrize("unit", ["", "furlong", "mAh", "Hz"])
 def test_a_column_whose_unit_is_not_known_is_refused(tmp_path: Path, unit: str) -> None:
     text = f"time [s],voltage [V],current{unit and ' ' + unit}\n0,1,2\n"

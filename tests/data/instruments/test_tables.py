@@ -61,6 +61,19 @@ def test_headers_are_found_below_a_long_protocol(cycler: Maker, tmp_path: Path) 
         assert read_record(written(tmp_path, each)).sizes["record"] == 12
 
 
+def test_a_last_row_without_the_mark_that_ends_the_others_is_read(
+    cycler: Maker, tmp_path: Path
+) -> None:
+    lines = cycler("maccor", ROWS).decode().splitlines()
+    marked = [line + "\t" if line.count("\t") > 5 else line for line in lines]
+    marked[-1] = marked[-1].rstrip("\t")
+    record = read_record(written(tmp_path, "\n".join(marked) + "\n"))
+    assert np.allclose(record["test_time_second"], np.transpose(ROWS)[0])
+    marked[-3] = marked[-3].rstrip("\t")
+    with pytest.raises(RecordError, match="cells where"):
+        read_record(written(tmp_path, "\n".join(marked) + "\n"))
+
+
 @pytest.mark.parametrize(
     ("layout", "old", "new", "reason"),
     [
