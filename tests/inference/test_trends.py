@@ -191,11 +191,11 @@ def test_currents_at_which_cells_failed_are_no_condition_and_planned_ones_are(
     planned: bool,
 ) -> None:
     rng = np.random.default_rng(7)
-    cells, step, end = 12, 0.25, 3600.0
+    cells, step, end = 24, 0.15, 3600.0
     limit = 3.0 * np.exp(0.35 * rng.standard_normal(cells))  # what each bears until the end
     current = step * (np.floor(limit / step) + 1.0)
     if planned:
-        current, limit = np.repeat([1.0, 2.0, 3.0, 4.0], 3), np.full(cells, 0.9)
+        current, limit = np.repeat([1.0, 2.0, 3.0, 4.0], 6), np.full(cells, 0.9)
     power = -0.3 if planned else -2.0
     time = end * (current / limit) ** power * np.exp(0.05 * rng.standard_normal(cells))
     time = np.minimum(time, 0.99 * end)
