@@ -35,6 +35,7 @@ from inference.notes import row_notes, unused_options
 from inference.prediction import Predictor
 from inference.result import Result, load_result
 from inference.row_conditions import row_conditions, row_groups
+from inference.row_counts import fresh_cells, left_out
 from inference.run_folder import RESULT, SUMMARY, RunFolder
 from inference.sampling import (
     Sampler,
@@ -418,6 +419,8 @@ def _compute(
             options.kinetics,
             log_likelihood=after["log_likelihood"],
         )
+        counted = {"left_out": left_out(fitted), "fresh_cells": fresh_cells(fitted)}
+        further += [each for sentences in counted.values() for each in sentences.values()]
         found = [*suspected, *(each for each in further if each not in suspected)]
         found += unused_options(campaign, model_blocks, options)
     kinds = {
@@ -476,6 +479,7 @@ def _compute(
         "findings": json.dumps(found),
         "doubted": json.dumps(doubts),
         "suspicions": json.dumps(suspected),
+        **{key: json.dumps(sentences) for key, sentences in counted.items()},
         "gate": json.dumps(asdict(drawn.gate)),
         "timings": json.dumps(timings),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

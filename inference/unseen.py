@@ -40,6 +40,7 @@ __all__ = [
     "one_condition",
     "radius_law_sentence",
     "rare_kind_sentence",
+    "tables_behind",
 ]
 
 _HOUR: Final = si_factor("h")
@@ -53,6 +54,25 @@ TESTED: Final[Mapping[Protocol, tuple[str, int, str, str]]] = {
 }
 """By protocol: what tests were made with, as `inference.coverage.data_ranges` names it; the power
 of the current that it goes with where metal diffuses; and words and unit of it."""
+
+
+def tables_behind(result: "Result", mechanism: Mechanism) -> set[str]:
+    """Return the tables that tell how cells scatter, whether the fit has them or not.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    mechanism : Mechanism
+        The mechanism.
+
+    Returns
+    -------
+    set of str
+        Names of tables.
+    """
+    blocks = [name.removesuffix("_scatter") for name in cell_scatters(mechanism, result)]
+    return {table for block in blocks for table in SHARED_THRESHOLD.get(block, (block,))}
 
 
 def cells_behind(result: "Result", mechanism: Mechanism, separator: str = "") -> int:
@@ -73,8 +93,7 @@ def cells_behind(result: "Result", mechanism: Mechanism, separator: str = "") ->
         Cells of the rows that were fitted, whatever each tells; two of a range over cells that
         does not state how many.
     """
-    blocks = [name.removesuffix("_scatter") for name in cell_scatters(mechanism, result)]
-    behind = {table for block in blocks for table in SHARED_THRESHOLD.get(block, (block,))}
+    behind = tables_behind(result, mechanism)
     count = 0
     for name in map(str, result.observed_data.data_vars):
         table = table_of(name)
@@ -91,7 +110,8 @@ def cells_behind(result: "Result", mechanism: Mechanism, separator: str = "") ->
             count += int(np.where(cells > 0, cells, _LEAST_OF_A_RANGE).sum()) // 2  # both ends
             continue
         rows = [str(each) for each in result.observed_data[f"{name}_row"].values[own]]
-        if len(tables()[table].label) > 1:  # several rows of a cell, whose name begins their labels
+        label = tables()[table].label
+        if len(label) > 1 and label[0] == "cell":  # several rows of a cell, whose name begins them
             rows = list({each.partition(", ")[0] for each in rows})
         count += len(rows)
     return count

@@ -22,7 +22,15 @@ from models.blocks import table_of
 if TYPE_CHECKING:
     from inference.result import Result
 
-__all__ = ["Trend", "chosen_by_outcome", "conditions_of", "distinct", "in_words", "trends", "verdicts"]
+__all__ = [
+    "Trend",
+    "chosen_by_outcome",
+    "conditions_of",
+    "distinct",
+    "in_words",
+    "trends",
+    "verdicts",
+]
 
 Array = NDArray[np.float64]
 
