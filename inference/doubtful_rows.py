@@ -59,6 +59,7 @@ _TEST_OF_A_CELL = re.compile(
 )
 _ONE_EACH = 6
 """Conditions under which rows read as one staircase each, from which they are told of."""
+_NEARLY_ALL = 0.9  # of the conditions with as many rows
 _DIGITS = 9  # of a condition; the next are of the conversion of its unit
 _WIDE_STEP = 1.35
 """Of the ends of a step, one to the other: staircases rise in smaller steps where cells fail."""
@@ -199,46 +200,45 @@ def _named_alike(table: "xr.Dataset") -> str:
 def _staircases(name: str, table: "xr.Dataset") -> tuple[str, str]:
     """Say which rows read as steps of cells that were stepped until they failed, and what to do."""
     failed, values = _failures(table)
-    known = np.isfinite(values["current_density"])
-    for along, (sense, way, word, unit) in _HARDER.items():
+    for along, (sense, way, word, unit, advice) in _HARDER.items():
         if along not in values:
             continue
         tests = values[along]
-        with_it = {along} | (_GOES_WITH_CURRENT if along == "current_density" else set())
-        alike = [values[each].astype(str) for each in values if each not in with_it]
-        alike += [table[each].values for each in _NAMES_ALIKE if each in table]
         groups: dict[tuple[str, ...], list[int]] = {}
-        for row in np.flatnonzero(known & np.isfinite(tests)).tolist():
-            groups.setdefault(tuple(str(each[row]) for each in alike), []).append(row)
+        for row in np.flatnonzero(np.isfinite(values["current_density"] * tests)).tolist():
+            groups.setdefault(_like(table, values, along, row), []).append(row)
         levels = {
             key: np.unique(np.round(sense * tests[rows], _DIGITS), return_inverse=True)[1]
             for key, rows in groups.items()
         }
-        found = {
-            key: cells
-            for key, rows in groups.items()
-            if (cells := stepped_cells(levels[key], failed[rows]))
-        }
-        if not found:
-            alone = [key for key in groups if whole_staircase(levels[key], failed[groups[key]])]
-            found = dict.fromkeys(alone if len(alone) >= _ONE_EACH else [], 1)
-        if not found:
-            continue
-        rows = [row for key in found for row in groups[key]]
-        lines, cells = table["line"].values[rows], sum(found.values())
-        ends = (tests[rows].min(), tests[rows].max())[::sense]
-        which = "one cell" if cells == 1 else f"{cells} cells"
-        advice = _STEPPED_OTHERWISE["verdict" if "outcome" in table else "time"]
+        cells = {key: stepped_cells(levels[key], failed[rows]) for key, rows in groups.items()}
+        if not any(cells.values()):
+            cells = {
+                key: whole_staircase(levels[key], failed[rows]) for key, rows in groups.items()
+            }
+            several = sum(len(rows) >= FEWEST_STEPS for rows in groups.values())
+            if sum(cells.values()) < max(_ONE_EACH, _NEARLY_ALL * several):
+                continue
+        rows = [row for key, count in cells.items() if count for row in groups[key]]
+        lines, total = table["line"].values[rows], sum(cells.values())
+        ends = sorted((tests[rows].min(), tests[rows].max()), reverse=sense < 0)
+        which = "one cell" if total == 1 else f"{total} cells"
         return (
             f"lines {int(lines.min())} to {int(lines.max())} read like {which} stepped {way} from "
             f"{ends[0]:g} to {ends[1]:g} {unit}, a row a step: a cell that survived goes on to the "
             f"next {word}, and one that failed does not"
-        ), (
-            _IN_CURRENT.format(_STEPPED[name])
-            if along == "current_density"
-            else advice.format(way=way, word=word)
-        ) + _FRESH
+        ), advice.format(_STEPPED[name], way=way, word=word) + _FRESH
     return "", ""
+
+
+def _like(
+    table: "xr.Dataset", values: dict[str, NDArray[np.float64]], along: str, row: int
+) -> tuple[str, ...]:
+    """Return the conditions of a row but the one that is stepped, as far as cells share them."""
+    steps = {along, *(_GOES_WITH_CURRENT if along == "current_density" else ())}
+    numbers = (f"{each[row]:.2g}" for name, each in values.items() if name not in steps)
+    names = (str(table[name].values[row]) for name in _NAMES_ALIKE if name in table)
+    return (*numbers, *names)
 
 
 def _failures(table: "xr.Dataset") -> tuple[NDArray[np.bool_], dict[str, NDArray[np.float64]]]:
@@ -308,40 +308,30 @@ _ENDS = ("lower", "upper")
 _STEPPED = {
     "penetration": "critical_current.csv, bracket_from one_cell",
     "critical_current": "bracket_from one_cell, its name under cell",
-    "dc_polarization": "a row of the protocol step, or the one_way row in which it failed",
+    "dc_polarization": "a row of the protocol step",
     "sand": "the row in which it failed",
 }
 _IN_CURRENT = (
     "Enter a cell once: one stepped up in current with the last current that it survived and the "
     "one at which it failed ({})."
 )
-_STEPPED_OTHERWISE = {
-    "time": (
-        "No row holds a cell stepped {way} in {word}. Enter it once: the step in which it failed, "
-        "with its time there, or the last one where it never failed."
-    ),
-    "verdict": (
-        "No row holds a cell stepped {way} in {word}. Enter it once, with its first test alone."
-    ),
-}
+_IN_CHARGE = "Enter a cell once: the test in which it failed, or its last where it never failed."
+_IN_SURROUNDINGS = (
+    "No row holds a cell stepped {way} in {word}, and the step in which it failed alone is none "
+    "either: strong cells fail at the lowest {word}, which then seems to matter little. Enter a "
+    "cell once, with its first test alone, and test fresh cells at a {word} chosen beforehand."
+)
 _FRESH = " Rows of fresh cells that ended at the first that failed look alike: leave those."
 _HARDER = {
-    "current_density": (1, "up", "current", "mA/cm^2"),
-    "pressure": (-1, "down", "pressure", "MPa"),
-    "temperature": (-1, "down", "temperature", "degC"),
-    "capacity": (1, "up", "charge", "mAh/cm^2"),
-    "stop_time": (1, "up", "length of a half-cycle", "s"),
+    "current_density": (1, "up", "current", "mA/cm^2", _IN_CURRENT),
+    "pressure": (-1, "down", "pressure", "MPa", _IN_SURROUNDINGS),
+    "temperature": (-1, "down", "temperature", "degC", _IN_SURROUNDINGS),
+    "capacity": (1, "up", "charge", "mAh/cm^2", _IN_CHARGE),
+    "stop_time": (1, "up", "length of a half-cycle", "s", _IN_CHARGE),
 }
-"""Conditions in which cells are stepped: the sense in which they get harder, and words."""
+"""Conditions in which cells are stepped: the sense in which they get harder, words, and advice."""
 _GOES_WITH_CURRENT = {"capacity", "stop_time"}  # where half-cycles have one charge
-_CONDITIONS = (
-    *_HARDER,
-    "step_time",
-    "electrode_thickness",
-    "electrode_distance",
-    "concentration",
-    "area",
-)
+_CONDITIONS = (*_HARDER, "step_time", "electrode_distance", "concentration")
 _NAMES_ALIKE = ("separator", "protocol", "lab")
 _EVENTS = ("transition_time", "sand_time")
 

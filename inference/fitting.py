@@ -420,8 +420,9 @@ def _compute(
             log_likelihood=after["log_likelihood"],
         )
         counted = {"left_out": left_out(fitted), "fresh_cells": fresh_cells(fitted)}
-        further += [each for sentences in counted.values() for each in sentences.values()]
-        found = [*suspected, *(each for each in further if each not in suspected)]
+        first = [*suspected, *counted["left_out"].values()]
+        found = [*first, *(each for each in further if each not in first)]
+        found += counted["fresh_cells"].values()
         found += unused_options(campaign, model_blocks, options)
     kinds = {
         group: _labelled(after[group].mean(("chain", "draw")), "cell of the second kind")

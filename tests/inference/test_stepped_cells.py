@@ -98,8 +98,26 @@ def test_cells_stepped_in_any_condition_of_any_table_are_seen(
         )
         assert note.startswith(f"{table}.csv: lines 2 to "), note
         assert said in note
-        assert ("No row holds a cell stepped" in note) is not in_current
+        assert ("one stepped up in current with the last current" in note) is in_current
+        assert ("No row holds a cell stepped down in pressure" in note) is ("down" in said)
+        assert ("Enter a cell once: the test in which it failed" in note) is ("0.1" in said)
         assert "Rows of fresh cells that ended at the first that failed look alike" in note
+
+
+@pytest.mark.parametrize("top", [5, 6])
+def test_one_cell_under_each_of_many_conditions_is_seen_too(
+    top: int, campaign_of: Callable[..., Campaign]
+) -> None:
+    rows = [
+        f"{cell}{at},A,{20 + 2 * cell},{at},{'penetrated' if at == top else 'survived'}"
+        for cell in range(1, 7)
+        for at in range(4, 7)
+    ]
+    notes = doubtful_cells(
+        campaign_of(separators=SEPARATORS, penetration="\n".join([VERDICTS, *rows]))
+    )
+    assert len(notes) == (top == 6)
+    assert all("lines 2 to 19 read like 6 cells stepped up from 4 to 6" in each for each in notes)
 
 
 def read(tests: Tests) -> tuple[NDArray[np.int_], NDArray[np.bool_]]:
