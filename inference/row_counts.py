@@ -1,12 +1,13 @@
 """How many rows an answer counts, and as what: rows left out, and rows taken for fresh cells."""
 
 import json
+import re
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.ranges import ENDS
+from data.ranges import ENDS, RANGE_COLUMNS, range_rows
 from data.tables import tables as all_tables
 from inference.mechanisms import MECHANISMS
 from inference.unseen import tables_behind
@@ -22,6 +23,7 @@ __all__ = ["fresh_cells", "left_out", "told_of_rows"]
 
 _ONE_SIDE: Final = 0.05  # chance below which rows left out do not lie to one side by it
 _SHUFFLES: Final = 2000
+_NUMBER: Final = re.compile(r"\s*#?\d+(?:\.0*)?\s*")
 _EVENTS: Final = ("transition_time", "sand_time")
 _ALIKE: Final = ("separator", "protocol", "temperature", "pressure", "step_time", "lab")
 
@@ -59,14 +61,19 @@ def fresh_cells(campaign: "Campaign") -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Nothing of tables of which a row states its own cell by name, or of which a cell has several
-        rows.
+        Nothing of tables of which a cell has several rows, or whose rows have names; cells that
+        failed within a step do not count.
     """
     found = {}
     for name, table in campaign.tables.items():
         if all_tables()[name].label != ("cell",):
             continue
-        count = sum(str(cell).strip().isdecimal() for cell in table["cell"].values)
+        ends = [np.isfinite(table[end].values) for end in ENDS if end in table]
+        in_steps = np.logical_and.reduce(ends) if ends else np.zeros(table["line"].size, bool)
+        if RANGE_COLUMNS[0] in table:
+            in_steps |= range_rows(table)
+        names = table["cell"].values[~in_steps]  # a cell within a step has its steps behind it
+        count = sum(_NUMBER.fullmatch(str(cell)) is not None for cell in names)
         if count > 1:
             found[name] = (
                 f"{count} rows of {name}.csv, which numbers alone tell apart, are read as {count} "

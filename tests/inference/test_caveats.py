@@ -227,6 +227,12 @@ def test_rows_told_apart_by_numbers_alone_are_said_to_be_read_as_fresh_cells(
     named = VERDICTS + rows.replace("\n", "\nPP-")
     assert fresh_cells(campaign_of(separators=SEPARATORS, penetration=named)) == {}
 
+    stepped = "".join(
+        f"{at},step,25,0,,,,{at},{at + 1},900,,,\n{at + 5},step,25,0,,,,,,900,{at},{at + 3},1\n"
+        for at in (1, 2, 3)
+    )
+    assert fresh_cells(campaign_of(dc_polarization=STEPS + stepped)) == {}
+
     result = survivors(highest=1e4, failed=3)
     result.attrs["fresh_cells"] = json.dumps({table: "of liquid", "dc_polarization": said})
     answer = safe_current(result, SOLID)
