@@ -1,8 +1,8 @@
 """Why a safe current may be none to rely on: said before every number of a fit.
 
 An answer, a map, the report and a notebook say the same: what the fit suspects of its rows, what
-its check failed, or without a check what it does not predict of its own data, that no cell failed,
-and that a current lies above every one that was tested.
+its check failed, or without a check what it does not predict of its own data, that rows are left
+out, that no cell failed, and that a current lies above every one that was tested.
 """
 
 import json
@@ -13,6 +13,7 @@ from inference.checks.predictive import failing_predictions, unpredicted
 from inference.checks.verdicts import stored_check
 from inference.design import CURRENT, Cell
 from inference.mechanisms import MECHANISMS
+from inference.row_counts import told_of_rows
 from inference.symptoms import suspicions
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def caveats(
         else str(each["sentence"])
         for each in every
     ]
-    return [*dict.fromkeys([*suspicions(result), *told, *_none_failed(result, cell)])]
+    left_out = told_of_rows(result, "left_out", cell)
+    return [*dict.fromkeys([*suspicions(result), *told, *left_out, *_none_failed(result, cell)])]
 
 
 def worth_of_rows(failed: Iterable[Mapping[str, Any]]) -> dict[str, int]:

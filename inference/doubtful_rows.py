@@ -11,6 +11,7 @@ from data.ranges import range_rows
 from data.tables import tables as all_tables
 from inference.copied_rows import copied_rows
 from inference.stated_errors import errors_over_cells
+from inference.stepped_cells import FEWEST_STEPS, stepped_cells, whole_staircase
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -56,9 +57,10 @@ _TEST_OF_A_CELL = re.compile(
     r"|(?<!\d)\d+(?:[.,]\d+)?\s*(?:[mu]A(?:/?cm\S*)?|A/?cm\S*|min|h)\)?)",
     re.IGNORECASE,
 )
-_LEAST_STAIRCASE = 3
-"""Rows of one; two are told of, or a single one of `_LONE_STAIRCASE` rows."""
-_LONE_STAIRCASE = 8
+_ONE_EACH = 6
+"""Conditions under which rows read as one staircase each, from which they are told of."""
+_NEARLY_ALL = 0.9  # of the conditions with as many rows
+_DIGITS = 9  # of a condition; the next are of the conversion of its unit
 _WIDE_STEP = 1.35
 """Of the ends of a step, one to the other: staircases rise in smaller steps where cells fail."""
 _WIDER = 2.0
@@ -108,17 +110,15 @@ def doubted_tables(campaign: "Campaign") -> dict[str, list[str]]:
     """
     notes: dict[str, list[str]] = {}
     for name, table in campaign.tables.items():
-        found, wide = "", _wide_steps(name, table)
+        wide = _wide_steps(name, table)
         if wide:
             notes.setdefault(name, []).append(_in_wide_steps(name, table, wide))
         if name in _STEPPED:
-            found = _named_alike(table) or _staircases(table)
-        if found:
-            notes.setdefault(name, []).append(
-                f"{name}.csv: {found}. {_TOO_NARROW} Enter a cell once: one stepped up in "
-                "current with the last current that it survived and the one at which it failed "
-                f"({_STEPPED[name]})."
-            )
+            found, advice = _named_alike(table), _IN_CURRENT.format(_STEPPED[name])
+            if not found:
+                found, advice = _staircases(name, table)
+            if found:
+                notes.setdefault(name, []).append(f"{name}.csv: {found}. {_TOO_NARROW} {advice}")
         if errors := errors_over_cells(name, table):
             notes.setdefault(name, []).append(f"{name}.csv, {errors}")
         if copies := copied_rows(name, table):
@@ -163,7 +163,7 @@ def _brackets(campaign: "Campaign") -> str:
     for rows in groups.values():
         low, high = lower[rows], upper[rows]
         apart = (low[:, None] > high).sum() / max(0.5 * len(rows) * (len(rows) - 1), 1.0)
-        if len(rows) >= _LEAST_STAIRCASE and apart > _APART:
+        if len(rows) >= FEWEST_STEPS and apart > _APART:
             lines = [int(table["line"].values[row]) for row in rows]
             first, last = int(np.argmin(low)), int(np.argmax(low))
             return (
@@ -197,73 +197,73 @@ def _named_alike(table: "xr.Dataset") -> str:
     return f"{shown}{more} look like tests of one cell, {base!r}{others}"
 
 
-def _staircases(table: "xr.Dataset") -> str:
-    """Say which rows read as steps of cells that were stepped up in current."""
+def _staircases(name: str, table: "xr.Dataset") -> tuple[str, str]:
+    """Say which rows read as steps of cells that were stepped until they failed, and what to do."""
+    failed, values = _failures(table)
+    for along, (sense, way, word, unit, advice) in _HARDER.items():
+        if along not in values:
+            continue
+        tests = values[along]
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for row in np.flatnonzero(np.isfinite(values["current_density"] * tests)).tolist():
+            groups.setdefault(_like(table, values, along, row), []).append(row)
+        levels = {
+            key: np.unique(np.round(sense * tests[rows], _DIGITS), return_inverse=True)[1]
+            for key, rows in groups.items()
+        }
+        cells = {key: stepped_cells(levels[key], failed[rows]) for key, rows in groups.items()}
+        if not any(cells.values()):
+            cells = {
+                key: whole_staircase(levels[key], failed[rows]) for key, rows in groups.items()
+            }
+            several = sum(len(rows) >= FEWEST_STEPS for rows in groups.values())
+            if sum(cells.values()) < max(_ONE_EACH, _NEARLY_ALL * several):
+                continue
+        rows = [row for key, count in cells.items() if count for row in groups[key]]
+        lines, total = table["line"].values[rows], sum(cells.values())
+        ends = sorted((tests[rows].min(), tests[rows].max()), reverse=sense < 0)
+        which = "one cell" if total == 1 else f"{total} cells"
+        return (
+            f"lines {int(lines.min())} to {int(lines.max())} read like {which} stepped {way} from "
+            f"{ends[0]:g} to {ends[1]:g} {unit}, a row a step: a cell that survived goes on to the "
+            f"next {word}, and one that failed does not"
+        ), advice.format(_STEPPED[name], way=way, word=word) + _FRESH
+    return "", ""
+
+
+def _like(
+    table: "xr.Dataset", values: dict[str, NDArray[np.float64]], along: str, row: int
+) -> tuple[str, ...]:
+    """Return the conditions of a row but the one that is stepped, as far as cells share them."""
+    steps = {along, *(_GOES_WITH_CURRENT if along == "current_density" else ())}
+    numbers = (f"{each[row]:.2g}" for name, each in values.items() if name not in steps)
+    names = (str(table[name].values[row]) for name in _NAMES_ALIKE if name in table)
+    return (*numbers, *names)
+
+
+def _failures(table: "xr.Dataset") -> tuple[NDArray[np.bool_], dict[str, NDArray[np.float64]]]:
+    """Return which rows of a table tell of a cell that failed, and their conditions by column."""
+    values = {
+        name: np.asarray(table[name].values, dtype=float) for name in _CONDITIONS if name in table
+    }
+    size = table["line"].size
     if "outcome" in table:
-        current = np.asarray(table["current_density"].values, dtype=float)
-        failed = table["outcome"].values == "penetrated"
-        kept = np.ones(current.size, bool)
-        conditions: tuple[str, ...] = ("separator", "temperature", "lab")
-    elif "protocol" in table:
-        lower, upper = (table[f"current_density_{end}"].values for end in ("lower", "upper"))
-        failed = np.isfinite(upper)
-        current = np.where(failed, upper, lower)
-        kept = (table["protocol"].values == "step") & np.isfinite(current)
-        conditions = ("temperature", "pressure", "step_time", "lab")
+        failed = np.asarray(table["outcome"].values == "penetrated")
     else:
-        return ""
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for place in np.flatnonzero(kept).tolist():
-        key = tuple(str(table[name].values[place]) for name in conditions)
-        groups.setdefault(key, []).append(place)
-    lines = table["line"].values
-    for rows in groups.values():
-        cells = max(_in_turn(rows, current, failed), _in_turn(rows[::-1], current, failed))
-        if not cells and _of_stepped_cells(current[rows], failed[rows]):
-            cells = int((current[rows] == current[rows].min()).sum())
-        if cells:
-            which = "one cell" if cells == 1 else f"{cells} cells"
-            return (
-                f"lines {int(lines[rows].min())} to {int(lines[rows].max())} read like {which} "
-                f"stepped up from {current[rows].min():g} to {current[rows].max():g} mA/cm^2, a "
-                "row a step: a cell that survived goes on to the next current, and one that failed "
-                "does not"
-            )
-    return ""
-
-
-def _in_turn(rows: list[int], current: NDArray[np.float64], failed: NDArray[np.bool_]) -> int:
-    """Count cells whose steps stand below each other: rising currents, none after one that failed.
-
-    All begin at the same current; in an up-and-down series each cell begins below the last. Cells
-    of a ladder, one at each current, go on above the first that failed.
-    """
-    falls = np.flatnonzero(np.diff(current[rows]) <= 0.0) + 1
-    cells = np.split(np.asarray(rows), falls)
-    if len({float(current[steps[0]]) for steps in cells}) > 1:
-        return 0
-    if any(failed[steps[:-1]].any() for steps in cells):
-        return 0
-    least = _LEAST_STAIRCASE if len(cells) > 1 else _LONE_STAIRCASE
-    whole = sum(len(steps) >= least and bool(failed[steps[-1]]) for steps in cells)
-    return len(cells) if whole > 1 or (len(cells) == whole == 1) else 0
-
-
-def _of_stepped_cells(current: NDArray[np.float64], failed: NDArray[np.bool_]) -> bool:
-    """Say whether rows of one condition are the steps of several cells, in whatever order.
-
-    Each cell goes on to the next current as long as it survives: at every current there are as many
-    rows as survived the one below. With as many cells at every current, as in a ladder, none may
-    have failed before the last; so cells that failed at two currents or more are asked for.
-    """
-    steps, place = np.unique(current, return_inverse=True)
-    tested = np.bincount(place)
-    survived = np.bincount(place, weights=~failed)
-    return (
-        steps.size > _LEAST_STAIRCASE
-        and int((survived < tested).sum()) > 1
-        and bool((tested[1:] == survived[:-1]).all())
-    )
+        ends = [f"{event}{end}" for event in _EVENTS for end in ("", "_upper")]
+        failed = np.zeros(size, bool)
+        for end in ends:
+            failed |= np.isfinite(table[end].values) if end in table else False
+    if "current_density_upper" in table:  # the step that failed, or else the last survived
+        lower, upper = (np.asarray(table[f"current_density_{end}"].values, float) for end in _ENDS)
+        of_one = np.ones(size, bool)
+        for column, value in _IN_STEPS.values():
+            of_one &= (table[column].values == value) if column in table else True
+        bracket = np.where(np.isfinite(upper), upper, lower)
+        plain = values.get("current_density", np.full(size, np.nan))
+        values["current_density"] = np.where(of_one, bracket, plain)
+        failed |= of_one & np.isfinite(upper)
+    return failed, values
 
 
 def _wide_steps(name: str, table: "xr.Dataset") -> list[int]:
@@ -307,9 +307,33 @@ def _in_wide_steps(name: str, table: "xr.Dataset", rows: Sequence[int]) -> str:
 _ENDS = ("lower", "upper")
 _STEPPED = {
     "penetration": "critical_current.csv, bracket_from one_cell",
+    "critical_current": "bracket_from one_cell, its name under cell",
     "dc_polarization": "a row of the protocol step",
-    "sand": "its first test",
+    "sand": "the row in which it failed",
 }
+_IN_CURRENT = (
+    "Enter a cell once: one stepped up in current with the last current that it survived and the "
+    "one at which it failed ({})."
+)
+_IN_CHARGE = "Enter a cell once: the test in which it failed, or its last where it never failed."
+_IN_SURROUNDINGS = (
+    "No row holds a cell stepped {way} in {word}, and the step in which it failed alone is none "
+    "either: strong cells fail at the lowest {word}, which then seems to matter little. Enter a "
+    "cell once, with its first test alone, and test fresh cells at a {word} chosen beforehand."
+)
+_FRESH = " Rows of fresh cells that ended at the first that failed look alike: leave those."
+_HARDER = {
+    "current_density": (1, "up", "current", "mA/cm^2", _IN_CURRENT),
+    "pressure": (-1, "down", "pressure", "MPa", _IN_SURROUNDINGS),
+    "temperature": (-1, "down", "temperature", "degC", _IN_SURROUNDINGS),
+    "capacity": (1, "up", "charge", "mAh/cm^2", _IN_CHARGE),
+    "stop_time": (1, "up", "length of a half-cycle", "s", _IN_CHARGE),
+}
+"""Conditions in which cells are stepped: the sense in which they get harder, words, and advice."""
+_GOES_WITH_CURRENT = {"capacity", "stop_time"}  # where half-cycles have one charge
+_CONDITIONS = (*_HARDER, "step_time", "electrode_distance", "concentration")
+_NAMES_ALIKE = ("separator", "protocol", "lab")
+_EVENTS = ("transition_time", "sand_time")
 
 _IN_STEPS = {
     "dc_polarization": ("protocol", "step"),

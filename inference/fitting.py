@@ -35,6 +35,7 @@ from inference.notes import row_notes, unused_options
 from inference.prediction import Predictor
 from inference.result import Result, load_result
 from inference.row_conditions import row_conditions, row_groups
+from inference.row_counts import fresh_cells, left_out
 from inference.run_folder import RESULT, SUMMARY, RunFolder
 from inference.sampling import (
     Sampler,
@@ -418,7 +419,10 @@ def _compute(
             options.kinetics,
             log_likelihood=after["log_likelihood"],
         )
-        found = [*suspected, *(each for each in further if each not in suspected)]
+        counted = {"left_out": left_out(fitted), "fresh_cells": fresh_cells(fitted)}
+        first = [*suspected, *counted["left_out"].values()]
+        found = [*first, *(each for each in further if each not in first)]
+        found += counted["fresh_cells"].values()
         found += unused_options(campaign, model_blocks, options)
     kinds = {
         group: _labelled(after[group].mean(("chain", "draw")), "cell of the second kind")
@@ -477,6 +481,7 @@ def _compute(
         "findings": json.dumps(found),
         "doubted": json.dumps(doubts),
         "suspicions": json.dumps(suspected),
+        **{key: json.dumps(sentences) for key, sentences in counted.items()},
         "gate": json.dumps(asdict(drawn.gate)),
         "timings": json.dumps(timings),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

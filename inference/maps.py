@@ -49,6 +49,7 @@ from inference.mechanisms import (
 )
 from inference.named_separators import as_fitted, belonging, separator_draws, separators_of
 from inference.noise import Noise, chosen_draws
+from inference.row_counts import told_of_rows
 from inference.standing import PRIOR_DRIVEN_WORDS, Standing, standing
 from inference.thresholds import DEFAULT_RISK, TOLERANCE_REACH
 from inference.unseen import one_condition
@@ -811,7 +812,7 @@ def scatter_prior_driven(result: "Result", design: Design) -> Any:
 
 
 def scatter_notes(result: "Result", design: Design) -> list[str]:
-    """Say in sentences which scatters of new cells are their prior's.
+    """Say in sentences which scatters of new cells are their prior's, and what rows count as cells.
 
     Parameters
     ----------
@@ -823,10 +824,10 @@ def scatter_notes(result: "Result", design: Design) -> list[str]:
     Returns
     -------
     list of str
-        Empty where all come from data.
+        Empty where all come from data, of cells that have names.
     """
     every = _standings(result, design)
-    found = []
+    found = told_of_rows(result, "fresh_cells", design.cell)
     for standing_of, words in (
         ("prior", "comes from the prior, not from data,"),
         ("near", "is near the limit between the prior and the data"),

@@ -55,6 +55,7 @@ __all__ = [
     "one_condition",
     "rare_kind_sentence",
     "separator_law_sentence",
+    "tables_behind",
     "tested_separators",
 ]
 
@@ -78,6 +79,25 @@ TESTED: Final[Mapping[Protocol, tuple[str, int, str, str]]] = {
 }
 """By protocol: what tests were made with, as `inference.coverage.data_ranges` names it; the power
 of the current that it goes with where metal diffuses; and words and unit of it."""
+
+
+def tables_behind(result: "Result", mechanism: Mechanism) -> set[str]:
+    """Return the tables that tell how cells scatter, whether the fit has them or not.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    mechanism : Mechanism
+        The mechanism.
+
+    Returns
+    -------
+    set of str
+        Names of tables.
+    """
+    blocks = [name.removesuffix("_scatter") for name in cell_scatters(mechanism, result)]
+    return {table for block in blocks for table in SHARED_THRESHOLD.get(block, (block,))}
 
 
 def cells_behind(
@@ -106,8 +126,7 @@ def cells_behind(
         does not state how many.
     """
     scatters = cell_scatters(mechanism, result)
-    blocks = [name.removesuffix("_scatter") for name in scatters]
-    behind = {table for block in blocks for table in SHARED_THRESHOLD.get(block, (block,))}
+    behind = tables_behind(result, mechanism)
     count = 0
     for name in map(str, result.observed_data.data_vars):
         table = table_of(name)

@@ -22,7 +22,15 @@ from inference.arviz_statistics import left_out_weights, loo_pit, pareto_k, unif
 from inference.checks.batches import Alike, alike, groupings, neighbours
 from inference.checks.batches import in_words as batches_in_words
 from inference.checks.spreads import Known, Uneven, cuts, known, uneven
-from inference.checks.trends import Trend, conditions_of, distinct, in_words, trends, verdicts
+from inference.checks.trends import (
+    Trend,
+    chosen_by_outcome,
+    conditions_of,
+    distinct,
+    in_words,
+    trends,
+    verdicts,
+)
 from inference.checks.verdicts import Finding, Verdict, plain, worst
 from inference.mechanisms import MECHANISMS
 from inference.result import Result
@@ -456,10 +464,13 @@ def _judged(result: Result, name: str) -> tuple[Finding, dict[str, float]]:
     few = predicted[:: max(1, predicted.size // _MOST)]
     columns = _columns(result, name)
     p_values = predictive_p_values(observed, few, columns, units)
-    found = trends(*_on_scale(observed, few, units), conditions_of(result, name, columns))
+    if chosen := chosen_by_outcome(observed, columns):
+        p_values.pop("censored", None)  # none survived, because rows of cells that did are not here
+    conditions = conditions_of(result, name, columns)
+    found = trends(*_on_scale(observed, few, units), conditions, chosen)
     ratios = natural_scale(observed, few, units) is np.log
     if found:
-        p_values["trend"] = found[0].p_value
+        p_values["trend"] = min(each.p_value for each in found)
     return _statistics(name, observed.size, p_values, len(few), found, ratios=ratios), p_values
 
 
@@ -636,8 +647,10 @@ def _statistics(
             for each in along
             if _verdict(min(1.0, chances["trend"] * each.p_value), errors["trend"]) != "ok"
         ]
-        failed = "failed" in p_values
-        told = in_words(strong, two_sided["trend"], failed=failed, ratios=ratios)
+        if strong[0].chosen and set(off) == {"trend"}:  # it may be as it must be
+            verdict = "warn"
+        p_value = min(1.0, chances["trend"] * strong[0].p_value)
+        told = in_words(strong, p_value, failed="failed" in p_values, ratios=ratios)
         missed = f"{missed}; and {told}" if missed else told
         numbers["trends"] = [asdict(each) for each in strong]
     return Finding.of(

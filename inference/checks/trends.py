@@ -6,7 +6,9 @@ go with the condition. The largest of their correlations with all conditions is 
 of predicted data sets, so that many conditions, also such as go together, are one chance to be
 surprised. So is how the rows at one value of a condition lie against all others, where it has a few
 values: a law may fail between the ends. Columns that hold the observation itself are none: steps,
-and planned ends of tests, are chosen by what is seen.
+and planned ends of tests, are chosen by what is seen. So may be the current of a test in time,
+where each cell was stepped up and its row is the step at which it failed: strong cells have large
+currents, whatever the law.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import linregress, t
 
 from inference.design import shown
 from inference.row_conditions import levels
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MOST_LEVELS",
     "Trend",
+    "chosen_by_outcome",
     "conditions_of",
     "distinct",
     "in_words",
@@ -42,6 +46,10 @@ MOST_LEVELS: Final = 6
 _FEWEST: Final = 3  # rows and values of which a correlation can differ from one and minus one
 _TOGETHER: Final = 0.99  # correlation from which two conditions are one
 _LEAST_SPREAD: Final = 1e-9
+_DIGITS: Final = 9
+_FEWEST_CHOSEN: Final = 4  # currents
+_OF_A_CHARGE: Final = -1.0  # power of the current with which a time goes, where a charge ends it
+_SURE: Final = 0.995
 _OF_THE_OBSERVATION: Final = frozenset(
     {"floor", "ceiling", "halfwidth", "sd", "cells", "separator", "free"}
 )
@@ -101,6 +109,8 @@ class Trend:
         How many lie there.
     apart : float
         By how much they lie above the others, against what is predicted, on the scale of the rows.
+    chosen : bool
+        Whether the condition may have been chosen by the outcome.
     """
 
     along: str
@@ -109,6 +119,7 @@ class Trend:
     level: str = ""
     rows: int = 0
     apart: float = 0.0
+    chosen: bool = False
 
 
 def value_in_words(name: str, value: float) -> str:
@@ -166,10 +177,20 @@ def in_words(found: Sequence[Trend], p_value: float, *, failed: bool, ratios: bo
     others = [each for each in found[1:] if not each.level]
     lie, less = ("fail more often than", "less often") if failed else ("lie above", "below")
     at, against = ("large", "small") if first.rising else ("small", "large")
+    rows = (
+        f"rows at {at} {first.along} {lie} what is predicted, those at {against} {less} (p = "
+        f"{p_value:.3f})"
+    )
+    if first.chosen:
+        return (
+            f"{rows}. Every cell failed, and no sooner at larger currents: if each current is the "
+            "step at which its cell failed, that is as it must be, and says nothing of the law; if "
+            f"the currents were planned, the law along {first.along} does not hold, and safe "
+            "currents are too high at one end of these rows"
+        )
     also = f", nor that along {' and '.join(each.along for each in others)}" if others else ""
     return (
-        f"rows at {at} {first.along} {lie} what is predicted, those at {against} {less} (p = "
-        f"{p_value:.3f}): the law along {first.along} does not hold{also}. Safe currents are then "
+        f"{rows}: the law along {first.along} does not hold{also}. Safe currents are then "
         "too high at one end of these rows, and beyond them they are not to be trusted"
     )
 
@@ -179,7 +200,12 @@ def verdicts(observed: Array, predicted: Array) -> bool:
     return all(bool(np.isin(each, (0.0, 1.0)).all()) for each in (observed, predicted))
 
 
-def trends(observed: Array, predicted: Array, conditions: Mapping[str, Array]) -> list[Trend]:
+def trends(
+    observed: Array,
+    predicted: Array,
+    conditions: Mapping[str, Array],
+    chosen: str = "",
+) -> list[Trend]:
     """Compare how residuals go with conditions with predicted data sets, the least likely first.
 
     Parameters
@@ -190,11 +216,14 @@ def trends(observed: Array, predicted: Array, conditions: Mapping[str, Array]) -
         Predicted ones.
     conditions : mapping of str to ndarray of shape (rows,)
         From `conditions_of`.
+    chosen : str
+        From `chosen_by_outcome`.
 
     Returns
     -------
     list of Trend
-        One for each condition that varies; none where too few rows have a choice.
+        One for each condition that varies, that which was chosen last; none where too few rows
+        have a choice.
     """
     spread = predicted.std(axis=0)
     moving = spread > _LEAST_SPREAD
@@ -228,16 +257,20 @@ def trends(observed: Array, predicted: Array, conditions: Mapping[str, Array]) -
     middle, width = of_draws.mean(axis=0), of_draws.std(axis=0)
     of_data, of_draws = (of_data - middle) / width, np.abs((of_draws - middle) / width).max(axis=1)
     away = observed[moving] - centre
+    word = _WORDS.get(chosen, chosen)
     told = []
     for along, z in sorted(zip(varying, of_data, strict=True), key=lambda each: -abs(each[1])):
+        rising = bool(z > 0.0)
         p_value = float(np.mean(of_draws > abs(z)) + 0.5 * np.mean(of_draws == abs(z)))
-        trend = Trend(along, bool(z > 0.0), p_value)
+        trend = Trend(
+            along, rising, p_value, chosen=bool(word) and along.startswith(word) and rising
+        )
         if along in places:
             name, here = places[along]
             apart = float(away[here].mean() - away[~here].mean())
-            trend = Trend(name, bool(z > 0.0), p_value, along, int(here.sum()), apart)
+            trend = Trend(name, rising, p_value, along, int(here.sum()), apart)
         told.append(trend)
-    return told
+    return sorted(told, key=lambda each: each.chosen)
 
 
 def _places(conditions: Mapping[str, Array]) -> dict[str, tuple[str, NDArray[np.bool_]]]:
@@ -253,6 +286,37 @@ def _places(conditions: Mapping[str, Array]) -> dict[str, tuple[str, NDArray[np.
             if words and here.sum() >= _FEWEST:
                 found[words] = (name, here)
     return found
+
+
+def chosen_by_outcome(observed: Array, design: Mapping[str, Array]) -> str:
+    """Return the condition at which cells may have been kept only because they failed at it.
+
+    Where diffusion ends a test its time falls with the square of the current, and where a charge
+    does with the current itself. Cells that all failed, each at a current of its own, and fall by
+    less than that were stepped up until they failed, or follow another law.
+
+    Parameters
+    ----------
+    observed : ndarray, shape (rows,)
+        Observed values of a variable, in its unit.
+    design : mapping of str to ndarray of shape (rows,)
+        Its own design.
+
+    Returns
+    -------
+    str
+        Empty where there is none.
+    """
+    current, ceiling = design.get("log_current"), design.get("ceiling")
+    if current is None or ceiling is None or (observed <= 0.0).any():
+        return ""
+    times = np.log(observed)
+    values = np.unique(np.round(current, _DIGITS)).size
+    if values < max(_FEWEST_CHOSEN, 0.5 * times.size) or (times >= ceiling).any():
+        return ""
+    line = linregress(current, times)
+    least = line.slope - float(t.ppf(_SURE, times.size - 2)) * line.stderr
+    return "log_current" if least > _OF_A_CHARGE else ""
 
 
 def distinct(conditions: Mapping[str, Array], without: str = "") -> dict[str, Array]:

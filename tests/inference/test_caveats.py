@@ -15,6 +15,7 @@ from inference.caveats import caveats
 from inference.cli.results import show_maps
 from inference.coverage import currents_tested
 from inference.figures.maps import solid_map
+from inference.row_counts import fresh_cells, left_out
 from inference.run_folder import CHECK
 
 _spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
@@ -145,3 +146,96 @@ def test_a_stored_check_of_this_very_result_is_repeated_before_the_answer(tmp_pa
     assert first.startswith("THE MODEL DOES NOT PREDICT ITS OWN DATA: steps: too narrow.")
     assert second == "The tables disagree."
     assert safe_current(result, SOLID).sentences()[1:3] == [first, second]
+
+
+BRACKETS = (
+    "separator,temperature [degC],current_density_lower [mA/cm^2],"
+    "current_density_upper [mA/cm^2],bracket_from,cell,exclude\n"
+)
+VERDICTS = "cell,separator,temperature [degC],current_density [mA/cm^2],outcome,exclude\n"
+TIMES = (
+    "cell,protocol,temperature [degC],pressure [MPa],current_density [mA/cm^2],"
+    "transition_time [s],stop_time [s],exclude\n"
+)
+
+
+def brackets(lower: list[float], out: tuple[int, ...], separators: str = "A") -> str:
+    rows = [
+        f"{separators[at % len(separators)]},25,{low},{low + 0.25},one_cell,c{at},"
+        f"{'short' * (at in out)}"
+        for at, low in enumerate(lower)
+    ]
+    return BRACKETS + "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "counts", "side"),
+    [
+        ("critical_current", brackets([2, 2.25, 2, 4, 3, 5, 3.5, 2.5, 2.25], (0, 1, 2)), 9, "low"),
+        ("critical_current", brackets([2, 5, 3, 4, 3, 5, 3.5], (0,)), 7, "low"),
+        ("critical_current", brackets([2, 5, 3, 4, 3, 5, 3.5], (2,)), 7, ""),
+        ("critical_current", brackets([2, 4, 3, 5, 3.5, 6], (3, 5)), 6, "high"),
+        # The lowest of all, but not among its like: cells of the other separator bear less.
+        ("critical_current", brackets([2, 5, 1.5, 6, 2.5, 4, 1.75, 3], (0, 4), "BA"), 8, "high"),
+        (
+            "penetration",
+            VERDICTS + "a,A,25,1,penetrated,weak\nb,A,25,9,survived,torn\n"
+            "c,A,25,2,penetrated,\nd,A,25,1.5,survived,",
+            4,
+            "low",
+        ),
+        (
+            "dc_polarization",
+            TIMES + "a,one_way,25,0,2,100,9000,weak\nb,one_way,25,0,1,1000,9000,\n"
+            "c,one_way,25,0,4,90,9000,",
+            3,
+            "low",
+        ),
+    ],
+)
+def test_rows_left_out_are_counted_and_said_to_lie_at_one_end(
+    table: str, text: str, counts: int, side: str, campaign_of: Callable[..., Campaign]
+) -> None:
+    campaign = campaign_of(**{"separators": SEPARATORS, table: text})
+    [(name, said)] = left_out(campaign).items()
+    assert name == table
+    out = campaign.excluded[table].sizes[table]
+    assert said.startswith(f"LEFT OUT: {out} of {counts} rows of {table}.csv are not fitted")
+    assert (f"they lie at the {side} end" in said) is bool(side)
+    assert ("the safe current is too high" in said) is (side == "low")
+
+
+def test_rows_left_out_stand_before_every_number_of_the_cells_they_tell_of() -> None:
+    result = survivors(highest=1e4, failed=3)
+    said = "LEFT OUT: 4 of 15 rows."
+    result.attrs["left_out"] = json.dumps({"dc_polarization": said, "kinetics": "of no cell"})
+    assert caveats(result, "solid") == [said]
+    assert caveats(result, "liquid") == []
+    assert said in safe_current(result, SOLID).warnings
+    assert said in safe_current_map(result, {"cell": "solid"}).attrs["suspicions"]
+
+
+def test_rows_told_apart_by_numbers_alone_are_said_to_be_read_as_fresh_cells(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    rows = "\n".join(f"{at},A,25,{at},survived," for at in (1, 2, 3))
+    [(table, said)] = fresh_cells(
+        campaign_of(separators=SEPARATORS, penetration=VERDICTS + rows)
+    ).items()
+    assert said.startswith("3 rows of penetration.csv")
+    assert "are read as 3 fresh cells: of a cell that was tested more than once enter one" in said
+    named = VERDICTS + rows.replace("\n", "\nPP-")
+    assert fresh_cells(campaign_of(separators=SEPARATORS, penetration=named)) == {}
+
+    stepped = "".join(
+        f"{at},step,25,0,,,,{at},{at + 1},900,,,\n{at + 5},step,25,0,,,,,,900,{at},{at + 3},1\n"
+        for at in (1, 2, 3)
+    )
+    assert fresh_cells(campaign_of(dc_polarization=STEPS + stepped)) == {}
+
+    result = survivors(highest=1e4, failed=3)
+    result.attrs["fresh_cells"] = json.dumps({table: "of liquid", "dc_polarization": said})
+    answer = safe_current(result, SOLID)
+    assert said in answer.notes
+    assert "of liquid" not in answer.notes
+    assert said not in answer.warnings

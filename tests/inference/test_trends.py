@@ -237,6 +237,35 @@ def test_right_laws_raise_no_more_alarms_than_stated() -> None:
     assert failed <= stats.binom(campaigns, PREDICTIVE_FAIL).ppf(0.9999)
 
 
+@pytest.mark.parametrize("planned", [False, True])
+def test_currents_at_which_cells_failed_are_no_condition_and_planned_ones_are(
+    planned: bool,
+) -> None:
+    rng = np.random.default_rng(7)
+    cells, step, end = 24, 0.15, 3600.0
+    limit = 3.0 * np.exp(0.35 * rng.standard_normal(cells))  # what each bears until the end
+    current = step * (np.floor(limit / step) + 1.0)
+    if planned:
+        current, limit = np.repeat([1.0, 2.0, 3.0, 4.0], 6), np.full(cells, 0.9)
+    power = -0.3 if planned else -2.0
+    time = end * (current / limit) ** power * np.exp(0.05 * rng.standard_normal(cells))
+    time = np.minimum(time, 0.99 * end)
+    free = np.log(time) + 2.0 * np.log(current)  # a fit that takes the square of the current
+    spread = np.sqrt(np.sum((free - free.mean()) ** 2) / rng.chisquare(cells - 1, DRAWS))
+    level = free.mean() + spread * rng.standard_normal(DRAWS) / np.sqrt(cells)
+    noise = spread[:, None] * rng.standard_normal((DRAWS, cells))
+    predicted = np.minimum(np.exp(level[:, None] - 2.0 * np.log(current) + noise), end)
+    name = "dc_polarization_one_way"
+    design = {"log_current": np.log(10.0 * current), "ceiling": np.full(cells, np.log(end))}
+    result = fitted(name, time, predicted, {name: design})
+    [(found, _)] = [_judged(result, name)]
+    assert "rows at large current_density lie above what is predicted" in found.sentence
+    law = "the law along current_density does not hold"
+    assert found.verdict == ("fail" if planned else "warn")
+    assert ("if the currents were planned, " + law in found.sentence) is not planned
+    assert law in found.sentence
+
+
 def test_a_fit_keeps_areas_and_stated_properties_of_separators_by_row(
     campaign_of: Callable[..., Campaign],
 ) -> None:

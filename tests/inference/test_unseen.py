@@ -219,6 +219,7 @@ def test_the_cells_behind_an_answer_are_counted_and_told_with_how_sure_it_is() -
                 ("penetration", ["a", "b", "c"]),
                 ("critical_current_cells", ["A, lower", "A, upper"]),
                 ("critical_current_range", ["B", "C", "B, highest", "C, highest"]),
+                ("critical_current_one_cell", ["A, 1", "A, 2", "B, 1"]),
                 ("critical_current_overpotential", ["A"]),
                 ("sand", ["s"]),
                 ("lsv", ["L1, 1", "L1, 2", "L2, 1"]),
@@ -227,6 +228,7 @@ def test_the_cells_behind_an_answer_are_counted_and_told_with_how_sure_it_is() -
         },
         {
             "penetration_row": ["a", "b", "c"],
+            "critical_current_one_cell_row": ["A, 1", "A, 2", "B, 1"],
             "lsv_row": ["L1, 1", "L1, 2", "L2, 1"],
         },
     )
@@ -239,7 +241,7 @@ def test_the_cells_behind_an_answer_are_counted_and_told_with_how_sure_it_is() -
         {columns: ["cells"]},
     )
     penetration, depletion = MECHANISMS["liquid"]
-    assert cells_behind(result, penetration) == 3 + 2 + 4 + 2
+    assert cells_behind(result, penetration) == 3 + 2 + 4 + 2 + 3
     assert cells_behind(result, depletion) == 1 + 2
     # Rows that lie together in batches count here as where that is told.
     assert cells_behind(result, penetration, worth={"penetration_scatter": 4}) == 4
@@ -247,21 +249,22 @@ def test_the_cells_behind_an_answer_are_counted_and_told_with_how_sure_it_is() -
     result.groups = {
         "penetration": {"separator": ["A", "B", "B"]},
         "critical_current_cells": {"separator": ["A", "A"]},
+        "critical_current_one_cell": {"separator": ["A", "A", "B"]},
         "critical_current_range": {"separator": ["B", "C", "B", "C"]},
     }
     of_each = [cells_behind(result, penetration, name) for name in ("A", "B", "C", "D")]
-    assert of_each == [1 + 2, 2 + 4, 2, 0]
+    assert of_each == [1 + 2 + 2, 2 + 4 + 1, 2, 0]
     # Cells of one separator are told apart by their names, in whatever labels begin with.
     for names, cells in (["m1", "m2"], 2), (["m1", "m1"], 1), (["", ""], 2), (["m, 1", "m, 2"], 2):
         result.groups["critical_current_cells"]["cell"] = names
-        assert cells_behind(result, penetration, "A") == 1 + cells
+        assert cells_behind(result, penetration, "A") == 1 + cells + 2
     result.groups["lsv"] = {"separator": ["A", "A", "B"], "cell": ["L, 1", "L, 1", "L, 2"]}
     assert cells_behind(result, depletion) == 1 + 2
     answer = safe_current(result, {"cell": "liquid", "pore_radius": "300 nm"})
     assert answer.mechanism == "penetration"
-    assert answer.cells_behind == answer.to_dict()["cells_behind"] == 11
-    assert answer.how_sure().endswith(rare_kind_sentence(11, 0.05))
-    assert "11 cells tell how cells scatter" in answer.how_sure()
+    assert answer.cells_behind == answer.to_dict()["cells_behind"] == 14
+    assert answer.how_sure().endswith(rare_kind_sentence(14, 0.05))
+    assert "14 cells tell how cells scatter" in answer.how_sure()
 
 
 def solid(charge: float, protocol: str) -> dict[str, Any]:
