@@ -14,8 +14,8 @@ from data import new_campaign
 from data.campaign import Campaign
 from inference import safe_current, safe_current_map
 from inference.coverage import data_ranges
-from inference.extrapolation import extrapolated
 from inference.doubtful_rows import doubtful_cells, doubtful_numbers
+from inference.extrapolation import extrapolated
 from inference.figures.maps import _caption
 from inference.maps import one_design
 from inference.mechanisms import DOES_NOT_COVER, MECHANISMS
