@@ -8,14 +8,13 @@ in it is the one of `resolved.toml`.
 import contextlib
 import logging
 import os
-import shutil
 import tomllib
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import RunFolderError
+from data.whole_files import TEMPORARY, remove, write_whole, write_whole_folder
 
 if TYPE_CHECKING:
     from inference.job import ResolvedJob
@@ -38,7 +37,6 @@ PARAMETERS = "parameters.tex"
 FIGURES = "figures"
 LOG = "log.txt"
 LOCK = ".lock"
-TEMPORARY = ".part-"
 # Removed in this order when a run starts over: without its result a folder is not complete.
 PRODUCTS = (
     RESULT,
@@ -206,7 +204,7 @@ class RunFolder:
         with self.lock():
             self._refuse_foreign()
             for name in PRODUCTS:
-                _remove(self.path / name)
+                remove(self.path / name)
             self.write_text(JOB, job_text)
             self.write_text(RESOLVED, resolved.text)
 
@@ -255,7 +253,7 @@ class RunFolder:
             Its name.
         """
         with self.lock():
-            _remove(self.path / name)
+            remove(self.path / name)
 
     def write(self, name: str, writer: Callable[[Path], None]) -> Path:
         """Write one file whole or not at all.
@@ -279,15 +277,7 @@ class RunFolder:
         """
         target = self.path / name
         with self.lock():
-            beside = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:8]}-{target.name}")
-            try:
-                writer(beside)
-                _flush(beside)
-                beside.replace(target)
-                _flush(target.parent)
-            except BaseException:
-                beside.unlink(missing_ok=True)
-                raise
+            write_whole(target, writer)
         logger.info("wrote %s", target)
         return target
 
@@ -313,17 +303,7 @@ class RunFolder:
         """
         target = self.path / name
         with self.lock():
-            beside = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:8]}-{target.name}")
-            try:
-                beside.mkdir(parents=True)
-                writer(beside)
-                if target.exists():
-                    shutil.rmtree(target)
-                beside.replace(target)
-                _flush(target.parent)
-            except BaseException:
-                shutil.rmtree(beside, ignore_errors=True)
-                raise
+            write_whole_folder(target, writer)
         logger.info("wrote %s", target)
         return target
 
@@ -403,7 +383,7 @@ class RunFolder:
         self._lock = lock
         # Whoever wrote these is gone: the lock was free.
         for leftover in self.path.glob(f"{TEMPORARY}*"):
-            _remove(leftover)
+            remove(leftover)
 
     def _holds_products(self) -> bool:
         return any((self.path / name).exists() for name in PRODUCTS)
@@ -443,28 +423,3 @@ class RunFolder:
         except OSError:
             return None
         return document if stored == document["resolved"]["hash"] else None
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    """Force a file or a folder to the disk; a system that cannot flush folders is left alone."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        if path.is_dir():
-            return
-        raise
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        if not path.is_dir():
-            raise
-    finally:
-        os.close(descriptor)
