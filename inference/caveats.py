@@ -110,7 +110,7 @@ def _none_failed(result: "Result", cell: Cell) -> list[str]:
 
 def _failed(result: "Result") -> list[str]:
     """Return what the stored check of this very result failed, or what its fit does."""
-    check = stored_check(result.folder, str(result.attrs.get("resolved_hash")))
+    check = stored_check(result.folder, str(result.attrs.get("result_id")))
     if check is None:
         return failed_predictions(result)
     return [
