@@ -83,11 +83,11 @@ def read_marker(folder: Path) -> Marker | None:
         It is damaged, or of another format.
     """
     path = folder / MARKER
+    if path.is_symlink():
+        raise _damaged(path, "it is a symbolic link")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        if path.is_symlink():
-            raise _damaged(path, "it is a symbolic link to nothing") from None
         return None
     except OSError as error:
         raise _damaged(path, str(error.strerror).lower()) from error
