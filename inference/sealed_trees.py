@@ -80,7 +80,10 @@ def read_tree(path: Path, kind: str) -> xr.DataTree:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what a damaged file claims; its hash tells
-            tree = xr.load_datatree(content, engine="netcdf4")
+            with xr.open_datatree(content, engine="netcdf4") as opened:
+                # The tree's own `load` leaves coordinates in the file.
+                groups = {n.path: n.to_dataset(inherit=False).load() for n in opened.subtree}
+            tree = xr.DataTree.from_dict(groups)
     except Exception as error:
         # A damaged file raises whatever its damage leads to.
         raise _unreadable(path, kind, error) from error
@@ -151,7 +154,10 @@ def content_hash(tree: xr.DataTree) -> str:
             values = np.asarray(variable.values)
             add(str(name), variable.dims, values.shape, _attributes(variable.attrs))
             if values.dtype.kind in "OTU":
-                add([str(value) for value in values.ravel().tolist()])
+                texts = values.ravel().tolist()
+                if not all(isinstance(text, str) for text in texts):
+                    raise TypeError(f"{node.path}/{name} holds objects that no file gives back")
+                add(texts)
             else:
                 add(values.dtype.newbyteorder("<").str)
                 digest.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).data)

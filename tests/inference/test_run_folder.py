@@ -287,7 +287,7 @@ def test_a_marker_that_lists_what_is_not_inside_is_refused(tmp_path: Path, holds
     (tmp_path / "mine.txt").write_text("mine")
     marker = folder.path / "run.json"
     marker.write_text(json.dumps({**json.loads(marker.read_text()), "holds": holds}))
-    with pytest.raises(RunFolderError, match="run.json"):
+    with pytest.raises(RunFolderError, match=r"run\.json"):
         folder.start(resolved_job(), "")
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
