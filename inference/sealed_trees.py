@@ -22,6 +22,7 @@ __all__ = ["FORMAT_VERSION", "content_hash", "read_attributes", "read_tree", "wr
 
 FORMAT_VERSION: Final = 1
 _HASH: Final = "content_hash"
+_SEAL: Final = ("holds", "format_version", "made_by", _HASH)
 _KINDS: Final = {
     "result": "the result of a fit",
     "maps": "safe-current maps",
@@ -69,7 +70,7 @@ def read_tree(path: Path, kind: str) -> xr.DataTree:
     Returns
     -------
     DataTree
-        Loaded into memory.
+        Loaded into memory, as it was written.
 
     Raises
     ------
@@ -93,6 +94,7 @@ def read_tree(path: Path, kind: str) -> xr.DataTree:
             f"{str(path)!r} is not what was written: its content was changed or damaged since "
             f"(its hash is another than the {_HASH} that it states)"
         )
+    tree.attrs = {key: value for key, value in tree.attrs.items() if key not in _SEAL}
     return tree
 
 

@@ -183,7 +183,7 @@ def test_a_stopped_command_cleans_up_and_says_so_in_one_line(
     assert process.returncode == code
     assert errors.startswith(f"stopped by {signum.name}")
     assert errors.count("\n") == 1
-    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", "run.json"}
     from inference.run_folder import RunFolder
 
     RunFolder(tmp_path).write_text("summary.csv", "the lock is free")

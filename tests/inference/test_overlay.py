@@ -73,6 +73,7 @@ def run(
         "model_options": ModelOptions().model_dump_json(),
         "options": "{}",
         "blocks": '["kinetics"]',
+        "result_id": name,
         "resolved_hash": name,
         "data_hash": name,
         "gate": json.dumps({"passed": True, "criteria": {}, "failures": [], "advice": ""}),
@@ -188,6 +189,7 @@ def mapped(folder: Path, factor: float, last: float = 200.0) -> Path:
             "extrapolation": ("pore_radius", np.array([True, False, False])),
         },
         coords={"pore_radius": ("pore_radius", radius, {"units": "nm"}), "quantile": [0.05, 0.5]},
+        attrs={"result_id": folder.name},
     )
     save_maps({"liquid": dataset}, folder / "map.nc")
     return folder
