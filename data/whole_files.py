@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from data.errors import StorageError
+from data.errors import AnodebayesError, StorageError
 
 __all__ = [
     "TEMPORARY",
@@ -119,8 +119,10 @@ def draft(target: Path) -> Iterator[Path]:
     beside = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:_TOKEN]}-{target.name}")
     try:
         yield beside
-    except (OSError, RuntimeError, ValueError) as error:
-        # Libraries of images and arrays say "encoder error" or "HDF error" of a full disk.
+    except AnodebayesError:
+        raise
+    except Exception as error:
+        # Libraries of images and arrays say "encoder error" or "stream state" of a full disk.
         if getattr(error, "errno", None) in _FULL or _is_full(target.parent):
             raise _no_space(target) from error
         raise

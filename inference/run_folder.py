@@ -392,7 +392,7 @@ class RunFolder:
         """
         target = self.path / folder
         inside = f"{folder}/" if folder else ""
-        with self.lock(), draft(self.path / (folder or "files")) as beside:
+        with self.lock(), draft(self.path / (folder or self.kind)) as beside:
             if folder:
                 self._refuse_link(folder)
             beside.mkdir()
