@@ -530,10 +530,10 @@ class RunFolder:
         """Refuse to add to a result what was computed from another one."""
         if self._result_id is None:
             return
-        from inference.sealed_trees import read_attributes
+        from inference.sealed_trees import read_seal
 
         if self.result_path.is_file():
-            found = read_attributes(self.result_path, "result").get("result_id")
+            found = read_seal(self.result_path, "result").get("result_id")
             if found == self._result_id:
                 return
         raise RunFolderError(
@@ -608,9 +608,9 @@ class RunFolder:
         """Return the resolved job of the folder's result, None where it holds no result."""
         if not os.path.lexists(self.result_path):
             return None
-        from inference.sealed_trees import read_attributes
+        from inference.sealed_trees import read_seal
 
-        found = read_attributes(self.result_path, "result").get("resolved_hash")
+        found = read_seal(self.result_path, "result").get("resolved_hash")
         document = self._resolved_document()
         if document is None:
             raise RunFolderError(f"{str(self.path)!r} holds a {RESULT}, but no {RESOLVED}")
