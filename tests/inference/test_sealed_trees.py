@@ -40,11 +40,8 @@ def draws() -> xr.Dataset:
 def whole() -> xr.DataTree:
     """Return a tree with all that a result has, of no meaning."""
     tree = xr.DataTree.from_dict(dict.fromkeys(_GROUPS, draws()))
-    tree.attrs = dict.fromkeys(_ATTRIBUTES, "{}") | {
-        "metal": "Na",
-        "versions": '{"anodebayes": "0.0.9"}',
-        "seed": 3,
-    }
+    tree.attrs = dict.fromkeys(_ATTRIBUTES, "{}")
+    tree.attrs |= {"metal": "sodium", "versions": '{"anodebayes": "0.0.9"}', "seed": 3}
     return tree
 
 
