@@ -409,6 +409,8 @@ def calibrate(
     from data.campaign import load_campaign
     from models.joint import build_model, priors_of
 
+    run = RunFolder(folder, "calibration")
+    run.refuse_foreign()
     tell = progress or (lambda *_: None)
     job = job if isinstance(job, Job) else load_job(os.fspath(job))
     settings = settings or Settings()
@@ -429,7 +431,6 @@ def calibrate(
         "versions": dict(resolved.versions),
         "fingerprint": fingerprint(build_model(campaign, job.model_options())),
     }
-    run = RunFolder(folder, "calibration")
     with run.lock():
         known = _continued(run, header, force=force)
         due = [index for index in range(replicates) if index not in known]

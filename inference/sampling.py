@@ -120,12 +120,7 @@ class Sampler:
         if sampled.sizes["chain"] != chains or sampled.sizes["draw"] != draws:
             # nutpie answers an interrupt with the draws so far; a cut chain is no result.
             raise KeyboardInterrupt
-        statistics = tree["sample_stats"].to_dataset()
-        for name, values in statistics.data_vars.items():
-            if values.dtype == object:  # messages, None where there is none: no file holds that
-                texts = np.vectorize(lambda text: text or "", otypes=[str])(values)
-                statistics[name] = values.copy(data=texts)
-        return self._posterior(sampled[_COORDINATES]), statistics
+        return self._posterior(sampled[_COORDINATES]), tree["sample_stats"].to_dataset()
 
     def _posterior(self, coordinates: xr.DataArray) -> xr.Dataset:
         """Return the free variables at draws of the coordinates."""
