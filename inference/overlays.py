@@ -230,15 +230,14 @@ def _load(run: str | os.PathLike[str]) -> Result:
 
 def _refuse_the_same(results: Sequence[Result]) -> None:
     """Refuse one run given twice, or a copy of it."""
-    seen: set[object] = set()
+    seen: set[str] = set()
     for result in results:
-        identity = (result.attrs["resolved_hash"], result.attrs.get("created"))
-        if identity in seen:
+        if result.id in seen:
             raise InputError(
                 f"the run {str(result.attrs['name'])!r} is given twice: nothing differs between it "
                 "and itself. Give the run before new cells, and the one after"
             )
-        seen.add(identity)
+        seen.add(result.id)
 
 
 def _names(results: Sequence[Result]) -> list[str]:

@@ -34,7 +34,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from data.errors import InputError, RunFolderError
+from data.errors import InputError, RunFolderError, StorageError
 from inference.checks.predictive import natural_scale
 from inference.checks.verdicts import Finding, Section, plain
 from inference.draws import SAMPLE
@@ -612,9 +612,12 @@ class Rows:
             }
         )
         tree.attrs = {"title": "Posteriors without single rows", "result_id": self.result.id}
-        RunFolder(self.result.folder, result_id=self.result.id).write(
-            WITHOUT, lambda path: write_tree(tree, path, "without")
-        )
+        folder = RunFolder(self.result.folder, result_id=self.result.id)
+        try:
+            folder.write(WITHOUT, lambda path: write_tree(tree, path, "without"))
+        except (RunFolderError, StorageError) as error:
+            # They serve this answer all the same; the next one fits again.
+            logger.warning("fits without single rows are not kept: %s", error)
 
 
 def headline_designs(result: "Result") -> list["Design"]:

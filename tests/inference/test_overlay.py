@@ -134,7 +134,7 @@ def test_what_a_reader_must_know_is_said() -> None:
     assert "old and new fit the same data" in notes
     assert "differ in the priors of exchange_current_density" in notes
     assert laid.synthetic
-    same = overlay([run("old", **BEFORE), run("old", **BEFORE, resolved_hash="other")])
+    same = overlay([run("old", **BEFORE), run("old", **BEFORE, result_id="other")])
     assert same.runs == ("1 old", "2 old")
 
 
