@@ -155,7 +155,7 @@ def _seal_of(end: bytes, path: Path, kind: str) -> dict[str, Any]:
         raise RunFolderError(
             f"{str(path)!r} has no seal in its last line: it is not {_KINDS[kind]}, is cut off, "
             f"was changed by another program, or is older than format {FORMAT_VERSION}"
-            + (f" (anodebayes {by[1].decode()} wrote, and reads, such a file)" if by else "")
+            + (f". What wrote it reads it: anodebayes {by[1].decode()}" if by else "")
         )
     if seal.get("format_version") != FORMAT_VERSION:
         raise RunFolderError(

@@ -72,17 +72,20 @@ def write_bdf(record: "xr.Dataset", folder: str | os.PathLike[str]) -> Path:
     name = Path(str(record.attrs["file_name"]).removesuffix(".gz")).name
     stem = name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else Path(name).stem
     table, beside = target / f"{stem}{SUFFIX}", target / f"{stem}{METADATA}"
-    for path in (table, beside):
-        if path.exists():
-            raise InputError(f"{str(path)!r} is there already: name another folder, or move it")
     content = _table(record).encode()
     metadata = json.dumps(
         {_KEY: _described(record, hashlib.sha256(content).hexdigest())},
         indent=2,
         ensure_ascii=False,
     )
+    about = (metadata + "\n").encode()
+    # Of an export that was stopped, what is written first is there alone.
+    stopped = not table.exists() and beside.is_file() and beside.read_bytes() == about
+    for path in (table, beside):
+        if path.exists() and not stopped:
+            raise InputError(f"{str(path)!r} is there already: name another folder, or move it")
     target.mkdir(parents=True, exist_ok=True)
-    write_whole(beside, lambda path: _write(path, (metadata + "\n").encode()))
+    write_whole(beside, lambda path: _write(path, about))
     write_whole(table, lambda path: _write(path, content))
     return table
 

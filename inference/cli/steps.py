@@ -188,7 +188,7 @@ def draw_maps(result: "Result", folder: Path, *, again: bool) -> "Mapping[str, x
                     "solid cell; ask for a map in the job, under [map.axes.liquid] or "
                     "[map.axes.solid]"
                 )
-            if stored and not same:
+            if (folder / MAP).is_file() and not same:
                 run.remove(FIGURES)
             run.write(MAP, lambda path: save_maps(maps, path, noise_table(result)))
             for cell in get_args(Cell):
