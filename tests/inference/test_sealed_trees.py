@@ -79,7 +79,10 @@ def replaced(old: bytes, new: bytes, count: int = -1) -> Callable[[Path], Any]:
 
 CHANGED = "was changed or damaged"
 EDITS: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "another program": (by_another_program, r"changed by another .*What wrote it reads it: anodebayes 0\.0\.9"),
+    "another program": (
+        by_another_program,
+        r"by another program, .* reads it: anodebayes 0\.0\.9",
+    ),
     "a number": (replaced(np.float64(4.0).tobytes(), np.float64(np.nan).tobytes(), 1), CHANGED),
     "metal": (replaced(b"sodium", b"indium"), CHANGED),
     "its id": (replaced(b'"result_id": "{}"', b'"result_id": "[]"'), CHANGED),
