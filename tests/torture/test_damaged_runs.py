@@ -1,7 +1,7 @@
 """Files of a run folder are damaged at random: every command works, or refuses by name.
 
-A sample by seed is a test of seconds; ``ANODEBAYES_DAMAGES`` asks for more. No command may end in an
-internal error, hang, fit anew unasked, lose a file, or answer from a result that was changed.
+A sample by seed is a test of seconds; ``ANODEBAYES_DAMAGES`` asks for more. No command may end in
+an internal error, hang, fit anew unasked, lose a file, or answer from a result that was changed.
 """
 
 import os
