@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from data.errors import PriorError as PriorError
     from data.errors import RecordError as RecordError
     from data.errors import RunFolderError as RunFolderError
+    from data.errors import StorageError as StorageError
     from data.errors import UnitError as UnitError
     from data.instruments.reading import list_curves as list_curves
     from data.instruments.reading import read_record as read_record
@@ -51,6 +52,7 @@ _MODULE_OF = {
     "PriorError": "data.errors",
     "RecordError": "data.errors",
     "RunFolderError": "data.errors",
+    "StorageError": "data.errors",
     "UnitError": "data.errors",
     "list_curves": "data.instruments.reading",
     "read_record": "data.instruments.reading",

@@ -10,10 +10,8 @@ import contextlib
 import csv
 import io
 import math
-import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +24,7 @@ from data.schema import ROW_UNIT, Column, Table
 from data.table_reader import decimal_mark
 from data.tables import tables as all_tables
 from data.units import convert, parse_header
+from data.whole_files import is_temporary, write_whole
 from data.workbooks import SUFFIX, is_workbook, read_workbook
 from data.writer import table_text
 
@@ -44,7 +43,6 @@ __all__ = [
 ]
 
 _DIGITS = 10
-_TEMPORARY = ".part-"
 _LOCK = ".lock"
 _PATIENCE = 60.0  # s, for another process that appends to the same campaign
 _BOM = "\ufeff"
@@ -355,19 +353,16 @@ def write_addition(folder: Path, addition: Addition) -> None:
         Checked by `check_addition`.
     """
     target = folder / addition.table.file
-    for left in folder.glob(f".{target.name}{_TEMPORARY}*"):
-        left.unlink(missing_ok=True)  # of a process that was killed
-    beside = folder / f".{target.name}{_TEMPORARY}{uuid.uuid4().hex[:8]}"
-    try:
-        with beside.open("w", encoding="utf-8", newline="") as file:
-            file.write(addition.text)
-            file.flush()
-            os.fsync(file.fileno())
+    for left in folder.iterdir():
+        if is_temporary(left.name) and left.name.endswith(f"-{target.name}"):
+            left.unlink(missing_ok=True)  # of a process that was killed
+
+    def write(path: Path) -> None:
+        path.write_text(addition.text, encoding="utf-8", newline="")
         if target.exists():
-            shutil.copymode(target, beside)
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+            shutil.copymode(target, path)
+
+    write_whole(target, write)
 
 
 def _has_no_rows(path: Path) -> bool:

@@ -20,6 +20,7 @@ from data.references import bibliography, recognise
 from data.schema import ROW_UNIT, Table, nearest
 from data.table_reader import ReadRow, ReadTable, check_table, read_table
 from data.tables import tables as all_tables
+from data.whole_files import is_temporary
 from data.workbooks import DESCRIPTION, is_workbook, read_workbook
 
 if TYPE_CHECKING:
@@ -407,7 +408,13 @@ def _read_tables(folder: Path) -> tuple[dict[str, ReadTable], list[Mistake]]:
     reads: dict[str, ReadTable] = {}
     mistakes: list[Mistake] = []
     alone = is_workbook(folder)
-    entries = [folder] if alone else sorted(entry for entry in folder.iterdir() if entry.is_file())
+    entries = (
+        [folder]
+        if alone
+        else sorted(
+            entry for entry in folder.iterdir() if entry.is_file() and not is_temporary(entry.name)
+        )
+    )
     present = {entry.name for entry in entries}
     for entry in entries:
         if is_workbook(entry):

@@ -19,6 +19,7 @@ __all__ = [
     "PriorError",
     "RecordError",
     "RunFolderError",
+    "StorageError",
     "UnitError",
 ]
 
@@ -107,6 +108,10 @@ class ModelError(AnodebayesError):
 
 class RunFolderError(AnodebayesError):
     """A run folder is locked, incomplete, or belongs to another job."""
+
+
+class StorageError(AnodebayesError):
+    """There is no space left where a file is to be written."""
 
 
 class MapError(AnodebayesError):

@@ -10,6 +10,7 @@ from data.metadata import FILE, CampaignMetadata
 from data.quantities import quantities
 from data.schema import ROW_UNIT, TEXT_COLUMNS, Column, Table
 from data.tables import tables
+from data.whole_files import write_whole_folder
 from data.writer import refuse_filled_folder, table_text
 
 __all__ = ["new_campaign"]
@@ -45,13 +46,16 @@ def new_campaign(folder: str | Path, *, metal: Literal["Na", "Li"] = "Na") -> Pa
     refuse_filled_folder(target)
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", target.resolve().name).strip("-._") or "campaign"
     CampaignMetadata(name=name, metal=metal, electrolyte="not stated", kind="measured")
-    (target / _TEMPLATES).mkdir(parents=True)
     texts = {FILE: _campaign_toml(name, metal), "README.md": _readme(name, target.resolve().name)}
     for table in tables().values():
         texts[f"{_TEMPLATES}/{table.file}"] = table_text(table, [])
-    for path, text in texts.items():
-        (target / path).write_text(text, encoding="utf-8", newline="\n")
-    return target
+
+    def write(draft: Path) -> None:
+        (draft / _TEMPLATES).mkdir()
+        for path, text in texts.items():
+            (draft / path).write_text(text, encoding="utf-8", newline="\n")
+
+    return write_whole_folder(target, write)
 
 
 def _campaign_toml(name: str, metal: str) -> str:

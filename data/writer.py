@@ -3,8 +3,7 @@
 import csv
 import io
 import math
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,12 @@ from data.errors import CampaignError, InputError
 from data.metadata import CampaignMetadata, write_metadata
 from data.schema import Column, Table, nearest
 from data.tables import tables as all_tables
+from data.whole_files import write_whole_folder
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from data.campaign import Campaign
 
 __all__ = ["table_text", "write_campaign"]
 
@@ -26,6 +28,7 @@ def write_campaign(
     metadata: CampaignMetadata,
     tables: "Mapping[str, xr.Dataset]",
     excluded: "Mapping[str, xr.Dataset] | None" = None,
+    beside: "Callable[[Campaign], Mapping[str, str]] | None" = None,
 ) -> Path:
     """Write a campaign folder: ``campaign.toml`` and one CSV file a table, in canonical units.
 
@@ -42,6 +45,8 @@ def write_campaign(
         Tables as `Campaign.tables` holds them. Columns may be missing; ``line`` is not written.
     excluded : mapping of str to Dataset, optional
         Rows left out, as `Campaign.excluded` holds them.
+    beside : callable, optional
+        Returns the texts of further files by name, given the campaign as it reads.
 
     Returns
     -------
@@ -68,23 +73,21 @@ def write_campaign(
                     f"{name!r} is no table{nearest(name, known)}: legal are {', '.join(known)}"
                 )
             rows.setdefault(name, []).extend(_cells(known[name], dataset))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside:
-        draft = Path(beside) / target.name
-        draft.mkdir()
+
+    def write(draft: Path) -> None:
         write_metadata(metadata, draft)
         for name, cells in rows.items():
             cells.sort(key=lambda row: float(row["line"]))
             text = table_text(known[name], cells)
             (draft / known[name].file).write_text(text, encoding="utf-8", newline="\n")
         try:
-            load_campaign(draft)
+            campaign = load_campaign(draft)
         except CampaignError as error:
             raise CampaignError(str(target), error.mistakes) from None
-        if target.exists():
-            target.rmdir()
-        draft.rename(target)
-    return target
+        for name, text in (beside(campaign) if beside else {}).items():
+            (draft / name).write_text(text, encoding="utf-8", newline="\n")
+
+    return write_whole_folder(target, write)
 
 
 def refuse_filled_folder(folder: Path) -> None:

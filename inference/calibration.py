@@ -409,6 +409,8 @@ def calibrate(
     from data.campaign import load_campaign
     from models.joint import build_model, priors_of
 
+    run = RunFolder(folder, "calibration")
+    run.refuse_foreign()
     tell = progress or (lambda *_: None)
     job = job if isinstance(job, Job) else load_job(os.fspath(job))
     settings = settings or Settings()
@@ -429,18 +431,14 @@ def calibrate(
         "versions": dict(resolved.versions),
         "fingerprint": fingerprint(build_model(campaign, job.model_options())),
     }
-    run = RunFolder(folder)
     with run.lock():
         known = _continued(run, header, force=force)
         due = [index for index in range(replicates) if index not in known]
         tell(replicates - len(due), replicates)
-        with (run.path / REPLICATES).open("a", encoding="utf-8") as file:
-            for replicate in _run(job, settings, seed, due, processes):
-                known[replicate.index] = replicate
-                file.write(replicate.to_json() + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-                tell(sum(index < replicates for index in known), replicates)
+        for replicate in _run(job, settings, seed, due, processes):
+            known[replicate.index] = replicate
+            run.append_text(REPLICATES, replicate.to_json() + "\n")
+            tell(sum(index < replicates for index in known), replicates)
         kept = tuple(known[index] for index in sorted(known) if index < replicates)
         calibration = Calibration(header, kept)
         run.write_text(RECORD, _text(calibration))
@@ -457,12 +455,12 @@ def read_calibration(folder: str | os.PathLike[str]) -> Calibration:
         If there is none.
     """
     path = Path(folder)
-    if not (path / RECORD).is_file():
+    record = _stored_record(path)
+    if record is None:
         raise RunFolderError(
             f"{str(path)!r} holds no calibration ({RECORD}); make one with "
             f"anodebayes calibrate JOB --out {path}"
         )
-    record = json.loads((path / RECORD).read_text(encoding="utf-8"))
     known = _read_replicates(path / REPLICATES)
     kept = [known[index] for index in sorted(known) if index < record["replicates"]]
     header = {key: record[key] for key in record if key in _HEADER}
@@ -487,13 +485,12 @@ def _continued(
     run: RunFolder, header: Mapping[str, Any], *, force: bool = False
 ) -> dict[int, Replicate]:
     """Return the replicates that the folder holds; make it this calibration's where it is empty."""
-    record = run.path / RECORD
-    if record.is_file():
-        other = json.loads(record.read_text(encoding="utf-8"))
+    other = _stored_record(run.path)
+    if other is not None:
         same = other["hash"] == header["hash"]
         code = _other_code(other, header)
         if same and not code:
-            return _read_replicates(run.path / REPLICATES)
+            return _mended_replicates(run)
         if not force:
             alike = ("hash", "versions", "fingerprint")
             differing = [key for key in _HEADER if other.get(key) != header[key]]
@@ -506,8 +503,8 @@ def _continued(
                 else f"{str(run.path)!r} holds the calibration of another job (it differs in "
                 f"{', '.join(differing) or 'the model'}): {where}"
             )
-        record.unlink()
-        (run.path / REPLICATES).unlink(missing_ok=True)
+        run.remove(RECORD)
+        run.remove(REPLICATES)
     run.write_text(RECORD, _text(Calibration(header, ())))
     return {}
 
@@ -535,16 +532,58 @@ def _on_one_line(found: re.Match[str]) -> str:
     return f"[{' '.join(found[1].split())}]"
 
 
+def _stored_record(folder: Path) -> dict[str, Any] | None:
+    """Read the record of a calibration, None where there is none.
+
+    Raises
+    ------
+    RunFolderError
+        It is damaged.
+    """
+    path = folder / RECORD
+    if not os.path.lexists(path):
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunFolderError(f"{str(path)!r} cannot be opened: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise RunFolderError(f"{str(path)!r} is damaged: {error}") from error
+    legal = {"hash": str, "replicates": int, "versions": dict}
+    if not isinstance(record, dict):
+        raise RunFolderError(f"{str(path)!r} is damaged: it holds no table")
+    for key, kind in legal.items():
+        if not isinstance(record.get(key), kind):
+            raise RunFolderError(f"{str(path)!r} is damaged: its {key!r} is missing or not legal")
+    return record
+
+
 def _read_replicates(path: Path) -> dict[int, Replicate]:
     """Read the replicates of a file, whose last line may be cut off by a killed process."""
-    if not path.is_file():
-        return {}
-    whole, _, rest = path.read_text(encoding="utf-8").rpartition("\n")
+    whole = path.read_text(encoding="utf-8").rpartition("\n")[0] if path.is_file() else ""
+    found: dict[int, Replicate] = {}
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            replicate = Replicate.from_json(line)
+            found[replicate.index] = replicate
+        except (ValueError, TypeError) as error:
+            raise RunFolderError(
+                f"{str(path)!r}, line {number}, is no replicate, or is damaged ({error}): delete "
+                "the line, and `anodebayes calibrate` does that replicate again"
+            ) from error
+    return found
+
+
+def _mended_replicates(run: RunFolder) -> dict[int, Replicate]:
+    """Read the replicates of a folder to go on from, without a line that was cut off."""
+    path = run.path / REPLICATES
+    known = _read_replicates(path)
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    whole, end, rest = text.rpartition("\n")
     if rest:
         logger.warning("the last replicate in %s was cut off and is done again", path)
-        path.write_text(whole + "\n" if whole else "", encoding="utf-8")
-    found = [Replicate.from_json(line) for line in whole.splitlines()]
-    return {replicate.index: replicate for replicate in found}
+        run.write_text(REPLICATES, whole + end)
+    return known
 
 
 @cache

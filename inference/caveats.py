@@ -152,7 +152,7 @@ def failures(result: "Result") -> list[Mapping[str, Any]]:
     list of mapping
         Findings as in ``check.json``.
     """
-    check = stored_check(result.folder, str(result.attrs.get("resolved_hash")))
+    check = stored_check(result.folder, str(result.attrs.get("result_id")))
     if check is None:
         return [*failing_predictions(result)]
     return [

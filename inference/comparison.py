@@ -142,7 +142,7 @@ class Comparison:
             If the folder cannot be made, or another process writes to it.
         """
         text = json.dumps(self.document(), indent=1, ensure_ascii=False) + "\n"
-        return RunFolder(folder).write_text(FILE, text)
+        return RunFolder(folder, "comparison").write_text(FILE, text)
 
 
 @dataclass(frozen=True)

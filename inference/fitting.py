@@ -3,18 +3,22 @@
 import json
 import logging
 import os
+import shutil
+import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from data.campaign import Campaign, load_campaign
-from data.errors import RunFolderError
+from data.errors import RunFolderError, StorageError
 from data.quantities import quantities
 from inference.coverage import currents_tested, data_hulls, data_ranges
 from inference.doubtful_rows import doubted_tables
@@ -101,7 +105,10 @@ def fit(
     MapError
         If the job asks for a map that will not be drawn.
     RunFolderError
-        If the folder is in use, or holds the result of another job.
+        If the folder is in use, is no run folder, or holds the result of another job or one that
+        cannot be read.
+    StorageError
+        If there is no space left; a fit that is finished is kept elsewhere where there is room.
     """
     job, campaign = _job_and_campaign(source)
     priors = priors_of(campaign, job.model_options())
@@ -111,16 +118,18 @@ def fit(
     run = RunFolder(folder)
     # What is there whole is only read, and reading keeps nobody out.
     if run.state(resolved) == "complete" and not run.asks_other_maps(resolved):
-        return _read(run)
+        found = _read(run, force=force)
+        if found is not None and run.state(resolved) == "complete":  # still
+            return found
     with run.lock():
         state = run.state(resolved)
-        if state == "complete":
-            result = _read(run)
+        found = _read(run, force=force) if state in {"complete", "unreadable"} else None
+        if found is not None:
             if run.asks_other_maps(resolved):
-                check_designs(job.map.designs, result)
+                check_designs(job.map.designs, found)
                 run.take_maps(resolved, job.source_text)
                 logger.info("the axes of its maps have changed: the fit stands")
-            return result
+            return found
         if state == "different" and not force:
             changes = run.differences(resolved)
             raise RunFolderError(
@@ -135,15 +144,52 @@ def fit(
             tree = _compute(job, campaign, resolved, model, timings, progress)
             result = Result(tree, run.path)
             begin = time.perf_counter()
-            run.write(SUMMARY, lambda path: _summary_to_write(result).to_csv(path))
-            run.write(RESULT, lambda path: tree.to_netcdf(path, engine="netcdf4"))
+            try:
+                _write(result, run)
+            except StorageError as error:
+                raise _kept_elsewhere(error, result, resolved, job.source_text) from error
             logger.info("write %.2f s", time.perf_counter() - begin)
     return result
 
 
-def _read(run: RunFolder) -> Result:
+def _read(run: RunFolder, *, force: bool) -> Result | None:
+    """Read the result of a folder; None where it cannot be read and may be replaced."""
+    try:
+        result = load_result(run.path)
+    except RunFolderError as error:
+        if not force:
+            raise RunFolderError(
+                f"{error}. Nothing was changed; --force fits anew and replaces the result"
+            ) from error
+        logger.warning("the result is fitted anew: %s", error)
+        return None
     logger.info("%s already holds this job's result", run.path)
-    return load_result(run.path)
+    return result
+
+
+def _write(result: Result, run: RunFolder) -> None:
+    """Write what a fit has found, the file that marks it complete last."""
+    run.write(SUMMARY, lambda path: _summary_to_write(result).to_csv(path))
+    run.write(RESULT, result.save)
+
+
+def _kept_elsewhere(
+    error: StorageError, result: Result, resolved: ResolvedJob, job_text: str
+) -> StorageError:
+    """Keep a finished fit where temporary files go; say where, or that there is no room either."""
+    kept: Path | None = None
+    try:
+        kept = Path(tempfile.mkdtemp(prefix="anodebayes-"))
+        other = RunFolder(kept / "run")
+        other.start(resolved, job_text)
+        _write(result, other)
+    except (OSError, StorageError) as too:
+        if kept is not None:
+            shutil.rmtree(kept, ignore_errors=True)
+        return StorageError(f"{error}. The fit is lost: it found no room elsewhere ({too})")
+    return StorageError(
+        f"{error}. The finished fit is kept as a run folder of its own: {str(other.path)!r}"
+    )
 
 
 def _kind(campaign: Campaign) -> str:
@@ -465,6 +511,7 @@ def _compute(
         "conditions": json.dumps(row_conditions(campaign, model_blocks)),
         "groups": json.dumps(row_groups(campaign, model_blocks)),
         "informed_by": json.dumps(model.informed_by),
+        "result_id": uuid.uuid4().hex,
         "resolved_hash": resolved.hash,
         "data_hash": resolved.data_hash,
         "prior_hash": resolved.prior_hash,

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import xarray as xr
 
-from data.errors import MapError
+from data.errors import MapError, RunFolderError
 from data.units import format_header
 from inference.design import AXES, SEPARATOR_AXES
+from inference.sealed_trees import read_tree, write_tree
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from inference.result import Result
 
 __all__ = [
     "load_maps",
@@ -67,16 +70,18 @@ def save_maps(
         }
         for name, group in groups.items()
     }
-    tree.to_netcdf(Path(path), engine="netcdf4", encoding=encoding)
+    write_tree(tree, Path(path), "maps", encoding)
 
 
-def load_maps(path: Path | str) -> dict[str, xr.Dataset]:
+def load_maps(path: Path | str, result: "Result | None" = None) -> dict[str, xr.Dataset]:
     """Read maps that :func:`save_maps` wrote.
 
     Parameters
     ----------
     path : Path or str
         The file.
+    result : Result, optional
+        The fit that they are to be of.
 
     Returns
     -------
@@ -86,11 +91,14 @@ def load_maps(path: Path | str) -> dict[str, xr.Dataset]:
     Raises
     ------
     MapError
-        If the file does not exist or holds no maps.
+        If the file does not exist, holds no maps, was changed, or is of another fit.
     """
     maps = {name: _as_made(group) for name, group in _groups(path).items() if name in AXES}
     if not maps:
         raise MapError(f"{path} holds no maps of {' or '.join(AXES)} cells: draw them again")
+    of = {each.attrs.get("result_id") for each in maps.values()}
+    if result is not None and of != {result.id}:
+        raise MapError(f"the maps in {path} are of another fit than the result: draw them again")
     return maps
 
 
@@ -123,10 +131,10 @@ def _groups(path: Path | str) -> dict[str, xr.Dataset]:
     if not path.is_file():
         raise MapError(f"no maps at {path}: draw them with `anodebayes map` first")
     try:
-        with xr.open_datatree(path, engine="netcdf4") as tree:
-            return {name: group.load().to_dataset() for name, group in tree.children.items()}
-    except (AttributeError, OSError, RuntimeError, ValueError) as error:
-        raise MapError(f"{path} cannot be read as maps ({error}): draw them again") from error
+        tree = read_tree(path, "maps")
+    except RunFolderError as error:
+        raise MapError(f"{error}: draw them again with `anodebayes map`") from error
+    return {name: group.to_dataset() for name, group in tree.children.items()}
 
 
 def _by_convention(dataset: xr.Dataset) -> xr.Dataset:

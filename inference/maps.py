@@ -950,7 +950,15 @@ def _attributes(
         if known:
             attrs["untried_law"] = known
         attrs["creep_current"] = option(result.attrs, "dc_polarization", "creep_current")
-    for name in ("name", "campaign", "metal", "resolved_hash", "data_hash", "prior_hash"):
+    for name in (
+        "name",
+        "campaign",
+        "metal",
+        "result_id",
+        "resolved_hash",
+        "data_hash",
+        "prior_hash",
+    ):
         if name in result.attrs:
             attrs[name] = result.attrs[name]
     return attrs

@@ -144,19 +144,19 @@ class Overlay:
         from inference.figures.overlay import overlay_forest, overlay_map
         from inference.figures.style import save_figure
 
-        target = RunFolder(folder)
+        target = RunFolder(folder, "overlay")
         text = json.dumps(self.document(), indent=1, ensure_ascii=False) + "\n"
-        paths = [target.write_text(FILE, text)]
         figures = {"overlay": overlay_forest(self)}
         figures |= {f"overlay_map_{cell}": overlay_map(self, cell) for cell in self.maps}
-        for name, figure in figures.items():
-            for kind in ("png", "pdf"):
+        names = [FILE, *(f"{name}.{kind}" for name in figures for kind in ("png", "pdf"))]
 
-                def draw(path: Path, figure: Any = figure) -> None:
-                    save_figure(figure, path)
+        def write(path: Path) -> None:
+            (path / FILE).write_text(text, encoding="utf-8", newline="\n")
+            for name in names[1:]:
+                save_figure(figures[name.partition(".")[0]], path / name)
 
-                paths.append(target.write(f"{name}.{kind}", draw))
-        return paths
+        written = target.write_files("", write)
+        return [written / name for name in names]
 
 
 def overlay(runs: Sequence[Result | str | os.PathLike[str]]) -> Overlay:
@@ -230,15 +230,14 @@ def _load(run: str | os.PathLike[str]) -> Result:
 
 def _refuse_the_same(results: Sequence[Result]) -> None:
     """Refuse one run given twice, or a copy of it."""
-    seen: set[object] = set()
+    seen: set[str] = set()
     for result in results:
-        identity = (result.attrs["resolved_hash"], result.attrs.get("created"))
-        if identity in seen:
+        if result.id in seen:
             raise InputError(
                 f"the run {str(result.attrs['name'])!r} is given twice: nothing differs between it "
                 "and itself. Give the run before new cells, and the one after"
             )
-        seen.add(identity)
+        seen.add(result.id)
 
 
 def _names(results: Sequence[Result]) -> list[str]:
@@ -330,7 +329,7 @@ def _maps(named: Mapping[str, Result]) -> tuple[dict[str, xr.Dataset], list[str]
         if file is None or not file.is_file():
             without.append(name)
         else:
-            stored[name] = dict(load_maps(file))
+            stored[name] = dict(load_maps(file, result))
     if without:
         return {}, [
             f"No map is laid over another: there is none of {' and '.join(without)} (anodebayes "

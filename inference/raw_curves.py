@@ -13,7 +13,6 @@ Nothing here was measured: every file says so in its first line.
 import math
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from data.metadata import write_metadata
 from data.schema import Table
 from data.tables import tables
 from data.units import to_si
+from data.whole_files import draft, place
 from data.writer import refuse_filled_folder, table_text
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def write_raw_curves(
     campaign : Campaign
         Of kind ``synthetic``.
     folder : str or path
-        Where to; it must not exist, or be empty.
+        Where to; it must not exist, be empty, or hold the very curves that would be drawn.
     seed : int
         Of the noise, and of events inside intervals.
 
@@ -116,7 +116,7 @@ def write_raw_curves(
     Raises
     ------
     InputError
-        The campaign is not synthetic, or the folder is not empty.
+        The campaign is not synthetic, or the folder holds anything else.
     """
     if campaign.metadata.kind != "synthetic":
         raise InputError(
@@ -124,17 +124,21 @@ def write_raw_curves(
             "synthetic campaigns only, so that none passes for a measurement"
         )
     target = Path(folder)
-    refuse_filled_folder(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside:
-        draft = Path(beside) / target.name
-        draft.mkdir()
-        curves = _draw(campaign, draft, np.random.default_rng([seed, 4]))
-        _write_rest(campaign, draft / CAMPAIGN, curves)
-        if target.exists():
-            target.rmdir()
-        draft.rename(target)
+    with draft(target) as beside:
+        beside.mkdir()
+        curves = _draw(campaign, beside, np.random.default_rng([seed, 4]))
+        _write_rest(campaign, beside / CAMPAIGN, curves)
+        if not target.is_dir() or _contents(target) != _contents(beside):
+            refuse_filled_folder(target)
+            place(beside, target)
     return [replace(curve, file=target / curve.file.name) for curve in curves]
+
+
+def _contents(folder: Path) -> dict[Path, bytes]:
+    """Return every file below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder): path.read_bytes() for path in files}
 
 
 def _draw(campaign: "Campaign", target: Path, random: np.random.Generator) -> list[RawCurve]:

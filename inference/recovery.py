@@ -19,6 +19,7 @@ import numpy as np
 from data.campaign import load_campaign
 from data.errors import AnodebayesError, RunFolderError
 from data.quantities import quantities
+from data.whole_files import TEMPORARY, write_text_whole
 from inference.job import Job, load_job
 from inference.thresholds import INTERVAL
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from inference.simulation import Truth
 
 RECORD = "recovery.json"
-_TEMPORARY = ".part-"
 _MOST_NAMED = 5
 
 __all__ = ["Recovery", "recover", "truth_from_prior"]
@@ -117,7 +117,7 @@ def recover(
     def draw(folder: Path) -> None:
         drawn = simulate(stated, design, seed=seed, folder=folder, name=f"{job.name}-recovery")
         text = json.dumps({**due, "content": drawn.content_hash}, indent=1) + "\n"
-        (folder / RECORD).write_text(text, encoding="utf-8", newline="\n")
+        write_text_whole(folder / RECORD, text)
 
     anew = bool(differences) or not (target / RECORD).is_file()
     with _placed(target, draw) if anew else contextlib.nullcontext():
@@ -186,8 +186,8 @@ def _stored(target: Path) -> dict[str, Any]:
             f"the campaign in {str(target)!r} was changed since it was drawn: it is no legal "
             f"campaign any more. {advice}"
         ) from error
-    own = {"campaign.toml", "truth.toml", RECORD, *(f"{name}.csv" for name in found.tables)}
-    own |= {f"{name}.csv" for name in found.excluded}
+    own = {"campaign.toml", "truth.toml", "simulation.json", RECORD}
+    own |= {f"{name}.csv" for name in (*found.tables, *found.excluded)}
     strange = sorted(path.name for path in target.iterdir() if path.name not in own)
     if found.metadata.kind != "synthetic" or found.content_hash != content or strange:
         what = f"it also holds {', '.join(strange)}" if strange else "its content is another"
@@ -204,7 +204,7 @@ def _placed(target: Path, draw: Callable[[Path], None]) -> Iterator[None]:
     """Draw a campaign into a folder; where what follows is refused, leave what was there."""
     token = uuid.uuid4().hex[:8]
     fresh, before = (
-        target.with_name(f"{_TEMPORARY}{token}-{name}-{target.name}") for name in ("new", "old")
+        target.with_name(f"{TEMPORARY}{token}-{name}-{target.name}") for name in ("new", "old")
     )
     try:
         draw(fresh)

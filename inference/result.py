@@ -10,6 +10,7 @@ import xarray as xr
 
 from data.errors import RunFolderError
 from inference.gate import Gate
+from inference.sealed_trees import read_tree, write_tree
 from models.options import ModelOptions
 
 if TYPE_CHECKING:
@@ -17,6 +18,53 @@ if TYPE_CHECKING:
 
 __all__ = ["Result", "load_result"]
 
+# What every result has; `load_result` refuses one without.
+_GROUPS = (
+    "posterior",
+    "prior",
+    "sample_stats",
+    "log_likelihood",
+    "log_prior",
+    "posterior_predictive",
+    "prior_predictive",
+    "observed_data",
+    "constant_data",
+    "sampled",
+    "summary",
+)
+_ATTRIBUTES = (
+    "name",
+    "campaign",
+    "campaign_kind",
+    "campaign_summary",
+    "metal",
+    "model_options",
+    "options",
+    "blocks",
+    "lines",
+    "conditions",
+    "groups",
+    "informed_by",
+    "result_id",
+    "resolved_hash",
+    "data_hash",
+    "prior_hash",
+    "seed",
+    "versions",
+    "data_ranges",
+    "tested",
+    "separators",
+    "fitted_sources",
+    "prior_sources",
+    "references",
+    "assumptions",
+    "findings",
+    "doubted",
+    "suspicions",
+    "gate",
+    "timings",
+    "created",
+)
 _TEXTS = ("symbol", "unit", "long_name", "informed_by", "source")
 
 
@@ -43,6 +91,21 @@ class Result:
     def attrs(self) -> dict[str, Any]:
         """Name, hashes, seed, options and verdicts, as stored."""
         return {str(key): value for key, value in self.tree.attrs.items()}
+
+    @property
+    def id(self) -> str:
+        """Of this very fit: what is computed from it belongs to it alone."""
+        return str(self.tree.attrs["result_id"])
+
+    def save(self, path: Path) -> None:
+        """Write the result as NetCDF, with its format and a hash of its content.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        """
+        write_tree(self.tree, path, "result")
 
     def _group(self, name: str) -> xr.Dataset:
         return self.tree[name].to_dataset()
@@ -244,18 +307,20 @@ def load_result(path: str | os.PathLike[str]) -> Result:
     Raises
     ------
     RunFolderError
-        If there is no such file, or it is not a result.
+        If there is no such file, or it is not a result, is damaged or was changed, or is of
+        another version's format.
     """
     from inference.run_folder import RunFolder
 
     given = Path(path)
     file = RunFolder(given).require_complete() if given.is_dir() else given
-    if not file.is_file():
+    if not file.exists():
         raise RunFolderError(f"there is no run folder and no file {str(given)!r}")
-    try:
-        tree = xr.load_datatree(file, engine="netcdf4")
-    except (AttributeError, OSError, RuntimeError, ValueError) as error:
-        raise RunFolderError(f"{str(file)!r} is not a result: {error}") from error
-    if "gate" not in tree.attrs:
-        raise RunFolderError(f"{str(file)!r} is a NetCDF file, but not the result of a fit")
+    tree = read_tree(file, "result")
+    missing = [f"the attribute {name!r}" for name in _ATTRIBUTES if name not in tree.attrs]
+    missing += [f"the group {name!r}" for name in _GROUPS if name not in tree.children]
+    if missing:
+        raise RunFolderError(
+            f"{str(file)!r} lacks {', '.join(missing)}: it is not the whole result of a fit"
+        )
     return Result(tree, file.parent if given.is_dir() else None)

@@ -2,27 +2,37 @@
 
 Every file is written beside its name, flushed to the disk and renamed, so that a killed run leaves
 nothing that looks finished. `result.nc` is written last; a folder is complete when the hash stored
-in it is the one of `resolved.toml`.
+in it is the one of `resolved.toml`. What is the program's in a folder its marker says
+(`inference.run_marker`): nothing else is replaced, removed or written through.
 """
 
 import contextlib
 import logging
 import os
-import shutil
+import sys
 import tomllib
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import RunFolderError
+from data.whole_files import (
+    append_whole,
+    draft,
+    is_temporary,
+    place,
+    remove,
+    write_text_whole,
+    write_whole,
+)
+from inference.run_marker import MARKER, Kind, Marker, read_marker
 
 if TYPE_CHECKING:
     from inference.job import ResolvedJob
 
 __all__ = ["RunFolder", "State"]
 
-State = Literal["absent", "partial", "complete", "different"]
+State = Literal["absent", "partial", "unreadable", "complete", "different"]
 
 JOB = "job.toml"
 RESOLVED = "resolved.toml"
@@ -38,8 +48,7 @@ PARAMETERS = "parameters.tex"
 FIGURES = "figures"
 LOG = "log.txt"
 LOCK = ".lock"
-TEMPORARY = ".part-"
-# Removed in this order when a run starts over: without its result a folder is not complete.
+# What a run may come to write: none of it may be the user's when the run begins.
 PRODUCTS = (
     RESULT,
     SUMMARY,
@@ -50,22 +59,34 @@ PRODUCTS = (
     WITHOUT,
     REPORT,
     PARAMETERS,
-    FIGURES,
     RESOLVED,
     JOB,
+    LOG,
 )
 LOGGED = ("data", "models", "inference", "py.warnings")
+_DOES = {
+    "fit": "a fit",
+    "calibration": "a calibration",
+    "comparison": "a comparison",
+    "overlay": "an overlay",
+    "figures": "figures",
+}
 
 logger = logging.getLogger(__name__)
 
 
 class RunFolder:
-    """The folder of one run.
+    """The folder of one run, or of another command that writes several files.
 
     Parameters
     ----------
     path : str or path
         Folder; made when it is first written to.
+    kind : {"fit", "calibration", "comparison", "overlay", "figures"}
+        Which command fills it.
+    result_id : str, optional
+        Of the result that what is written belongs to: where the folder holds another one by then,
+        nothing is written.
 
     Raises
     ------
@@ -73,12 +94,21 @@ class RunFolder:
         The path is a file.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        kind: Kind = "fit",
+        *,
+        result_id: str | None = None,
+    ) -> None:
         self.path = Path(path).expanduser().resolve()
         if self.path.exists() and not self.path.is_dir():
             raise RunFolderError(f"{str(self.path)!r} is a file; a run is written to a folder")
+        self.kind: Kind = kind
+        self._result_id = result_id
         self._lock: Any = None
         self._holds = 0
+        self._made: list[Path] = []
 
     def __repr__(self) -> str:
         """Return the folder's path."""
@@ -98,6 +128,8 @@ class RunFolder:
     def lock(self) -> Iterator["RunFolder"]:
         """Keep every other writer out; entered again by its holder it does nothing.
 
+        A folder in which nothing was written by then is left as it was found.
+
         Yields
         ------
         RunFolder
@@ -106,8 +138,8 @@ class RunFolder:
         Raises
         ------
         RunFolderError
-            Another process writes to the folder (it is not waited for), or the folder cannot be
-            made.
+            Another process writes to the folder (it is not waited for), the folder cannot be made,
+            is somebody else's, or holds another result than the one that is to be added to.
         """
         if self._holds == 0:
             self._acquire()
@@ -117,8 +149,34 @@ class RunFolder:
         finally:
             self._holds -= 1
             if self._holds == 0:
-                self._lock.release()
-                self._lock = None
+                self._release()
+
+    def refuse_foreign(self) -> None:
+        """Refuse a folder that is not empty and that the marker does not give to this command.
+
+        Raises
+        ------
+        RunFolderError
+            What it holds instead. Nothing was changed.
+        """
+        marker = read_marker(self.path)
+        if marker is not None and marker.kind != self.kind:
+            raise RunFolderError(
+                f"{str(self.path)!r} holds {_DOES[marker.kind]}, and {_DOES[self.kind]} is not "
+                "written into it; choose another folder with --out"
+            )
+        if marker is not None or not self.path.is_dir():
+            return
+        foreign = sorted(path.name for path in self.path.iterdir() if not _is_ours_unmarked(path))
+        if not foreign:
+            return
+        older = {RESULT, RESOLVED} <= {*foreign}
+        raise RunFolderError(
+            f"{str(self.path)!r} is not empty and not a run folder (it holds {foreign[0]!r}"
+            + (f" and {len(foreign) - 1} more" if len(foreign) > 1 else "")
+            + f", but no {MARKER}); nothing was changed, choose another folder with --out"
+            + (f". A run of an earlier version has no {MARKER}, and is kept" if older else "")
+        )
 
     def state(self, resolved: "ResolvedJob") -> State:
         """Say what the folder holds, seen from a resolved job.
@@ -130,15 +188,25 @@ class RunFolder:
 
         Returns
         -------
-        {"absent", "partial", "complete", "different"}
-            Nothing; something unfinished, which a new run replaces; the whole result of this job,
-            whatever maps it asks for; another job's whole result.
+        {"absent", "partial", "unreadable", "complete", "different"}
+            Nothing; something unfinished, which a new run replaces; a result that cannot be opened
+            now, why `require_complete` says; the whole result of this job, whatever maps it asks
+            for; another job's whole result.
+
+        Raises
+        ------
+        RunFolderError
+            The folder is somebody else's.
         """
-        stored = self._stored()
+        self.refuse_foreign()
+        try:
+            stored = self._stored()
+        except RunFolderError:
+            return "unreadable"
         if stored is not None:
             same = stored["resolved"]["hash"] == resolved.hash or not self.differences(resolved)
             return "complete" if same else "different"
-        return "partial" if self._holds_products() else "absent"
+        return "absent" if read_marker(self.path) is None else "partial"
 
     def require_complete(self) -> Path:
         """Return the file of the result.
@@ -151,22 +219,26 @@ class RunFolder:
         Raises
         ------
         RunFolderError
-            There is no folder, or its run did not finish.
+            There is no folder, its run did not finish, or its result cannot be opened.
         """
         if not self.path.is_dir():
             raise RunFolderError(
                 f"there is no run folder {str(self.path)!r}; `anodebayes fit JOB` makes one"
             )
         if self._stored() is None:
-            if not self._holds_products():
+            marker = read_marker(self.path)
+            if marker is None:
                 raise RunFolderError(
                     f"{str(self.path)!r} is not a run folder: it holds no {RESULT} and no "
-                    f"{RESOLVED}; `anodebayes fit JOB --out DIR` makes one"
+                    f"{MARKER}; `anodebayes fit JOB --out DIR` makes one"
+                )
+            if marker.kind != self.kind:
+                raise RunFolderError(
+                    f"{str(self.path)!r} holds {_DOES[marker.kind]}, not {_DOES[self.kind]}"
                 )
             raise RunFolderError(
-                f"the run in {str(self.path)!r} did not finish: it holds no {RESULT} that belongs "
-                f"to its {RESOLVED}; run the same command again, or "
-                f"`anodebayes fit {self.path / RESOLVED} --out {self.path}`"
+                f"the run in {str(self.path)!r} did not finish: it holds no {RESULT}; run the same "
+                f"command again, or `anodebayes fit {self.path / RESOLVED} --out {self.path}`"
             )
         return self.result_path
 
@@ -201,12 +273,15 @@ class RunFolder:
         Raises
         ------
         RunFolderError
-            The folder holds files but is not a run folder, or another process writes to it.
+            The folder is not a run's, a file in it that the run would write is the user's, or
+            another process writes to it. Nothing was changed then.
         """
         with self.lock():
-            self._refuse_foreign()
-            for name in PRODUCTS:
-                _remove(self.path / name)
+            marker = self._marker()
+            held = marker.holds - {LOG}
+            self._refuse_taken({*PRODUCTS, *held}, marker)
+            self._refuse_link(FIGURES)
+            self._drop(held)
             self.write_text(JOB, job_text)
             self.write_text(RESOLVED, resolved.text)
 
@@ -247,7 +322,7 @@ class RunFolder:
                 self.write_text(RESOLVED, with_maps_of(stored, resolved).text)
 
     def remove(self, name: str) -> None:
-        """Remove a file or a folder of the run, if it is there.
+        """Remove a file of the run, or all of its files in a folder, if there are any.
 
         Parameters
         ----------
@@ -255,7 +330,10 @@ class RunFolder:
             Its name.
         """
         with self.lock():
-            _remove(self.path / name)
+            marker = self._marker()
+            held = {each for each in marker.holds if each == name or each.startswith(f"{name}/")}
+            self._refuse_taken(held, marker)
+            self._drop(held)
 
     def write(self, name: str, writer: Callable[[Path], None]) -> Path:
         """Write one file whole or not at all.
@@ -275,31 +353,30 @@ class RunFolder:
         Raises
         ------
         RunFolderError
-            Another process writes to the folder.
+            Another process writes to the folder, or the file is the user's.
+        StorageError
+            There is no space left.
         """
         target = self.path / name
         with self.lock():
-            beside = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:8]}-{target.name}")
-            try:
-                writer(beside)
-                _flush(beside)
-                beside.replace(target)
-                _flush(target.parent)
-            except BaseException:
-                beside.unlink(missing_ok=True)
-                raise
+            self._claim([name])
+            write_whole(target, writer)
         logger.info("wrote %s", target)
         return target
 
-    def write_folder(self, name: str, writer: Callable[[Path], None]) -> Path:
-        """Write a folder of files whole or not at all, in place of an earlier one.
+    def write_files(
+        self, folder: str, writer: Callable[[Path], None], *, keep: bool = False
+    ) -> Path:
+        """Write several files, each whole or not at all, once they all could be made.
 
         Parameters
         ----------
-        name : str
-            Name of the folder inside this one.
+        folder : str
+            Name of the folder inside this one that they go to; this one itself where it is empty.
         writer : callable
             Writes its files into the empty folder it is given.
+        keep : bool
+            Whether files that an earlier call wrote there, and this one does not, stay.
 
         Returns
         -------
@@ -309,21 +386,27 @@ class RunFolder:
         Raises
         ------
         RunFolderError
-            Another process writes to the folder.
+            Another process writes to the folder, or a file there is the user's.
+        StorageError
+            There is no space left.
         """
-        target = self.path / name
-        with self.lock():
-            beside = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:8]}-{target.name}")
-            try:
-                beside.mkdir(parents=True)
-                writer(beside)
-                if target.exists():
-                    shutil.rmtree(target)
-                beside.replace(target)
-                _flush(target.parent)
-            except BaseException:
-                shutil.rmtree(beside, ignore_errors=True)
-                raise
+        target = self.path / folder
+        inside = f"{folder}/" if folder else ""
+        with self.lock(), draft(self.path / (folder or self.kind)) as beside:
+            if folder:
+                self._refuse_link(folder)
+            beside.mkdir()
+            writer(beside)
+            new = {f"{inside}{path.name}": path for path in sorted(beside.iterdir())}
+            self._claim(new)
+            target.mkdir(exist_ok=True)
+            for name, path in new.items():
+                place(path, self.path / name)
+            if not keep:
+                marker = self._marker()
+                old = {name for name in marker.holds - new.keys() if name.startswith(inside)}
+                self._refuse_taken(old, marker)
+                self._drop(old)
         logger.info("wrote %s", target)
         return target
 
@@ -348,6 +431,20 @@ class RunFolder:
 
         return self.write(name, writer)
 
+    def append_text(self, name: str, text: str) -> None:
+        """Append text to a file, all of it or nothing.
+
+        Parameters
+        ----------
+        name : str
+            Name of the file.
+        text : str
+            In UTF-8.
+        """
+        with self.lock():
+            self._claim([name])
+            append_whole(self.path / name, text)
+
     @contextlib.contextmanager
     def log(self, level: int = logging.INFO) -> Iterator[Path]:
         """Append what the packages log to the folder's `log.txt`.
@@ -362,26 +459,31 @@ class RunFolder:
         Path
             The log file.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(self.log_path, encoding="utf-8")
-        handler.setLevel(level)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        loggers = [logging.getLogger(name) for name in LOGGED]
-        before = [package.level for package in loggers]
-        for package in loggers:
-            package.addHandler(handler)
-            package.setLevel(min(level, package.level or level))
-        try:
-            yield self.log_path
-        finally:
-            for package, old in zip(loggers, before, strict=True):
-                package.removeHandler(handler)
-                package.setLevel(old)
-            handler.close()
+        with self.lock():
+            self._claim([LOG])
+            handler = _Log(self.log_path, encoding="utf-8")
+            handler.setLevel(level)
+            handler.setFormatter(
+                logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+            )
+            loggers = [logging.getLogger(name) for name in LOGGED]
+            before = [package.level for package in loggers]
+            for package in loggers:
+                package.addHandler(handler)
+                package.setLevel(min(level, package.level or level))
+            try:
+                yield self.log_path
+            finally:
+                for package, old in zip(loggers, before, strict=True):
+                    package.removeHandler(handler)
+                    package.setLevel(old)
+                handler.close()
 
     def _acquire(self) -> None:
         from filelock import FileLock, Timeout
 
+        self.refuse_foreign()
+        made = [each for each in (self.path, *self.path.parents) if not each.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -397,74 +499,154 @@ class RunFolder:
                 "end, or choose another folder with --out"
             ) from error
         except OSError as error:
+            _remove_empty(made)
             raise RunFolderError(
                 f"the run folder {str(self.path)!r} cannot be written: {error.strerror}"
             ) from error
-        self._lock = lock
-        # Whoever wrote these is gone: the lock was free.
-        for leftover in self.path.glob(f"{TEMPORARY}*"):
-            _remove(leftover)
+        self._lock, self._made = lock, made
+        try:
+            self.refuse_foreign()  # of whoever came first
+            self._refuse_other_result()
+            # Whoever wrote these is gone: the lock was free.
+            for path in self.path.iterdir():
+                if is_temporary(path.name):
+                    remove(path)
+        except BaseException:
+            self._release()
+            raise
 
-    def _holds_products(self) -> bool:
-        return any((self.path / name).exists() for name in PRODUCTS)
+    def _release(self) -> None:
+        """Free the lock; where nothing was written, leave nothing behind."""
+        unused = not os.path.lexists(self.path / MARKER)
+        if unused:
+            # Before others may have it: whoever has opened it by now finds it unlinked.
+            (self.path / LOCK).unlink(missing_ok=True)
+        self._lock.release()
+        self._lock = None
+        if unused:
+            _remove_empty(self._made)
 
-    def _refuse_foreign(self) -> None:
-        """Refuse to fill a folder that is something else than a run's."""
-        if not self.path.is_dir() or self._holds_products():
+    def _refuse_other_result(self) -> None:
+        """Refuse to add to a result what was computed from another one."""
+        if self._result_id is None:
             return
-        ours = (LOCK, LOG)
-        foreign = sorted(p.name for p in self.path.iterdir() if p.name not in ours)
-        if foreign:
-            raise RunFolderError(
-                f"{str(self.path)!r} is not empty and not a run folder (it holds {foreign[0]!r}"
-                + (f" and {len(foreign) - 1} more" if len(foreign) > 1 else "")
-                + "); choose another folder with --out"
-            )
+        from inference.sealed_trees import read_seal
+
+        if self.result_path.is_file():
+            found = read_seal(self.result_path, "result").get("result_id")
+            if found == self._result_id:
+                return
+        raise RunFolderError(
+            f"the run in {str(self.path)!r} was fitted anew, or begun anew, since its result was "
+            "read: nothing computed from the earlier result is written to it. Run the command again"
+        )
+
+    def _marker(self) -> Marker:
+        return read_marker(self.path) or Marker.new(self.kind)
+
+    def _claim(self, names: Iterable[str]) -> None:
+        """Enter names into the marker before their files are written."""
+        marker, names = self._marker(), {*names}
+        self._refuse_taken(names, marker)
+        if not names <= marker.holds:
+            self._mark(marker.holding(marker.holds | names))
+
+    def _mark(self, marker: Marker) -> None:
+        write_text_whole(self.path / MARKER, marker.to_json())
+
+    def _drop(self, names: Collection[str]) -> None:
+        """Remove files that the marker lists, the result first; the caller has looked at them."""
+        if not names:
+            return
+        for name in sorted(names, key=lambda name: (name != RESULT, name)):
+            path = self.path / name
+            path.unlink(missing_ok=True)
+            if path.parent != self.path:
+                _remove_empty([path.parent])
+        marker = self._marker()
+        self._mark(marker.holding(marker.holds - {*names}))
+
+    def _refuse_taken(self, names: Iterable[str], marker: Marker) -> None:
+        """Refuse to write, or to remove, what is not the program's own file."""
+        for name in sorted(names):
+            path = self.path / name
+            self._refuse_link(name)
+            if path.parent != self.path:
+                self._refuse_link(path.parent.name)
+            if path.is_dir():
+                raise self._taken(name, "a folder")
+            if name not in marker.holds and path.exists():
+                raise self._taken(name, "a file")
+
+    def _refuse_link(self, name: str) -> None:
+        if (self.path / name).is_symlink():
+            raise self._taken(name, "a symbolic link")
+
+    def _taken(self, name: str, what: str) -> RunFolderError:
+        return RunFolderError(
+            f"{name!r} in {str(self.path)!r} is {what} that anodebayes did not make: it is neither "
+            "replaced nor written through. Move it away, or choose another folder with --out"
+        )
 
     def _resolved_document(self) -> dict[str, Any] | None:
-        """Return the folder's resolved job as plain data, None without a legible one."""
-        try:
-            document = tomllib.loads((self.path / RESOLVED).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        """Return the folder's resolved job as plain data, None without one."""
+        path = self.path / RESOLVED
+        if not os.path.lexists(path):
             return None
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise RunFolderError(f"{str(path)!r} cannot be opened: {error.strerror}") from error
+        except (ValueError, RecursionError) as error:
+            raise RunFolderError(f"{str(path)!r} is damaged: {error}") from error
         resolved = document.get("resolved")
-        return document if isinstance(resolved, dict) and "hash" in resolved else None
+        if not isinstance(resolved, dict) or not isinstance(resolved.get("hash"), str):
+            raise RunFolderError(f"{str(path)!r} is damaged: it states no hash under [resolved]")
+        return document
 
     def _stored(self) -> dict[str, Any] | None:
-        """Return the resolved job whose whole result the folder holds, None without one."""
+        """Return the resolved job of the folder's result, None where it holds no result."""
+        if not os.path.lexists(self.result_path):
+            return None
+        from inference.sealed_trees import read_seal
+
+        found = read_seal(self.result_path, "result").get("resolved_hash")
         document = self._resolved_document()
-        if document is None or not self.result_path.is_file():
-            return None
-        from netCDF4 import Dataset
+        if document is None:
+            raise RunFolderError(f"{str(self.path)!r} holds a {RESULT}, but no {RESOLVED}")
+        if found != document["resolved"]["hash"]:
+            raise RunFolderError(
+                f"the {RESULT} in {str(self.path)!r} is not that of the job in its {RESOLVED}"
+            )
+        return document
 
+
+class _Log(logging.FileHandler):
+    """A log that a full disk cuts off: it is no result, and the fit goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Leave out a record that the disk does not take."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        """Close the file, whether or not the disk takes the rest."""
+        with contextlib.suppress(OSError):
+            super().close()
+
+
+def _is_ours_unmarked(path: Path) -> bool:
+    """Say whether a file may be there before the marker is: the empty lock, and drafts."""
+    if path.is_symlink():
+        return False
+    empty_lock = path.name == LOCK and path.is_file() and not path.stat().st_size
+    return empty_lock or is_temporary(path.name)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders that are empty, the deepest of them first."""
+    for folder in folders:
         try:
-            with Dataset(self.result_path) as file:
-                stored = getattr(file, "resolved_hash", None)
+            folder.rmdir()
         except OSError:
-            return None
-        return document if stored == document["resolved"]["hash"] else None
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or a folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    """Force a file or a folder to the disk; a system that cannot flush folders is left alone."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        if path.is_dir():
-            return
-        raise
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        if not path.is_dir():
-            raise
-    finally:
-        os.close(descriptor)
+            return  # it holds something by now, or is gone

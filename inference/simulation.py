@@ -1,5 +1,6 @@
 """Synthetic campaigns: drawn from a stated truth by the model's own distributions."""
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data.campaign import Campaign, load_campaign
-from data.errors import InputError
+from data.errors import CampaignError, InputError
 from data.quantities import quantities
 from data.writer import write_campaign
 from inference.prediction import Predictor
@@ -22,6 +23,7 @@ from models.options import KineticsLaw, ModelOptions
 __all__ = ["Truth", "read_truth", "simulate"]
 
 TRUTH_FILE = "truth.toml"
+RECORD = "simulation.json"
 
 
 class Truth(BaseModel):
@@ -109,7 +111,8 @@ def simulate(
     seed : int
         Of every draw.
     folder : str or path
-        Where the campaign is written, with its ``truth.toml``; it must not exist, or be empty.
+        Where the campaign is written, with its ``truth.toml``; it must not exist, be empty, or hold
+        the very campaign that would be drawn, which is read then.
     name : str, optional
         Name of the campaign; the folder's when left out.
 
@@ -121,7 +124,7 @@ def simulate(
     Raises
     ------
     InputError
-        If a parameter is missing, or the folder is not empty.
+        If a parameter is missing, or the folder holds anything else.
     PriorError, ModelError
         If a parameter or an option is not legal.
     """
@@ -135,6 +138,16 @@ def simulate(
         options=truth.options,
         priors={key: {"fixed": value} for key, value in truth.parameters.items()},
     )
+    target = Path(folder)
+    named = name or target.resolve().name
+    due = {
+        "name": named,
+        "seed": seed,
+        "truth": truth.model_dump(mode="json", exclude={"seed", "drawn"}),
+        "design": planned.content_hash,
+    }
+    if (found := _drawn_before(target, due)) is not None:
+        return found
     model = build_model(planned, options)
     missing = [
         prior for prior in model.priors.values() if not prior.fixed and _needed(prior.name, model)
@@ -156,10 +169,9 @@ def simulate(
     tables = dict(planned.tables)
     for table in blocks_to_fit(planned, options):
         tables[table] = _rounded(block(table).record(planned.tables[table], drawn))
-    target = Path(folder)
     metadata = planned.metadata.model_copy(
         update={
-            "name": name or target.resolve().name,
+            "name": named,
             "title": f"Synthetic campaign drawn from a stated truth (seed {seed})",
             "kind": "synthetic",
             "notes": (
@@ -169,11 +181,24 @@ def simulate(
             ),
         }
     )
-    write_campaign(target, metadata, tables)
-    (target / TRUTH_FILE).write_text(
-        _truth_text(truth, seed, values["derived"]), encoding="utf-8", newline="\n"
-    )
+
+    def beside(drawn: Campaign) -> dict[str, str]:
+        record = json.dumps({**due, "content": drawn.content_hash}, indent=1) + "\n"
+        return {TRUTH_FILE: _truth_text(truth, seed, values["derived"]), RECORD: record}
+
+    write_campaign(target, metadata, tables, beside=beside)
     return load_campaign(target)
+
+
+def _drawn_before(folder: Path, due: Mapping[str, Any]) -> Campaign | None:
+    """Return the campaign of a folder that was drawn from the same and that nobody has changed."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        found = load_campaign(folder)
+    except (OSError, ValueError, RecursionError, CampaignError):
+        return None  # whatever it holds is refused
+    same = record == {**due, "content": found.content_hash}
+    return found if same and (folder / TRUTH_FILE).is_file() else None
 
 
 def _rounded(table: xr.Dataset) -> xr.Dataset:

@@ -17,7 +17,6 @@ import io
 import json
 import math
 import os
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +26,7 @@ from data.errors import InputError
 from data.features.rows import runs
 from data.instruments.record import TECHNIQUES, refusal
 from data.instruments.witnesses import CAPACITY, ENERGY, POWER, witness_columns, words_before_unit
+from data.whole_files import write_whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -72,18 +72,21 @@ def write_bdf(record: "xr.Dataset", folder: str | os.PathLike[str]) -> Path:
     name = Path(str(record.attrs["file_name"]).removesuffix(".gz")).name
     stem = name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else Path(name).stem
     table, beside = target / f"{stem}{SUFFIX}", target / f"{stem}{METADATA}"
-    for path in (table, beside):
-        if path.exists():
-            raise InputError(f"{str(path)!r} is there already: name another folder, or move it")
     content = _table(record).encode()
     metadata = json.dumps(
         {_KEY: _described(record, hashlib.sha256(content).hexdigest())},
         indent=2,
         ensure_ascii=False,
     )
+    about = (metadata + "\n").encode()
+    # Of an export that was stopped, what is written first is there alone.
+    stopped = not table.exists() and beside.is_file() and beside.read_bytes() == about
+    for path in (table, beside):
+        if path.exists() and not stopped:
+            raise InputError(f"{str(path)!r} is there already: name another folder, or move it")
     target.mkdir(parents=True, exist_ok=True)
-    _put(beside, (metadata + "\n").encode())
-    _put(table, content)
+    write_whole(beside, lambda path: _write(path, about))
+    write_whole(table, lambda path: _write(path, content))
     return table
 
 
@@ -190,11 +193,5 @@ def _cells(values: Any) -> list[str]:
     return ["" if math.isnan(value) else repr(value) for value in values.tolist()]
 
 
-def _put(path: Path, content: bytes) -> None:
-    """Write a file beside its name and rename it."""
-    beside = path.with_name(f".{path.name}.part-{uuid.uuid4().hex[:8]}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)

@@ -34,10 +34,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from data.errors import InputError
+from data.errors import InputError, RunFolderError, StorageError
 from inference.checks.predictive import natural_scale
 from inference.checks.verdicts import Finding, Section, plain
 from inference.draws import SAMPLE
+from inference.sealed_trees import read_tree, write_tree
 from inference.thresholds import (
     ALIKE_WEIGHTS,
     DECIDES,
@@ -582,8 +583,12 @@ class Rows:
         folder = self.result.folder
         if folder is None or not (folder / WITHOUT).is_file():
             return {}
-        tree = xr.load_datatree(folder / WITHOUT, engine="netcdf4")
-        if tree.attrs.get("result") != self._identity():
+        try:
+            tree = read_tree(folder / WITHOUT, "without")
+        except RunFolderError as error:
+            logger.warning("%s; what rests on it is not told until `check` fits anew", error)
+            return {}
+        if tree.attrs.get("result_id") != self.result.id:
             return {}
         places = {self._key(unit): place for place, unit in enumerate(self.units)}
         return {
@@ -592,9 +597,6 @@ class Rows:
             )
             for node in tree.children.values()
         }
-
-    def _identity(self) -> str:
-        return f"{self.result.attrs['resolved_hash']} {self.result.attrs['created']}"
 
     def _store(self) -> None:
         from inference.run_folder import WITHOUT, RunFolder
@@ -609,10 +611,13 @@ class Rows:
                 for place, refit in self._refits.items()
             }
         )
-        tree.attrs = {"title": "Posteriors without single rows", "result": self._identity()}
-        RunFolder(self.result.folder).write(
-            WITHOUT, lambda path: tree.to_netcdf(path, engine="netcdf4")
-        )
+        tree.attrs = {"title": "Posteriors without single rows", "result_id": self.result.id}
+        folder = RunFolder(self.result.folder, result_id=self.result.id)
+        try:
+            folder.write(WITHOUT, lambda path: write_tree(tree, path, "without"))
+        except (RunFolderError, StorageError) as error:
+            # They serve this answer all the same; the next one fits again.
+            logger.warning("fits without single rows are not kept: %s", error)
 
 
 def headline_designs(result: "Result") -> list["Design"]:

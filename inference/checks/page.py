@@ -81,6 +81,7 @@ def check(
         campaign=str(result.attrs["campaign"]),
         synthetic=result.synthetic,
         gate_passed=result.gate.passed,
+        result_id=result.id,
         resolved_hash=str(result.attrs["resolved_hash"]),
         seed=root,
         sections=(
@@ -208,8 +209,8 @@ def write_check(found: Check, folder: str | os.PathLike[str]) -> None:
     Raises
     ------
     RunFolderError
-        If another process writes to the folder.
+        If another process writes to the folder, or it holds another result by now.
     """
     from inference.run_folder import CHECK, RunFolder
 
-    RunFolder(folder).write_text(CHECK, found.to_json())
+    RunFolder(folder, result_id=found.result_id).write_text(CHECK, found.to_json())

@@ -1,14 +1,15 @@
 """The form of a check: sections of findings, each a sentence with its numbers and a verdict."""
 
-import json
 import math
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
+from data.errors import RunFolderError
 from inference.run_folder import CHECK
 
 __all__ = ["Check", "Finding", "Section", "Verdict", "plain", "stored_check", "worst"]
@@ -37,30 +38,42 @@ def plain(value: Any) -> Any:
     return value
 
 
-def stored_check(folder: Path | None, resolved_hash: str) -> dict[str, Any] | None:
+def stored_check(folder: Path | None, result_id: str) -> dict[str, Any] | None:
     """Read ``check.json`` of a run folder.
 
     Parameters
     ----------
     folder : Path, optional
         The folder; without one there is none.
-    resolved_hash : str
-        Of the result's job.
+    result_id : str
+        Of the result.
 
     Returns
     -------
     dict, optional
-        Its content; None where it is missing, broken, or of another result.
+        Its content; None where it is missing, or of another result.
+
+    Raises
+    ------
+    RunFolderError
+        It is damaged.
     """
-    if folder is None:
+    if folder is None or not os.path.lexists(folder / CHECK):
         return None
     try:
-        found = json.loads((folder / CHECK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(found, dict) or found.get("resolved_hash") != resolved_hash:
-        return None
-    return found
+        text = (folder / CHECK).read_bytes()
+        # Verdicts of sections are no input: they follow from the findings.
+        found = Check.model_validate_json(text, extra="ignore")
+    except OSError as error:
+        raise RunFolderError(f"{folder / CHECK} cannot be opened: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        why = ": ".join([*map(str, first["loc"]), first["msg"]])
+        raise RunFolderError(
+            f"{folder / CHECK} is no check, or is damaged ({why}): `anodebayes check {folder}` "
+            "writes it anew"
+        ) from error
+    return found.model_dump(mode="json") if found.result_id == result_id else None
 
 
 class _Strict(BaseModel):
@@ -146,8 +159,10 @@ class Check(_Strict):
         Whether the data were drawn by a simulator.
     gate_passed : bool, optional
         The convergence gate of a run.
+    result_id : str, optional
+        Of the run's result.
     resolved_hash : str, optional
-        Of the run's resolved job.
+        Of its resolved job.
     seed : int
         Of whatever the check drew.
     sections : tuple of Section
@@ -160,6 +175,7 @@ class Check(_Strict):
     campaign: str
     synthetic: bool
     gate_passed: bool | None = None
+    result_id: str | None = None
     resolved_hash: str | None = None
     seed: int
     sections: tuple[Section, ...]

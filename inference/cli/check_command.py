@@ -144,24 +144,25 @@ def check_run(
 
     with nullcontext() if quiet else stage("check"):
         found = judge(result, conflict=conflict, designs=designs, risk=risk)
-        if _of_the_report(designs, risk) and (
-            conflict or not _fuller(folder, str(result.attrs["resolved_hash"]))
-        ):
+        if _of_the_report(designs, risk) and (conflict or not _fuller(folder, result.id)):
             write_check(found, folder)
     return found
 
 
-def _fuller(folder: Path, resolved_hash: str) -> bool:
+def _fuller(folder: Path, result_id: str) -> bool:
     """Say whether the folder has a check of the same run in which tables were fitted alone."""
+    from data.errors import RunFolderError
     from inference.checks.verdicts import stored_check
 
-    stored = stored_check(folder, resolved_hash)
     try:
-        sections = stored["sections"] if stored is not None else []
-        conflict = next(each for each in sections if each["name"] == "conflict")
-        return all(each["verdict"] != "not checked" for each in conflict["findings"])
-    except (KeyError, TypeError, StopIteration):
-        return False  # none, or one that is to be written anew
+        stored = stored_check(folder, result_id)
+    except RunFolderError:
+        return False  # it is damaged, and written anew
+    sections = stored["sections"] if stored is not None else []
+    conflict = [each for each in sections if each["name"] == "conflict"]
+    return bool(conflict) and all(
+        each["verdict"] != "not checked" for section in conflict for each in section["findings"]
+    )
 
 
 def show_check(found: "Check", *, everything: bool = False) -> None:

@@ -387,7 +387,7 @@ def _report(result: "Result", folder: Path, *, everything: bool = False) -> int:
         from inference.map_files import load_maps
         from inference.maps import drawn_with
 
-        maps = load_maps(folder / MAP)
+        maps = load_maps(folder / MAP, result)
         results.show_maps(result, maps)
         if not drawn_with(maps, load_job(folder / RESOLVED).map.designs, result):
             typer.echo(

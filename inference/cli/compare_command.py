@@ -61,9 +61,10 @@ def compare(
     """Compare models that fit the same data by how well they predict what they have not seen."""
     from inference.comparison import compare as compare_jobs
     from inference.job import load_job
-    from inference.run_folder import RESOLVED
+    from inference.run_folder import RESOLVED, RunFolder
 
     folder = (out or Path("runs") / "comparison").expanduser().resolve()
+    RunFolder(folder, "comparison").refuse_foreign()  # before minutes of work
     # A run folder is read where it lies; a job is fitted into its own, or read there.
     runs = [None if (Path(j) / RESOLVED).is_file() else load_job(j).run_folder() for j in jobs]
     session.run_folder = folder

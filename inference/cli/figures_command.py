@@ -27,7 +27,12 @@ def figures(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="The folder; RUN/figures.")
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="The folder, new or of earlier figures; RUN/figures when left out.",
+        ),
     ] = None,
     calibration: Annotated[
         Path | None,
@@ -53,16 +58,11 @@ def figures(
 
     with stage("figures"):
         contents = run_contents(result, calibration=record)
+        place = RunFolder(folder, result_id=result.id)
         if out is not None:
-            target = out.expanduser().resolve()
-            draw(target)
-        elif names:
-            # The others of the run stay as they are.
-            target = folder / FIGURES
-            with RunFolder(folder).lock():
-                draw(target)
-        else:
-            target = RunFolder(folder).write_folder(FIGURES, draw)
+            place = RunFolder(out, "figures")
+        # Where some are asked for, the others stay as they are.
+        target = place.write_files("" if out else FIGURES, draw, keep=bool(names))
     drawn = sorted({path.stem for path in done[0].paths})
     heading(f"{len(drawn)} figures as {', '.join(formats)}")
     ticked(drawn)

@@ -47,8 +47,10 @@ def overlay(
     """Lay finished runs on different data over each other: what new cells have taught."""
     from inference.cli.steps import stage
     from inference.overlays import overlay as lay_over
+    from inference.run_folder import RunFolder
 
     folder = (out or Path("runs") / "overlay").expanduser().resolve()
+    RunFolder(folder, "overlay").refuse_foreign()
     session.run_folder = folder
     laid = lay_over(runs)
     _show(laid)

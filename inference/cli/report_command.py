@@ -17,16 +17,25 @@ def report(
         Path | None,
         typer.Option("--out", metavar="FILE", help="The file; RUN/report.html when left out."),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Replace a FILE that is no report of this run.",
+            show_default=False,
+        ),
+    ] = False,
 ) -> int:
     """Write the report of a run: one HTML file that opens from disk and asks no network.
 
-    It holds verdicts, parameters, data, fit and a map that answers for any design. The table of
-    parameters for LaTeX is written to RUN/parameters.tex.
+    It holds verdicts, parameters, data, fit and a map that answers for any design. Without --out
+    the table of parameters for LaTeX is written to RUN/parameters.tex, too; with it nothing is
+    written into RUN, which may be read-only.
     """
     from inference.cli.steps import make_report, stored_result
 
     folder = run.expanduser().resolve()
     result = stored_result(folder)
     target = None if out is None else out.expanduser().resolve()
-    typer.echo(make_report(result, folder, again=True, out=target))
+    typer.echo(make_report(result, folder, again=True, out=target, force=force))
     return DONE if result.gate.passed else GATE_FAILED

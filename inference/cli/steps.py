@@ -97,6 +97,7 @@ def fit_job(job: "Job", folder: Path, *, force: bool) -> "Result":
     Result
         The result, new or stored.
     """
+    RunFolder(folder).refuse_foreign()  # whose log is not the program's either
     session.run_folder = folder
     with contextlib.ExitStack() as spinner:
         spinner.enter_context(_spinner("build and compile"))
@@ -169,13 +170,13 @@ def draw_maps(result: "Result", folder: Path, *, again: bool) -> "Mapping[str, x
     from inference.maps import drawn_with, maps_from_job
     from inference.noise import noise_table
 
-    run = RunFolder(folder)
+    run = RunFolder(folder, result_id=result.id)
     axes = load_job(folder / RESOLVED).map.designs
     with run.lock():
         stored: Mapping[str, xr.Dataset] = {}
         if (folder / MAP).is_file():
             with contextlib.suppress(MapError):  # of a file that is broken
-                stored = load_maps(folder / MAP)
+                stored = load_maps(folder / MAP, result)
         same = drawn_with(stored, axes, result)
         if same and not again:
             return stored
@@ -187,7 +188,7 @@ def draw_maps(result: "Result", folder: Path, *, again: bool) -> "Mapping[str, x
                     "solid cell; ask for a map in the job, under [map.axes.liquid] or "
                     "[map.axes.solid]"
                 )
-            if stored and not same:
+            if (folder / MAP).is_file() and not same:
                 run.remove(FIGURES)
             run.write(MAP, lambda path: save_maps(maps, path, noise_table(result)))
             for cell in get_args(Cell):
@@ -233,7 +234,7 @@ def draw_separators(
     asked = load_job(folder / RESOLVED).map.designs.get("liquid", {})
     section = {key: value for key, value in asked.items() if key not in OF_SEPARATOR}
     section |= {"cell": "liquid", "separators": "campaign" if "all" in names else list(names)}
-    run = RunFolder(folder)
+    run = RunFolder(folder, result_id=result.id)
     with run.lock(), stage("map"):
         maps = {"liquid": safe_current_map(result, section)}
         file = run.write(SEPARATOR_MAP, lambda path: save_maps(maps, path, noise_table(result)))
@@ -268,7 +269,7 @@ def take_maps(job: "Job", result: "Result", folder: Path) -> None:
 
     campaign = load_campaign(job.campaign_location())
     resolved = resolve(job, campaign, priors_of(campaign, job.model_options()))
-    run = RunFolder(folder)
+    run = RunFolder(folder, result_id=result.id)
     if run.state(resolved) != "complete":
         changes = "\n".join(f"  - {change}" for change in run.differences(resolved))
         raise RunFolderError(
@@ -303,7 +304,7 @@ def draw_figures(result: "Result", maps: "Mapping[str, xr.Dataset]", folder: Pat
             # The report takes the vectors.
             write_figures(run_contents(result, maps), path, ("pdf", "svg", "png"))
 
-        RunFolder(folder).write_folder(FIGURES, draw)
+        RunFolder(folder, result_id=result.id).write_files(FIGURES, draw)
 
 
 def make_report(
@@ -313,8 +314,11 @@ def make_report(
     again: bool,
     out: Path | None = None,
     maps: "Mapping[str, xr.Dataset] | None" = None,
+    force: bool = False,
 ) -> Path:
-    """Write the report of a run, and the table of its parameters for LaTeX into the run folder.
+    """Write the report of a run; in the run folder, the table of its parameters for LaTeX, too.
+
+    With a file of its own it writes nothing into the run folder.
 
     Parameters
     ----------
@@ -328,6 +332,8 @@ def make_report(
         The file of the report; in the run folder when left out.
     maps : mapping of str to Dataset, optional
         The run's maps; those of the folder when left out.
+    force : bool
+        Whether a file that is no report of this run may be replaced.
 
     Returns
     -------
@@ -339,8 +345,10 @@ def make_report(
     from inference.report_page.writing import is_current, write_report
 
     contents = run_contents(result, maps)
-    RunFolder(folder).write_text(PARAMETERS, parameter_table(result, "latex"))
+    if out is None:
+        run = RunFolder(folder, result_id=result.id)
+        run.write_text(PARAMETERS, parameter_table(result, "latex"))
     if out is None and not again and is_current(folder / REPORT, contents):
         return folder / REPORT
     with stage("report"):
-        return write_report(result, out, contents=contents)
+        return write_report(result, out, contents=contents, force=force)

@@ -1,6 +1,7 @@
 """A raw curve with what was read from it: the whole curve, and the event near by."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
+from data.whole_files import write_whole
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -90,7 +92,7 @@ def curve_figure(
 
 
 def write_curve_figure(figure: Figure, beside: Path) -> tuple[Path, ...]:
-    """Save a figure as PNG and SVG, each written beside its name and renamed.
+    """Save a figure as PNG and SVG, each whole or not at all.
 
     Parameters
     ----------
@@ -109,10 +111,7 @@ def write_curve_figure(figure: Figure, beside: Path) -> tuple[Path, ...]:
     paths = []
     for kind in _FORMATS:
         path = beside.with_name(f"{beside.stem}.{kind}")
-        part = path.with_name(f".{path.stem}.part.{kind}")
-        save_figure(figure, part)
-        part.replace(path)
-        paths.append(path)
+        paths.append(write_whole(path, partial(save_figure, figure)))
     return tuple(paths)
 
 

@@ -112,8 +112,8 @@ def run_contents(
         if folder is not None and (folder / MAP).is_file():
             from inference.map_files import load_maps
 
-            maps = load_maps(folder / MAP)
-    check = stored_check(folder, str(result.attrs["resolved_hash"]))
+            maps = load_maps(folder / MAP, result)
+    check = stored_check(folder, result.id)
     return RunContents(result, maps, fitted_campaign(result), check, calibration)
 
 

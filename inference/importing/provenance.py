@@ -2,8 +2,6 @@
 
 import json
 import math
-import os
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from data.provenance import APPENDED, NOT_APPENDED
 from data.schema import Table
+from data.whole_files import write_text_whole
 from inference.importing.recipe import Choices, Metadata, Reading
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def provenance_record(
 
 
 def write_record(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a record beside its name and rename it.
+    """Write a record whole or not at all.
 
     Parameters
     ----------
@@ -135,15 +134,7 @@ def write_record(path: Path, content: Mapping[str, Any]) -> None:
         From `provenance_record`.
     """
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    beside = path.with_name(f".{path.name}.part-{uuid.uuid4().hex[:8]}")
-    try:
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_text_whole(path, text + "\n")
 
 
 def _plain(value: Any) -> Any:

@@ -13,10 +13,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from data.errors import InputError
+from data.whole_files import write_whole
 from inference.report_page.contents import answers_in_words, report_contents
 from inference.report_page.payload import explorable_cells, page_payload, start_design
 from inference.report_page.plot import bokeh_script, bokeh_version, map_plot
 from inference.run_folder import CHECK, FIGURES, MAP, REPORT, RESULT, RunFolder
+from inference.run_marker import read_marker
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,6 +62,7 @@ def write_report(
     *,
     contents: "RunContents | None" = None,
     draws: int = 4000,
+    force: bool = False,
 ) -> Path:
     """Write the report of a run: one HTML file that opens from disk and asks no network.
 
@@ -75,6 +79,8 @@ def write_report(
         What else the run holds (maps, campaign, check); collected from its folder by default.
     draws : int, optional
         Posterior draws that the page carries; fewer make the file smaller.
+    force : bool, optional
+        Replace a file at `path` that is no report of this run.
 
     Returns
     -------
@@ -84,28 +90,58 @@ def write_report(
     Raises
     ------
     InputError
-        Neither a path nor a run folder is known.
+        Neither a path nor a run folder is known, or the file is another's.
+    RunFolderError
+        The run folder holds another result by now.
+    StorageError
+        There is no space left.
     """
-    from data.errors import InputError
     from inference.figures import run_contents
 
-    if path is None and result.folder is None:
+    own = None if result.folder is None else result.folder.resolve() / REPORT
+    target = own if path is None else Path(path).expanduser().resolve()
+    if target is None:
         raise InputError("this result has no run folder: say where the report goes")
+    if target != own:
+        _refuse_taken(target, result, force=force)
     contents = run_contents(result) if contents is None else contents
     text = report_html(contents, draws=draws)
 
     def write(target: Path) -> None:
         target.write_text(text, encoding="utf-8", newline="\n")
 
-    if path is None:
-        assert result.folder is not None  # noqa: S101 - refused above
-        return RunFolder(result.folder).write(REPORT, write)
-    target = Path(path).expanduser()
+    if target == own:
+        return RunFolder(target.parent, result_id=result.id).write(REPORT, write)
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.part")
-    write(beside)
-    beside.replace(target)
-    return target
+    return write_whole(target, write)
+
+
+def _refuse_taken(target: Path, result: "Result", *, force: bool) -> None:
+    """Refuse to replace a file that is no report of this run."""
+    marker = read_marker(target.parent)
+    if target.is_dir() or (marker is not None and target.name in marker.holds):
+        what = "a folder" if target.is_dir() else "a file of a run"
+        raise InputError(f"{str(target)!r} is {what}: name another file for the report")
+    ours = f'<meta name="anodebayes-run" content="{_run_id(result)}">'
+    if target.exists() and not force and ours not in _head(target):
+        raise InputError(
+            f"{str(target)!r} is there already and is no report of this run: name another file, or "
+            "replace it with --force"
+        )
+
+
+def _run_id(result: "Result") -> str:
+    """Return the id of a result's run folder, which lasts when it is fitted anew; else its own."""
+    marker = None if result.folder is None else read_marker(result.folder)
+    return result.id if marker is None else marker.id
+
+
+def _head(path: Path) -> str:
+    """Return the first lines of a page; nothing of what is no file."""
+    if not path.is_file():
+        return ""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(20_000)
 
 
 def is_current(path: Path, contents: "RunContents") -> bool:
@@ -123,18 +159,14 @@ def is_current(path: Path, contents: "RunContents") -> bool:
     bool
         Whether it says the same.
     """
-    if not path.is_file():
-        return False
-    with path.open(encoding="utf-8") as file:
-        head = file.read(20_000)
-    return f'content="{_fingerprint(contents)}"' in head
+    return f'content="{_fingerprint(contents)}"' in _head(path)
 
 
 def _fingerprint(contents: "RunContents") -> str:
     """Return a hash of everything that a report is written from."""
     result = contents.result
     parts = {
-        "result": [result.attrs["resolved_hash"], result.attrs["created"]],
+        "result": result.id,
         "versions": [version("anodebayes"), bokeh_version()],
         "maps": {
             cell: json.loads(json.dumps(dict(each.attrs), default=str))
@@ -188,6 +220,7 @@ def report_html(contents: "RunContents", *, draws: int = 4000) -> str:
         "style": _own("report.css"),
         "policy": _policy(scripts),
         "fingerprint": _fingerprint(contents),
+        "run": _run_id(result),
         "bokeh_version": bokeh_version() if scripts else "",
         "figures": {},
         "left_out": [],

@@ -323,7 +323,11 @@ def test_a_calibration_goes_on_where_it_stopped(job: Job, tmp_path: Path) -> Non
             calibrate(job, replicates=7, folder=folder, processes=1, settings=SHORT)
         assert len((folder / REPLICATES).read_text().splitlines()) == 6
     calibrate(job, replicates=0, folder=folder, processes=1, settings=SHORT, force=True)
-    assert (folder / REPLICATES).read_text() == ""
+    assert not (folder / REPLICATES).exists()
+    for name, content in ((REPLICATES, "{}\n"), (RECORD, "null"), (RECORD, '{"hash": 1}')):
+        (folder / name).write_text(content)
+        with pytest.raises(RunFolderError, match=f"{name}.* (is|or is) damaged"):
+            read_calibration(folder)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECORDS.glob("*.json")))

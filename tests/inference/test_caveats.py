@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from data.campaign import Campaign
+from data.errors import RunFolderError
 from inference import required_pressure, safe_current, safe_current_map
 from inference.caveats import caveats
+from inference.checks.verdicts import Check, Finding, Section
 from inference.cli.results import show_maps
 from inference.coverage import currents_tested
 from inference.figures.maps import solid_map
@@ -122,30 +124,33 @@ def test_nothing_is_said_where_cells_failed_and_the_current_was_tested() -> None
 
 
 def test_a_stored_check_of_this_very_result_is_repeated_before_the_answer(tmp_path: Path) -> None:
-    def finding(key: str, verdict: str, sentence: str) -> dict[str, Any]:
-        return {"key": key, "verdict": verdict, "sentence": sentence, "numbers": {}}
+    def section(name: str, *findings: Finding) -> Section:
+        return Section(name=name, title=name, findings=findings)
 
-    sections = [
-        {"name": "sampling", "findings": [finding("r_hat", "fail", "told by the gate")]},
-        {
-            "name": "fit",
-            "findings": [
-                finding("loo_pit dc_polarization_step", "fail", "steps: too narrow."),
-                finding("predictive creep", "warn", "not told"),
-            ],
-        },
-        {"name": "conflict", "findings": [finding("tables", "fail", "The tables disagree.")]},
-    ]
+    sections = (
+        section("sampling", Finding.of("r_hat", "fail", "told by the gate")),
+        section(
+            "fit",
+            Finding.of("loo_pit dc_polarization_step", "fail", "steps: too narrow."),
+            Finding.of("predictive creep", "warn", "not told"),
+        ),
+        section("conflict", Finding.of("tables", "fail", "The tables disagree.")),
+    )
+    made = Check(kind="run", name="n", campaign="c", synthetic=True, seed=1, sections=sections)
     result = survivors(highest=1e4, failed=3)
-    result.folder, result.attrs["resolved_hash"] = tmp_path, "abc"
+    result.folder, result.attrs["result_id"] = tmp_path, "abc"
     file = tmp_path / CHECK
-    file.write_text(json.dumps({"resolved_hash": "other", "sections": sections}), encoding="utf-8")
+    file.write_text(made.model_copy(update={"result_id": "other"}).to_json(), encoding="utf-8")
     assert caveats(result, "solid") == []
-    file.write_text(json.dumps({"resolved_hash": "abc", "sections": sections}), encoding="utf-8")
+    file.write_text(made.model_copy(update={"result_id": "abc"}).to_json(), encoding="utf-8")
     first, second = caveats(result, "solid")
     assert first.startswith("THE MODEL DOES NOT PREDICT ITS OWN DATA: steps: too narrow.")
     assert second == "The tables disagree."
     assert safe_current(result, SOLID).sentences()[1:3] == [first, second]
+    for damaged in ("null", "[]", "{}", '{"sections": null}', "[" * 100_000, "\0", ""):
+        file.write_text(damaged, encoding="utf-8")
+        with pytest.raises(RunFolderError, match=r"check.json is no check, or is damaged"):
+            safe_current(result, SOLID)
 
 
 BRACKETS = (

@@ -107,8 +107,6 @@ def test_the_fit_section_sees_that_neither_table_is_predicted(judged: Check) -> 
 def test_the_command_writes_check_json_and_its_exit_code_is_the_gates(
     contradiction: Result, tmp_path: Path
 ) -> None:
-    from netCDF4 import Dataset
-
     assert contradiction.folder is not None
     folder = tmp_path / "run"
     shutil.copytree(contradiction.folder, folder)
@@ -126,9 +124,10 @@ def test_the_command_writes_check_json_and_its_exit_code_is_the_gates(
     assert unchecked["verdict"] == stored["sections"][4]["verdict"] == "not checked"
     assert "`anodebayes check RUN` does that" in unchecked["sentence"]
     assert "moves X (s, up)" in done.output
-    with Dataset(folder / "result.nc", "a") as file:
-        gate = json.loads(file.gate)
-        file.gate = json.dumps(gate | {"passed": False, "failures": ["R-hat"]})
+    failed = load_result(folder)
+    gate = json.loads(failed.attrs["gate"]) | {"passed": False, "failures": ["R-hat"]}
+    failed.tree.attrs["gate"] = json.dumps(gate)
+    failed.save(folder / "result.nc")
     done = CliRunner().invoke(app, [str(folder), "--no-conflict"])
     assert done.exit_code == 3
     assert "gate FAILED" in done.output

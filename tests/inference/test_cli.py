@@ -1,5 +1,6 @@
 """The command line answers at once, says what is wrong without a traceback, and stops cleanly."""
 
+import itertools
 import os
 import re
 import signal
@@ -79,6 +80,32 @@ def test_the_main_help_names_every_command_and_exit_code() -> None:
     assert code == 0
     for word in (*COMMANDS, "anodebayes run", "130", "143"):
         assert word in output
+
+
+@pytest.mark.parametrize(
+    ("command", "force"),
+    [
+        *itertools.product(("fit", "run", "compare", "calibrate"), ((), ("--force",))),
+        ("overlay", ()),
+    ],
+)
+def test_a_users_own_folder_is_refused_and_left_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, force: tuple[str, ...]
+) -> None:
+    files = ("job.toml", "summary.csv", "result.nc", "figures/thesis-fig1.pdf", "calibration.json")
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "job.toml").write_text(
+        'schema_version = 1\nname = "x"\ncampaign = "sodium-literature"\n'
+    )
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    monkeypatch.chdir(tmp_path)
+    jobs = ("job.toml",) * (2 if command in {"compare", "overlay"} else 1)
+    code, output = anodebayes(command, *jobs, "--out", ".", *force)
+    assert code == 2
+    assert "is not empty and not a run folder" in " ".join(output.split())
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -183,7 +210,7 @@ def test_a_stopped_command_cleans_up_and_says_so_in_one_line(
     assert process.returncode == code
     assert errors.startswith(f"stopped by {signum.name}")
     assert errors.count("\n") == 1
-    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", "run.json"}
     from inference.run_folder import RunFolder
 
     RunFolder(tmp_path).write_text("summary.csv", "the lock is free")

@@ -129,7 +129,7 @@ def test_the_order_of_parameters_and_labels_does_not_matter(result: Result, tmp_
         {group: permuted(result.tree[group].to_dataset()) for group in GROUPS}
     )
     tree.attrs = result.tree.attrs
-    tree.to_netcdf(tmp_path / "permuted.nc", engine="netcdf4")
+    Result(tree).save(tmp_path / "permuted.nc")
     again = load_result(tmp_path / "permuted.nc")
     stored = result.summary()
     assert list(again.summary().index) != list(stored.index)

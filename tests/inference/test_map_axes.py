@@ -17,7 +17,7 @@ from inference.fitting import dry_run
 from inference.job import Job, parse_job
 from inference.map_files import load_maps
 from inference.maps import maps_from_job
-from inference.run_folder import MAP
+from inference.run_folder import MAP, RunFolder
 
 FIT = """schema_version = 1
 name = "estimates"
@@ -99,7 +99,8 @@ def test_run_with_other_axes_draws_other_maps_of_the_same_fit(run: Path, tmp_pat
     first = (run / "map.nc").stat().st_mtime_ns
     assert anodebayes("run", job_file(tmp_path, ONE), "--out", run)[0] == 0
     assert (run / "map.nc").stat().st_mtime_ns == first
-    (run / "figures" / "old.png").touch()
+    RunFolder(run).write_files("figures", lambda path: (path / "old.png").touch(), keep=True)
+    (run / "figures" / "mine.png").touch()
     code, output = anodebayes("fit", job_file(tmp_path, OTHER), "--out", run)
     assert code == 0, output
     assert "The job now asks for other axes than these maps have" in output
@@ -108,7 +109,7 @@ def test_run_with_other_axes_draws_other_maps_of_the_same_fit(run: Path, tmp_pat
     assert code == 0, output
     assert axes_of(run) == asked(OTHER)
     assert "other axes" not in output
-    assert [path.name for path in (run / "figures").iterdir()] == ["new.png"]
+    assert {path.name for path in (run / "figures").iterdir()} == {"mine.png", "new.png"}
     document = tomllib.loads((run / "resolved.toml").read_text())
     assert document["map"]["axes"] == asked(OTHER)
     assert document["resolved"]["hash"] == before.attrs["resolved_hash"]
@@ -143,7 +144,7 @@ def test_map_takes_its_axes_from_a_job_of_the_same_fit_only(run: Path, tmp_path:
 @pytest.mark.slow
 @pytest.mark.xdist_group("small")
 def test_a_broken_or_older_map_is_drawn_again(run: Path, tmp_path: Path) -> None:
-    (run / "map.nc").write_bytes(b"broken off")
+    RunFolder(run).write_text("map.nc", "broken off")
     assert anodebayes("run", job_file(tmp_path, ONE), "--out", run)[0] == 0
     assert axes_of(run) == asked(ONE)
 
@@ -181,7 +182,7 @@ def test_what_map_refuses_is_refused_before_the_fit_in_the_same_words(
         assert code == 2, output
         assert words in output
     assert len({output[output.index("error:") :] for _, output in refusals}) == 1
-    assert not {"resolved.toml", "job.toml"} & {path.name for path in (tmp_path / "new").iterdir()}
+    assert not (tmp_path / "new").exists()
     assert tomllib.loads((run / "resolved.toml").read_text())["map"]["axes"] == asked(ONE)
     with pytest.raises(MapError) as raised:
         maps_from_job(load_result(run), asked(axes))

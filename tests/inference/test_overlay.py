@@ -73,6 +73,7 @@ def run(
         "model_options": ModelOptions().model_dump_json(),
         "options": "{}",
         "blocks": '["kinetics"]',
+        "result_id": name,
         "resolved_hash": name,
         "data_hash": name,
         "gate": json.dumps({"passed": True, "criteria": {}, "failures": [], "advice": ""}),
@@ -133,7 +134,7 @@ def test_what_a_reader_must_know_is_said() -> None:
     assert "old and new fit the same data" in notes
     assert "differ in the priors of exchange_current_density" in notes
     assert laid.synthetic
-    same = overlay([run("old", **BEFORE), run("old", **BEFORE, resolved_hash="other")])
+    same = overlay([run("old", **BEFORE), run("old", **BEFORE, result_id="other")])
     assert same.runs == ("1 old", "2 old")
 
 
@@ -188,6 +189,7 @@ def mapped(folder: Path, factor: float, last: float = 200.0) -> Path:
             "extrapolation": ("pore_radius", np.array([True, False, False])),
         },
         coords={"pore_radius": ("pore_radius", radius, {"units": "nm"}), "quantile": [0.05, 0.5]},
+        attrs={"result_id": folder.name},
     )
     save_maps({"liquid": dataset}, folder / "map.nc")
     return folder

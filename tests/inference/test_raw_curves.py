@@ -133,6 +133,11 @@ def test_curves_come_again_from_their_seed(synthetic: Campaign, tmp_path: Path) 
     )
     assert one == same
     assert all(a != b for a, b in zip(one, other, strict=True))
+    # What stands there already, of the same seed, is what a command stopped late has left.
+    again = write_raw_curves(few, tmp_path / "one", seed=1)
+    assert [curve.file.read_bytes() for curve in again] == one
+    with pytest.raises(InputError, match="not empty"):
+        write_raw_curves(few, tmp_path / "one", seed=2)
 
 
 @pytest.mark.slow

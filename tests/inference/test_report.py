@@ -7,6 +7,7 @@ import html
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -147,15 +148,16 @@ def test_the_command_writes_report_and_table(
     literature_result: Any, no_figures: None, tmp_path: Path,
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    out = tmp_path / "to" / "a colleague.html"
-    arguments = ["anodebayes", "report", str(literature_result.folder), "--out", str(out)]
+    run = shutil.copytree(literature_result.folder, tmp_path / "run")
+    out = run / "report.html"
+    arguments = ["anodebayes", "report", str(run)]
     monkeypatch.setattr("sys.argv", arguments)
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(out)
     assert out.stat().st_size <= LARGEST
-    table = (literature_result.folder / "parameters.tex").read_text(encoding="utf-8")
+    table = (run / "parameters.tex").read_text(encoding="utf-8")
     assert table == parameter_table(literature_result, "latex")
 
 

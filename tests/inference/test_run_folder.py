@@ -1,6 +1,9 @@
 """Run folders hold whole files or none, one writer at a time."""
 
+import fcntl
+import json
 import logging
+import re
 import signal
 import subprocess
 import sys
@@ -13,10 +16,11 @@ from typing import Any
 
 import pytest
 import tomli_w
-from netCDF4 import Dataset
+import xarray as xr
 
 from data.errors import RunFolderError
-from inference.run_folder import RunFolder
+from inference.run_folder import PRODUCTS, RunFolder
+from inference.sealed_trees import write_tree
 
 
 def resolved_job(result_hash: str = "a" * 64, **changes: Any) -> Any:
@@ -30,12 +34,22 @@ def resolved_job(result_hash: str = "a" * 64, **changes: Any) -> Any:
     return SimpleNamespace(hash=result_hash, text=tomli_w.dumps(document), document=document)
 
 
-def write_result(folder: RunFolder, result_hash: str = "a" * 64) -> None:
-    def writer(path: Path) -> None:
-        with Dataset(path, "w") as file:
-            file.resolved_hash = result_hash
+def write_result(folder: RunFolder, result_hash: str = "a" * 64, result_id: str = "1") -> None:
+    tree = xr.DataTree()
+    tree.attrs = {"resolved_hash": result_hash, "result_id": result_id}
+    folder.write("result.nc", lambda path: write_tree(tree, path, "result"))
 
-    folder.write("result.nc", writer)
+
+def listing(folder: Path) -> dict[str, str]:
+    """Return every file and link below a folder with its content or target, locks left out."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            found[name] = f"-> {path.readlink()}"
+        elif path.is_file() and path.name not in {".lock", "run.json"}:
+            found[name] = path.read_text(errors="replace")
+    return found
 
 
 @contextmanager
@@ -57,8 +71,6 @@ def test_a_folder_is_complete_only_with_the_result_of_its_own_job(tmp_path: Path
     job = resolved_job()
     assert folder.state(job) == "absent"
     folder.start(job, "as given")
-    assert folder.state(job) == "partial"
-    write_result(folder, "b" * 64)  # a result that is not this job's
     assert folder.state(job) == "partial"
     with pytest.raises(RunFolderError, match="did not finish"):
         folder.require_complete()
@@ -104,20 +116,12 @@ def test_starting_over_leaves_nothing_of_the_earlier_run(tmp_path: Path) -> None
     folder.start(resolved_job(), "")
     write_result(folder)
     folder.write_text("map.nc", "of the earlier posterior")
-    folder.write_folder("figures", lambda path: (path / "ridge.png").touch())
+    folder.write_files("figures", lambda path: (path / "ridge.png").touch())
     (tmp_path / "notes.md").write_text("mine")
+    (tmp_path / "figures" / "thesis.pdf").write_text("mine, too")
     folder.start(resolved_job("b" * 64), "")
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        ".lock", "job.toml", "notes.md", "resolved.toml",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\nbroken off"])
-def test_a_broken_result_is_not_a_result(tmp_path: Path, content: bytes) -> None:
-    folder = RunFolder(tmp_path)
-    folder.start(resolved_job(), "")
-    (tmp_path / "result.nc").write_bytes(content)
-    assert folder.state(resolved_job()) == "partial"
+    kept = {*listing(tmp_path)}
+    assert kept == {"job.toml", "notes.md", "resolved.toml", "figures/thesis.pdf"}
 
 
 def test_a_killed_writer_leaves_nothing_that_looks_whole_and_running_again_succeeds(
@@ -159,32 +163,207 @@ def test_a_writer_that_fails_leaves_the_earlier_file_and_no_other(tmp_path: Path
     with pytest.raises(KeyboardInterrupt):
         folder.write("summary.csv", writer)
     assert (tmp_path / "summary.csv").read_text() == "whole"
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", "summary.csv"]
+    assert {p.name for p in tmp_path.iterdir()} == {".lock", "run.json", "summary.csv"}
     with folder.lock(), folder.lock():  # held twice by its holder, then free again
         pass
     RunFolder(tmp_path).write_text("summary.csv", "new")
 
 
-def test_a_folder_of_files_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_figures_are_replaced_once_all_are_drawn_and_what_the_user_put_beside_stays(
+    tmp_path: Path,
+) -> None:
     folder = RunFolder(tmp_path)
-    folder.write_folder("figures", lambda path: (path / "first.png").touch())
+    folder.write_files("figures", lambda path: (path / "first.png").touch())
+    (tmp_path / "figures" / "mine.png").write_text("mine")
 
     def fail(path: Path) -> None:
         (path / "second.png").touch()
         raise ValueError
 
     with pytest.raises(ValueError):  # noqa: PT011 - raised just above
-        folder.write_folder("figures", fail)
-    assert [p.name for p in (tmp_path / "figures").iterdir()] == ["first.png"]
-    folder.write_folder("figures", lambda path: (path / "third.png").touch())
-    assert [p.name for p in (tmp_path / "figures").iterdir()] == ["third.png"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".lock", "figures"]
+        folder.write_files("figures", fail)
+    assert {*listing(tmp_path)} == {"figures/first.png", "figures/mine.png"}
+    folder.write_files("figures", lambda path: (path / "third.png").touch())
+    assert {*listing(tmp_path)} == {"figures/third.png", "figures/mine.png"}
+    folder.write_files("figures", lambda path: (path / "fourth.png").touch(), keep=True)
+    with pytest.raises(RunFolderError, match=r"'figures/mine.png' .* did not make"):
+        folder.write_files("figures", lambda path: (path / "mine.png").touch())
+    assert listing(tmp_path)["figures/mine.png"] == "mine"
+    assert {"figures/third.png", "figures/fourth.png"} <= {*listing(tmp_path)}
+    folder.remove("figures")
+    assert {*listing(tmp_path)} == {"figures/mine.png"}
+
+
+@pytest.mark.parametrize("name", [*PRODUCTS, "figures/thesis-fig1.pdf", "thesis.tex", ".lock"])
+def test_a_folder_without_our_marker_is_left_as_it_was_whatever_its_files_are_called(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    shown = re.escape(repr(name.partition("/")[0]))
+    for use in (
+        lambda folder: folder.state(resolved_job()),
+        lambda folder: folder.start(resolved_job(), ""),
+        lambda folder: folder.write_text("summary.csv", "x"),
+        lambda folder: folder.remove("figures"),
+    ):
+        with pytest.raises(RunFolderError, match=rf"not a run folder \(it holds {shown}, but no"):
+            use(RunFolder(tmp_path))
+    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_what_is_refused_or_fails_leaves_no_folder_and_no_lock_behind(tmp_path: Path) -> None:
+    def fail(_: Path) -> None:
+        raise ValueError
+
+    for path in (tmp_path / "deep" / "run", tmp_path):
+        with pytest.raises(ValueError), RunFolder(path).lock():  # noqa: PT011 - raised here
+            raise ValueError
+        assert list(tmp_path.iterdir()) == []
+    RunFolder(tmp_path, "overlay").write_text("overlay.json", "x")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RunFolderError, match="holds an overlay, and a fit is not written into it"):
+        RunFolder(tmp_path).start(resolved_job(), "")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["summary.csv", "report.html", "log.txt", "job.toml"])
+def test_a_users_own_file_of_a_products_name_stops_a_run_before_it_begins(
+    tmp_path: Path, name: str
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.write_text("check.json", "ours")
+    (folder.path / name).write_text("mine")
+    before = listing(tmp_path)
+    with pytest.raises(RunFolderError, match=f"{name!r} in .* is a file that anodebayes did not"):
+        folder.start(resolved_job(), "")
+    with pytest.raises(RunFolderError, match="did not make"):
+        folder.write_text(name, "x")
+    assert listing(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["summary.csv", "result.nc", "figures", "figures/ridge.pdf", "log.txt", "run.json"]
+)
+def test_links_are_not_written_or_removed_through(tmp_path: Path, name: str) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.start(resolved_job(), "")
+    write_result(folder)
+    folder.write_text("summary.csv", "ours")
+    folder.write_files("figures", lambda path: (path / "ridge.pdf").touch())
+    with folder.log():
+        pass
+    outside = tmp_path / "outside"
+    (folder.path / name).rename(outside)
+    (folder.path / name).symlink_to(outside)
+    kept = listing(tmp_path / "outside") if outside.is_dir() else outside.read_bytes()
+
+    def draw(path: Path) -> None:
+        (path / "ridge.pdf").write_text("new")
+
+    refusals = 0
+    for use in (
+        lambda: folder.start(resolved_job("b" * 64), ""),
+        lambda: folder.write_text(name, "new"),
+        lambda: folder.write_files("figures", draw),
+        lambda: folder.remove(name),
+    ):
+        try:
+            use()
+        except RunFolderError:
+            refusals += 1
+    assert refusals >= 2
+    assert (folder.path / name).readlink() == outside
+    assert kept == (listing(outside) if outside.is_dir() else outside.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "holds", [["../mine.txt"], ["/etc/x"], ["a/b/c"], ["."], [""], ["a/../b"], ["run.json"], [1], 3]
+)
+def test_a_marker_that_lists_what_is_not_inside_is_refused(tmp_path: Path, holds: Any) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.start(resolved_job(), "")
+    (tmp_path / "mine.txt").write_text("mine")
+    marker = folder.path / "run.json"
+    marker.write_text(json.dumps({**json.loads(marker.read_text()), "holds": holds}))
+    with pytest.raises(RunFolderError, match=r"run\.json"):
+        folder.start(resolved_job(), "")
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", ["", "{}", "null", "[" * 100_000, '{"what": "x"}', "\0\0"])
+def test_a_damaged_marker_is_named_and_the_folder_left_alone(tmp_path: Path, content: str) -> None:
+    folder = RunFolder(tmp_path)
+    folder.start(resolved_job(), "")
+    (tmp_path / "run.json").write_text(content)
+    before = listing(tmp_path)
+    for use in (folder.refuse_foreign, lambda: folder.start(resolved_job(), "")):
+        with pytest.raises(RunFolderError, match=r"run.json' is no marker of a run folder"):
+            use()
+    assert listing(tmp_path) == before
+
+
+UNREADABLE = {
+    "empty": lambda run: (run / "result.nc").write_bytes(b""),
+    "broken off": lambda run: (run / "result.nc").write_bytes(b"\x89HDF\r\n\x1a\nbroken off"),
+    "a folder": lambda run: ((run / "result.nc").unlink(), (run / "result.nc").mkdir()),
+    "of another job": lambda run: write_result(RunFolder(run), "b" * 64),
+    "no job": lambda run: (run / "resolved.toml").unlink(),
+    "job damaged": lambda run: (run / "resolved.toml").write_text("name = ["),
+    "job without hash": lambda run: (run / "resolved.toml").write_text("resolved = 1"),
+    "job not text": lambda run: (run / "resolved.toml").write_bytes(b"\xff\xfe\0"),
+}
+
+
+@pytest.mark.parametrize("damage", UNREADABLE)
+def test_a_result_that_cannot_be_opened_is_not_unfinished(tmp_path: Path, damage: str) -> None:
+    folder = RunFolder(tmp_path)
+    folder.start(resolved_job(), "")
+    write_result(folder)
+    UNREADABLE[damage](tmp_path)
+    assert folder.state(resolved_job()) == "unreadable"
+    with pytest.raises(RunFolderError, match=r"result\.nc|resolved\.toml"):
+        folder.require_complete()
+    if damage != "a folder":  # which is not ours to remove
+        folder.start(resolved_job("b" * 64), "")
+        assert folder.state(resolved_job()) == "partial"
+
+
+@pytest.mark.parametrize("name", ["back\\slash", "http:", "a b", "ümlaut", "new\nline", "#frag"])
+def test_a_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    folder = RunFolder(tmp_path / name)
+    folder.start(resolved_job(), "")
+    write_result(folder)
+    assert folder.state(resolved_job()) == "complete"
+
+
+def test_a_result_that_another_program_holds_open_is_read_all_the_same(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.start(resolved_job(), "")
+    write_result(folder)
+    with folder.result_path.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # as HDF5 does of a file that it may write
+        assert folder.state(resolved_job()) == "complete"
+
+
+def test_a_product_is_written_only_beside_the_result_it_was_computed_from(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.start(resolved_job(), "")
+    write_result(folder, result_id="1")
+    early = RunFolder(tmp_path, result_id="1")
+    early.write_text("report.html", "of 1")
+    folder.start(resolved_job("b" * 64), "")  # a `fit --force` begins ...
+    for _ in range(2):
+        with pytest.raises(RunFolderError, match="was fitted anew"):
+            early.write_text("report.html", "of 1")
+        write_result(folder, "b" * 64, result_id="2")  # ... and ends
+    assert "report.html" not in listing(tmp_path)
+    RunFolder(tmp_path, result_id="2").write_text("report.html", "of 2")
 
 
 def test_folders_of_others_are_not_filled(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(RunFolderError, match=r"not a run folder \(it holds 'thesis.tex'\)"):
-        RunFolder(tmp_path).start(resolved_job(), "")
     with pytest.raises(RunFolderError, match="is a file"):
         RunFolder(tmp_path / "thesis.tex")
     with pytest.raises(RunFolderError, match="cannot be made"):

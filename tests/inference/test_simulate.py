@@ -234,6 +234,47 @@ def test_a_file_that_is_no_truth_is_refused(text: str, word: str, tmp_path: Path
         read_truth(tmp_path / "other.toml")
 
 
+def test_what_was_drawn_already_is_read_unless_anything_differs(
+    design: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = simulate(CREEP, design, seed=1, folder=tmp_path / "x")
+    with monkeypatch.context() as patched:
+        patched.setattr("inference.simulation.build_model", None)  # nothing is drawn again
+        again = simulate(CREEP, design, seed=1, folder=tmp_path / "x")
+    assert again.content_hash == drawn.content_hash
+    before = {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()}
+    for truth, seed in ((CREEP, 2), (CREEP | {"creep_exponent": 6.0}, 1)):
+        with pytest.raises(InputError, match="not empty"):
+            simulate(truth, design, seed=seed, folder=tmp_path / "x")
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()}
+    table = tmp_path / "x" / "creep.csv"
+    table.write_text(table.read_text().replace("c1,", "mine,"))
+    with pytest.raises(InputError, match="not empty"):
+        simulate(CREEP, design, seed=1, folder=tmp_path / "x")
+
+
+@pytest.mark.parametrize("last", ["truth.toml", "simulation.json", "creep.csv"])
+def test_a_campaign_that_could_not_be_written_whole_is_not_there_and_is_drawn_again(
+    design: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    write = Path.write_text
+
+    def stopped(path: Path, *args: Any, **kwargs: Any) -> int:
+        if path.name == last:
+            raise KeyboardInterrupt
+        return write(path, *args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            simulate(CREEP, design, seed=1, folder=tmp_path / "deep" / "x")
+    assert not list((tmp_path / "deep").iterdir())
+    simulate(CREEP, design, seed=1, folder=tmp_path / "deep" / "x")
+    assert {path.name for path in (tmp_path / "deep" / "x").iterdir()} == {
+        "campaign.toml", "creep.csv", "simulation.json", "truth.toml",
+    }  # fmt: skip
+
+
 def test_a_filled_folder_is_not_written_to(design: Campaign, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("mine")
     with pytest.raises(InputError, match="not empty"):

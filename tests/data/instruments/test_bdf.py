@@ -145,3 +145,9 @@ def test_of_many_files_a_bad_one_is_named_and_the_others_are_written(tmp_path: P
     assert again.exit_code == 2
     with pytest.raises(InputError, match="is there already"):
         write_bdf(read_record(files[0]), out)
+    (out / "0.bdf.csv").unlink()  # as an export that was stopped leaves it
+    write_bdf(read_record(files[0]), out)
+    (out / "0.bdf.csv").unlink()
+    (out / "0.bdf.metadata.json").write_text("mine")
+    with pytest.raises(InputError, match="is there already"):
+        write_bdf(read_record(files[0]), out)

@@ -1,0 +1,226 @@
+"""Files that are written whole or not at all: beside their name, onto the disk, then renamed.
+
+A process that is killed leaves nothing under a file's own name that is not whole. Whatever writes a
+file for a user writes it here.
+"""
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from data.errors import AnodebayesError, StorageError
+
+__all__ = [
+    "TEMPORARY",
+    "append_whole",
+    "draft",
+    "is_temporary",
+    "place",
+    "remove",
+    "write_text_whole",
+    "write_whole",
+    "write_whole_folder",
+]
+
+TEMPORARY: Final = ".part-"
+_TOKEN: Final = 8
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+_PROBE: Final = 1 << 20  # bytes: more than what a file system keeps back of a full disk
+
+
+def write_whole(target: Path, writer: Callable[[Path], None]) -> Path:
+    """Write a file whole or not at all, in place of an earlier one.
+
+    Parameters
+    ----------
+    target : Path
+        The file, in a folder that is there.
+    writer : callable
+        Writes to the path it is given, which ends like the target.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    StorageError
+        There is no space left.
+    """
+    with draft(target) as beside:
+        writer(beside)
+        place(beside, target)
+    return target
+
+
+def write_text_whole(target: Path, text: str) -> Path:
+    """Write a text file, in UTF-8, whole or not at all; as `write_whole`."""
+
+    def writer(path: Path) -> None:
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+    return write_whole(target, writer)
+
+
+def write_whole_folder(target: Path, writer: Callable[[Path], None]) -> Path:
+    """Write a folder of files whole or not at all.
+
+    Parameters
+    ----------
+    target : Path
+        The folder, which is not there or is empty; folders above it are made.
+    writer : callable
+        Writes its files into the empty folder it is given, whose name ends like the target's.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    StorageError
+        There is no space left.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with draft(target) as beside:
+        beside.mkdir()
+        writer(beside)
+        place(beside, target)
+    return target
+
+
+@contextlib.contextmanager
+def draft(target: Path) -> Iterator[Path]:
+    """Give the path beside a target at which it is written; what is left there is removed.
+
+    Parameters
+    ----------
+    target : Path
+        File or folder.
+
+    Yields
+    ------
+    Path
+        Nothing is there yet; its name ends like the target's.
+
+    Raises
+    ------
+    StorageError
+        There is no space left, whatever the writer made of that.
+    """
+    beside = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:_TOKEN]}-{target.name}")
+    try:
+        yield beside
+    except AnodebayesError:
+        raise
+    except Exception as error:
+        # Libraries of images and arrays say "encoder error" or "stream state" of a full disk.
+        if getattr(error, "errno", None) in _FULL or _is_full(target.parent):
+            raise _no_space(target) from error
+        raise
+    finally:
+        remove(beside)
+
+
+def place(beside: Path, target: Path) -> None:
+    """Force what was written beside a target to the disk, and give it the target's name.
+
+    Parameters
+    ----------
+    beside : Path
+        File or folder.
+    target : Path
+        An earlier file, or an empty folder, is replaced.
+    """
+    for path in [*beside.rglob("*"), beside]:
+        _flush(path)
+    beside.replace(target)
+    _flush(target.parent)
+
+
+def append_whole(path: Path, text: str) -> None:
+    """Append text to a file and force it to the disk: all of it, or nothing.
+
+    Parameters
+    ----------
+    path : Path
+        Made where it is not there.
+    text : str
+        In UTF-8.
+
+    Raises
+    ------
+    StorageError
+        There is no space left.
+    """
+    with path.open("ab", buffering=0) as file:
+        before = file.seek(0, os.SEEK_END)
+        content = text.encode()
+        try:
+            while content:
+                content = content[file.write(content) :]
+            os.fsync(file.fileno())
+        except BaseException as error:
+            file.truncate(before)
+            if isinstance(error, OSError) and error.errno in _FULL:
+                raise _no_space(path) from error
+            raise
+
+
+def is_temporary(name: str) -> bool:
+    """Say whether a name is that of a file that a process, maybe a killed one, was writing."""
+    token, _, rest = name.removeprefix(TEMPORARY).partition("-")
+    ours = name.startswith(TEMPORARY) and len(token) == _TOKEN and bool(rest)
+    return ours and set(token) <= set("0123456789abcdef")
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _no_space(target: Path) -> StorageError:
+    return StorageError(
+        f"no space left on the disk of {str(target.parent)!r}: {target.name!r} was not written. "
+        "Free some space, or name a folder on another disk"
+    )
+
+
+def _is_full(folder: Path) -> bool:
+    """Say whether a folder takes no more."""
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            left = _PROBE
+            while left:
+                left -= file.write(b"\0" * left)
+    except OSError as error:
+        return error.errno in _FULL
+    return False
+
+
+def _flush(path: Path) -> None:
+    """Force a file or a folder to the disk; a system that cannot flush folders is left alone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        if path.is_dir():
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        if not path.is_dir():
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,131 @@
+"""The marker of a folder that a command of this program wrote: what it is and what it holds.
+
+A folder is known by this file, never by the names of others. What the marker lists may be replaced
+and removed; all else in the folder is the user's.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, Literal, get_args
+
+from data.errors import RunFolderError
+
+__all__ = ["MARKER", "Kind", "Marker", "read_marker"]
+
+MARKER: Final = "run.json"
+_WHAT: Final = "anodebayes run folder"
+_FORMAT: Final = 1
+_DEEPEST: Final = 2  # a file, or one in a folder such as figures
+
+Kind = Literal["fit", "calibration", "comparison", "overlay", "figures"]
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What a folder is and what of it is the program's.
+
+    Parameters
+    ----------
+    kind : {"fit", "calibration", "comparison", "overlay", "figures"}
+        Which command fills it.
+    id : str
+        Of this folder, as long as it lasts.
+    holds : frozenset of str
+        Names of the files that the program wrote, relative to the folder, with slashes. They are
+        listed before they are written.
+    """
+
+    kind: Kind
+    id: str
+    holds: frozenset[str] = frozenset()
+
+    @classmethod
+    def new(cls, kind: Kind) -> "Marker":
+        """Return the marker of a folder that nothing is in."""
+        return cls(kind, uuid.uuid4().hex)
+
+    def holding(self, names: Iterable[str]) -> "Marker":
+        """Return this marker with another list of files."""
+        return replace(self, holds=frozenset(names))
+
+    def to_json(self) -> str:
+        """Return the content of the marker's file."""
+        content = {
+            "what": _WHAT,
+            "note": "Files listed here are replaced by the program that wrote them, no others.",
+            "format_version": _FORMAT,
+            "id": self.id,
+            "kind": self.kind,
+            "holds": sorted(self.holds),
+        }
+        return json.dumps(content, indent=1) + "\n"
+
+
+def read_marker(folder: Path) -> Marker | None:
+    """Read the marker of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        It need not exist.
+
+    Returns
+    -------
+    Marker, optional
+        None where the folder has none.
+
+    Raises
+    ------
+    RunFolderError
+        It is damaged, or of another format.
+    """
+    path = folder / MARKER
+    if path.is_symlink():
+        raise _damaged(path, "it is a symbolic link")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _damaged(path, str(error.strerror).lower()) from error
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(content, dict) or content.get("what") != _WHAT:
+        raise _damaged(path, f"it does not say that this is an {_WHAT}")
+    if content.get("format_version") != _FORMAT:
+        raise RunFolderError(
+            f"{str(folder)!r} was written in format {content.get('format_version')!r} and this "
+            f"anodebayes reads format {_FORMAT} only: use the version that wrote it, or another "
+            "folder"
+        )
+    kind: Any
+    kind, own, holds = (content.get(key) for key in ("kind", "id", "holds"))
+    if kind not in get_args(Kind) or not isinstance(own, str) or not isinstance(holds, list):
+        raise _damaged(path, "its kind, id or list of files is not legal")
+    strange = [name for name in holds if not _is_inside(name)]
+    if strange:
+        raise _damaged(path, f"it lists {strange[0]!r}, which is no file inside the folder")
+    return Marker(kind, own, frozenset(holds))
+
+
+def _is_inside(name: Any) -> bool:
+    """Say whether a name is that of a file in a folder, or one folder deeper."""
+    if not isinstance(name, str) or "\\" in name or "\0" in name:
+        return False
+    parts = PurePosixPath(name).parts
+    return (
+        name == "/".join(parts)
+        and 0 < len(parts) <= _DEEPEST
+        and not {"/", ".."} & {*parts}
+        and name != MARKER
+    )
+
+
+def _damaged(path: Path, why: str) -> RunFolderError:
+    return RunFolderError(
+        f"{str(path)!r} is no marker of a run folder, or is damaged ({why}): nothing in the folder "
+        "is touched. Give another folder"
+    )
