@@ -3,6 +3,7 @@
 Nothing heavy is imported before a command needs it: `anodebayes --help` answers at once.
 """
 
+import _signal  # type: ignore[import-not-found] # what `signal` is made of, read at once
 import gc
 import os
 import sys
@@ -23,6 +24,11 @@ ENVIRONMENT = {
 
 def main() -> None:
     """Run the command line; the process ends with one of the documented exit codes."""
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no traceback while the next line is read
+    from data.stopping import stop_on_signals
+
+    stop_on_signals()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     for stream in (sys.stdout, sys.stderr):
@@ -30,9 +36,11 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal without Greek gets a ?, not a crash
     # Libraries and graphs are many objects that stay: looking for garbage among them is dear.
     gc.set_threshold(100_000, 20, 100)
+    from inference.cli.caches import usable_caches
     from inference.cli.commands import app
 
     try:
-        app(prog_name="anodebayes")
+        with usable_caches():
+            app(prog_name="anodebayes")
     finally:
         gc.freeze()  # nor among what the end of the process frees anyway, 1.6 s after a fit
