@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from data.tables import tables
 from inference.arviz_statistics import left_out_weights, loo_pit, pareto_k, uniformity
@@ -39,6 +40,7 @@ from inference.thresholds import (
     PREDICTIVE_WARN,
     SPREAD_FAIL,
     SPREAD_WARN,
+    TENSION_FAIL,
 )
 from models.blocks import table_of
 from models.cells import LAWS
@@ -46,6 +48,7 @@ from models.observations import TOLERANCE
 
 __all__ = [
     "batch_findings",
+    "contradicting_rows",
     "failed_predictions",
     "fit_findings",
     "natural_scale",
@@ -71,6 +74,7 @@ _OF_CELLS = {"spread ": "CELLS DO NOT SCATTER ALIKE", "batches ": "ROWS ARE NOT 
 _NO_LIMIT = 999.0  # on a natural scale; designs store 1000 for infinity
 _LEAST_SPREAD = 1e-9
 _MOST_SHOWN = 4  # rows that a sentence names
+_CANDIDATES = 20  # rows at either end, among which a pair is sought
 _MOST = 5_000_000
 """Predicted numbers that statistics are computed from; bounds the memory of large tables."""
 
@@ -414,10 +418,77 @@ def _judged(result: Result, name: str) -> tuple[Finding, dict[str, float]]:
     few = predicted[:: max(1, predicted.size // _MOST)]
     columns = _columns(result, name)
     p_values = predictive_p_values(observed, few, columns, units)
-    found = trends(*_on_scale(observed, few, units), conditions_of(result, name, columns))
+    on_scale = _on_scale(observed, few, units)
+    found = trends(*on_scale, conditions_of(result, name, columns))
     if found:
         p_values["trend"] = found[0].p_value
-    return _statistics(name, observed.size, p_values, len(few), found), p_values
+    finding = _statistics(name, observed.size, p_values, len(few), found)
+    if finding.verdict == "fail" and not verdicts(observed, few):
+        finding = _with_pair(finding, result, name, *on_scale)
+    return finding, p_values
+
+
+def _with_pair(
+    finding: Finding, result: Result, name: str, observed: Array, predicted: Array
+) -> Finding:
+    """Name the two rows that the model can hold together least, where chance gives none such."""
+    pair = contradicting_rows(observed, predicted)
+    if pair is None:
+        return finding
+    labels, lines = result.observed_data[f"{name}_row"].values, result.lines.get(name)
+    rows = [
+        f"{str(labels[at]).partition(' (line ')[0]} ({table_of(name)}.csv"
+        + (f", line {lines[at]})" if lines else ")")
+        for at in pair[:2]
+    ]
+    sentence = (
+        f"{finding.sentence} It cannot hold {rows[0]} and {rows[1]} together: they lie "
+        f"{pair[2]:.3g} standard deviations farther apart than it predicts, stated errors and "
+        "scatter counted in."
+    )
+    numbers = finding.numbers | {"contradiction": {"rows": rows, "deviates": pair[2]}}
+    return finding.model_copy(update={"sentence": sentence, "numbers": plain(numbers)})
+
+
+def contradicting_rows(observed: Array, predicted: Array) -> tuple[int, int, float] | None:
+    """Return the two rows whose difference a model predicts worst.
+
+    What is not known of the parameters moves both rows of a prediction and leaves their difference;
+    so this finds two rows that exclude each other where neither lies far from its own prediction.
+
+    Parameters
+    ----------
+    observed : ndarray, shape (rows,)
+        Values on their natural scale.
+    predicted : ndarray, shape (draws, rows)
+        Predictions of them.
+
+    Returns
+    -------
+    (int, int, float), optional
+        The upper and the lower row, and by how many standard deviations of the predicted difference
+        they lie farther apart. None where normal predictions give one as far, among all pairs, more
+        often than `thresholds.TENSION_FAIL` standard deviations are exceeded (Bonferroni).
+    """
+    centre, spread = np.median(predicted, axis=0), predicted.std(axis=0)
+    residual = np.full(observed.size, np.nan)
+    np.divide(observed - centre, spread, out=residual, where=spread > _LEAST_SPREAD)
+    order = np.argsort(residual)[: int(np.isfinite(residual).sum())]
+    pairs = [
+        (int(high), int(low))
+        for high in order[: -_CANDIDATES - 1 : -1]
+        for low in order[:_CANDIDATES]
+        if high != low
+    ]
+    apart = []
+    for high, low in pairs:
+        difference = predicted[:, high] - predicted[:, low]
+        apart.append((observed[high] - observed[low] - difference.mean()) / difference.std())
+    limit = -ndtri(ndtr(-TENSION_FAIL) / max(1, order.size * (order.size - 1) // 2))
+    if not apart or max(apart) <= limit:
+        return None
+    worst_pair = int(np.argmax(apart))
+    return (*pairs[worst_pair], float(apart[worst_pair]))
 
 
 def _columns(result: Result, name: str) -> dict[str, Array]:
