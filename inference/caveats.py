@@ -8,6 +8,7 @@ and that a current lies above every one that was tested.
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from inference.checks.predictive import failed_predictions, unpredicted
 from inference.checks.verdicts import stored_check
@@ -18,9 +19,11 @@ from inference.symptoms import suspicions
 if TYPE_CHECKING:
     from inference.result import Result
 
-__all__ = ["above_tested", "caveats", "highest_tested"]
+__all__ = ["above_tested", "caveats", "failures", "highest_tested", "warned"]
 
 _TOLD_OTHERWISE = {"sampling"}  # by the convergence gate
+_UNCHECKED: "WeakKeyDictionary[Result, list[str]]" = WeakKeyDictionary()
+"""What results without a stored check do not predict: a second or two to find."""
 
 
 def caveats(result: "Result", cell: Cell) -> list[str]:
@@ -38,9 +41,23 @@ def caveats(result: "Result", cell: Cell) -> list[str]:
     list of str
         Sentences, each once; empty where nothing is known against them.
     """
-    return [
-        *dict.fromkeys([*suspicions(result), *_failed(result), *_none_failed(result, cell)]),
-    ]
+    return [*dict.fromkeys([*warned(result), *_none_failed(result, cell)])]
+
+
+def warned(result: "Result") -> list[str]:
+    """Return why any number of a fit may be wrong, whatever cell it is of.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    list of str
+        Sentences, each once: what the fit suspects, and what its check failed.
+    """
+    return [*dict.fromkeys([*suspicions(result), *failures(result)])]
 
 
 def above_tested(result: "Result", mechanism: str, current: float) -> list[str]:
@@ -108,11 +125,24 @@ def _none_failed(result: "Result", cell: Cell) -> list[str]:
     return found
 
 
-def _failed(result: "Result") -> list[str]:
-    """Return what the stored check of this very result failed, or what its fit does."""
+def failures(result: "Result") -> list[str]:
+    """Return what the stored check of this very result failed, or what its fit does.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    list of str
+        Sentences; what the convergence gate tells is not among them.
+    """
     check = stored_check(result.folder, str(result.attrs.get("resolved_hash")))
     if check is None:
-        return failed_predictions(result)
+        if result not in _UNCHECKED:
+            _UNCHECKED[result] = failed_predictions(result)
+        return _UNCHECKED[result]
     return [
         unpredicted(each)
         if each["key"].startswith(("predictive ", "loo_pit ", "spread ", "batches "))

@@ -483,7 +483,8 @@ def contradicting_rows(observed: Array, predicted: Array) -> tuple[int, int, flo
     apart = []
     for high, low in pairs:
         difference = predicted[:, high] - predicted[:, low]
-        apart.append((observed[high] - observed[low] - difference.mean()) / difference.std())
+        far = observed[high] - observed[low] - difference.mean()
+        apart.append(far / max(float(difference.std()), _LEAST_SPREAD))
     limit = -ndtri(ndtr(-TENSION_FAIL) / max(1, order.size * (order.size - 1) // 2))
     if not apart or max(apart) <= limit:
         return None
