@@ -143,7 +143,7 @@ def stated(table: xr.Dataset) -> tuple[NDArray[np.float64], ...]:
         The stated error of the value or of its bounds.
     """
     observed, design = _observed(table)
-    x = np.log(observed) - np.where(_fractions(table), np.log1p(-observed), 0.0)
+    x = np.log(observed) - np.log1p(-np.where(_fractions(table), observed, 0.0))
     lower = np.where(x <= design.floor + TOLERANCE, -np.inf, x - design.halfwidth)
     upper = np.where(x >= design.ceiling - TOLERANCE, np.inf, x + design.halfwidth)
     return lower, upper, design.sd
