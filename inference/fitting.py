@@ -324,7 +324,12 @@ def _draw(
         longer = section.model_copy(
             update={"draws": 2 * section.draws, "tune": min(2 * section.tune, MOST_DRAWS)}
         )
-        if longer.draws > asked.resolved_most_draws or not longer_chains_may_do(*verdict, section):
+        apart = bool(sample_stats.attrs.get("solutions_apart"))
+        if (
+            apart
+            or longer.draws > asked.resolved_most_draws
+            or not longer_chains_may_do(*verdict, section)
+        ):
             break
         if first is None:
             first = posterior, check_gate(*verdict).failures
@@ -333,7 +338,9 @@ def _draw(
     drawn_on = {}
     if first is not None:
         drawn_on = _drawn_on(asked, section, first[1], scalars(first[0]), scalars(posterior))
-    gate = check_gate(*verdict, history, sampler=section, drawn_on=drawn_on)
+    gate = check_gate(
+        *verdict, history, sampler=section, drawn_on=drawn_on, solutions=sample_stats.attrs
+    )
     return _Drawn(posterior, internal, sample_stats, after, diagnostics, gate)
 
 

@@ -61,6 +61,7 @@ __all__ = [
     "PULL",
     "RIDGE",
     "SECOND_KIND",
+    "SECOND_SOLUTION",
     "SLOW_DIFFUSION",
     "SPREAD_FAIL",
     "SPREAD_WARN",
@@ -338,6 +339,10 @@ MOST_FITS_OF_A_REFIT: Final = 10
 DECIDES: Final = 1.2
 """A row decides an answer that is more than this many times larger or smaller without it. Our
 choice: about the width of what a cautious reader adds to a safe current."""
+
+SECOND_SOLUTION: Final = 7.0
+"""Logarithm of how much less probable a second solution may be than the likeliest and is still told
+of, and sampled from: one in a thousand. Our choice: what is rarer moves no risk of a percent."""
 
 IMPROBABLE: Final = 0.01
 """A row is nearly impossible where its probability under the rest of the data is below this divided

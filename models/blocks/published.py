@@ -127,7 +127,9 @@ def one_value(table: xr.Dataset) -> list[tuple[str, ...]]:
     return list(zip(*(table[name].values.astype(str) for name in conditions), strict=True))
 
 
-def stated(table: xr.Dataset) -> tuple[NDArray[np.float64], ...]:
+def stated(
+    table: xr.Dataset,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return what each row states, on the natural scale of its quantity.
 
     Parameters
