@@ -32,6 +32,7 @@ _VALLEY = 1.0
 """Depth of a valley [nats] that parts two solutions; what a climb leaves undone is far less."""
 _TYPICAL = 3.0  # standard deviations of the log density of draws
 _WIDEST = 10.0  # standard deviation along a direction that has no curvature: wider than any prior
+_HALVINGS = 6
 _STEP = 1e-4  # of coordinates, for the curvature
 _WALL = 1e10  # stands for a density of zero, and lets a line search come back
 
@@ -47,7 +48,7 @@ class Solution:
     log_density : float
         At it.
     starts : list of ndarray, each of shape (size,)
-        Where climbs to it first came to what its draws are as dense as.
+        Where climbs to it first came to what its draws are as dense as, the first climb first.
     log_mass : float
         Logarithm of its probability, but for a constant, by the curvature at it (Laplace).
     """
@@ -191,9 +192,22 @@ def _climb(log_density: LogDensity, draw: Array, found: list[Solution]) -> Solut
     (solution,) = reached
     if value > solution.log_density:
         solution.at, solution.log_density = at, value
-    heights = [*trail, (at, value)]
-    solution.starts.append(next((x for x, height in heights if height > solution.shore), at))
+    solution.starts.append(_ashore(log_density, [*trail, (at, value)], solution.shore))
     return solution
+
+
+def _ashore(log_density: LogDensity, trail: Sequence[tuple[Array, float]], shore: float) -> Array:
+    """Return where a climb first comes above the shore, between two of its steps."""
+    place = next((at for at, (_, height) in enumerate(trail) if height > shore), len(trail) - 1)
+    above = trail[place][0]
+    below = trail[place - 1][0] if place else above
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (below + above)
+        if log_density(middle)[0] > shore:
+            above = middle
+        else:
+            below = middle
+    return above
 
 
 def _valley(log_density: LogDensity, point: Array, value: float, solution: Solution) -> float:
