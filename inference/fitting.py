@@ -324,9 +324,8 @@ def _draw(
         longer = section.model_copy(
             update={"draws": 2 * section.draws, "tune": min(2 * section.tune, MOST_DRAWS)}
         )
-        apart = bool(sample_stats.attrs.get("solutions_apart"))
         if (
-            apart
+            sample_stats.attrs.get("solutions_not_weighed")
             or longer.draws > asked.resolved_most_draws
             or not longer_chains_may_do(*verdict, section)
         ):

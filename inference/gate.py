@@ -106,7 +106,7 @@ def check_gate(
     drawn_on : mapping of str to str, optional
         What is to be said of longer chains than were asked for, as criteria are.
     solutions : mapping of str to Any, optional
-        Attributes of the sampler's record: ``solutions`` and ``solutions_apart``, where the
+        Attributes of the sampler's record: ``solutions`` and ``solutions_not_weighed``, where the
         posterior has several.
 
     Returns
@@ -151,11 +151,11 @@ def check_gate(
         advice.append("draw and tune longer; give wide scatters a tighter prior")
         more = True
     told = solutions or {}
-    if told.get("solutions_apart"):
-        failures.append("the posterior has several solutions, and no chain went between them")
+    if told.get("solutions_not_weighed"):
+        failures.append("the posterior has several solutions, and the draws do not weigh them")
         advice.append(
-            "which solution is right these draws cannot say: add data that tell them apart, or a "
-            "prior that excludes all but one"
+            "what is shown is of some of the solutions only, or of all with arbitrary shares: add "
+            "data that tell them apart, or a prior that excludes all but one"
         )
     criteria = {
         "largest R-hat": f"{float(r_hat.max()):.4f} (due: at most {GATE_R_HAT})",

@@ -30,9 +30,8 @@ _LOOK = 5  # steps after which a climb looks whether it is on the way to a known
 _ALONG = np.linspace(0.0, 1.0, 10)[1:-1]
 _VALLEY = 1.0
 """Depth of a valley [nats] that parts two solutions; what a climb leaves undone is far less."""
-_TYPICAL = 3.0  # standard deviations of the log density of draws
 _WIDEST = 10.0  # standard deviation along a direction that has no curvature: wider than any prior
-_HALVINGS = 6
+_HALVINGS = 12  # of a step, which may be hundreds of standard deviations long
 _STEP = 1e-4  # of coordinates, for the curvature
 _WALL = 1e10  # stands for a density of zero, and lets a line search come back
 
@@ -60,12 +59,8 @@ class Solution:
 
     @property
     def shore(self) -> float:
-        """Log density that draws of a normal density of its height hardly fall below.
-
-        Theirs lies half a chi-squared of as many degrees of freedom as there are coordinates below.
-        """
-        size = self.at.size
-        return float(self.log_density - 0.5 * size - _TYPICAL * np.sqrt(0.5 * size))
+        """Log density of its draws, on average, were it normal: half a coordinate's worth each."""
+        return self.log_density - 0.5 * self.at.size
 
 
 def solutions(log_density: LogDensity, draws: Iterable[Array]) -> list[Solution]:
@@ -134,7 +129,7 @@ def starting_points(found: Sequence[Solution], chains: int) -> list[Array]:
 
 
 def belongs(log_density: LogDensity, found: Sequence[Solution], points: Array) -> NDArray[np.intp]:
-    """Return the solution that each of some points is of: the one with the least valley between.
+    """Return the solution that each of some points is of: the only one without a valley between.
 
     Parameters
     ----------
@@ -148,13 +143,15 @@ def belongs(log_density: LogDensity, found: Sequence[Solution], points: Array) -
     Returns
     -------
     ndarray of int, shape (points,)
-        Places in `found`.
+        Places in `found`; -1 between solutions.
     """
-    depths = [
-        [_valley(log_density, point, log_density(point)[0], each) for each in found]
-        for point in points
-    ]
-    return np.argmin(depths, axis=1)
+    near = np.array(
+        [
+            [_valley(log_density, point, log_density(point)[0], each) < _VALLEY for each in found]
+            for point in points
+        ]
+    )
+    return np.where(near.sum(axis=1) == 1, near.argmax(axis=1), -1)
 
 
 def _climb(log_density: LogDensity, draw: Array, found: list[Solution]) -> Solution:

@@ -12,7 +12,7 @@ from data.quantities import quantities
 from inference.compilation import compile_copy, compile_density
 from inference.draws import SAMPLE, labelled
 from inference.modes import LogDensity, Solution, belongs, solutions, starting_points
-from inference.thresholds import INTERVAL, TAIL_MOVED
+from inference.thresholds import INTERVAL, TAIL_MOVED, UNVISITED
 from models.graph_building import building_graphs
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
 _COORDINATES, _COORDINATE = "coordinates", "coordinate"
 _DRAWS_LOOKED_AT = 50  # of each chain, for the solution they are of
 _PARAMETERS_SHOWN = 3
+_ALIKE = 0.25  # of the largest difference, below which a parameter is none that differs
 _TUNE_OF_NONE = 20  # the fewest that nutpie takes are about ten
 
 
@@ -109,7 +110,8 @@ class Sampler:
         sample_stats : Dataset
             The sampler's own record. Where several solutions were found before (`modes`), its
             attribute ``solutions`` tells them and how chains went between them, and
-            ``solutions_apart`` is 1 where none did.
+            ``solutions_not_weighed`` is 1 where none did, or where one of them, no rare one, has no
+            draw.
         """
         import nutpie
 
@@ -153,34 +155,36 @@ class Sampler:
         of = np.stack([belongs(log_density, found, chain[::every]) for chain in draws])
         shares = np.stack([(of == place).mean(axis=1) for place in range(len(found))])
         going = int(((shares > 0.0).sum(axis=0) > 1).sum())
-        alive = shares.any(axis=1)
-        if alive.sum() == 1:
-            went = "chains that began elsewhere have all come to one of them"
-        elif going:
-            went = f"{going} of {len(draws)} chains went between them"
-        else:
-            went = "no chain went from one to another, so that these draws do not weigh them"
         mass = np.exp([each.log_mass - found[0].log_mass for each in found])
-        weights = ", ".join(f"{each:.2g}" for each in mass / mass.sum())
+        mass /= mass.sum()
+        missing = np.flatnonzero(~shares.any(axis=1))
+        went = f"{going} of {len(draws)} chains went from one to another"
+        if missing.size:
+            went += f"; no draw is of number {' or '.join(str(at + 1) for at in missing)}"
+        stuck = not going and missing.size < len(found) - 1
         return {
-            "solutions": f"{len(found)}, of probability {weights} by the curvature at each; "
-            f"{self._difference(found)}; {went}",
-            "solutions_apart": int(alive.sum() > 1 and not going),
+            "solutions": f"{len(found)}, of probability "
+            f"{' and '.join(f'{each:.2g}' for each in mass)} by the curvature at each; "
+            f"{self._difference(found, draws)}; {went}",
+            "solutions_not_weighed": int(stuck or bool((mass[missing] > UNVISITED).any())),
         }
 
-    def _difference(self, found: Sequence[Solution]) -> str:
-        """Say in which parameters solutions differ most."""
-        free = self._constrain(np.stack([each.at for each in found])[None])
-        sizes = {"chain": np.arange(1), "draw": np.arange(len(found))}
-        values = {
-            str(name): each.values[0]
-            for name, each in scalars(labelled(self._model, free, sizes)).items()
+    def _difference(self, found: Sequence[Solution], draws: NDArray[np.float64]) -> str:
+        """Say in which parameters solutions differ most, in standard deviations of all draws."""
+        at, all_draws = (
+            scalars(labelled(self._model, self._constrain(points), sizes))
+            for points in (np.stack([each.at for each in found])[None], draws)
+            for sizes in [dict(zip(SAMPLE, map(np.arange, points.shape[:2]), strict=True))]
+        )
+        apart = {
+            str(name): float(np.ptp(at[name].values) / all_draws[name].values.std()) for name in at
         }
-        known = [name for name in values if name.partition("[")[0] in quantities()] or [*values]
-        apart = {name: float(np.ptp(values[name]) / np.abs(values[name]).sum()) for name in known}
+        known = [name for name in apart if name.partition("[")[0] in quantities()] or [*apart]
+        order = sorted(known, key=lambda name: -apart[name])
         shown = ", ".join(
-            f"{name} ({', '.join(f'{value:.3g}' for value in values[name])})"
-            for name in sorted(known, key=lambda name: -apart[name])[:_PARAMETERS_SHOWN]
+            f"{name} ({' and '.join(f'{value:.3g}' for value in at[name].values[0])})"
+            for name in order[:_PARAMETERS_SHOWN]
+            if apart[name] > _ALIKE * apart[order[0]]
         )
         return f"they differ most in {shown}"
 
