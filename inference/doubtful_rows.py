@@ -216,9 +216,9 @@ def _staircases(table: "xr.Dataset") -> str:
     else:
         return ""
     groups: dict[tuple[str, ...], list[int]] = {}
+    keys = list(zip(*(table[name].values.astype(str).tolist() for name in conditions), strict=True))
     for place in np.flatnonzero(kept).tolist():
-        key = tuple(str(table[name].values[place]) for name in conditions)
-        groups.setdefault(key, []).append(place)
+        groups.setdefault(keys[place], []).append(place)
     lines = table["line"].values
     for rows in groups.values():
         cells = max(_in_turn(rows, current, failed), _in_turn(rows[::-1], current, failed))

@@ -18,6 +18,7 @@ from data.errors import RunFolderError
 from data.quantities import quantities
 from inference.coverage import currents_tested, data_ranges
 from inference.doubtful_rows import doubted_tables
+from inference.draws import compression
 from inference.findings import findings
 from inference.gate import Gate, check_gate, longer_chains_may_do
 from inference.job import (
@@ -135,7 +136,8 @@ def fit(
             result = Result(tree, run.path)
             begin = time.perf_counter()
             run.write(SUMMARY, lambda path: _summary_to_write(result).to_csv(path))
-            run.write(RESULT, lambda path: tree.to_netcdf(path, engine="netcdf4"))
+            how = compression(tree)
+            run.write(RESULT, lambda path: tree.to_netcdf(path, engine="netcdf4", encoding=how))
             logger.info("write %.2f s", time.perf_counter() - begin)
     return result
 
@@ -312,7 +314,7 @@ def _draw(
                 compiled, section, history, progress, steadiest
             )
         with timings.stage("predict"):
-            after = predictor.evaluate(sampled, noise, row_by_row=True)
+            after = predictor.evaluate(sampled, noise, row_by_row=True, to_store=True)
         with timings.stage("diagnose"):
             posterior, internal = split_draws(sampled, after["derived"])
             diagnostics = convergence(scalars(posterior.merge(internal)))
@@ -396,7 +398,7 @@ def _compute(
     posterior, internal, after = drawn.posterior, drawn.internal, drawn.after
     with timings.stage("predict"):
         before_free = predictor.prior(PRIOR_DRAWS, prior_seed)
-        before = predictor.evaluate(before_free, prior_noise)
+        before = predictor.evaluate(before_free, prior_noise, to_store=True)
     with timings.stage("diagnose"):
         prior, _ = split_draws(before_free, before["derived"])
         summary = summary_table(

@@ -25,6 +25,7 @@ from inference.checks.batches import in_words as batches_in_words
 from inference.checks.spreads import Known, Uneven, cuts, known, uneven
 from inference.checks.trends import Trend, conditions_of, distinct, in_words, trends, verdicts
 from inference.checks.verdicts import Finding, Verdict, plain, worst
+from inference.draws import SAMPLE
 from inference.mechanisms import MECHANISMS
 from inference.result import Result
 from inference.row_conditions import LEVELS, MARKS
@@ -107,7 +108,7 @@ def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[st
         statistics, p_values = _judged(result, name)
         pit = loo_pit(name, posterior, groups, seed)
         k = pareto_k(name, posterior, groups)
-        predictions = int(np.prod([result.posterior.sizes[dim] for dim in ("chain", "draw")]))
+        predictions = int(np.prod([result.posterior_predictive.sizes[dim] for dim in SAMPLE]))
         p_pit = uniformity(pit, predictions) if pit.size >= PIT_ROWS else float("nan")
         findings += [statistics, _calibration(name, pit, k, p_pit)]
         table.append(
@@ -278,8 +279,9 @@ def _together(result: Result, variables: list[str]) -> _Cells:
         draws = np.asarray(predicted.values, dtype=float).reshape(-1, size)
         observed = np.asarray(result.observed_data[name].values, dtype=float)
         on_scale = _on_scale(observed, draws, str(predicted.attrs.get("units", "1")))
-        likelihood = {"log_likelihood": result.log_likelihood}
-        weights = left_out_weights(name, scalars(result.posterior), likelihood)
+        kept = predicted["draw"].values
+        likelihood = {"log_likelihood": result.log_likelihood.sel(draw=kept)}
+        weights = left_out_weights(name, scalars(result.posterior.sel(draw=kept)), likelihood)
         few = slice(None, None, max(1, draws.size // _MOST))
         weights = weights[few] / weights[few].sum(axis=0)
         halfwidth = columns.get("halfwidth", np.zeros(size))
