@@ -223,13 +223,18 @@ class Predictor:
             )
             for chunk in _chunks(free.sizes["draw"], step)
         ]
-        if len(parts) == 1:
-            return parts[0]
         how: Any = {"data_vars": "minimal", "coords": "minimal", "compat": "override"}
-        return {
-            group: xr.concat([part[group] for part in parts], "draw", join="override", **how)
-            for group in parts[0]
-        }
+        found = parts[0]
+        if len(parts) > 1:
+            found = {
+                group: xr.concat([part[group] for part in parts], "draw", join="override", **how)
+                for group in found
+            }
+        if to_store:
+            found["log_likelihood"].attrs["precision"] = "single"
+        if every > 1:
+            found["predictive"].attrs["draws"] = f"of every {every} draws of each chain the first"
+        return found
 
     def _every(self, free: xr.Dataset) -> int:
         """Return k where observations are predicted for every k-th draw of a chain."""

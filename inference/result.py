@@ -64,12 +64,16 @@ class Result:
 
     @property
     def posterior_predictive(self) -> xr.Dataset:
-        """New observations under the design of the data, their noise included."""
+        """New observations under the design of the data, their noise included.
+
+        Of a large table for every k-th draw of each chain, as the attribute ``draws`` says: at most
+        four million numbers, unless that leaves fewer than 400 draws.
+        """
         return self._group("posterior_predictive")
 
     @property
     def prior_predictive(self) -> xr.Dataset:
-        """Observations before any data were seen."""
+        """Observations before any data were seen; of a large table for every k-th draw."""
         return self._group("prior_predictive")
 
     @property
@@ -84,7 +88,7 @@ class Result:
 
     @property
     def log_likelihood(self) -> xr.Dataset:
-        """Log-likelihood of each observation."""
+        """Log-likelihood of each observation at every draw, in single precision."""
         return self._group("log_likelihood")
 
     @property

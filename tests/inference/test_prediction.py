@@ -145,6 +145,8 @@ def test_what_is_stored_is_single_and_of_every_kth_draw_of_large_tables(
     monkeypatch.setattr("inference.prediction._CHUNK", 7 * 64 * 2)  # in parts, none at a third draw
     thinned = own.evaluate(free, 4, to_store=True)
     assert thinned["predictive"]["draw"].values.tolist() == [*range(0, 90, 3)]
+    assert thinned["predictive"].attrs == {"draws": "of every 3 draws of each chain the first"}
+    assert thinned["log_likelihood"].attrs == {"precision": "single"}
     xr.testing.assert_allclose(thinned["log_likelihood"], stored["log_likelihood"])
     spread = np.log(thinned["predictive"]["creep"]).std()
     assert float(spread) == pytest.approx(float(np.log(full["predictive"]["creep"]).std()), rel=0.4)
