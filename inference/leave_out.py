@@ -664,6 +664,7 @@ class Refits:
                 target_accept=accept,
                 max_tree_depth=section.max_tree_depth,
                 data=data,
+                search=False,
             )
             divergences = int(stats["diverging"].sum())
             if not divergences:

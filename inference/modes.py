@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from inference.thresholds import SECOND_SOLUTION
 
-__all__ = ["LogDensity", "Solution", "belongs", "solutions", "starting_points"]
+__all__ = ["CLIMBS", "LogDensity", "Solution", "belongs", "solutions", "starting_points"]
 
 Array = NDArray[np.float64]
 LogDensity = Callable[[Array], tuple[float, Array]]
 """From coordinates to the log density there, not finite where there is none, and its gradient."""
 
-_CLIMBS = 32
+CLIMBS = 32
 """A solution into which a tenth of the prior's draws climb is missed once in thirty searches."""
 _TRIED = 4  # times as many draws, of which those are taken that have a density
 _STEPS = 300
@@ -63,7 +63,9 @@ class Solution:
         return self.log_density - 0.5 * self.at.size
 
 
-def solutions(log_density: LogDensity, draws: Iterable[Array]) -> list[Solution]:
+def solutions(
+    log_density: LogDensity, draws: Iterable[Array], climbs: int = CLIMBS
+) -> list[Solution]:
     """Climb a density from draws of the prior.
 
     Parameters
@@ -72,6 +74,8 @@ def solutions(log_density: LogDensity, draws: Iterable[Array]) -> list[Solution]
         With its gradient.
     draws : iterable of ndarray, each of shape (size,)
         Coordinates of draws of the prior; as many are taken as are needed.
+    climbs : int
+        How many.
 
     Returns
     -------
@@ -83,18 +87,18 @@ def solutions(log_density: LogDensity, draws: Iterable[Array]) -> list[Solution]
 
     # Linear algebra in threads rounds otherwise, and is slower by far on vectors so short.
     with threadpool_limits(limits=1, user_api="blas"):
-        return _found(log_density, draws)
+        return _found(log_density, draws, climbs)
 
 
-def _found(log_density: LogDensity, draws: Iterable[Array]) -> list[Solution]:
+def _found(log_density: LogDensity, draws: Iterable[Array], climbs: int) -> list[Solution]:
     found: list[Solution] = []
-    climbs = 0
+    climbed = 0
     for tried, draw in enumerate(draws):
-        if climbs == _CLIMBS or tried == _TRIED * _CLIMBS:
+        if climbed == climbs or tried == _TRIED * climbs:
             break
         value, slope = log_density(draw)
         if np.isfinite(value) and np.isfinite(slope).all():
-            climbs += 1
+            climbed += 1
             _climb(log_density, draw, found)
     if len(found) > 1:  # of which some may be climbs that were given up on the way
         known, found = sorted(found, key=lambda each: -each.log_density), []

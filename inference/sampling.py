@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from data.quantities import quantities
 from inference.compilation import compile_copy, compile_density
 from inference.draws import SAMPLE, labelled
-from inference.modes import LogDensity, Solution, belongs, solutions, starting_points
+from inference.modes import CLIMBS, LogDensity, Solution, belongs, solutions, starting_points
 from inference.thresholds import INTERVAL, TAIL_MOVED, UNVISITED
 from models.graph_building import building_graphs
 
@@ -83,6 +83,7 @@ class Sampler:
         max_tree_depth: int = 10,
         progress: bool = False,
         data: Mapping[str, NDArray[Any]] | None = None,
+        search: bool = True,
     ) -> tuple[xr.Dataset, xr.Dataset]:
         """Draw from the posterior.
 
@@ -102,6 +103,9 @@ class Sampler:
             Whether to show a bar.
         data : mapping of str to ndarray, optional
             Other values of ``pm.Data``, by name.
+        search : bool
+            Whether the posterior is climbed from many draws of the prior, for all its solutions;
+            else from as many as there are chains, for their starts.
 
         Returns
         -------
@@ -117,7 +121,7 @@ class Sampler:
 
         compiled = self._compiled.with_data(**data) if data else self._compiled
         log_density = _log_density(compiled)
-        found = solutions(log_density, self._draws(seed))
+        found = solutions(log_density, self._draws(seed), CLIMBS if search else chains)
         tree = nutpie.sample(
             _started(compiled, found, chains, seed) if found else compiled,
             draws=draws,
