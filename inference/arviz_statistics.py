@@ -133,8 +133,17 @@ def power_scaling(
 
 
 def _tree(groups: Mapping[str, xr.Dataset], name: str, posterior: xr.Dataset) -> xr.DataTree:
+    """Return one observed variable as ArviZ reads it, in double precision, at draws of all groups.
+
+    Of a large table observations are predicted for every k-th draw only.
+    """
+    kept = groups.get("posterior_predictive", posterior)["draw"].values
+    own = {"posterior": posterior} | {group: data[[name]] for group, data in groups.items()}
     return xr.DataTree.from_dict(
-        {"posterior": posterior, **{group: data[[name]] for group, data in groups.items()}}
+        {
+            group: data.sel(draw=kept).astype(float) if "draw" in data.dims else data
+            for group, data in own.items()
+        }
     )
 
 
@@ -168,9 +177,10 @@ def loo_pit(
 def _loo(name: str, posterior: xr.Dataset, groups: Mapping[str, xr.Dataset]) -> Any:
     import arviz_stats as az
 
+    likelihood = {"log_likelihood": groups["log_likelihood"]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of large k, which `pareto_k` returns
-        return az.loo(_tree(groups, name, posterior), var_name=name, pointwise=True)
+        return az.loo(_tree(likelihood, name, posterior), var_name=name, pointwise=True)
 
 
 def pareto_k(name: str, posterior: xr.Dataset, groups: Mapping[str, xr.Dataset]) -> Array:

@@ -8,6 +8,7 @@ out, that no cell failed, and that a current lies above every one that was teste
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from inference.checks.predictive import failing_predictions, unpredicted
 from inference.checks.verdicts import stored_check
@@ -19,9 +20,19 @@ from inference.symptoms import suspicions
 if TYPE_CHECKING:
     from inference.result import Result
 
-__all__ = ["above_tested", "caveats", "failures", "highest_tested", "worth_of_rows"]
+__all__ = [
+    "above_tested",
+    "caveats",
+    "failures",
+    "failures_in_words",
+    "highest_tested",
+    "warned",
+    "worth_of_rows",
+]
 
 _TOLD_OTHERWISE = {"sampling"}  # by the convergence gate
+_UNCHECKED: "WeakKeyDictionary[Result, list[Mapping[str, Any]]]" = WeakKeyDictionary()
+"""What results without a stored check do not predict: a second or two to find."""
 
 
 def caveats(
@@ -44,14 +55,46 @@ def caveats(
         Sentences, each once; empty where nothing is known against them.
     """
     every = failures(result) if failed is None else failed
-    told = [
+    told = [*suspicions(result), *failures_in_words(every)]
+    left_out = told_of_rows(result, "left_out", cell)
+    return [*dict.fromkeys([*told, *left_out, *_none_failed(result, cell)])]
+
+
+def warned(result: "Result") -> list[str]:
+    """Return why any number of a fit may be wrong, whatever cell it is of.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    list of str
+        Sentences, each once: what the fit suspects, and what its check failed.
+    """
+    return [*dict.fromkeys([*suspicions(result), *failures_in_words(failures(result))])]
+
+
+def failures_in_words(failed: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Say what a check failed, and what it means for an answer.
+
+    Parameters
+    ----------
+    failed : iterable of mapping
+        From `failures`.
+
+    Returns
+    -------
+    list of str
+        A sentence each.
+    """
+    return [
         unpredicted(each)
         if each["key"].startswith(("predictive ", "loo_pit ", "spread ", "batches "))
         else str(each["sentence"])
-        for each in every
+        for each in failed
     ]
-    left_out = told_of_rows(result, "left_out", cell)
-    return [*dict.fromkeys([*suspicions(result), *told, *left_out, *_none_failed(result, cell)])]
 
 
 def worth_of_rows(failed: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -150,11 +193,13 @@ def failures(result: "Result") -> list[Mapping[str, Any]]:
     Returns
     -------
     list of mapping
-        Findings as in ``check.json``.
+        Findings as in ``check.json``; what the convergence gate tells is not among them.
     """
     check = stored_check(result.folder, str(result.attrs.get("result_id")))
     if check is None:
-        return [*failing_predictions(result)]
+        if result not in _UNCHECKED:
+            _UNCHECKED[result] = [*failing_predictions(result)]
+        return _UNCHECKED[result]
     return [
         each
         for section in check["sections"]

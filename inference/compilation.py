@@ -32,8 +32,8 @@ class Density:
     ----------
     size : int
         Length of the vector.
-    starts : callable
-        Seed to a point to start from, shape (size,).
+    centre, prior : callable
+        Seed to a point near the middle of the prior, and to a draw of it, shape (size,).
     constrain : callable
         Draws of the vector, shape (..., size), to the free variables by name.
     data : mapping of Any to ndarray
@@ -43,7 +43,8 @@ class Density:
     """
 
     size: int
-    starts: Callable[[int | None], Array]
+    centre: Callable[[int | None], Array]
+    prior: Callable[[int | None], Array]
     constrain: Callable[[Array], dict[str, Array]]
     data: Mapping[Any, Any]
     function: Any
@@ -129,11 +130,14 @@ def compile_density(model: Any) -> Density:
     from pytensor.graph.replace import clone_replace
     from pytensor.graph.rewriting.utils import rewrite_graph
 
-    start = make_initial_point_fn(
+    near = make_initial_point_fn(
         model=model, jitter_rvs=set(model.free_RVs), return_transformed=True
     )
+    drawn = make_initial_point_fn(
+        model=model, default_strategy="prior", jitter_rvs=set(), return_transformed=True
+    )
     values = [model.rvs_to_values[rv] for rv in model.free_RVs]
-    point = start(0)
+    point = near(0)
     shapes = [np.shape(point[value.name]) for value in values]
     ends = np.cumsum([prod(shape) for shape in shapes])
     places = [slice(end - prod(shape), end) for end, shape in zip(ends, shapes, strict=True)]
@@ -154,12 +158,15 @@ def compile_density(model: Any) -> Density:
     with model, _scalars_once():
         function = compile_function([joined], clone_replace([density, slopes], parts), mode=mode)
 
-    lock = Lock()  # chains start in threads of their own, and the function holds random states
+    lock = Lock()  # chains start in threads of their own, and the functions hold random states
 
-    def starts(seed: int | None = None) -> Array:
-        with lock:
-            found = start(seed)
-        return np.concatenate([np.ravel(found[value.name]) for value in values])
+    def joined_values(point: Callable[[int | None], dict[str, Any]]) -> Any:
+        def at(seed: int | None = None) -> Array:
+            with lock:
+                found = point(seed)
+            return np.concatenate([np.ravel(found[value.name]) for value in values])
+
+        return at
 
     backward = _backward(model, shapes)
 
@@ -176,7 +183,7 @@ def compile_density(model: Any) -> Density:
         shared: np.array(shared.get_value(), order="C", copy=True)
         for shared in function.get_shared()
     }
-    return Density(size, starts, constrain, data, function)
+    return Density(size, joined_values(near), joined_values(drawn), constrain, data, function)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Rows that may not be what a campaign says of them: odd numbers, steps or copies as cells."""
+"""Rows that may not be what a campaign says of them: odd numbers, copies, contradictions."""
 
 import re
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from data.ranges import range_rows
 from data.tables import tables as all_tables
+from inference.contradictions import contradicting_estimates
 from inference.copied_rows import copied_rows
 from inference.stated_errors import errors_over_cells
 from inference.stepped_cells import FEWEST_STEPS, stepped_cells, whole_staircase
@@ -78,7 +79,7 @@ _OF_SEPARATORS = {"pore_type", "pore_radius", "thickness", "porosity", "macmulli
 
 
 def doubtful_cells(campaign: "Campaign") -> list[str]:
-    """Say which rows look as if one cell were counted as several, or several as one.
+    """Say which rows look as if one cell were counted as several, or exclude each other.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ def doubtful_cells(campaign: "Campaign") -> list[str]:
 
 
 def doubted_tables(campaign: "Campaign") -> dict[str, list[str]]:
-    """Say by table which rows look as if one cell were counted as several, or several as one.
+    """Say by table which rows look as if one cell were counted as several, or exclude each other.
 
     Parameters
     ----------
@@ -105,8 +106,8 @@ def doubted_tables(campaign: "Campaign") -> dict[str, list[str]]:
     -------
     dict of str to list of str
         Tables in which steps are so wide that they may be ranges over cells, whose names of cells
-        tell tests of one cell apart, whose rows read as staircases or as copies of each other, and
-        whose errors read as the scatter over cells.
+        tell tests of one cell apart, whose rows read as staircases or as copies of each other,
+        whose errors read as the scatter over cells, and whose estimates exclude each other.
     """
     notes: dict[str, list[str]] = {}
     for name, table in campaign.tables.items():
@@ -123,6 +124,8 @@ def doubted_tables(campaign: "Campaign") -> dict[str, list[str]]:
             notes.setdefault(name, []).append(f"{name}.csv, {errors}")
         if copies := copied_rows(name, table):
             notes.setdefault(name, []).append(f"{name}.csv: {_same_numbers(copies)}")
+        if name == "published" and (excluding := contradicting_estimates(table)):
+            notes.setdefault(name, []).append(f"{name}.csv: {excluding}")
     if brackets := _brackets(campaign):
         notes.setdefault("critical_current", []).append(f"critical_current.csv: {brackets}")
     return notes

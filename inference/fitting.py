@@ -359,7 +359,7 @@ def _draw(
                 compiled, section, history, progress, steadiest
             )
         with timings.stage("predict"):
-            after = predictor.evaluate(sampled, noise, row_by_row=True)
+            after = predictor.evaluate(sampled, noise, row_by_row=True, to_store=True)
         with timings.stage("diagnose"):
             posterior, internal = split_draws(sampled, after["derived"])
             diagnostics = convergence(scalars(posterior.merge(internal)))
@@ -371,7 +371,11 @@ def _draw(
         longer = section.model_copy(
             update={"draws": 2 * section.draws, "tune": min(2 * section.tune, MOST_DRAWS)}
         )
-        if longer.draws > asked.resolved_most_draws or not longer_chains_may_do(*verdict, section):
+        if (
+            sample_stats.attrs.get("solutions_not_weighed")
+            or longer.draws > asked.resolved_most_draws
+            or not longer_chains_may_do(*verdict, section)
+        ):
             break
         if first is None:
             first = posterior, check_gate(*verdict).failures
@@ -380,7 +384,9 @@ def _draw(
     drawn_on = {}
     if first is not None:
         drawn_on = _drawn_on(asked, section, first[1], scalars(first[0]), scalars(posterior))
-    gate = check_gate(*verdict, history, sampler=section, drawn_on=drawn_on)
+    gate = check_gate(
+        *verdict, history, sampler=section, drawn_on=drawn_on, solutions=sample_stats.attrs
+    )
     return _Drawn(posterior, internal, sample_stats, after, diagnostics, gate)
 
 
@@ -437,7 +443,7 @@ def _compute(
     posterior, internal, after = drawn.posterior, drawn.internal, drawn.after
     with timings.stage("predict"):
         before_free = predictor.prior(PRIOR_DRAWS, prior_seed)
-        before = predictor.evaluate(before_free, prior_noise)
+        before = predictor.evaluate(before_free, prior_noise, to_store=True)
     with timings.stage("diagnose"):
         prior, _ = split_draws(before_free, before["derived"])
         summary = summary_table(

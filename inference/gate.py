@@ -87,6 +87,7 @@ def check_gate(
     *,
     sampler: SamplerSection | None = None,
     drawn_on: Mapping[str, str] | None = None,
+    solutions: Mapping[str, Any] | None = None,
 ) -> Gate:
     """Judge the sampling of a fit.
 
@@ -104,6 +105,9 @@ def check_gate(
         How the last attempt was sampled; that of a job by default.
     drawn_on : mapping of str to str, optional
         What is to be said of longer chains than were asked for, as criteria are.
+    solutions : mapping of str to Any, optional
+        Attributes of the sampler's record: ``solutions`` and ``solutions_not_weighed``, where the
+        posterior has several.
 
     Returns
     -------
@@ -146,6 +150,13 @@ def check_gate(
         )
         advice.append("draw and tune longer; give wide scatters a tighter prior")
         more = True
+    told = solutions or {}
+    if told.get("solutions_not_weighed"):
+        failures.append("the posterior has several solutions, and the draws do not weigh them")
+        advice.append(
+            "what is shown is of some of the solutions only, or of all with arbitrary shares: add "
+            "data that tell them apart, or a prior that excludes all but one"
+        )
     criteria = {
         "largest R-hat": f"{float(r_hat.max()):.4f} (due: at most {GATE_R_HAT})",
         "least bulk effective sample size": (
@@ -159,6 +170,7 @@ def check_gate(
         "least fraction of missing information": (
             f"{float(np.min(information)):.2f} (due: above {GATE_BFMI})"
         ),
+        **({"solutions found before sampling": told["solutions"]} if "solutions" in told else {}),
         **(drawn_on or {}),
     }
     section = ""

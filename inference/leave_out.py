@@ -408,7 +408,9 @@ def importance(draws: xr.Dataset, log_likelihood: xr.Dataset, units: Sequence[Un
 
 def density(log_likelihood: xr.Dataset, unit: Unit) -> xr.DataArray:
     """Return the log-likelihood of a unit, over ``chain`` and ``draw``."""
-    terms = [log_likelihood[name].isel({f"{name}_row": row}) for name, row in unit.rows]
+    terms = [
+        log_likelihood[name].isel({f"{name}_row": row}).astype(float) for name, row in unit.rows
+    ]
     total = np.sum([term.transpose(*SAMPLE).values for term in terms], axis=0)
     return xr.DataArray(total, dims=SAMPLE, coords={d: log_likelihood[d] for d in SAMPLE})
 
@@ -662,6 +664,7 @@ class Refits:
                 target_accept=accept,
                 max_tree_depth=section.max_tree_depth,
                 data=data,
+                search=False,
             )
             divergences = int(stats["diverging"].sum())
             if not divergences:

@@ -27,6 +27,12 @@ _AT_ONCE = 100_000_000
 _BLOCK = 1_000_000
 """Observations times draws that the graph is evaluated for at once; bounds what lies between."""
 
+_MOST_KEPT = 4_000_000
+"""Predicted numbers that a result holds, unless they would be of fewer than `_LEAST_KEPT` draws."""
+
+_LEAST_KEPT = 400
+"""Draws that predictions are kept of: the least share that checks tell from none is a 400th."""
+
 _KEPT = 4  # numbers a row, beside the parameters of its distribution: drawn, weighed, twice
 _CHUNK = 20_000_000
 """Numbers held at once while observations are drawn; bounds the memory of large tables."""
@@ -174,7 +180,7 @@ class Predictor:
         }
 
     def evaluate(
-        self, free: xr.Dataset, seed: int, *, row_by_row: bool = False
+        self, free: xr.Dataset, seed: int, *, row_by_row: bool = False, to_store: bool = False
     ) -> dict[str, xr.Dataset]:
         """Compute everything that follows from draws of the free variables.
 
@@ -188,6 +194,11 @@ class Predictor:
             Where an observation depends on another, whether it is predicted for what was observed
             of the other, as its log-likelihood is; else for what is drawn of it, so that a draw is
             a whole campaign.
+        to_store : bool
+            Whether log-likelihoods are in single precision, whose rounding changes the weight of a
+            draw by less than a millionth, and observations of large tables are predicted for every
+            k-th draw of each chain only: k is the least that leaves four million numbers or fewer,
+            yet 400 draws or more.
 
         Returns
         -------
@@ -201,22 +212,48 @@ class Predictor:
             (count + _KEPT) * self.observed[name].size for name, count in self._depends.items()
         )
         step = max(1, _AT_ONCE // (numbers * free.sizes["chain"]))
+        every = self._every(free) if to_store else 1
         parts = [
-            self._evaluate(free.isel(draw=chunk), rng, row_by_row)
+            self._evaluate(
+                free.isel(draw=chunk),
+                rng,
+                row_by_row,
+                np.arange(chunk.start, chunk.stop) % every == 0,
+                np.float32 if to_store else np.float64,
+            )
             for chunk in _chunks(free.sizes["draw"], step)
         ]
-        if len(parts) == 1:
-            return parts[0]
         how: Any = {"data_vars": "minimal", "coords": "minimal", "compat": "override"}
-        return {
-            group: xr.concat([part[group] for part in parts], "draw", join="override", **how)
-            for group in parts[0]
-        }
+        found = parts[0]
+        if len(parts) > 1:
+            found = {
+                group: xr.concat([part[group] for part in parts], "draw", join="override", **how)
+                for group in found
+            }
+        if to_store:
+            found["log_likelihood"].attrs["precision"] = "single"
+        if every > 1:
+            found["predictive"].attrs["draws"] = f"of every {every} draws of each chain the first"
+        return found
+
+    def _every(self, free: xr.Dataset) -> int:
+        """Return k where observations are predicted for every k-th draw of a chain."""
+        draws = free.sizes["chain"] * free.sizes["draw"]
+        numbers = draws * sum(self.observed[name].size for name in self._depends)
+        return max(1, min(-(-numbers // _MOST_KEPT), draws // _LEAST_KEPT))
 
     def _evaluate(
-        self, free: xr.Dataset, rng: np.random.Generator, row_by_row: bool
+        self,
+        free: xr.Dataset,
+        rng: np.random.Generator,
+        row_by_row: bool,
+        predicted: NDArray[np.bool_],
+        precision: type[np.floating[Any]],
     ) -> dict[str, xr.Dataset]:
-        """Compute everything that follows from some draws, all of them at once."""
+        """Compute everything that follows from some draws, all of them at once.
+
+        `predicted` says for which of the draws of each chain observations are drawn.
+        """
         chains, draws = free.sizes["chain"], free.sizes["draw"]
         stacked = iter(self._outputs(free))
         sample = {"chain": free["chain"], "draw": free["draw"]}
@@ -233,28 +270,31 @@ class Predictor:
             for rv in self._model.free_RVs
         }
         predictive, log_likelihood, second_kind = {}, {}, {}
-        total = chains * draws
+        at = np.tile(predicted, chains)
         observed = self.observed
         drawn: dict[str, Array] = {}
         for name, moving in parameters.items():
             dims = ("chain", "draw", f"{name}_row")
             others = observed if row_by_row else drawn
-            drawn[name], weighed, kinds = self._observe(name, moving, total, rng, observed, others)
-            predictive[name] = (dims, over_draws(drawn[name]))
+            drawn[name], weighed, kinds = self._observe(
+                name, moving, at, rng, observed, others, precision
+            )
+            predictive[name] = (dims, _over_draws(drawn[name], chains, int(predicted.sum())))
             log_likelihood[name] = (dims, over_draws(weighed))
             if kinds is not None:
                 second_kind[name] = (dims, over_draws(kinds))
         used = {dim for dims, _ in (derived | log_prior | predictive).values() for dim in dims}
         coords = sample | coordinates(self._model, used - {"chain", "draw"})
+        of_predicted = coords | {"draw": free["draw"][predicted]}
 
-        def dataset(variables: Mapping[str, Any]) -> xr.Dataset:
+        def dataset(variables: Mapping[str, Any], coords: Mapping[str, Any] = coords) -> xr.Dataset:
             own = {dim for dims, _ in variables.values() for dim in dims}
             return xr.Dataset(variables, coords={k: v for k, v in coords.items() if k in own})
 
         found = {
             "derived": dataset(derived),
             "log_prior": dataset(log_prior),
-            "predictive": dataset(predictive),
+            "predictive": dataset(predictive, of_predicted),
             "log_likelihood": dataset(log_likelihood),
         }
         return found | ({"second_kind": dataset(second_kind)} if second_kind else {})
@@ -263,18 +303,22 @@ class Predictor:
         self,
         name: str,
         moving: list[Array],
-        total: int,
+        predicted: NDArray[np.bool_],
         rng: np.random.Generator,
         every: Mapping[str, Array],
         others: Mapping[str, Array],
+        precision: type[np.floating[Any]],
     ) -> tuple[Array, Array, Array | None]:
         """Draw one observed variable, given `others`, and weigh what was observed of every one."""
         observation = self._model.observations[name]
         observed = every[name]
         known, given = observation.given_by(every), observation.given_by(others)
-        drawn, weighed = (np.empty((total, observed.size)) for _ in range(2))
+        total, kept = predicted.size, int(predicted.sum())
+        drawn = np.empty((kept, observed.size))
+        weighed = np.empty((total, observed.size), precision)
         kinds = np.empty((total, observed.size)) if observation.second_kind else None
         size = max(1, _CHUNK // (64 * observed.size * observation.kinds))
+        done = 0
         for chunk in _chunks(total, size):
             varying = iter(moving)
             parameters = [
@@ -282,9 +326,17 @@ class Predictor:
             ]
             shape = (chunk.stop - chunk.start, observed.size)
             full = [np.broadcast_to(p, shape) for p in parameters]
+            at = predicted[chunk]
+            here = slice(done, done + int(at.sum()))
+            done = here.stop
             with np.errstate(all="ignore"):  # the branches that a row does not take
-                before = [np.broadcast_to(each, (total, observed.size))[chunk] for each in given]
-                drawn[chunk] = observation.draw(*before, *full, rng=rng, size=shape)
+                before = [np.broadcast_to(each, (kept, observed.size))[here] for each in given]
+                drawn[here] = observation.draw(
+                    *before,
+                    *(full if at.all() else [each[at] for each in full]),
+                    rng=rng,
+                    size=(here.stop - here.start, observed.size),
+                )
                 weighed[chunk] = observation.logp(observed, *known, *full)
                 if kinds is not None:
                     kinds[chunk] = observation.second_kind(observed, *full)

@@ -298,6 +298,7 @@ class Replicator:
             seed=seed % 2**32,
             target_accept=settings.target_accept,
             data=data,
+            search=False,
         )
         diagnostics = convergence(scalars(sampled))
         doubt = ""

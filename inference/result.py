@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from data.errors import RunFolderError
+from inference.draws import compression
 from inference.gate import Gate
 from inference.sealed_trees import read_tree, write_tree
 from models.options import ModelOptions
@@ -105,7 +106,7 @@ class Result:
         path : Path
             The file.
         """
-        write_tree(self.tree, path, "result")
+        write_tree(self.tree, path, "result", compression(self.tree))
 
     def _group(self, name: str) -> xr.Dataset:
         return self.tree[name].to_dataset()
@@ -127,12 +128,16 @@ class Result:
 
     @property
     def posterior_predictive(self) -> xr.Dataset:
-        """New observations under the design of the data, their noise included."""
+        """New observations under the design of the data, their noise included.
+
+        Of a large table for every k-th draw of each chain, as the attribute ``draws`` says: at most
+        four million numbers, unless that leaves fewer than 400 draws.
+        """
         return self._group("posterior_predictive")
 
     @property
     def prior_predictive(self) -> xr.Dataset:
-        """Observations before any data were seen."""
+        """Observations before any data were seen; of a large table for every k-th draw."""
         return self._group("prior_predictive")
 
     @property
@@ -147,7 +152,7 @@ class Result:
 
     @property
     def log_likelihood(self) -> xr.Dataset:
-        """Log-likelihood of each observation."""
+        """Log-likelihood of each observation at every draw, in single precision."""
         return self._group("log_likelihood")
 
     @property

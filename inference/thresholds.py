@@ -61,6 +61,7 @@ __all__ = [
     "PULL",
     "RIDGE",
     "SECOND_KIND",
+    "SECOND_SOLUTION",
     "SLOW_DIFFUSION",
     "SPREAD_FAIL",
     "SPREAD_WARN",
@@ -76,6 +77,7 @@ __all__ = [
     "TWO_KINDS",
     "TWO_POPULATIONS",
     "UNSEEN",
+    "UNVISITED",
 ]
 
 GATE_R_HAT: Final = 1.01
@@ -338,6 +340,15 @@ MOST_FITS_OF_A_REFIT: Final = 10
 DECIDES: Final = 1.2
 """A row decides an answer that is more than this many times larger or smaller without it. Our
 choice: about the width of what a cautious reader adds to a safe current."""
+
+SECOND_SOLUTION: Final = 7.0
+"""Logarithm of how much less probable a second solution may be than the likeliest and is still told
+of, and sampled from: one in a thousand. Our choice: what is rarer moves no risk of a percent."""
+
+UNVISITED: Final = 0.05
+"""Probability, by its curvature, of a solution without any draw, above which the draws are said not
+to weigh the solutions. Our choice: the risk that is asked for by default; below it a curvature that
+misjudges a skewed solution would fail fits that are right."""
 
 IMPROBABLE: Final = 0.01
 """A row is nearly impossible where its probability under the rest of the data is below this divided

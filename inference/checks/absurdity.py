@@ -229,6 +229,8 @@ def absurd_shares(prior: xr.Dataset, predictive: xr.Dataset) -> list[dict[str, A
         or row breaks it) and its ``error`` by the number of draws; the last row is of draws that
         break any rule.
     """
+    if predictive.data_vars:  # of a large table those of every k-th draw
+        prior = prior.sel(draw=predictive["draw"].values)
     values: dict[str, xr.DataArray] = {str(k): v for k, v in prior.data_vars.items()}
     values |= {str(k): v for k, v in predictive.data_vars.items()}
     table, every = [], np.zeros(0, dtype=bool)

@@ -423,7 +423,7 @@ def _log_densities(result: Result, priors: PriorSet) -> dict[str, Array]:
 
     def add(name: str, values: xr.DataArray) -> None:
         extra = [dim for dim in values.dims if dim not in {"chain", "draw"}]
-        total = values.sum(extra).transpose("chain", "draw").values
+        total = values.sum(extra, dtype=float).transpose("chain", "draw").values
         found[name] = found[name] + total if name in found else total
 
     tables = sorted(result.blocks, key=len, reverse=True)

@@ -379,6 +379,10 @@ class Rows:
     ) -> float:
         """Return how improbable a row is to draws; as many chances as it has observations."""
         weights = weights / weights.sum()
+        of_draws = [log_likelihood.sizes[dim] for dim in SAMPLE]
+        kept = np.isin(log_likelihood["draw"].values, predictive["draw"].values)
+        of_predicted = weights.reshape(of_draws)[:, kept].ravel()
+        of_predicted = of_predicted / of_predicted.sum()
         least = 1.0
         for variable, at in unit.rows:
             row = {f"{variable}_row": at}
@@ -390,7 +394,7 @@ class Rows:
             else:
                 units = str(self.result.posterior_predictive[variable].attrs.get("units", "1"))
                 to_scale = natural_scale(observed, drawn, units)
-                found = tail_probability(to_scale(drawn), weights, float(to_scale(observed)))
+                found = tail_probability(to_scale(drawn), of_predicted, float(to_scale(observed)))
             least = min(least, found)
         return min(1.0, least * len(unit.rows))
 

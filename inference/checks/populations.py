@@ -172,10 +172,11 @@ def two_populations(z: Array, units: Sequence[str], halfwidth: Array | float = 0
     if seen.sum() < 2 * _FEWEST or np.ptp(z[seen]) == 0.0:
         return None
     names, unit = np.unique(np.asarray(units)[seen], return_inverse=True)
-    x, spread = z[seen], z[seen].std()
-    half = np.broadcast_to(halfwidth, z.shape)[seen] / spread
+    order = np.argsort(unit, kind="stable")  # the rows of a unit together, to be summed
+    first = np.searchsorted(unit[order], np.arange(len(names)))
+    x, spread = z[seen][order], z[seen].std()
+    half = np.broadcast_to(halfwidth, z.shape)[seen][order] / spread
     x = (x - x.mean()) / spread
-    member = np.eye(len(names))[unit]
     stepped = half > 0.0
 
     def by_unit(mean: Array, sd: Array) -> Array:
@@ -187,19 +188,28 @@ def two_populations(z: Array, units: Sequence[str], halfwidth: Array | float = 0
             inside = ndtr((half[stepped] - far) / sd) - ndtr((-half[stepped] - far) / sd)
             width = np.where(np.isinf(half[stepped]), 1.0, 2.0 * half[stepped])
             rows[..., stepped] = np.log(np.maximum(inside, _LEAST) / width)
-        return np.asarray(rows @ member)
+        return np.asarray(np.add.reduceat(rows, first, axis=-1))
+
+    def by_population(
+        mean: Array, scale: Array, weight: Array, within: Array
+    ) -> tuple[Array, Array]:
+        """Return the log-density of each unit and the lower, and the upper, population."""
+        apart = scale * np.sqrt((1.0 - within) / (weight * (1.0 - weight)))
+        sd = scale * np.sqrt(within)
+        low = np.log(weight)[..., None] + by_unit(mean - (1.0 - weight) * apart, sd)
+        high = np.log1p(-weight)[..., None] + by_unit(mean + weight * apart, sd)
+        return low, high
 
     one = by_unit(*np.meshgrid(_MEANS, _SCALES, indexing="ij"))
-    mean, scale, weight, within = np.meshgrid(_MEANS, _SCALES, _WEIGHTS, _WITHIN, indexing="ij")
-    apart = scale * np.sqrt((1.0 - within) / (weight * (1.0 - weight)))
-    sd = scale * np.sqrt(within)
-    low = np.log(weight)[..., None] + by_unit(mean - (1.0 - weight) * apart, sd)
-    high = np.log1p(-weight)[..., None] + by_unit(mean + weight * apart, sd)
-    two = np.logaddexp(low, high).sum(axis=-1)
+    grid = np.meshgrid(_MEANS, _SCALES, _WEIGHTS, _WITHIN, indexing="ij")
+    two = np.stack(  # a mean at a time: the densities of ten thousand rows fill the memory
+        [np.logaddexp(*by_population(*place)).sum(axis=-1) for place in zip(*grid, strict=True)]
+    )
     margin = _average(two) - _average(one.sum(axis=-1))
     best = np.unravel_index(np.argmax(two), two.shape)
     lower = np.zeros(z.size, dtype=bool)
-    lower[seen] = (low[best] > high[best])[unit]
+    low, high = by_population(*(each[best] for each in grid))
+    lower[seen] = (low > high)[unit]
     upper = seen & ~lower
     return Split(margin, lower, upper) if min(lower.sum(), upper.sum()) >= _FEWEST else None
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from data.tables import tables
 from inference.arviz_statistics import left_out_weights, loo_pit, pareto_k, uniformity
@@ -32,6 +33,7 @@ from inference.checks.trends import (
     verdicts,
 )
 from inference.checks.verdicts import Finding, Verdict, plain, worst
+from inference.draws import SAMPLE
 from inference.mechanisms import MECHANISMS
 from inference.result import Result
 from inference.row_conditions import LEVELS, MARKS
@@ -47,6 +49,7 @@ from inference.thresholds import (
     PREDICTIVE_WARN,
     SPREAD_FAIL,
     SPREAD_WARN,
+    TENSION_FAIL,
 )
 from models.blocks import table_of
 from models.cells import LAWS
@@ -54,6 +57,7 @@ from models.observations import TOLERANCE
 
 __all__ = [
     "batch_findings",
+    "contradicting_rows",
     "failed_predictions",
     "failing_predictions",
     "fit_findings",
@@ -81,6 +85,7 @@ _NO_LIMIT = 999.0  # on a natural scale; designs store 1000 for infinity
 _LEAST_SPREAD = 1e-9
 _FEW = 2  # rows, which do not tell a shift
 _MOST_SHOWN = 4  # rows that a sentence names
+_CANDIDATES = 20  # rows at either end, among which a pair is sought
 _MOST = 5_000_000
 """Predicted numbers that statistics are computed from; bounds the memory of large tables."""
 
@@ -113,7 +118,7 @@ def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[st
         statistics, p_values = _judged(result, name)
         pit = loo_pit(name, posterior, groups, seed)
         k = pareto_k(name, posterior, groups)
-        predictions = int(np.prod([result.posterior.sizes[dim] for dim in ("chain", "draw")]))
+        predictions = int(np.prod([result.posterior_predictive.sizes[dim] for dim in SAMPLE]))
         p_pit = uniformity(pit, predictions) if pit.size >= PIT_ROWS else float("nan")
         findings += [statistics, _calibration(name, pit, k, p_pit)]
         table.append(
@@ -300,8 +305,9 @@ def _together(result: Result, variables: list[str]) -> _Cells:
         draws = np.asarray(predicted.values, dtype=float).reshape(-1, size)
         observed = np.asarray(result.observed_data[name].values, dtype=float)
         on_scale = _on_scale(observed, draws, str(predicted.attrs.get("units", "1")))
-        likelihood = {"log_likelihood": result.log_likelihood}
-        weights = left_out_weights(name, scalars(result.posterior), likelihood)
+        kept = predicted["draw"].values
+        likelihood = {"log_likelihood": result.log_likelihood.sel(draw=kept)}
+        weights = left_out_weights(name, scalars(result.posterior.sel(draw=kept)), likelihood)
         few = slice(None, None, max(1, draws.size // _MOST))
         weights = weights[few] / weights[few].sum(axis=0)
         halfwidth = columns.get("halfwidth", np.zeros(size))
@@ -466,12 +472,79 @@ def _judged(result: Result, name: str) -> tuple[Finding, dict[str, float]]:
     p_values = predictive_p_values(observed, few, columns, units)
     if chosen := chosen_by_outcome(observed, columns):
         p_values.pop("censored", None)  # none survived, because rows of cells that did are not here
-    conditions = conditions_of(result, name, columns)
-    found = trends(*_on_scale(observed, few, units), conditions, chosen)
+    on_scale = _on_scale(observed, few, units)
+    found = trends(*on_scale, conditions_of(result, name, columns), chosen)
     ratios = natural_scale(observed, few, units) is np.log
     if found:
         p_values["trend"] = min(each.p_value for each in found)
-    return _statistics(name, observed.size, p_values, len(few), found, ratios=ratios), p_values
+    finding = _statistics(name, observed.size, p_values, len(few), found, ratios=ratios)
+    if finding.verdict == "fail" and not verdicts(observed, few):
+        finding = _with_pair(finding, result, name, *on_scale)
+    return finding, p_values
+
+
+def _with_pair(
+    finding: Finding, result: Result, name: str, observed: Array, predicted: Array
+) -> Finding:
+    """Name the two rows that the model can hold together least, where chance gives none such."""
+    pair = contradicting_rows(observed, predicted)
+    if pair is None:
+        return finding
+    labels, lines = result.observed_data[f"{name}_row"].values, result.lines.get(name)
+    rows = [
+        f"{str(labels[at]).partition(' (line ')[0]} ({table_of(name)}.csv"
+        + (f", line {lines[at]})" if lines else ")")
+        for at in pair[:2]
+    ]
+    sentence = (
+        f"{finding.sentence} It cannot hold {rows[0]} and {rows[1]} together: they lie "
+        f"{pair[2]:.3g} standard deviations farther apart than it predicts, stated errors and "
+        "scatter counted in."
+    )
+    numbers = finding.numbers | {"contradiction": {"rows": rows, "deviates": pair[2]}}
+    return finding.model_copy(update={"sentence": sentence, "numbers": plain(numbers)})
+
+
+def contradicting_rows(observed: Array, predicted: Array) -> tuple[int, int, float] | None:
+    """Return the two rows whose difference a model predicts worst.
+
+    What is not known of the parameters moves both rows of a prediction and leaves their difference;
+    so this finds two rows that exclude each other where neither lies far from its own prediction.
+
+    Parameters
+    ----------
+    observed : ndarray, shape (rows,)
+        Values on their natural scale.
+    predicted : ndarray, shape (draws, rows)
+        Predictions of them.
+
+    Returns
+    -------
+    (int, int, float), optional
+        The upper and the lower row, and by how many standard deviations of the predicted difference
+        they lie farther apart. None where normal predictions give one as far, among all pairs, more
+        often than `thresholds.TENSION_FAIL` standard deviations are exceeded (Bonferroni).
+    """
+    centre, spread = np.median(predicted, axis=0), predicted.std(axis=0)
+    residual = np.full(observed.size, np.nan)
+    np.divide(observed - centre, spread, out=residual, where=spread > _LEAST_SPREAD)
+    order = np.argsort(residual)[: int(np.isfinite(residual).sum())]
+    pairs = [
+        (int(high), int(low))
+        for high in order[: -_CANDIDATES - 1 : -1]
+        for low in order[:_CANDIDATES]
+        if high != low
+    ]
+    apart = []
+    for high, low in pairs:
+        difference = predicted[:, high] - predicted[:, low]
+        far = observed[high] - observed[low] - difference.mean()
+        apart.append(far / max(float(difference.std()), _LEAST_SPREAD))
+    limit = -ndtri(ndtr(-TENSION_FAIL) / max(1, order.size * (order.size - 1) // 2))
+    if not apart or max(apart) <= limit:
+        return None
+    worst_pair = int(np.argmax(apart))
+    return (*pairs[worst_pair], float(apart[worst_pair]))
 
 
 def _columns(result: Result, name: str) -> dict[str, Array]:

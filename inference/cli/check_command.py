@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inference.checks.verdicts import Check
     from inference.result import Result
 
-__all__ = ["check", "check_run", "show_check"]
+__all__ = ["check", "check_run", "exit_code", "show_check"]
 
 _MARKS = {"ok": "ok", "not checked": "not checked", "warn": "look", "fail": "FAIL"}
 _WORDS = {"ok": "ok", "not checked": "not checked", "warn": "worth a look", "fail": "FAILED"}
@@ -77,7 +77,7 @@ def check(
         with nullcontext() if as_json else stage("forecast"):
             found = prefit_check(run)
         _print(found, as_json=as_json, everything=everything)
-        return DONE
+        return exit_code(found)
     folder = Path(run).expanduser().resolve()
     result = stored_result(folder)
     asked = at or separator or cell
@@ -92,7 +92,7 @@ def check(
             f"\nOf the design and risk asked for; not stored: {CHECK} and the report speak of the "
             "designs that the report begins with. --json prints it whole."
         )
-    return DONE if result.gate.passed else GATE_FAILED
+    return exit_code(found)
 
 
 def _print(found: "Check", *, as_json: bool, everything: bool) -> None:
@@ -100,6 +100,11 @@ def _print(found: "Check", *, as_json: bool, everything: bool) -> None:
         typer.echo(found.to_json())
     else:
         show_check(found, everything=everything)
+
+
+def exit_code(found: "Check") -> int:
+    """Return the exit code that a check deserves: that of a failed gate where its verdict is so."""
+    return GATE_FAILED if found.verdict == "fail" else DONE
 
 
 def _of_the_report(designs: "Sequence[Mapping[str, Any]] | None", risk: float) -> bool:
@@ -180,7 +185,7 @@ def show_check(found: "Check", *, everything: bool = False) -> None:
 
     data = "SYNTHETIC data" if found.synthetic else "data"
     what = "Check of run" if found.kind == "run" else "Before the fit: job"
-    heading(f"{what} {found.name} ({data} of campaign {found.campaign})")
+    heading(f"{what} {found.name} ({data} of campaign {found.campaign}): {_WORDS[found.verdict]}")
     for section in found.sections:
         heading(f"{section.title}: {_WORDS[section.verdict]}")
         quiet = section.name in {"sampling", "fit"} and not everything

@@ -7,7 +7,7 @@ import typer
 
 from inference.cli.ask_command import required_pore_radius, required_pressure, safe_current
 from inference.cli.calibrate_command import calibrate
-from inference.cli.check_command import check, check_run, show_check
+from inference.cli.check_command import check, check_run, exit_code, show_check
 from inference.cli.compare_command import compare
 from inference.cli.export_command import export_bdf
 from inference.cli.figures_command import figures
@@ -39,8 +39,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
-        "Exit codes: 0 done; 1 internal error; 2 bad input or refused; 3 not converged; 4 some "
-        "units of many failed; 130 and 143 stopped by a signal."
+        "Exit codes: 0 done; 1 internal error; 2 bad input or refused; 3 not converged, or failed "
+        "by its check; 4 some units of many failed; 130 and 143 stopped by a signal."
     ),
 )
 
@@ -263,6 +263,7 @@ def run(
 
     Whether the tables agree with each other takes longer: anodebayes check RUN.
     """
+    from inference.caveats import failures
     from inference.cli.steps import draw_figures, draw_maps, make_report
 
     result, folder = _fit(job, out, force=force)
@@ -272,14 +273,15 @@ def run(
     page = make_report(result, folder, again=False, maps=maps)
     show_check(found)
     code = _report(result, folder)
-    if code == GATE_FAILED:
+    if not result.gate.passed:
         typer.echo(
             "No map was drawn from draws that have not converged; `anodebayes map RUN` draws it "
             "all the same.",
             err=True,
         )
     typer.echo(page)
-    return code
+    # The stored check, of which `failures` tells, may be a fuller one of before.
+    return GATE_FAILED if failures(result) else code or exit_code(found)
 
 
 @app.command()
@@ -380,6 +382,7 @@ def _report(result: "Result", folder: Path, *, everything: bool = False) -> int:
     from inference.run_folder import MAP, RESOLVED
 
     results.show_gate(result)
+    results.show_warnings(result)
     results.show_parameters(result, everything=everything)
     results.show_findings(result)
     if (folder / MAP).is_file():

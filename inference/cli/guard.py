@@ -1,7 +1,7 @@
 """What every command shares: exit codes, errors as messages, logging.
 
-Exit codes: 0 done; 1 internal error; 2 bad input or refused; 3 a statistical gate failed; 4 some
-units of many failed; 130 and 143 stopped by SIGINT and SIGTERM, see `data.stopping`.
+Exit codes: 0 done; 1 internal error; 2 bad input or refused; 3 a statistical gate or a check
+failed; 4 some units of many failed; 130 and 143 stopped by SIGINT and SIGTERM, see `data.stopping`.
 """
 
 import contextlib

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from inference.caveats import caveats
+from inference.caveats import caveats, failures, warned
 from inference.cli.text import (
     field,
     heading,
@@ -41,6 +41,7 @@ __all__ = [
     "show_maps",
     "show_parameters",
     "show_stored",
+    "show_warnings",
 ]
 
 _METALS = {"Na": "sodium", "Li": "lithium"}
@@ -92,6 +93,8 @@ def _warning(result: "Result") -> str:
     marks = ["SYNTHETIC DATA"] if result.synthetic else []
     if not result.gate.passed:
         marks.append("NOT CONVERGED: do not use")
+    if failures(result):
+        marks.append("CHECK FAILED: do not rely on them")
     return f" ({', '.join(marks)})" if marks else ""
 
 
@@ -133,15 +136,29 @@ def show_gate(result: "Result") -> None:
             paragraph(line, indent="    ")
 
 
-def show_findings(result: "Result") -> None:
-    """Print what the fit found, in sentences.
+def show_warnings(result: "Result") -> None:
+    """Print what speaks against every number of a fit, before any of them.
 
     Parameters
     ----------
     result : Result
         A finished fit.
     """
-    findings = result.findings()
+    if told := warned(result):
+        heading("What speaks against these numbers")
+        ticked(told)
+
+
+def show_findings(result: "Result") -> None:
+    """Print what the fit found, in sentences, without what is said above its numbers.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    """
+    told = warned(result)
+    findings = [each for each in result.findings() if each not in told]
     if findings:
         heading("Findings")
         ticked(findings)

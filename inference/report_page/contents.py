@@ -16,6 +16,7 @@ from data.summary import tally_phrases
 from data.tables import tables as all_tables
 from data.units import format_header
 from inference.answers import safe_current
+from inference.caveats import failures, failures_in_words
 from inference.cite import citations
 from inference.cli.text import interval, number
 from inference.design import VARIANTS, WORDS, Cell, Design
@@ -81,6 +82,7 @@ def report_contents(contents: "RunContents", cells: Mapping[Cell, str]) -> Conte
         "share": f"{100 * INTERVAL:.0f} %",
         "gate": asdict(result.gate),
         "check": _check(contents),
+        "failed": failures_in_words(failures(result)),
         "parameters": list(_parameters(contents)),
         "prior_driven_words": PRIOR_DRIVEN_WORDS,
         "findings": result.findings(),

@@ -15,10 +15,10 @@ from data.quantities import quantities
 from data.units import si_factor
 from models.context import Context
 from models.likelihoods import observed_value
-from models.observations import Design, Scale, measured, recorded, si
+from models.observations import TOLERANCE, Design, Scale, measured, recorded, si
 from models.physics import Layer, limiting_current_density
 
-__all__ = ["SOURCES", "likelihood", "record"]
+__all__ = ["SOURCES", "likelihood", "one_value", "record", "stated"]
 
 SOURCES = ()
 
@@ -121,15 +121,43 @@ def _errors(part: xr.Dataset, about: Any, scale: Scale) -> Any:
     return np.where(np.isfinite(relative), relative, np.sqrt(np.log1p((sd / about) ** 2)))
 
 
+def one_value(table: xr.Dataset) -> list[tuple[str, ...]]:
+    """Return quantity and conditions of each row: those that agree share one value of the model."""
+    conditions = ["quantity", "protocol", "separator", "temperature", "pressure", "metal_thickness"]
+    return list(zip(*(table[name].values.astype(str) for name in conditions), strict=True))
+
+
+def stated(
+    table: xr.Dataset,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return what each row states, on the natural scale of its quantity.
+
+    Parameters
+    ----------
+    table : Dataset
+        Published estimates.
+
+    Returns
+    -------
+    lower, upper : ndarray, shape (rows,)
+        The ends of what is stated: equal for a value, infinite where there is no bound.
+    sd : ndarray, shape (rows,)
+        The stated error of the value or of its bounds.
+    """
+    observed, design = _observed(table)
+    x = np.log(observed) - np.log1p(-np.where(_fractions(table), observed, 0.0))
+    lower = np.where(x <= design.floor + TOLERANCE, -np.inf, x - design.halfwidth)
+    upper = np.where(x >= design.ceiling - TOLERANCE, np.inf, x + design.halfwidth)
+    return lower, upper, design.sd
+
+
 def likelihood(table: xr.Dataset, context: Context) -> None:
     """Register ``published``: each row in the canonical unit of its quantity."""
     import pytensor.tensor as pt
 
     observed, design = _observed(table)
     data, rows = context.pack("published", observed, **design.columns)
-    # Estimates of one quantity under one condition share one value of the model.
-    conditions = ["quantity", "protocol", "separator", "temperature", "pressure", "metal_thickness"]
-    keys = list(zip(*(table[name].values.astype(str) for name in conditions), strict=True))
+    keys = one_value(table)
     first = {key: keys.index(key) for key in dict.fromkeys(keys)}
     log_values = [_log_value(table.isel(published=[row]), context) for row in first.values()]
     position = np.array([list(first).index(key) for key in keys])

@@ -104,7 +104,7 @@ def test_the_fit_section_sees_that_neither_table_is_predicted(judged: Check) -> 
     assert "lower than predicted" in fit_of.finding("predictive published").sentence
 
 
-def test_the_command_writes_check_json_and_its_exit_code_is_the_gates(
+def test_the_command_writes_check_json_and_its_exit_code_is_its_verdicts(
     contradiction: Result, tmp_path: Path
 ) -> None:
     assert contradiction.folder is not None
@@ -113,7 +113,8 @@ def test_the_command_writes_check_json_and_its_exit_code_is_the_gates(
     app = typer.Typer()
     app.command()(command)
     done = CliRunner().invoke(app, [str(folder), "--no-conflict"])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 3, done.output  # neither table is predicted
+    assert "Check of run toy (data of campaign toy): FAILED" in done.output
     stored = json.loads((folder / "check.json").read_text(encoding="utf-8"))
     assert [section["name"] for section in stored["sections"]] == [
         "sampling", "fit", "rows", "identifiability", "conflict",

@@ -124,3 +124,54 @@ def test_predictions_come_back_from_their_seed_and_carry_noise(
     probability = np.where(own.observed["penetration"] > 0.5, weighed, 1 - weighed)
     np.testing.assert_allclose(share, probability, atol=5 * np.sqrt(0.25 / 3000))
     assert list(one["predictive"]["penetration_row"].values) == ["a", "b"]
+
+
+def test_what_is_stored_is_single_and_of_every_kth_draw_of_large_tables(
+    predictor: tuple[Any, Predictor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, own = predictor
+    free = own.prior(90, 5)
+    full, stored = own.evaluate(free, 4), own.evaluate(free, 4, to_store=True)
+    xr.testing.assert_identical(stored["predictive"], full["predictive"])
+    for name, exact in full["log_likelihood"].items():
+        kept = stored["log_likelihood"][name]
+        assert kept.dtype == np.float32
+        assert kept.sizes == exact.sizes
+        # What a draw weighs without the row changes by less than a millionth.
+        likely = exact.values > -10.0
+        np.testing.assert_allclose(np.exp(exact - kept).values[likely], 1.0, atol=1e-6)
+    monkeypatch.setattr("inference.prediction._MOST_KEPT", 100)  # of three rows, 33 draws
+    monkeypatch.setattr("inference.prediction._LEAST_KEPT", 30)
+    monkeypatch.setattr("inference.prediction._CHUNK", 7 * 64 * 2)  # in parts, none at a third draw
+    thinned = own.evaluate(free, 4, to_store=True)
+    assert thinned["predictive"]["draw"].values.tolist() == [*range(0, 90, 3)]
+    assert thinned["predictive"].attrs == {"draws": "of every 3 draws of each chain the first"}
+    assert thinned["log_likelihood"].attrs == {"precision": "single"}
+    xr.testing.assert_allclose(thinned["log_likelihood"], stored["log_likelihood"])
+    spread = np.log(thinned["predictive"]["creep"]).std()
+    assert float(spread) == pytest.approx(float(np.log(full["predictive"]["creep"]).std()), rel=0.4)
+    monkeypatch.setattr("inference.prediction._LEAST_KEPT", 60)
+    assert own.evaluate(free, 4, to_store=True)["predictive"].sizes["draw"] == 90
+
+
+def test_a_result_is_compressed_where_it_has_a_number_a_row_and_draw(tmp_path: Any) -> None:
+    from inference.draws import compression
+
+    rng = np.random.default_rng(1)
+    verdicts = xr.Dataset(
+        {"penetration": (("chain", "draw", "row"), rng.uniform(size=(2, 99, 40)))}
+    )
+    groups = {
+        "log_likelihood": np.log(verdicts).astype(np.float32),
+        "posterior_predictive": (verdicts > 0.5).astype(float),
+        "prior_predictive": (verdicts > 0.3).astype(float),
+        "posterior": verdicts,
+    }
+    tree = xr.DataTree.from_dict(groups)
+    sizes = []
+    for encoding in ({}, compression(tree)):
+        path = tmp_path / f"{len(encoding)}.nc"
+        tree.to_netcdf(path, engine="netcdf4", encoding=encoding)
+        sizes.append(path.stat().st_size)
+        xr.testing.assert_identical(xr.load_datatree(path, engine="netcdf4"), tree)
+    assert sizes[1] < 0.75 * sizes[0]

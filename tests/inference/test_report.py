@@ -135,6 +135,19 @@ def test_what_must_not_be_used_says_so_everywhere(
     assert answer.index('class="warning">SYNTHETIC DATA') < answer.index('class="first">At 5 %')
 
 
+def test_a_failed_check_is_read_before_anything_else(
+    literature_result: Any, no_figures: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentences = [f"published (2 rows): it cannot hold <{at}> together." for at in range(5)]
+    monkeypatch.setattr("inference.report_page.contents.failures", lambda _: sentences)
+    contents = RunContents(literature_result)
+    path = write_report(literature_result, tmp_path / "bad.html", contents=contents, draws=400)
+    head, _, _ = path.read_text(encoding="utf-8").partition("<header>")
+    assert "CHECK FAILED: do not rely on the numbers of this page." in head
+    assert "cannot hold &lt;2&gt; together" in head
+    assert "And 2 more" in head
+
+
 def test_a_report_that_says_the_same_is_not_written_again(
     page: Path, literature_result: Any, tmp_path: Path
 ) -> None:

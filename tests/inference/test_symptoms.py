@@ -384,3 +384,18 @@ def test_the_fit_of_two_electrolytes_says_so_before_all_else(
     )  # fmt: skip
     assert first in answer.notes
     assert any(first in sentence for sentence in answer.sentences())
+
+
+def test_two_populations_of_thousands_of_rows_are_told_in_little_memory() -> None:
+    import tracemalloc
+
+    rng = np.random.default_rng(0)
+    second = rng.uniform(size=3000) < 0.3
+    z = np.where(second, -2.0, 1.0) + 0.3 * rng.standard_normal(3000)
+    tracemalloc.start()
+    split = two_populations(z, [str(at) for at in range(3000)])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert split is not None
+    assert (split.low == second).mean() > 0.99
+    assert peak < 300e6  # a table of rows by units, and of all grids at once, took 800 MB
