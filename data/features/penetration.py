@@ -200,7 +200,7 @@ def _rose_between(censored: list[Feature], best: Feature) -> tuple[Flag, ...]:
         if each.details["step_start"] < best.details["step_start"]
     ]
     usual, here = float(np.median(before or [np.inf])), best.details["resistance"]
-    if here <= (1 + _ROSE) * usual or (here - usual) * _current(best) <= _RISE:
+    if not 0 < (1 + _ROSE) * usual < here or (here - usual) * _current(best) <= _RISE:
         return ()
     return (
         Flag(

@@ -335,8 +335,8 @@ def _of_step(
         flags.append(
             Flag(
                 "gradual",
-                f"The estimators differ by {100 * (upper - lower) / threshold:.0f} %: the voltage "
-                "rises gradually.",
+                f"The estimators differ by {upper - lower:.3g} s, about {threshold:.3g} s: the "
+                "voltage rises gradually.",
             )
         )
     return Feature(

@@ -249,9 +249,9 @@ def _without_offset(
         share = 0.5 if same else float(np.clip((here - before) / (after - before), 0, 1))
         line = (1 - share) * along[k - 1] + share * along[k + 1]
         candidates.append(0.5 * signs[k] * (along[k] - line))
-    if len(candidates) < _TRIPLES:
-        return record, []
     usual = float(np.median(np.abs(along) / sizes))
+    if len(candidates) < _TRIPLES or usual == 0:
+        return record, []
 
     def unlike(offset: float) -> Array:
         left = np.maximum((along - signs * offset) / sizes, 0.01 * usual)
@@ -463,16 +463,16 @@ def _short_before(
         before = next(
             (one for one in reversed(earlier) if np.sign(one.step.current) == sign), earlier[-1]
         )
-        rise = each.level / before.level
-        if rise > 1 and _is_on_a_line(read, number, before):
+        rises = each.level > before.level
+        volts = f"{each.level:.3g} V, after {before.level:.3g} V in the one before"
+        if rises and _is_on_a_line(read, number, before):
             return [
                 Flag(
                     "own_voltage",
                     f"{settles}, below {resistance_ratio:g} of the {expected:.4g} ohm to be "
-                    f"expected, and has {rise:.3g} times the voltage of the one before, on a line "
-                    "that does not lead to zero at no current: a cell with a voltage of its own, "
-                    "or kinetics that are not linear. A short is a voltage that falls: it counts "
-                    "as no failure.",
+                    f"expected, and is at {volts}, on a line that does not lead to zero at no "
+                    "current: a cell with a voltage of its own, or kinetics that are not linear. A "
+                    "short is a voltage that falls: it counts as no failure.",
                 )
             ]
         flags = [
@@ -482,13 +482,12 @@ def _short_before(
                 "after the steps before it: shorted.",
             )
         ]
-        if len(earlier) == 1 and rise > 1:
+        if len(earlier) == 1 and rises:
             flags.append(
                 Flag(
                     "resistance_fell",
-                    f"{where} still has {rise:.3g} times the voltage of the one before, and no "
-                    "other shows how the resistance falls with the current: it may be kinetics "
-                    "that are not linear instead of a short.",
+                    f"{where} is at {volts}, and no other shows how the resistance falls with the "
+                    "current: it may be kinetics that are not linear instead of a short.",
                 )
             )
         return flags
@@ -548,6 +547,8 @@ def _rise_before(read: list[_Step], number: int, divergence: float) -> list[Flag
     ]
     usual = float(np.median(before))
     highest = max(usual, _led_to(before, up=True), _led_to(own or before, up=True))
+    if usual <= 0:
+        return []
     settled = each.settled - 3 * each.error
     rise = (settled - highest) * each.current
     runs_away = rise > divergence and settled > _DOUBLED * highest

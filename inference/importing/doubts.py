@@ -118,8 +118,8 @@ def _spread(features: "Sequence[Feature]") -> Iterator[str]:
         ends = f"from {show_number(lower)} to {show_number(feature.upper)} s"
         best = feature.details.get("estimate_threshold")
         duration = feature.details.get("duration", math.inf)
-        if best is not None and (feature.upper - lower) / best > _WIDEST:
-            spread = 100 * (feature.upper - lower) / best
+        if best is not None and feature.upper - lower > _WIDEST * best:
+            spread = 100 * (feature.upper - lower) / best if best > 0 else math.inf
             yield (
                 f"the estimators of Sand's time differ by {spread:.0f} %, {ends}: the "
                 "voltage rises too gradually to tell when the electrolyte is depleted, or "

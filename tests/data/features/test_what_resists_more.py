@@ -125,6 +125,16 @@ def test_a_cell_that_fails_below_what_it_bore_has_no_bracket() -> None:
     assert (feature.lower, feature.upper) == pytest.approx((4e-4, 5e-4))
 
 
+def test_steps_without_a_voltage_are_no_crash() -> None:
+    for level in (lambda i, _: 60 * i * (i > 2.5e-4), lambda i, _: 0.3 * (i < 2.5e-4)):
+        curve = stairs(level)
+        curve["voltage_volt"].values[:] = np.concatenate(
+            [level(i, STEP) + 0 * STEP for i in CURRENTS]
+        )
+        for find in (find_failed_step, find_penetration):
+            assert find(curve).kind in {"left", "right", "interval"}
+
+
 # A voltage of its own ---------------------------------------------------------------------------
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 @pytest.mark.parametrize("find", [find_penetration, find_sand_time, find_inflexion])
