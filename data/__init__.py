@@ -8,9 +8,7 @@ Examples
 >>> print(load_campaign("sodium-literature"))  # doctest: +SKIP
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as `typing` has it, without reading `typing`
 if TYPE_CHECKING:
     from data.campaign import Assumption as Assumption
     from data.campaign import Campaign as Campaign
@@ -67,6 +65,8 @@ __all__ = list(_MODULE_OF)
 
 def __getattr__(name: str) -> object:
     """Import a public name on first use (PEP 562)."""
+    from importlib import import_module
+
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'data' has no attribute {name!r}")
     value: object = getattr(import_module(_MODULE_OF[name]), name)

@@ -11,7 +11,6 @@ import csv
 import io
 import math
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from data.schema import ROW_UNIT, Column, Table
 from data.table_reader import decimal_mark
 from data.tables import tables as all_tables
 from data.units import convert, parse_header
-from data.whole_files import is_temporary, write_whole
+from data.whole_files import is_temporary, temporary_folder, write_whole
 from data.workbooks import SUFFIX, is_workbook, read_workbook
 from data.writer import table_text
 
@@ -377,8 +376,8 @@ def _has_no_rows(path: Path) -> bool:
 @contextlib.contextmanager
 def _draft(folder: Path, *, leave_out: str | None) -> Iterator[Path]:
     """Copy what a campaign is read from into a folder that goes away again."""
-    with tempfile.TemporaryDirectory(prefix="anodebayes-") as place:
-        draft = Path(place) / "campaign"
+    with temporary_folder() as place:
+        draft = place / "campaign"
         draft.mkdir()
         for entry in sorted(folder.iterdir()):
             wanted = entry.name == FILE or entry.suffix.lower() in (".csv", SUFFIX)

@@ -11,10 +11,12 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from data.errors import AnodebayesError, StorageError
+from data.stopping import undone, uninterrupted
 
 __all__ = [
     "TEMPORARY",
@@ -23,6 +25,7 @@ __all__ = [
     "is_temporary",
     "place",
     "remove",
+    "temporary_folder",
     "write_text_whole",
     "write_whole",
     "write_whole_folder",
@@ -54,7 +57,7 @@ def write_whole(target: Path, writer: Callable[[Path], None]) -> Path:
     StorageError
         There is no space left.
     """
-    with draft(target) as beside:
+    with uninterrupted(), draft(target) as beside:  # HDF5 bears no exception within it
         writer(beside)
         place(beside, target)
     return target
@@ -117,19 +120,39 @@ def draft(target: Path) -> Iterator[Path]:
         There is no space left, whatever the writer made of that.
     """
     beside = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:_TOKEN]}-{target.name}")
-    try:
-        yield beside
-    except AnodebayesError:
-        raise
-    except Exception as error:
-        # Libraries of images and arrays say "encoder error" or "stream state" of a full disk.
-        if getattr(error, "errno", None) in _FULL or _is_full(target.parent):
-            raise _no_space(target) from error
-        raise
-    finally:
-        remove(beside)
+    with undone(partial(remove, beside)):
+        try:
+            yield beside
+        except AnodebayesError:
+            raise
+        except Exception as error:
+            # Libraries of images and arrays say "encoder error" or "stream state" of a full disk.
+            if getattr(error, "errno", None) in _FULL or _is_full(target.parent):
+                raise _no_space(target) from error
+            raise
+        finally:
+            remove(beside)
 
 
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Make a folder that goes away again, whatever ends the block short of a kill.
+
+    Yields
+    ------
+    Path
+        In the system's folder for temporary files, this user's alone.
+    """
+    folder = Path(tempfile.gettempdir()) / f"anodebayes-{uuid.uuid4().hex[:_TOKEN]}"
+    with undone(partial(remove, folder)):
+        try:
+            folder.mkdir(mode=0o700)
+            yield folder
+        finally:
+            remove(folder)
+
+
+@uninterrupted()
 def place(beside: Path, target: Path) -> None:
     """Force what was written beside a target to the disk, and give it the target's name.
 
@@ -146,6 +169,7 @@ def place(beside: Path, target: Path) -> None:
     _flush(target.parent)
 
 
+@uninterrupted()
 def append_whole(path: Path, text: str) -> None:
     """Append text to a file and force it to the disk: all of it, or nothing.
 

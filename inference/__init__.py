@@ -10,9 +10,7 @@ Examples
 >>> result = fit("sodium-literature")  # doctest: +SKIP
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as `typing` has it, without reading `typing`
 if TYPE_CHECKING:
     from inference.answers import required_pore_radius as required_pore_radius
     from inference.answers import required_pressure as required_pressure
@@ -59,6 +57,8 @@ __all__ = list(_MODULE_OF)
 
 def __getattr__(name: str) -> object:
     """Import a public name on first use (PEP 562)."""
+    from importlib import import_module
+
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'inference' has no attribute {name!r}")
     value: object = getattr(import_module(_MODULE_OF[name]), name)

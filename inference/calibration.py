@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import RunFolderError
+from data.stopping import deaf_children, ends_with_parent
 from inference.fingerprint import fingerprint, fingerprint_differences
 from inference.job import Job, load_job, resolve
 from inference.replicates import (
@@ -596,6 +597,9 @@ _WORK: list[Any] = []
 
 
 def _start_worker(*work: Any) -> None:
+    parent = parent_process()
+    assert parent is not None  # noqa: S101 - a worker has one
+    ends_with_parent(parent.join)
     warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
     _WORK[:] = work
 
@@ -622,7 +626,8 @@ def _run(
         queue = iter(due)
         try:
             for index in queue:
-                waiting.add(pool.submit(_work, index))
+                with deaf_children():
+                    waiting.add(pool.submit(_work, index))
                 if len(waiting) >= 2 * processes:
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)

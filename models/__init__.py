@@ -10,9 +10,7 @@ Examples
 >>> model = build_model(load_campaign("sodium-literature"))  # doctest: +SKIP
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as `typing` has it, without reading `typing`
 if TYPE_CHECKING:
     from models.joint import build_model as build_model
     from models.options import ModelOptions as ModelOptions
@@ -31,6 +29,8 @@ __all__ = list(_MODULE_OF)
 
 def __getattr__(name: str) -> object:
     """Import a public name on first use (PEP 562)."""
+    from importlib import import_module
+
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'models' has no attribute {name!r}")
     value: object = getattr(import_module(_MODULE_OF[name]), name)

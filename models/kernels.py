@@ -24,11 +24,15 @@ from pytensor.tensor.elemwise import Elemwise
 from pytensor.tensor.rewriting.basic import constant_folding
 from pytensor.tensor.rewriting.math import local_pow_specialize, local_pow_to_nested_squaring
 
+from models.compiled_cache import guard_cache
+
 __all__ = ["apply_kernel"]
 
 # Models are compiled by Numba, which brings its own linear algebra: what PyTensor's compiler of C
 # would link with is no news to a reader.
 warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+
+guard_cache()  # before anything is compiled
 
 _POWERS = dfs_rewriter(constant_folding, local_pow_specialize, local_pow_to_nested_squaring)
 

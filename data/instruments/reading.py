@@ -4,7 +4,6 @@ import codecs
 import gzip
 import hashlib
 import re
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ from data.errors import InputError, RecordError
 from data.instruments.bdf import with_metadata
 from data.instruments.record import CurveInfo, Source, build_record, refusal
 from data.instruments.witnesses import with_witnesses
+from data.whole_files import temporary_folder
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -198,8 +198,7 @@ def _opened(path: str | Path, format: str | None, **stated: float | None) -> Ite
         with ExitStack() as stack:
 
             def aside(name: str) -> Path:
-                folder = tempfile.TemporaryDirectory(prefix="anodebayes-")
-                return Path(stack.enter_context(folder)) / name
+                return stack.enter_context(temporary_folder()) / name
 
             if head.startswith(b"\x1f\x8b"):
                 source = replace(source, path=aside("unpacked"))

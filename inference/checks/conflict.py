@@ -25,7 +25,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +36,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from data.whole_files import temporary_folder
 from inference.arviz_statistics import diagnostics
 from inference.checks.coordinates import Coordinates
 from inference.checks.refitting import Refit, read_draws
@@ -557,8 +557,7 @@ def _refits(
     options = result.model_options
     seeds = np.random.SeedSequence(seed).generate_state(len(result.blocks))
     answers: dict[str, tuple[dict[str, Array], int] | str] = {}
-    with tempfile.TemporaryDirectory(prefix="anodebayes-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         waiting = []
         for table, own_seed in zip(result.blocks, seeds, strict=True):
             one = options.model_copy(update={"blocks": (table,)})
@@ -619,7 +618,7 @@ def _start(folder: Path, table: str) -> "subprocess.Popen[bytes]":
                 str(folder / f"{table}.json"),
                 str(folder / f"{table}.npz"),
             ],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # its other end is ours alone: it ends when we do
             stdout=log,
             stderr=log,
             env={**os.environ, **threads, "PYTHONSAFEPATH": "1", "PYTHONPATH": path},

@@ -5,12 +5,16 @@ come back as one array. The process prints nothing; what fails is a message in t
 """
 
 import json
+import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
+
+from data.stopping import ends_with_parent
 
 __all__ = ["Refit", "draws_of_refit", "read_draws"]
 
@@ -109,6 +113,7 @@ def read_draws(path: Path) -> tuple[dict[str, Any], int]:
 def _main(specification: str, answer: str) -> int:
     from data.errors import AnodebayesError
 
+    ends_with_parent(partial(os.read, sys.stdin.fileno(), 1))  # nothing ever comes down this pipe
     refit = Refit.model_validate(json.loads(Path(specification).read_text(encoding="utf-8")))
     try:
         labels, draws, divergences = draws_of_refit(refit)

@@ -5,6 +5,7 @@ Nothing heavy is imported before a command needs it: `anodebayes --help` answers
 
 import gc
 import os
+import signal
 import sys
 
 __all__ = ["main"]
@@ -23,6 +24,11 @@ ENVIRONMENT = {
 
 def main() -> None:
     """Run the command line; the process ends with one of the documented exit codes."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while the next line is read
+    from data.stopping import stop_on_signals
+
+    stop_on_signals()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     for stream in (sys.stdout, sys.stderr):

@@ -1,23 +1,20 @@
-"""What every command shares: exit codes, signals, errors as messages, logging.
+"""What every command shares: exit codes, errors as messages, logging.
 
 Exit codes: 0 done; 1 internal error; 2 bad input or refused; 3 a statistical gate failed; 4 some
-units of many failed; 130 and 143 stopped by SIGINT and SIGTERM.
+units of many failed; 130 and 143 stopped by SIGINT and SIGTERM, see `data.stopping`.
 """
 
 import contextlib
 import inspect
 import logging
 import os
-import signal
 import sys
 import tempfile
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -31,7 +28,6 @@ __all__ = [
     "REFUSED",
     "SOME_FAILED",
     "LogFile",
-    "Stopped",
     "Verbose",
     "fault",
     "guarded",
@@ -55,27 +51,6 @@ Verbose = Annotated[
 LogFile = Annotated[
     Path | None, typer.Option("--log", metavar="FILE", help="Append a log to this file.")
 ]
-
-
-class Stopped(BaseException):
-    """The process was told to stop.
-
-    It is not a KeyboardInterrupt, which a sampler takes as the wish for the draws so far.
-
-    Parameters
-    ----------
-    signum : int
-        Number of the signal.
-    """
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(signum)
-        self.signum = signum
-
-    @property
-    def exit_code(self) -> int:
-        """Exit code that shells give a process ended by the signal."""
-        return 128 + self.signum
 
 
 @dataclass
@@ -139,7 +114,7 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
 def _exit_code(work: Callable[[], int | None]) -> int:
     """Do the work and return the exit code, having said what went wrong."""
     try:
-        with _logging(), _stop_signals():
+        with _logging():
             return work() or DONE
     except AnodebayesError as error:
         _complain(f"error: {error}")
@@ -153,10 +128,6 @@ def _exit_code(work: Callable[[], int | None]) -> int:
             return _internal(error)
         _complain(f"error: {error.filename}: {(error.strerror or str(error)).lower()}")
         return REFUSED
-    except Stopped as stop:
-        name = signal.Signals(stop.signum).name
-        _complain(f"stopped by {name}; nothing half-written was left, run the command again")
-        return stop.exit_code
     except Exception as error:
         return _internal(error)
 
@@ -170,28 +141,6 @@ def _internal(error: Exception) -> int:
         f"This is a fault of the program, not of the input. The traceback is in {where}"
     )
     return INTERNAL_ERROR
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into `Stopped`, once; a second one ends the process at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def stop(signum: int, _frame: FrameType | None) -> None:
-        signal.signal(signum, signal.SIG_DFL)
-        raise Stopped(signum)
-
-    before = {}
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(signum) != signal.SIG_IGN:
-            before[signum] = signal.signal(signum, stop)
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inference.cli.guard import DONE, REFUSED, SOME_FAILED, Stopped, fault, guarded, keep_traceback
+from inference.cli.guard import DONE, REFUSED, SOME_FAILED, fault, guarded, keep_traceback
 
 if TYPE_CHECKING:
     from inference.importing import Outcome
@@ -84,6 +84,7 @@ def import_files(
     """
     from data.errors import AnodebayesError, InputError
     from data.provenance import FOLDER
+    from data.stopping import last_words
     from inference.cli.text import paragraph
     from inference.importing import import_records
     from inference.importing.metadata import parse_options
@@ -100,7 +101,7 @@ def import_files(
             outcomes.append(outcome)
             advance(outcome)
 
-        try:
+        with last_words(lambda: None if dry_run else _show_stopped(outcomes, len(paths))):
             import_records(
                 paths,
                 table=table,
@@ -112,10 +113,6 @@ def import_files(
                 accept_doubtful=accept_doubtful,
                 progress=taken,
             )
-        except Stopped:
-            if not dry_run:
-                _show_stopped(outcomes, len(paths))
-            raise
     accepted = [outcome for outcome in outcomes if outcome.accepted]
     doubtful = [outcome for outcome in outcomes if outcome.status == "doubtful"]
     refused = [outcome for outcome in outcomes if outcome.status == "refused"]

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from importlib.resources import files
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from data.errors import InputError
-from data.whole_files import write_whole
+from data.whole_files import temporary_folder, write_whole
 from inference.report_page.contents import answers_in_words, report_contents
 from inference.report_page.payload import explorable_cells, page_payload, start_design
 from inference.report_page.plot import bokeh_script, bokeh_version, map_plot
@@ -312,8 +311,8 @@ def _source(figure: "Figure") -> str:
     """Return a figure as the source of an image: vectors, unless pixels are much smaller."""
     from inference.figures.style import save_figure
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "figure.svg"
+    with temporary_folder() as folder:
+        path = folder / "figure.svg"
         save_figure(figure, path)
         vectors = path.read_bytes()
     if len(vectors) > _LARGE:
