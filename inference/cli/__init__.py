@@ -36,9 +36,11 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal without Greek gets a ?, not a crash
     # Libraries and graphs are many objects that stay: looking for garbage among them is dear.
     gc.set_threshold(100_000, 20, 100)
+    from inference.cli.caches import usable_caches
     from inference.cli.commands import app
 
     try:
-        app(prog_name="anodebayes")
+        with usable_caches():
+            app(prog_name="anodebayes")
     finally:
         gc.freeze()  # nor among what the end of the process frees anyway, 1.6 s after a fit

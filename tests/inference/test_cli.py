@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from data.errors import JobError
+from data.stopping import PATIENCE
 from inference.cli import guard
 from inference.cli.commands import app
 from inference.cli.text import interval, number
@@ -175,6 +177,7 @@ def run_guarded(work: str) -> subprocess.Popen[str]:
         import typer
         signal.signal(signal.SIGINT, signal.default_int_handler)
         from data.errors import JobError
+        from data.stopping import stop_on_signals
         from inference.cli.guard import guarded, session
         from inference.run_folder import RunFolder
         app = typer.Typer(pretty_exceptions_enable=False)
@@ -187,6 +190,7 @@ def run_guarded(work: str) -> subprocess.Popen[str]:
         @guarded
         def work() -> int:
             {work}
+        stop_on_signals()
         app()
     """
     return subprocess.Popen(
@@ -198,7 +202,7 @@ def run_guarded(work: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_command_cleans_up_and_says_so_in_one_line(
+def test_a_command_stopped_twice_cleans_up_at_once_and_says_so_in_one_line(
     signum: signal.Signals, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUN_FOLDER", str(tmp_path))
@@ -206,7 +210,11 @@ def test_a_stopped_command_cleans_up_and_says_so_in_one_line(
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signum)
+        time.sleep(0.2)
+        process.send_signal(signum)
+        sent = time.monotonic()
         _, errors = process.communicate()
+    assert time.monotonic() - sent < 0.5 * PATIENCE
     assert process.returncode == code
     assert errors.startswith(f"stopped by {signum.name}")
     assert errors.count("\n") == 1

@@ -565,7 +565,7 @@ def test_a_stopped_import_says_which_files_are_in(campaign: Path, files: Path) -
         dropped(files / f"{number}.csv", seed=number)
     code = """
         import os, signal, sys
-        from inference.cli.commands import app
+        from inference.cli import main
         from inference.importing import records
         write, calls = records.write_addition, []
         def write_or_stop(*arguments):
@@ -575,7 +575,7 @@ def test_a_stopped_import_says_which_files_are_in(campaign: Path, files: Path) -
             write(*arguments)
         records.write_addition = write_or_stop
         signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
-        app(sys.argv[1:])
+        main()
     """
     command = ["import", str(files / "*.csv"), "--as", "penetration", "--campaign", str(campaign)]
     stopped = subprocess.run(
