@@ -1,4 +1,4 @@
-"""Where libraries have no room for what they keep, a temporary folder serves, and a line says so."""
+"""Where libraries have no room for what they keep, a temporary folder serves; a line says so."""
 
 import os
 import shutil
