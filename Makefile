@@ -14,9 +14,13 @@ export NUMBA_NUM_THREADS := 1
 COMPILE := pip compile pyproject.toml --universal --generate-hashes --all-extras --group dev \
 	--no-header --quiet
 
+# How much of `make torture` there is, and of which random moments.
+KILLS := 120
+SEED := 13
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-long test-fast notebooks readme pair lint format types lock lock-check bench clean
+.PHONY: help setup run test test-long test-fast notebooks torture readme pair lint format types lock lock-check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -42,13 +46,16 @@ run: setup ## fit the literature campaign, check it, map and draw it
 	$(BIN)/anodebayes run
 
 test: setup ## run the tests, without those that take minutes
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not notebooks"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not notebooks and not torture"
 
 test-long: setup ## run the tests that take minutes, and the notebooks
 	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "long or notebooks"
 
 test-fast: setup ## run the tests that take seconds
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not long and not notebooks"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not long and not notebooks and not torture"
+
+torture: setup ## kill, damage and starve every command, in full (an hour; KILLS=120, SEED=13)
+	ANODEBAYES_KILLS=$(KILLS) ANODEBAYES_SEED=$(SEED) $(BIN)/pytest -s -m torture tests/torture
 
 notebooks: setup ## execute the notebooks
 	$(BIN)/pytest -m notebooks tests/notebooks

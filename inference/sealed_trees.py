@@ -18,6 +18,7 @@ from typing import Any, Final
 import xarray as xr
 
 from data.errors import RunFolderError
+from data.stopping import uninterrupted
 
 __all__ = ["FORMAT_VERSION", "read_seal", "read_tree", "write_tree"]
 
@@ -32,6 +33,7 @@ _KINDS: Final = {
 }
 
 
+@uninterrupted()  # an exception within would leave the library's lock held, also below
 def write_tree(
     tree: xr.DataTree, path: Path, kind: str, encoding: Mapping[str, Any] | None = None
 ) -> None:
@@ -61,6 +63,7 @@ def write_tree(
         file.write(_MARK + line.encode() + b"\n")
 
 
+@uninterrupted()
 def read_tree(path: Path, kind: str) -> xr.DataTree:
     """Read a tree that `write_tree` wrote.
 

@@ -3,9 +3,9 @@
 Nothing heavy is imported before a command needs it: `anodebayes --help` answers at once.
 """
 
+import _signal  # type: ignore[import-not-found] # what `signal` is made of, read at once
 import gc
 import os
-import signal
 import sys
 
 __all__ = ["main"]
@@ -24,8 +24,8 @@ ENVIRONMENT = {
 
 def main() -> None:
     """Run the command line; the process ends with one of the documented exit codes."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while the next line is read
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no traceback while the next line is read
     from data.stopping import stop_on_signals
 
     stop_on_signals()
