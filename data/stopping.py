@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 import threading
+import time
 
 TYPE_CHECKING = False  # as `typing` has it, without reading `typing`
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ PATIENCE = 8.0
 
 _undo: "list[Callable[[], object]]" = []
 _words: "list[Callable[[], object]]" = []
-_said = threading.Lock()
-_ended = threading.Event()
+_said: list[int] = []
+_ending: list[int] = []
 
 
 @contextlib.contextmanager
@@ -58,8 +59,7 @@ def undone(action: "Callable[[], object]") -> "Iterator[None]":
     try:
         yield
     finally:
-        if _ended.is_set():
-            _wait()
+        _wait_if_ending()
         _undo.remove(action)
 
 
@@ -101,12 +101,16 @@ def uninterrupted() -> "Iterator[None]":
                 before[signum] = signal.signal(signum, hold)
         yield
     finally:
-        if _ended.is_set():
-            _wait()
+        _wait_if_ending()
         for signum, handler in before.items():
             signal.signal(signum, handler)
         if held:
-            signal.raise_signal(held[0])
+            handler = before[held[0]]
+            # A signal raised anew would count as a second one.
+            if callable(handler):
+                handler(held[0], None)
+            else:
+                signal.raise_signal(held[0])
 
 
 def stop_on_signals() -> None:
@@ -169,35 +173,38 @@ def _watch(told: int) -> None:
     """End the process at a second signal, or where the first has not ended it in time."""
     first = None
     while True:
-        ready, _, _ = select.select([told], [], [], None if first is None else PATIENCE)
-        for signum in os.read(told, 64) if ready else ():
-            if signum in SIGNALS:
-                if first is not None:
-                    _end(first)
-                first = signum
-        if first is not None and not ready:
-            _end(first)
+        for signum in os.read(told, 64):
+            if signum not in SIGNALS:
+                continue
+            if first is not None:
+                _end(first)
+            first = signum
+            late = threading.Timer(PATIENCE, _end, (first,))
+            late.daemon = True
+            late.start()
 
 
 def _end(signum: int) -> "NoReturn":
     """End the process, which may go on in another thread until then."""
-    _ended.set()
+    _ending.append(signum)
     for action in list(reversed(_undo)):
         with contextlib.suppress(Exception):
             action()
-    if _said.acquire(blocking=False):
+    if not _said:
+        _said.append(signum)
         line = (
             f"stopped by {signal.Signals(signum).name}; nothing half-written was left, run the "
             "command again\n"
         )
         clear = "\r\x1b[K\x1b[?25h" if os.isatty(2) else ""  # a bar, and a cursor that it hides
         with contextlib.suppress(OSError):
-            if select.select([], [2], [], 0)[1]:  # a reader that does not read keeps nobody here
+            # A reader that does not read keeps nobody here.
+            if os.name == "nt" or select.select([], [2], [], 0)[1]:
                 os.write(2, (clear + line).encode())
     os._exit(128 + signum)
 
 
-def _wait() -> "NoReturn":
-    """Do no more: another thread is ending the process."""
-    while True:
-        threading.Event().wait(PATIENCE)
+def _wait_if_ending() -> None:
+    """Do no more where another thread is ending the process."""
+    while _ending:
+        time.sleep(PATIENCE)

@@ -29,7 +29,7 @@ def usable_caches() -> Iterator[None]:
 
     with temporary_folder() as folder:
         for name, value in changes.items():
-            os.environ[name] = value.format(folder)
+            os.environ[name] = value.replace("{}", str(folder))
         sys.stderr.write(
             f"note: {wrong}: a temporary folder serves this command, and models are compiled anew\n"
         )
@@ -57,7 +57,7 @@ def _changes() -> tuple[dict[str, str], str]:
     kept = Path(stated.get("base_compiledir") or compiled).expanduser()
     changes, wrong = {}, []
     if reason := _unusable(kept / "numba") or _unusable(kept / "source"):
-        changes["PYTENSOR_FLAGS"] = f"{flags},base_compiledir={{}}".lstrip(",")
+        changes["PYTENSOR_FLAGS"] = f"{flags},base_compiledir=".lstrip(",") + "{}"
         wrong.append(reason)
     if reasons := [reason for place in drawn if (reason := _unusable(place))]:
         changes["MPLCONFIGDIR"] = "{}"

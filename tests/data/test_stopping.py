@@ -38,7 +38,7 @@ ready = partial(print, "ready", flush=True)
         start_new_session=True,
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    assert process.stdout.readline() == "ready\n", process.communicate()
     return process
 
 
@@ -73,7 +73,8 @@ def test_a_signal_waits_for_the_product_that_is_being_written(
             ready()
             sys.stdin.readline()
             path.write_text("whole")
-        write_whole(Path(sys.argv[1]) / "result.nc", writer)
+        with stopping.last_words(partial(print, "one is in")):
+            write_whole(Path(sys.argv[1]) / "result.nc", writer)
         print("went on")
         """,
         tmp_path,
@@ -85,7 +86,7 @@ def test_a_signal_waits_for_the_product_that_is_being_written(
     process.stdin.write("\n")
     process.stdin.flush()
     found, output, errors, _ = ended(process)
-    assert (found, output) == (code, "")
+    assert (found, output) == (code, "one is in\n")
     assert errors.startswith(f"stopped by {signum.name}; nothing half-written")
     assert errors.count("\n") == 1
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [
@@ -113,7 +114,8 @@ def test_a_second_signal_ends_at_once_and_leaves_nothing(
             with uninterrupted():
                 ready()
                 {WAITS[where]}
-        with temporary_folder(Path(sys.argv[1]) / "draft") as folder:
+        os.environ["TMPDIR"] = sys.argv[1]
+        with temporary_folder() as folder:
             (folder / "some").write_text("draft")
             {write}(Path(sys.argv[1]) / {"'result.nc'" if write == "write_whole" else "'figures'"},
                     writer)
@@ -192,8 +194,9 @@ def test_within_a_notebook_an_interrupt_waits_and_is_not_lost(
 
     with pytest.raises(KeyboardInterrupt):  # drawing figures takes long and is not waited for
         write_whole_folder(tmp_path / "figures", fills)
-    with pytest.raises(KeyboardInterrupt), temporary_folder(tmp_path / "draft"):
+    with pytest.raises(KeyboardInterrupt), temporary_folder() as folder:
         os.kill(os.getpid(), signal.SIGINT)
+    assert not folder.exists()
     with pytest.raises(ZeroDivisionError), uninterrupted(), uninterrupted():
         raise ZeroDivisionError
     assert [path.name for path in tmp_path.iterdir()] == ["result.nc"]

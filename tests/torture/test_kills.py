@@ -93,7 +93,7 @@ COMMANDS = {
     "calibrate": Command("calibrate creep.toml --replicates 4 --out calibration"),
     "compare": Command("compare creep other --out comparison", ("fit", "fit other")),
     "overlay": Command("overlay creep other --out overlay", ("fit", "fit other")),
-    "recover": Command("recover creep.toml --out recovery"),
+    "recover": Command("recover creep.toml --truth truth.toml --out recovery"),
     "simulate": Command("simulate truth.toml --design sodium-synthetic --seed 3 --out drawn"),
     # Rows that are in already are refused: 4 of some, 2 of all.
     "import": Command("import 0.csv 1.csv 2.csv", again=frozenset({0, 2, 4}), cheap=True),
