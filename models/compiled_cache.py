@@ -75,5 +75,5 @@ def _is_whole(path: str) -> bool:
         return False
     if content[-_DIGEST:] == sha256(content[:-_DIGEST]).digest():
         return True
-    logger.info("%s is damaged, or of another program: it is made again", path)
+    logger.debug("%s is damaged, or of another program: it is made again", path)
     return False
