@@ -38,10 +38,14 @@ SIGNALS = tuple(
 """What stops a process: a closed terminal, a request, Ctrl-C; the last is restored last."""
 
 PATIENCE = 8.0
-"""Seconds that a product has to be finished in, and a library to come back from machine code."""
+"""Seconds that a product has to be finished in."""
+
+GRACE = 2.0
+"""Seconds that a library has to come back from machine code, where none is being written."""
 
 _undo: "list[Callable[[], object]]" = []
 _words: "list[Callable[[], object]]" = []
+_holding: list[bool] = []
 _said: list[int] = []
 _ending: list[int] = []
 
@@ -95,6 +99,7 @@ def uninterrupted() -> "Iterator[None]":
         held.append(signum)
 
     before: dict[int, Any] = {}
+    _holding.append(True)
     try:
         for signum in SIGNALS:
             if signal.getsignal(signum) not in (signal.SIG_IGN, None):
@@ -104,6 +109,7 @@ def uninterrupted() -> "Iterator[None]":
         _wait_if_ending()
         for signum, handler in before.items():
             signal.signal(signum, handler)
+        _holding.pop()
         if held:
             handler = before[held[0]]
             # A signal raised anew would count as a second one.
@@ -179,7 +185,7 @@ def _watch(told: int) -> None:
             if first is not None:
                 _end(first)
             first = signum
-            late = threading.Timer(PATIENCE, _end, (first,))
+            late = threading.Timer(PATIENCE if _holding else GRACE, _end, (first,))
             late.daemon = True
             late.start()
 

@@ -582,8 +582,8 @@ def _refits(
                         process.wait()
                 done = [table for table, process in running.items() if process.poll() is not None]
                 for table in done:
-                    code = running.pop(table).returncode
-                    answers[table] = _answer(folder, table, code)
+                    with running.pop(table) as process:
+                        answers[table] = _answer(folder, table, process.returncode)
                 if not done:
                     time.sleep(_POLL)
     return {table: answers[table] for table in result.blocks}
@@ -599,7 +599,7 @@ def _processes() -> Iterator[dict[str, "subprocess.Popen[bytes]"]]:
         for process in running.values():
             process.kill()
         for process in running.values():
-            process.wait()
+            process.communicate()
 
 
 def _start(folder: Path, table: str) -> "subprocess.Popen[bytes]":

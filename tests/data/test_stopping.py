@@ -135,7 +135,7 @@ def test_a_second_signal_ends_at_once_and_leaves_nothing(
 def test_one_signal_ends_a_process_that_does_not_come_to_it(tmp_path: Path) -> None:
     process = started(
         f"""
-        stopping.PATIENCE = 0.5
+        stopping.GRACE = 0.5
         ready()
         {WAITS["in machine code"]}
         """
