@@ -8,7 +8,8 @@ file that cannot be read or written ends a computation: the cache saves time and
 
 import io
 import logging
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -16,25 +17,40 @@ from typing import Any, Final
 
 from numba.core import caching
 from pytensor import config
+from pytensor.link import utils
+from pytensor.link.numba import cache
 
 __all__ = ["guard_cache"]
 
 _DIGEST: Final = sha256().digest_size
+_LOOP_IN_C: Final = "pytensor.link.c.cvm"  # PyTensor takes its loop in Python where this is absent
 
 logger = logging.getLogger(__name__)
 
 
 def guard_cache() -> None:
-    """Let Numba check what it keeps, and PyTensor keep its sources there and no library in C.
+    """Let Numba check what it keeps, and PyTensor keep its sources there and load no library in C.
 
-    A library cut off kills the process that loads it, and nothing here calls one: models compile to
-    Numba, and what is interpreted is a loop in Python. The sources would stay in the folder for
-    temporary files, some hundred of every process.
+    A library that is cut off kills the process that loads it, and nothing here calls one: models
+    compile to Numba, and what is interpreted is a loop in Python. The sources would stay in the
+    folder for temporary files, some hundred of every process.
     """
     caching.IndexDataCacheFile = _CheckedCacheFile
-    config.cxx = ""
+    for module in (utils, cache):
+        module.write_generated_src = _write_source
+    sys.modules.setdefault(_LOOP_IN_C, None)  # type: ignore[arg-type] # as Python marks absence
     if not config.generated_src_dir:
         config.generated_src_dir = str(config.base_compiledir / "source")
+
+
+def _write_source(source: str, write: Callable[[str], str] = utils.write_generated_src) -> str:
+    """Write a source to the cache, or where temporary files go if there is no room for it."""
+    try:
+        return write(source)
+    except OSError as error:
+        logger.warning("sources cannot be kept in %s: %s", config.generated_src_dir, error)
+        config.generated_src_dir = ""
+        return write(source)
 
 
 class _CheckedCacheFile(caching.IndexDataCacheFile):  # type: ignore[misc]

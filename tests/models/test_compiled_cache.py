@@ -1,11 +1,15 @@
 """A damaged cache of machine code is made again; one that cannot be written to is done without."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytensor.tensor as pt
 import pytest
 from numba.core import caching
-from pytensor import config
+from pytensor import config, function
+from pytensor.link import utils
+from pytensor.link.numba import cache
 
 import models.kernels  # noqa: F401 - what every model imports
 from models.compiled_cache import _CheckedCacheFile
@@ -49,7 +53,21 @@ def test_a_cache_that_cannot_be_used_is_done_without(tmp_path: Path) -> None:
     assert cache.load("key") is None
 
 
+def test_a_source_that_cannot_be_kept_is_temporary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "file").touch()
+    with config.change_flags(generated_src_dir=str(tmp_path / "file")):
+        assert cache.write_generated_src is utils.write_generated_src
+        written = Path(cache.write_generated_src("x = 1"))
+    assert written.parent == tmp_path
+    assert written.read_text() == "x = 1"
+
+
 def test_models_compile_with_the_checked_cache_and_keep_their_sources_in_it() -> None:
     assert caching.IndexDataCacheFile is _CheckedCacheFile
-    assert config.cxx == ""
+    x = pt.dvector()
+    assert function([x], 2.0 * x, mode="FAST_COMPILE")([1.0]) == [2.0]
+    assert "lazylinker_ext" not in sys.modules
     assert Path(config.generated_src_dir).is_relative_to(config.base_compiledir)
