@@ -4,7 +4,7 @@ The text of an exception is the whole message: what is wrong, where, the value, 
 what to do about it. The command line prints it and exits with code 2; a traceback is always a bug.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "RecordError",
     "RunFolderError",
     "UnitError",
+    "first_of",
 ]
 
 
@@ -72,6 +73,34 @@ class Mistake:
         if self.column is not None:
             place += f", column {self.column!r}"
         return f"{place}: {self.message}"
+
+
+MOST_MISTAKES = 50
+"""So many mistakes of one kind are told of a file."""
+
+
+def first_of[Place](
+    file: str, places: Sequence[Place], tell: Callable[[Place], Mistake]
+) -> Iterator[Mistake]:
+    """Yield the first mistakes of a file, and how many more there are.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file.
+    places : sequence
+        Where they are.
+    tell : callable
+        Says what is wrong at one of them.
+
+    Yields
+    ------
+    Mistake
+        At most `MOST_MISTAKES` and one more.
+    """
+    yield from map(tell, places[:MOST_MISTAKES])
+    if (more := len(places) - MOST_MISTAKES) > 0:
+        yield Mistake(file, f"and {more} more mistake{'s' if more > 1 else ''}")
 
 
 class CampaignError(AnodebayesError):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from data.units import format_header
@@ -53,6 +54,9 @@ _SUPPORTS: dict[Support, tuple[Callable[[float], bool], str]] = {
 }
 
 
+_MOST_NAMES = 1000  # that a misspelt one is compared with
+
+
 def closest(name: str, legal: Iterable[str]) -> str | None:
     """Return the legal name that a misspelt one most likely means.
 
@@ -66,9 +70,11 @@ def closest(name: str, legal: Iterable[str]) -> str | None:
     Returns
     -------
     str or None
-        None where none is close.
+        None where none is close, or where the names are so many that looking takes long.
     """
-    by_lower = {text.lower(): text for text in legal}
+    by_lower = {text.lower(): text for text in islice(legal, _MOST_NAMES + 1)}
+    if len(by_lower) > _MOST_NAMES:
+        return None
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[close[0]] if close else None
 
@@ -402,6 +408,11 @@ class Table:
         """Every concrete column by name, in the order of the file, text columns last."""
         own = [part for column in self.columns for part in column.parts]
         return {column.name: column for column in (*own, *TEXT_COLUMNS)}
+
+    @cached_property
+    def blank_row(self) -> dict[str, float | str]:
+        """What every column holds where nothing is written."""
+        return {name: column.blank_cell for name, column in self.fields.items()}
 
     @cached_property
     def required(self) -> tuple[str, ...]:

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data.csv_reader import RawTable, number_advice, read_csv
-from data.errors import Mistake, UnitError
+from data.errors import Mistake, UnitError, first_of
 from data.schema import ROW_UNIT, Column, Table, closest, nearest
 from data.units import check_unit, convert, format_header, parse_header, parse_number
 
 __all__ = ["ReadRow", "ReadTable", "check_table", "decimal_mark", "read_table"]
 
-_MOST_MISTAKES = 50
 _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")  # or a decimal comma: nobody can tell
@@ -52,6 +51,8 @@ class ReadRow:
     @property
     def assumed(self) -> tuple[str, ...]:
         """The columns whose number is assumed."""
+        if not self.cells["assumed"]:
+            return ()
         return tuple(
             name for part in str(self.cells["assumed"]).split(";") if (name := part.strip())
         )
@@ -147,9 +148,7 @@ def check_table(raw: RawTable, table: Table, mistakes: list[Mistake]) -> ReadTab
             _check_row(row, read)
         _check_assumed(row, read)
     _check_key(read)
-    if len(read.mistakes) > _MOST_MISTAKES:
-        more = len(read.mistakes) - _MOST_MISTAKES
-        read.mistakes[_MOST_MISTAKES:] = [Mistake(raw.file, f"and {more} more mistakes")]
+    read.mistakes = [*first_of(raw.file, read.mistakes, lambda mistake: mistake)]
     return read
 
 
@@ -215,7 +214,7 @@ def _read_header(
 ) -> tuple[dict[str, tuple[int, str | None]], set[str]]:
     """Return position and unit of every legal column, and the columns that others may stand for.
 
-    Complains about the others.
+    The columns stand in the order of the table's fields. Complains about the others.
     """
     places: dict[str, tuple[int, str | None]] = {}
     unsound: set[str] = set()
@@ -259,7 +258,7 @@ def _read_header(
     # What a strange header was meant to be is not known: any column that is not there.
     absent = table.fields.keys() - places.keys()
     meant = absent if None in guesses.values() else absent & (named | {*table.required})
-    return places, unsound | meant
+    return {name: places[name] for name in table.fields if name in places}, unsound | meant
 
 
 def _unknown_column(name: str, table: Table) -> str:
@@ -298,8 +297,9 @@ def _read_row(
     record: tuple[int, tuple[str, ...]],
     mistakes: list[Mistake],
 ) -> ReadRow:
+    """Read one row; `places` stand in the order of the table's fields."""
     line, texts = record
-    row = ReadRow(line, {}, set(unsound))
+    row = ReadRow(line, table.blank_row.copy(), unsound.copy())
     excluded = "exclude" in places and bool(texts[places["exclude"][0]])
 
     def complain(name: str, message: str) -> None:
@@ -308,13 +308,12 @@ def _read_row(
         mistakes.append(Mistake(file, message, line, format_header(name, unit)))
 
     written = {name: texts[position] for name, (position, _) in places.items()}
-    for name, column in table.fields.items():
-        text = written.get(name, "")
+    for name, text in written.items():
+        column = table.fields[name]
         if not text:
-            row.cells[name] = column.blank_cell
-            if column.blank is None and not column.interval and name in places and not excluded:
+            if column.blank is None and not column.interval and not excluded:
                 complain(name, f"is blank: {column.legal} is due")
-        elif not column.is_number:
+        elif column.unit is None:
             row.cells[name] = text
             if column.choices and text not in column.choices:
                 hint = nearest(text, column.choices)
@@ -332,13 +331,13 @@ def _read_row(
                 complain(name, number_advice(text, several=column.several))
                 continue
             unit: str | None = places[name][1]
-            canonical = column.unit
+            canonical: str | None = column.unit
             if column.unit == ROW_UNIT:
                 unit, canonical = _row_units(table, written)
             if unit is None or canonical is None:
                 row.unsound.add(name)
                 continue
-            converted = float(convert(value, unit, canonical))
+            converted = value if unit == canonical else float(convert(value, unit, canonical))
             row.cells[name] = converted
             message = column.complaint(converted)
             if message and not excluded:

@@ -63,6 +63,8 @@ _WIDE_STEP = 1.35
 """Of the ends of a step, one to the other: staircases rise in smaller steps where cells fail."""
 _WIDER = 2.0
 """Height of a step over the least of its table, from which it may be none of a cell's."""
+_ALIKE = 0.01
+"""By what part two heights differ at most that are one."""
 _NO_WHOLE = 0.05
 """How far a step begins from a whole number of its heights, as steps of one height do not."""
 _APART = 0.5
@@ -157,12 +159,14 @@ def _brackets(campaign: "Campaign") -> str:
     }
     narrow = (table["bracket_from"].values != "one_cell") & (upper > lower)
     groups: dict[tuple[object, ...], list[int]] = {}
+    whose, temperature = table["separator"].values, table["temperature"].values
     for row in np.flatnonzero(narrow & (upper < _WIDE_STEP * lower)).tolist():
-        key = like[str(table["separator"].values[row])], float(table["temperature"].values[row])
+        key = like[str(whose[row])], float(temperature[row])
         groups.setdefault(key, []).append(row)
     for rows in groups.values():
         low, high = lower[rows], upper[rows]
-        apart = (low[:, None] > high).sum() / max(0.5 * len(rows) * (len(rows) - 1), 1.0)
+        above = np.searchsorted(np.sort(high), low).sum()  # pairs of a low end above a high one
+        apart = above / max(0.5 * len(rows) * (len(rows) - 1), 1.0)
         if len(rows) >= _LEAST_STAIRCASE and apart > _APART:
             lines = [int(table["line"].values[row]) for row in rows]
             first, last = int(np.argmin(low)), int(np.argmax(low))
@@ -213,8 +217,9 @@ def _staircases(table: "xr.Dataset") -> str:
     else:
         return ""
     groups: dict[tuple[str, ...], list[int]] = {}
+    columns = [table[name].values.astype(str) for name in conditions]
     for place in np.flatnonzero(kept).tolist():
-        key = tuple(str(table[name].values[place]) for name in conditions)
+        key = tuple(column[place] for column in columns)
         groups.setdefault(key, []).append(place)
     lines = table["line"].values
     for rows in groups.values():
@@ -285,7 +290,9 @@ def _wide_steps(name: str, table: "xr.Dataset") -> list[int]:
     if rows.size > 1 and wide.all():
         return [*rows.tolist()]
     whole = np.abs(start / height - np.round(start / height)) < _NO_WHOLE
-    alone = np.array([np.isclose(each, height, rtol=0.01).sum() == 1 for each in height], bool)
+    ordered = np.sort(height)
+    below, above = height / (1.0 + _ALIKE), height / (1.0 - _ALIKE)
+    alone = np.searchsorted(ordered, above, "right") - np.searchsorted(ordered, below) == 1
     much = height >= _WIDER * height.min(initial=np.inf) * (1.0 - 1e-9)
     return [*rows[wide & (~whole | (much & alone))].tolist()]
 
