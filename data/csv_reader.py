@@ -76,7 +76,8 @@ def clean_text(text: str) -> str:
     str
         The cell as it is compared and stored.
     """
-    return unicodedata.normalize("NFC", " ".join(text.split()))
+    words = " ".join(text.split())
+    return words if words.isascii() else unicodedata.normalize("NFC", words)
 
 
 def number_advice(
@@ -280,7 +281,7 @@ def split_text(file: str, text: str) -> tuple[RawTable | None, list[Mistake]]:
     begun = False
     try:
         for record in reader:
-            cells = tuple(clean_text(cell) for cell in record)
+            cells = tuple(map(clean_text, record))
             start, line = line, reader.line_num + 1
             if not any(cells):
                 continue

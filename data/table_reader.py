@@ -25,7 +25,7 @@ _NO_REASONS = {"yes", "y", "true", "no", "n", "false", "none", "x", "-"}  # read
 type _Complain = Callable[[str, str], None]
 
 
-@dataclass
+@dataclass(slots=True)
 class ReadRow:
     """One row in canonical units.
 
@@ -35,13 +35,13 @@ class ReadRow:
         Line of the file.
     cells : dict
         Number or text of every column of the table.
-    unsound : set of str
+    unsound : frozenset of str
         Columns whose cell could not be read or is not legal: what depends on them is not checked.
     """
 
     line: int
     cells: dict[str, float | str]
-    unsound: set[str] = field(default_factory=set)
+    unsound: frozenset[str] = frozenset()
 
     @property
     def excluded(self) -> bool:
@@ -211,7 +211,7 @@ def _mixed_marks(raw: RawTable, table: Table) -> Mistake | None:
 
 def _read_header(
     raw: RawTable, table: Table, mistakes: list[Mistake]
-) -> tuple[dict[str, tuple[int, str | None]], set[str]]:
+) -> tuple[dict[str, tuple[int, str | None]], frozenset[str]]:
     """Return position and unit of every legal column, and the columns that others may stand for.
 
     The columns stand in the order of the table's fields. Complains about the others.
@@ -258,7 +258,7 @@ def _read_header(
     # What a strange header was meant to be is not known: any column that is not there.
     absent = table.fields.keys() - places.keys()
     meant = absent if None in guesses.values() else absent & (named | {*table.required})
-    return {name: places[name] for name in table.fields if name in places}, unsound | meant
+    return {name: places[name] for name in table.fields if name in places}, frozenset(unsound | meant)
 
 
 def _unknown_column(name: str, table: Table) -> str:
@@ -293,17 +293,17 @@ def _read_row(
     file: str,
     table: Table,
     places: Mapping[str, tuple[int, str | None]],
-    unsound: set[str],
+    unsound: frozenset[str],
     record: tuple[int, tuple[str, ...]],
     mistakes: list[Mistake],
 ) -> ReadRow:
     """Read one row; `places` stand in the order of the table's fields."""
     line, texts = record
-    row = ReadRow(line, table.blank_row.copy(), unsound.copy())
+    row = ReadRow(line, table.blank_row.copy(), unsound)
     excluded = "exclude" in places and bool(texts[places["exclude"][0]])
 
     def complain(name: str, message: str) -> None:
-        row.unsound.add(name)
+        row.unsound |= {name}
         unit = places[name][1] if name in places else None
         mistakes.append(Mistake(file, message, line, format_header(name, unit)))
 
@@ -335,7 +335,7 @@ def _read_row(
             if column.unit == ROW_UNIT:
                 unit, canonical = _row_units(table, written)
             if unit is None or canonical is None:
-                row.unsound.add(name)
+                row.unsound |= {name}
                 continue
             converted = value if unit == canonical else float(convert(value, unit, canonical))
             row.cells[name] = converted

@@ -3,6 +3,7 @@
 pint does the arithmetic. It is imported when a unit is first read, and its registry is built once.
 """
 
+import math
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -325,7 +326,7 @@ def parse_number(text: str) -> float | None:
     if not _NUMBER.fullmatch(text):
         return None
     value = float(text)
-    return value if np.isfinite(value) else None
+    return value if math.isfinite(value) else None
 
 
 def parse_quantity(text: str, to: str) -> float:

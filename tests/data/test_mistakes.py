@@ -437,6 +437,22 @@ def test_a_thousand_mistakes_are_counted_not_listed(tmp_path):
     assert "950 more mistakes" in str(caught.value.mistakes[-1])
 
 
+def test_unknown_names_are_compared_no_more_often_than_they_are_told(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("data.campaign.nearest", lambda name, legal: asked.append(name) or "")
+    rows = "".join(f"c{i},X{i},25,1,survived,who-{i}\n" for i in range(300))
+    header = PENETRATION.strip() + ",source\n"
+    write(
+        tmp_path,
+        {"separators.csv": SEPARATORS, "penetration.csv": header + rows},
+        METADATA + '[references]\nmine = "mine"\n',
+    )
+    with pytest.raises(CampaignError) as caught:
+        load_campaign(tmp_path)
+    assert len(caught.value.mistakes) == 2 * 51
+    assert len(asked) == 2 * 50
+
+
 def test_a_separator_has_cells_or_a_bracket_but_not_both(tmp_path):
     files = {
         "separators.csv": SEPARATORS,
