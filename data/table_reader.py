@@ -258,7 +258,9 @@ def _read_header(
     # What a strange header was meant to be is not known: any column that is not there.
     absent = table.fields.keys() - places.keys()
     meant = absent if None in guesses.values() else absent & (named | {*table.required})
-    return {name: places[name] for name in table.fields if name in places}, frozenset(unsound | meant)
+    return {name: places[name] for name in table.fields if name in places}, frozenset(
+        unsound | meant
+    )
 
 
 def _unknown_column(name: str, table: Table) -> str:

@@ -12,8 +12,9 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+from xml.parsers import expat
 
 from data.csv_reader import EMPTY_ADVICE, MAX_BYTES, MAX_ROWS, RawTable, clean_text, title_advice
 from data.errors import Mistake
@@ -35,9 +36,13 @@ DESCRIPTION = "campaign"
 
 MAX_UNPACKED = 1 << 30
 _PASSED_OVER = "_"
-_SHEETS = "xl/worksheets/"  # of the archive that a workbook is
 _PIECE = 1 << 20
-_ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*?\sr="(\d+)"')
+MAX_SHEET_ROWS = 1 << 20  # as spreadsheets have
+MAX_CELLS = 40 * MAX_ROWS
+_ROW_NUMBER = re.compile(r"([0-9]{1,7})(?:\.0+)?")
+_PLACE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_WHICH = "which rows and cells are meant cannot be known"
+_SAVE_AGAIN = "open it in a spreadsheet, see that every row is there, and save it again"
 _SCALED = re.compile(r"[0#?],+(?=[^0#?,]|$)")  # a format that shows thousands or millions
 _SHOWN_TEXT = re.compile(r'"([^"]*)"|\\(.)')  # in quotes, or behind a backslash
 _WHOLE = 1e15  # numbers up to here are whole where they look so
@@ -60,9 +65,10 @@ def is_workbook(path: Path) -> bool:
 
 
 def misplaced_row(archive: zipfile.ZipFile) -> str | None:
-    """Say which row of a workbook does not follow the row above it.
+    """Say which row or cell of a workbook does not follow the one before it.
 
-    Readers put a row where its number says, and lose the one that is there or the ones that follow.
+    Readers put a row where its number says and a cell where its name does, and lose what is there
+    or what follows.
 
     Parameters
     ----------
@@ -72,28 +78,68 @@ def misplaced_row(archive: zipfile.ZipFile) -> str | None:
     Returns
     -------
     str or None
-        What is wrong; None where the rows of every sheet are in their order.
+        What is wrong; None where the rows of every sheet are in their order, and cells in theirs.
     """
     for member in archive.infolist():
-        if not (member.filename.startswith(_SHEETS) and member.filename.endswith(".xml")):
+        if not member.filename.lower().endswith(".xml"):
             continue
-        above, rest = 0, b""
         with archive.open(member) as part:
-            while piece := part.read(_PIECE):
-                text = rest + piece
-                cut = max(text.rfind(b"<"), 0)
-                rest = text[cut:]
-                for found in _ROW.finditer(text, 0, cut):
-                    number = int(found[1])
-                    if number <= above:
-                        name = member.filename.removeprefix(_SHEETS).removesuffix(".xml")
-                        return (
-                            f"holds row {number} of {name} below row {above}: which rows are meant "
-                            "cannot be known; open it in a spreadsheet, see that every row is "
-                            "there, and save it again"
-                        )
-                    above = number
+            try:
+                _Rows().read(part)
+            except _Misplaced as found:
+                name = PurePosixPath(member.filename).stem
+                return f"{str(found).format(sheet=name)}; {_SAVE_AGAIN}"
+            except expat.ExpatError as error:
+                return f"is damaged ({member.filename}: {error}); {_SAVE_AGAIN}"
     return None
+
+
+class _Misplaced(Exception):  # noqa: N818 - a signal, never seen by a user
+    """A row or a cell does not follow the one before it."""
+
+
+class _Rows:
+    """Goes through the rows and cells of a sheet, as whoever reads it by their numbers would."""
+
+    def __init__(self) -> None:
+        self._row, self._column, self._sheet = 0, 0, False
+        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser.StartElementHandler = self._begin
+
+    def read(self, part: IO[bytes]) -> None:
+        """Go through a part of the archive; one that is no sheet is left at its first element."""
+        while piece := part.read(_PIECE):
+            self._parser.Parse(piece)
+            if not self._sheet:
+                return
+        self._parser.Parse(b"", True)
+
+    def _begin(self, element: str, attributes: Mapping[str, str]) -> None:
+        kind = element.rpartition(" ")[2]
+        if kind == "worksheet":
+            self._sheet = True
+        elif kind == "row" and self._sheet:
+            stated = attributes.get("r", str(self._row + 1))
+            found = _ROW_NUMBER.fullmatch(stated)
+            number = int(found[1]) if found else 0
+            if not 0 < number <= MAX_SHEET_ROWS:
+                raise _Misplaced(f"numbers a row of {{sheet}} {stated!r:.20}, which is none")
+            if number <= self._row:
+                raise _Misplaced(f"holds row {number} of {{sheet}} below row {self._row}: {_WHICH}")
+            self._row, self._column = number, 0
+        elif kind == "c" and self._sheet:
+            self._column += 1
+            if name := attributes.get("r", ""):
+                place = _PLACE.fullmatch(name)
+                column = 0
+                for letter in place[1] if place else "":
+                    column = 26 * column + ord(letter) - ord("A") + 1
+                if place is None or int(place[2]) != self._row or column < self._column:
+                    raise _Misplaced(
+                        f"names cell {self._column} in row {self._row} of {{sheet}} {name!r:.20}: "
+                        f"{_WHICH}"
+                    )
+                self._column = column
 
 
 def read_workbook(path: Path) -> tuple[dict[str, RawTable], list[Mistake]]:
@@ -164,6 +210,13 @@ def _sheet(file: str, shown: Any, written: Any, mistakes: list[Mistake]) -> RawT
     """Return a sheet as text; None where it is blank."""
     from openpyxl.utils import get_column_letter
 
+    if (cells := shown.max_row * shown.max_column) > MAX_CELLS:
+        advice = (
+            f"reaches to row {shown.max_row} and column {get_column_letter(shown.max_column)}, "
+            f"{cells} cells: at most {MAX_CELLS} are read; delete what stands far from the table"
+        )
+        mistakes.append(Mistake(file, advice))
+        return None
     hidden = {
         get_column_letter(at)
         for each in shown.column_dimensions.values()
