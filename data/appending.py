@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from data.csv_reader import read_csv, separator_of, split_text, states_separator
 from data.errors import CampaignError, InputError, Mistake, UnitError
+from data.files import expanded
 from data.metadata import FILE, read_metadata
 from data.schema import ROW_UNIT, Column, Table
 from data.table_reader import decimal_mark
@@ -163,7 +164,7 @@ def check_target(folder: str | Path, table: Table) -> Path:
     """
     from data.campaign import bundled_campaigns
 
-    path = Path(folder).expanduser()
+    path = expanded(folder)
     path = path.parent if path.name == FILE and path.is_file() else path
     bundled = bundled_campaigns()
     if is_workbook(path):

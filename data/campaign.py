@@ -13,6 +13,7 @@ import numpy as np
 from data.csv_reader import EMPTY_ADVICE
 from data.dataset import make_dataset
 from data.errors import CampaignError, InputError, Mistake, first_of
+from data.files import what_stands
 from data.metadata import FILE, CampaignMetadata, read_metadata
 from data.quantities import quantities
 from data.ranges import range_rows, without_number
@@ -20,7 +21,7 @@ from data.references import bibliography, recognise
 from data.schema import ROW_UNIT, Table, nearest
 from data.table_reader import ReadRow, ReadTable, check_table, read_table
 from data.tables import tables as all_tables
-from data.workbooks import DESCRIPTION, is_workbook, read_workbook
+from data.workbooks import DESCRIPTION, SUFFIX, is_workbook, read_workbook
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -407,10 +408,13 @@ def _read_tables(folder: Path) -> tuple[dict[str, ReadTable], list[Mistake]]:
     reads: dict[str, ReadTable] = {}
     mistakes: list[Mistake] = []
     alone = is_workbook(folder)
-    entries = [folder] if alone else sorted(entry for entry in folder.iterdir() if entry.is_file())
+    entries = [folder] if alone else sorted(folder.iterdir())
     present = {entry.name for entry in entries}
     for entry in entries:
-        if is_workbook(entry):
+        if wrong := what_stands(entry):
+            if entry.name in files or entry.suffix.lower() == SUFFIX:
+                mistakes.append(Mistake(entry.name, wrong))
+        elif is_workbook(entry):
             mistakes += _read_sheets(entry, reads, described=alone)
         elif entry.name in files:
             table = files[entry.name]

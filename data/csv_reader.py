@@ -11,7 +11,8 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.errors import Mistake
+from data.errors import InputError, Mistake
+from data.files import read_bytes
 
 __all__ = [
     "EMPTY_ADVICE",
@@ -236,15 +237,9 @@ def read_csv(path: Path) -> tuple[RawTable | None, list[Mistake]]:
     """
     file = path.name
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            message = (
-                f"has {size} bytes: at most {MAX_BYTES} are read; a table holds results, not raw"
-            )
-            return None, [Mistake(file, f"{message} records")]
-        content = path.read_bytes()
-    except OSError as error:
-        return None, [Mistake(file, f"cannot be read: {error.strerror or error}")]
+        content = read_bytes(path, MAX_BYTES)
+    except InputError as error:
+        return None, [Mistake(file, str(error))]
     text, mistake = _decode(file, content)
     if mistake is not None:
         return None, [mistake]

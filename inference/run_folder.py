@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import RunFolderError
+from data.files import resolved
 
 if TYPE_CHECKING:
     from inference.job import ResolvedJob
@@ -74,7 +75,7 @@ class RunFolder:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).expanduser().resolve()
+        self.path = resolved(path)
         if self.path.exists() and not self.path.is_dir():
             raise RunFolderError(f"{str(self.path)!r} is a file; a run is written to a folder")
         self._lock: Any = None

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from data.files import expanded, resolved
 from inference.cli.guard import DONE, GATE_FAILED, guarded
 
 __all__ = ["figures"]
@@ -41,9 +42,9 @@ def figures(
     from inference.figures import DrawnFigures, run_contents, write_figures
     from inference.run_folder import FIGURES, RunFolder
 
-    folder = run.expanduser().resolve()
+    folder = resolved(run)
     result = stored_result(folder)
-    record = None if calibration is None else read_calibration(calibration.expanduser())
+    record = None if calibration is None else read_calibration(expanded(calibration))
     formats = list(dict.fromkeys(kind.strip() for kind in kinds.split(",") if kind.strip()))
     names = tuple(only or ())
     done: list[DrawnFigures] = []
@@ -54,7 +55,7 @@ def figures(
     with stage("figures"):
         contents = run_contents(result, calibration=record)
         if out is not None:
-            target = out.expanduser().resolve()
+            target = resolved(out)
             draw(target)
         elif names:
             # The others of the run stay as they are.

@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from data.files import expanded
 from inference.report_page.contents import answers_in_words, report_contents
 from inference.report_page.payload import explorable_cells, page_payload, start_design
 from inference.report_page.plot import bokeh_script, bokeh_version, map_plot
@@ -100,7 +101,7 @@ def write_report(
     if path is None:
         assert result.folder is not None  # noqa: S101 - refused above
         return RunFolder(result.folder).write(REPORT, write)
-    target = Path(path).expanduser()
+    target = expanded(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.part")
     write(beside)
