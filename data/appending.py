@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.csv_reader import read_csv, separator_of, split_text, states_separator
+from data.csv_reader import cell_of, read_csv, separator_of, split_text, states_separator
 from data.errors import CampaignError, InputError, Mistake, UnitError
 from data.files import expanded
 from data.metadata import FILE, read_metadata
@@ -451,7 +451,7 @@ def _written(
         if column is None or value is None or value == "":
             continue
         if isinstance(value, str):
-            cells[header] = value
+            cells[header] = cell_of(value)
         elif not math.isnan(value):
             if unit is not None and column.unit is not None:
                 value = float(convert(value, column.unit, unit))

@@ -19,12 +19,14 @@ __all__ = [
     "MAX_BYTES",
     "MAX_ROWS",
     "RawTable",
+    "cell_of",
     "clean_text",
     "number_advice",
     "read_csv",
     "separator_of",
     "split_text",
     "states_separator",
+    "text_of",
     "title_advice",
 ]
 
@@ -36,6 +38,9 @@ EMPTY_ADVICE = "fill it, or delete it (every table is optional)"
 
 # Spreadsheets fill the line up with separators.
 _STATED = re.compile(r'"?sep=([,;\t])"?[,;\t ]*', re.IGNORECASE)
+
+# What spreadsheets compute, and texts that stand behind an apostrophe already.
+_FORMULA = re.compile(r"[\s']*[=+\-@＝＋－＠]")
 
 _MISSING_WORDS = frozenset(
     {"-", "--", "—", "–", "/", "?", "n/a", "na", "nan", "n.a.", "nd", "n.d.", "none", "null", "tbd"}
@@ -79,6 +84,38 @@ def clean_text(text: str) -> str:
     """
     words = " ".join(text.split())
     return words if words.isascii() else unicodedata.normalize("NFC", words)
+
+
+def cell_of(text: str) -> str:
+    """Return text as a cell that no spreadsheet takes for a formula.
+
+    Parameters
+    ----------
+    text : str
+        Any.
+
+    Returns
+    -------
+    str
+        Behind an apostrophe where it begins as a formula does; `text_of` takes it off again.
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def text_of(cell: str) -> str:
+    """Return the text of a cell that `cell_of` may have written.
+
+    Parameters
+    ----------
+    cell : str
+        As the file states it.
+
+    Returns
+    -------
+    str
+        Without the apostrophe that keeps spreadsheets from taking it for a formula.
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def number_advice(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from data.csv_reader import RawTable, number_advice, read_csv
+from data.csv_reader import RawTable, number_advice, read_csv, text_of
 from data.errors import Mistake, UnitError, first_of
 from data.schema import ROW_UNIT, Column, Table, closest, nearest
 from data.units import check_unit, convert, format_header, parse_header, parse_number
@@ -316,16 +316,16 @@ def _read_row(
             if column.blank is None and not column.interval and not excluded:
                 complain(name, f"is blank: {column.legal} is due")
         elif column.unit is None:
-            row.cells[name] = text
-            if column.choices and text not in column.choices:
-                hint = nearest(text, column.choices)
-                complain(name, f"{text!r} is not legal{hint}: {column.legal} is due")
-            elif name in ("note", "exclude") and parse_number(text) is not None:
+            words = row.cells[name] = text_of(text)
+            if column.choices and words not in column.choices:
+                hint = nearest(words, column.choices)
+                complain(name, f"{words!r} is not legal{hint}: {column.legal} is due")
+            elif name in ("note", "exclude") and parse_number(words) is not None:
                 why = "is a number, not a text: has a comma shifted the cells of this row?"
-                complain(name, f"{text!r} {why}")
-            elif name == "exclude" and text.lower() in _NO_REASONS:
+                complain(name, f"{words!r} {why}")
+            elif name == "exclude" and words.lower() in _NO_REASONS:
                 why = "is no reason: say why the row is left out, or leave the cell blank to use it"
-                complain(name, f"{text!r} {why}")
+                complain(name, f"{words!r} {why}")
         else:
             row.cells[name] = math.nan
             value = parse_number(text)

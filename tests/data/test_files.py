@@ -101,11 +101,11 @@ def test_what_is_no_file_is_named_and_not_passed_over(
 def test_paths_that_no_file_can_have_are_refused(path: str, tmp_path: Path) -> None:
     job = tmp_path / "job.toml"
     for call in (expanded, resolved, load_job):
-        with pytest.raises(AnodebayesError, match="NUL character|home folder"):
+        with pytest.raises(AnodebayesError, match=r"NUL character|home folder"):
             call(path)
     escaped = path.replace("\0", "\\u0000")
     for entries in (f'campaign = "{escaped}"', f'campaign = "."\n[output]\nfolder = "{escaped}"'):
         job.write_text(f'schema_version = 1\nname = "x"\n{entries}\n')
         loaded = load_job(job)
-        with pytest.raises(AnodebayesError, match="NUL character|home folder"):
+        with pytest.raises(AnodebayesError, match=r"NUL character|home folder"):
             (loaded.campaign_location if "folder" not in entries else loaded.run_folder)()
