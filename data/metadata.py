@@ -9,6 +9,7 @@ from typing import Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from data.columns import CONCENTRATION
 from data.errors import InputError, Mistake, UnitError
 from data.files import read_toml
 from data.references import bibliography, recognise
@@ -53,7 +54,9 @@ class CampaignMetadata(BaseModel):
     title: str = ""
     metal: Literal["Na", "Li"]
     electrolyte: str = Field(min_length=1)
-    salt_concentration: float | None = Field(default=None, gt=0, le=50)
+    salt_concentration: float | None = Field(
+        default=None, ge=CONCENTRATION.low, le=CONCENTRATION.high
+    )
     kind: Literal["literature", "measured", "synthetic"]
     references: dict[str, str] = {}
     licence: str = ""

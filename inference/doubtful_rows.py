@@ -35,18 +35,20 @@ def doubtful_numbers(campaign: "Campaign") -> list[str]:
     """
     notes = []
     for name, rows in campaign.tables.items():
-        for column in all_tables()[name].fields.values():
-            if column.usual is None or column.name not in rows:
-                continue
-            doubts = [
-                (int(line), doubt)
-                for line, value in zip(rows["line"].values, rows[column.name].values, strict=True)
-                if (doubt := column.doubt(float(value))) is not None
-            ]
-            if doubts:
-                line, doubt = doubts[0]
-                others = f"; so are {len(doubts) - 1} other rows" if len(doubts) > 1 else ""
-                notes.append(f"Doubtful: {name}, line {line}, {column.name}: {doubt}{others}")
+        table = all_tables()[name]
+        lines = rows["line"].values.tolist()
+        columns = {each: rows[each].values.tolist() for each in table.fields if each in rows}
+        doubts: dict[str, list[tuple[int, str]]] = {}
+        watched = [each for each in columns if table.fields[each].usual or each in table.errors]
+        if table.row_doubts is not None:
+            watched = [*columns]
+        for line, *cells in zip(lines, *(columns[each] for each in watched), strict=True):
+            for column, doubt in table.doubts(dict(zip(watched, cells, strict=True))):
+                doubts.setdefault(column.name, []).append((line, doubt))
+        for column_name, found in doubts.items():
+            line, doubt = found[0]
+            others = f"; so are {len(found) - 1} other rows" if len(found) > 1 else ""
+            notes.append(f"Doubtful: {name}, line {line}, {column_name}: {doubt}{others}")
     return notes
 
 

@@ -139,7 +139,7 @@ formulas = st.tuples(st.text("'=+-@ ＝\"", max_size=4), words).map("".join)
 texts = (words | formulas).map(clean_text)
 labels = texts.filter(lambda text: text and not text.startswith("#") and "\ufffd" not in text)
 notes = texts.filter(lambda text: "\ufffd" not in text and not _is_number(text))
-positive = st.floats(1e-9, 1e9)
+positive = st.floats(1e-9, 1e6)
 
 
 def _is_number(text):
@@ -165,7 +165,8 @@ def sand_rows(draw):
         case "exact":
             row["sand_time"] = low
         case "sd":
-            row |= {"sand_time": low, "sand_time_sd": draw(positive), "assumed": "sand_time_sd"}
+            error = low * draw(st.floats(1e-5, 900))
+            row |= {"sand_time": low, "sand_time_sd": error, "assumed": "sand_time_sd"}
         case "interval" if low < high:
             row |= {"sand_time_lower": low, "sand_time_upper": high}
         case "lower":
