@@ -6,9 +6,10 @@ from typing import Any
 import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = ["SAMPLE", "coordinates", "dimensions", "labelled"]
+__all__ = ["SAMPLE", "STACKED", "coordinates", "dimensions", "labelled", "stacked"]
 
 SAMPLE = ("chain", "draw")
+STACKED = "scalars"
 
 
 def dimensions(model: Any, variable: Any) -> tuple[str, ...]:
@@ -62,3 +63,22 @@ def labelled(
         {name: ((*SAMPLE, *dims[name]), draws[name]) for name in dims},
         coords={**sample, **coordinates(model, {dim for each in dims.values() for dim in each})},
     )
+
+
+def stacked(draws: xr.Dataset) -> xr.Dataset:
+    """Return scalars as one variable over ``scalar``, in their order.
+
+    Their names hold those of separators, which may hold any mark, and names in a tree may not; one
+    variable is also summarised tens of times faster than many.
+
+    Parameters
+    ----------
+    draws : Dataset
+        Scalars over ``chain`` and ``draw``.
+
+    Returns
+    -------
+    Dataset
+        With the one variable ``scalars``.
+    """
+    return draws.to_dataarray("scalar").transpose(*SAMPLE, "scalar").to_dataset(name=STACKED)
