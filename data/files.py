@@ -1,15 +1,20 @@
 """Files that people write: their paths, their bytes, and TOML that is no more than it should be."""
 
 import os
+import re
 import stat
 import tomllib
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from data.errors import InputError
 
 __all__ = [
+    "control_character",
     "expanded",
+    "file_stems",
     "parse_toml",
     "read_bytes",
     "read_text",
@@ -21,6 +26,11 @@ __all__ = [
 _MOST_BYTES = 5_000_000
 _DEEPEST = 20
 """Levels of tables and lists: a job has six."""
+_LONGEST_STEM = 100  # bytes, of the 255 that most disks allow
+_PORTS = {f"{port}{k}" for port in ("com", "lpt") for k in range(10)}
+_RESERVED = {"con", "prn", "aux", "nul", *_PORTS}  # by Windows, whatever they end in
+# What a terminal obeys and no file holds; line ends and tabs are none of these.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 _INTEGER = 1 << 63  # what TOML promises
 _TOO_LARGE = "holds an integer of more than 64 bits: write a smaller one, or a number with a point"
 
@@ -78,6 +88,54 @@ def resolved(path: str | os.PathLike[str]) -> Path:
         return found.resolve()
     except (OSError, RuntimeError) as error:
         raise InputError(f"{str(found)!r} cannot be followed: {error}") from error
+
+
+def control_character(text: str) -> str:
+    """Return the name of the first control character of a text, other than line ends and tabs.
+
+    Parameters
+    ----------
+    text : str
+        Any.
+
+    Returns
+    -------
+    str
+        Such as ``"U+001B"``; empty where there is none.
+    """
+    found = None if text.isprintable() else _CONTROL.search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""
+
+
+def file_stems(names: Sequence[str]) -> list[str]:
+    """Return a part of a file's name for each of several names, whatever they hold.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names that differ.
+
+    Returns
+    -------
+    list of str
+        Letters, digits, ``_``, ``.`` and ``-``, not too long for any disk, none that a system keeps
+        for itself; they differ where letter cases do not count, too.
+    """
+    stems: list[str] = []
+    taken: set[str] = set()
+    for name in names:
+        stem = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFC", name)).strip(".") or "-"
+        while len(stem.encode()) > _LONGEST_STEM:
+            stem = stem[:-1]
+        if stem.partition(".")[0].lower() in _RESERVED:
+            stem = f"_{stem}"
+        found, again = stem, 1
+        while unicodedata.normalize("NFKC", found).casefold() in taken:
+            again += 1
+            found = f"{stem}-{again}"
+        taken.add(unicodedata.normalize("NFKC", found).casefold())
+        stems.append(found)
+    return stems
 
 
 def what_stands(path: Path) -> str:
@@ -200,8 +258,8 @@ def parse_toml(text: str) -> dict[str, Any]:
     Raises
     ------
     InputError
-        It is not TOML, nests deeper than anything that is read here, or holds an integer of more
-        than 64 bits: in words that follow its name.
+        It is not TOML, nests deeper than anything that is read here, holds an integer of more than
+        64 bits or a control character: in words that follow its name.
     """
     deep = f"is nested more than {_DEEPEST} levels deep: no file that is read here is"
     try:
@@ -221,9 +279,11 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def _inside(entry: object) -> list[Any]:
-    """Return what a table or a list holds; refuse integers that TOML does not know."""
+    """Return what a table or a list holds; refuse what no file of ours holds."""
+    if isinstance(entry, str) and (name := control_character(entry)):
+        raise InputError(f"holds a text with the control character {name}: write it without")
     if isinstance(entry, int) and not -_INTEGER <= entry < _INTEGER:
         raise InputError(_TOO_LARGE)
     if isinstance(entry, dict):
-        return [*entry.values()]
+        return [*entry, *entry.values()]
     return entry if isinstance(entry, list) else []

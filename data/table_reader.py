@@ -12,6 +12,7 @@ from pathlib import Path
 
 from data.csv_reader import RawTable, number_advice, read_csv, text_of
 from data.errors import Mistake, UnitError, first_of
+from data.files import control_character
 from data.schema import ROW_UNIT, Column, Table, closest, nearest
 from data.units import check_unit, convert, format_header, parse_header, parse_number
 
@@ -317,7 +318,9 @@ def _read_row(
                 complain(name, f"is blank: {column.legal} is due")
         elif column.unit is None:
             words = row.cells[name] = text_of(text)
-            if column.choices and words not in column.choices:
+            if mark := control_character(words):
+                complain(name, f"holds the control character {mark}: write the text without it")
+            elif column.choices and words not in column.choices:
                 hint = nearest(words, column.choices)
                 complain(name, f"{words!r} is not legal{hint}: {column.legal} is due")
             elif name in ("note", "exclude") and parse_number(words) is not None:

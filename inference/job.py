@@ -67,7 +67,7 @@ MINIMAL_JOB = (
 )
 
 Cell = Literal["liquid", "solid"]
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
 class Section(BaseModel):
@@ -478,7 +478,9 @@ def job_for_campaign(campaign: "Campaign | str | os.PathLike[str]") -> Job:
     path = resolved(located)
     bare = path.stem if is_workbook(path) else path.name
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in bare)
-    return Job(schema_version=SCHEMA_VERSION, name=name.lstrip("._-") or "run", campaign=str(path))
+    return Job(
+        schema_version=SCHEMA_VERSION, name=name.lstrip("._-")[:100] or "run", campaign=str(path)
+    )
 
 
 def resolve(

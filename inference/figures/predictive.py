@@ -409,7 +409,7 @@ def _published_label(text: str, value: float, sign: str) -> str:
     if name not in quantities():
         return text
     known = quantities()[name]
-    where = f" ({', '.join(conditions)})" if conditions else ""
+    where = f" ({', '.join(conditions)})".replace("$", r"\$") if conditions else ""
     unit = pretty_unit(known.unit)
     return f"{known.math}{where} {sign} {pretty_number(value)} {unit}".rstrip()
 

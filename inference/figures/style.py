@@ -17,9 +17,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from data.errors import InputError
+from data.quantities import quantities
 
 __all__ = [
     "BLACK",
@@ -255,7 +257,19 @@ def finish(
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0.0, bottom / high, 1.0, 1.0 - (top + bottom) / high))
+    _keep_names(figure)
     return figure
+
+
+def _keep_names(figure: Figure) -> None:
+    """Show a ``$`` as it stands: names may hold some, and formulas are symbols of quantities."""
+    symbols = [known.math for known in quantities().values()]
+    for text in figure.findobj(Text):
+        words = text.get_text().replace(r"\$", "")
+        if "$" in words:
+            for symbol in symbols:
+                words = words.replace(symbol, "")
+            text.set_parse_math("$" not in words)
 
 
 def _legend(
@@ -267,6 +281,7 @@ def _legend(
             artists, labels, loc="upper center", bbox_to_anchor=(0.5, top), ncols=columns
         )
         drawn.set_in_layout(False)
+        _keep_names(figure)
         if columns == 1 or drawn.get_window_extent().width < figure.bbox.width:
             return columns
         drawn.remove()
