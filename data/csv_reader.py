@@ -42,6 +42,8 @@ _STATED = re.compile(r'"?sep=([,;\t])"?[,;\t ]*', re.IGNORECASE)
 # What spreadsheets compute, and texts that stand behind an apostrophe already.
 _FORMULA = re.compile(r"[\s']*[=+\-@＝＋－＠]")
 
+_LONGEST_NUMBER = 60  # of which it can be told what was meant
+
 _MISSING_WORDS = frozenset(
     {"-", "--", "—", "–", "/", "?", "n/a", "na", "nan", "n.a.", "nd", "n.d.", "none", "null", "tbd"}
 )
@@ -139,6 +141,8 @@ def number_advice(
     str
         A message.
     """
+    if len(text) > _LONGEST_NUMBER:
+        return f"{text[:_LONGEST_NUMBER] + '…'!r} is not a number, or is too large for one"
     several = several or "this column takes a single number, no bound and no range"
     lowered = text.lower()
     if lowered in _MISSING_WORDS or lowered.startswith("#"):

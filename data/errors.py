@@ -4,6 +4,7 @@ The text of an exception is the whole message: what is wrong, where, the value, 
 what to do about it. The command line prints it and exits with code 2; a traceback is always a bug.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,8 +25,18 @@ __all__ = [
 ]
 
 
+_LONG_WORD = re.compile(r"(\S{200})\S{200,}")
+
+
 class AnodebayesError(Exception):
-    """Base of every error that is the input's fault and not the program's."""
+    """Base of every error that is the input's fault and not the program's.
+
+    What it quotes is cut where it is longer than anybody reads.
+    """
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return _LONG_WORD.sub(r"\1…", super().__str__())
 
 
 class InputError(AnodebayesError):

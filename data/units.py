@@ -31,7 +31,7 @@ __all__ = [
 _DIMENSIONLESS = frozenset({"1", "dimensionless"})
 _FRACTIONS = _DIMENSIONLESS | {"%", "percent"}
 _HEADER = re.compile(r"([^\[\]]*?)\s*\[([^\[\]]*)\]")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]++\.?[0-9]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _BARE_EXPONENT = re.compile(r"(?<=[A-Za-zµμΩÅ])(-?[1-9])(?![0-9A-Za-z])")
 # Nobody measures megaamperes or megavolts: a capital M of these is a slip.
@@ -201,10 +201,12 @@ def convert(values: ArrayLike, from_unit: str, to_unit: str) -> NDArray[np.float
     if source == target:
         return array.copy()
     if _is_offset(source) or _is_offset(target):
-        converted = _registry().Quantity(array, source).to(target).magnitude
+        with np.errstate(over="ignore", under="ignore"):
+            converted = _registry().Quantity(array, source).to(target).magnitude
         # An offset leaves noise in the last digits: 298.15 K would be 24.999999999999943 degC.
         return np.asarray(np.round(converted, 9), dtype=np.float64)
-    return array * _scale(from_unit, to_unit)
+    with np.errstate(over="ignore", under="ignore"):  # what is too large or small is told as that
+        return array * _scale(from_unit, to_unit)
 
 
 def si_factor(unit: str) -> float:
@@ -364,4 +366,7 @@ def parse_quantity(text: str, to: str) -> float:
         if to in _DIMENSIONLESS:
             return value
         raise UnitError(f"{text!r} has no unit: write '{number} {to}' if that is meant")
-    return float(convert(value, unit, to))
+    converted = float(convert(value, unit, to))
+    if not math.isfinite(converted):
+        raise UnitError(f"{text!r} is too large for a number in {to}")
+    return converted

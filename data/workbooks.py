@@ -192,9 +192,9 @@ def _opened(path: Path, *, values: bool) -> Any:
                 raise ValueError(f"unpacks to more than {MAX_UNPACKED} bytes: no campaign does")
             if (message := misplaced_row(archive)) is not None:
                 raise ValueError(message)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")  # on styles and the like
-            return load_workbook(path, data_only=values)
+            return load_workbook(file, data_only=values)
     except (OSError, ValueError):
         raise
     except Exception as error:
