@@ -39,8 +39,8 @@ EMPTY_ADVICE = "fill it, or delete it (every table is optional)"
 # Spreadsheets fill the line up with separators.
 _STATED = re.compile(r'"?sep=([,;\t])"?[,;\t ]*', re.IGNORECASE)
 
-# What spreadsheets compute, and texts that stand behind an apostrophe already.
-_FORMULA = re.compile(r"[\s']*[=+\-@＝＋－＠]")
+# What spreadsheets compute, what is a comment here, and texts that stand behind an apostrophe.
+_FORMULA = re.compile(r"[\s']*[=+\-@＝＋－＠#]")
 
 _LONGEST_NUMBER = 60  # of which it can be told what was meant
 
@@ -89,7 +89,7 @@ def clean_text(text: str) -> str:
 
 
 def cell_of(text: str) -> str:
-    """Return text as a cell that no spreadsheet takes for a formula.
+    """Return text as a cell that no spreadsheet takes for a formula, and no reader for a comment.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def cell_of(text: str) -> str:
     Returns
     -------
     str
-        Behind an apostrophe where it begins as a formula does; `text_of` takes it off again.
+        Behind an apostrophe where it begins as these do; `text_of` takes it off again.
     """
     return f"'{text}" if _FORMULA.match(text) else text
 
@@ -115,7 +115,7 @@ def text_of(cell: str) -> str:
     Returns
     -------
     str
-        Without the apostrophe that keeps spreadsheets from taking it for a formula.
+        Without the apostrophe that keeps it from being taken for anything else.
     """
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 

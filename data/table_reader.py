@@ -21,6 +21,8 @@ __all__ = ["ReadRow", "ReadTable", "check_table", "decimal_mark", "read_table"]
 _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")  # or a decimal comma: nobody can tell
+_LONGEST_NAME = 300  # of a text that names something: longer than the name of any file
+_PROSE = {"place", "note", "assumed", "exclude"}
 _NO_REASONS = {"yes", "y", "true", "no", "n", "false", "none", "x", "-"}  # read as flags of a row
 
 type _Complain = Callable[[str, str], None]
@@ -320,6 +322,9 @@ def _read_row(
             words = row.cells[name] = text_of(text)
             if mark := control_character(words):
                 complain(name, f"holds the control character {mark}: write the text without it")
+            elif len(words) > _LONGEST_NAME and name not in _PROSE:
+                why = f"is {len(words)} characters long: a name has at most {_LONGEST_NAME}"
+                complain(name, why)
             elif column.choices and words not in column.choices:
                 hint = nearest(words, column.choices)
                 complain(name, f"{words!r} is not legal{hint}: {column.legal} is due")

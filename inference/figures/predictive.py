@@ -39,6 +39,7 @@ __all__ = ["observed_variables", "predictive_check"]
 
 _BANDS: Final = ((0.05, 0.95, 0.25), (0.25, 0.75, 0.55))
 _ROWS: Final = 40
+_LONGEST_LABEL: Final = 60  # letters
 _ROW_HEIGHT: Final = 3.6  # mm
 _PROTOCOLS: Final = {"one_way": "one way", "step": "steps"}
 _TOLERANCE: Final = 1e-6
@@ -301,6 +302,8 @@ def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int) -> None:
             _published_label(text, part.observed[start + index], marks.sign(start + index))
             for index, text in enumerate(names)
         ]
+    else:
+        names = [_short(name) for name in names]
     axes.set_yticks(places, names)
     axes.tick_params(axis="y", length=0)
     if panel.scale == "verdict":
@@ -403,13 +406,18 @@ def _draw_verdicts(axes: Axes, places: Any, observed: FloatArray, drawn: FloatAr
     )
 
 
+def _short(text: str) -> str:
+    """Return text that leaves a figure room for what is drawn."""
+    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
+
+
 def _published_label(text: str, value: float, sign: str) -> str:
     """Return what was estimated, under which conditions, and the value."""
     name, *conditions = text.split(", ")
     if name not in quantities():
         return text
     known = quantities()[name]
-    where = f" ({', '.join(conditions)})".replace("$", r"\$") if conditions else ""
+    where = f" ({_short(', '.join(conditions))})".replace("$", r"\$") if conditions else ""
     unit = pretty_unit(known.unit)
     return f"{known.math}{where} {sign} {pretty_number(value)} {unit}".rstrip()
 
