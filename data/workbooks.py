@@ -39,6 +39,7 @@ _PASSED_OVER = "_"
 _PIECE = 1 << 20
 MAX_SHEET_ROWS = 1 << 20  # as spreadsheets have
 MAX_CELLS = 40 * MAX_ROWS
+_TYPES = {"b", "d", "e", "inlineStr", "n", "s", "str"}
 _ROW_NUMBER = re.compile(r"([0-9]{1,7})(?:\.0+)?")
 _PLACE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
 _WHICH = "which rows and cells are meant cannot be known"
@@ -80,18 +81,26 @@ def misplaced_row(archive: zipfile.ZipFile) -> str | None:
     str or None
         What is wrong; None where the rows of every sheet are in their order, and cells in theirs.
     """
+    return _survey(archive)[0]
+
+
+def _survey(archive: zipfile.ZipFile) -> tuple[str | None, int]:
+    """Return what is misplaced in the sheets of a workbook, and how many cells hold something."""
+    filled = 0
     for member in archive.infolist():
         if not member.filename.lower().endswith(".xml"):
             continue
         with archive.open(member) as part:
+            rows = _Rows()
             try:
-                _Rows().read(part)
+                rows.read(part)
             except _Misplaced as found:
                 name = PurePosixPath(member.filename).stem
-                return f"{str(found).format(sheet=name)}; {_SAVE_AGAIN}"
+                return f"{str(found).format(sheet=name)}; {_SAVE_AGAIN}", 0
             except expat.ExpatError as error:
-                return f"is damaged ({member.filename}: {error}); {_SAVE_AGAIN}"
-    return None
+                return f"is damaged ({member.filename}: {error}); {_SAVE_AGAIN}", 0
+        filled += rows.filled
+    return None, filled
 
 
 class _Misplaced(Exception):  # noqa: N818 - a signal, never seen by a user
@@ -103,8 +112,13 @@ class _Rows:
 
     def __init__(self) -> None:
         self._row, self._column, self._sheet = 0, 0, False
+        self._held: bool | None = None  # of the cell that is open, None outside
+        self._formula = False
+        self.filled = 0
         self._parser = expat.ParserCreate(namespace_separator=" ")
         self._parser.StartElementHandler = self._begin
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._text
 
     def read(self, part: IO[bytes]) -> None:
         """Go through a part of the archive; one that is no sheet is left at its first element."""
@@ -127,8 +141,16 @@ class _Rows:
             if number <= self._row:
                 raise _Misplaced(f"holds row {number} of {{sheet}} below row {self._row}: {_WHICH}")
             self._row, self._column = number, 0
+        elif kind == "f":
+            self._formula = True
         elif kind == "c" and self._sheet:
             self._column += 1
+            self._held = False
+            if (stated := attributes.get("t", "n")) not in _TYPES:
+                raise _Misplaced(
+                    f"says of cell {self._column} in row {self._row} of {{sheet}} that it is "
+                    f"{stated!r:.20}, which no cell is"
+                )
             if name := attributes.get("r", ""):
                 place = _PLACE.fullmatch(name)
                 column = 0
@@ -140,6 +162,18 @@ class _Rows:
                         f"{_WHICH}"
                     )
                 self._column = column
+
+    def _text(self, text: str) -> None:
+        if self._held is False and not self._formula and not text.isspace():
+            self._held = True
+
+    def _end(self, element: str) -> None:
+        kind = element.rpartition(" ")[2]
+        if kind == "f":
+            self._formula = False
+        elif kind == "c" and self._held is not None:
+            self.filled += self._held
+            self._held = None
 
 
 def read_workbook(path: Path) -> tuple[dict[str, RawTable], list[Mistake]]:
@@ -180,6 +214,10 @@ def read_workbook(path: Path) -> tuple[dict[str, RawTable], list[Mistake]]:
     return sheets, mistakes
 
 
+def _is_small(sheet: Any) -> bool:
+    return bool(sheet.max_row * sheet.max_column <= MAX_CELLS)
+
+
 def _opened(path: Path, *, values: bool) -> Any:
     """Open a workbook: the values that it stores, or the formulas behind them."""
     from openpyxl import load_workbook
@@ -190,11 +228,21 @@ def _opened(path: Path, *, values: bool) -> Any:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED:
                 raise ValueError(f"unpacks to more than {MAX_UNPACKED} bytes: no campaign does")
-            if (message := misplaced_row(archive)) is not None:
+            message, filled = _survey(archive)
+            if message is not None:
                 raise ValueError(message)
         with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")  # on styles and the like
-            return load_workbook(file, data_only=values)
+            book = load_workbook(file, data_only=values)
+        if values and all(map(_is_small, book.worksheets)):
+            cells = (cell for sheet in book.worksheets for row in sheet.iter_rows() for cell in row)
+            read = sum(cell.value is not None for cell in cells)
+            if read < filled:
+                raise ValueError(
+                    f"holds {filled} cells that are not blank, of which {read} can be read; "
+                    + _SAVE_AGAIN
+                )
+        return book
     except (OSError, ValueError):
         raise
     except Exception as error:
@@ -210,10 +258,10 @@ def _sheet(file: str, shown: Any, written: Any, mistakes: list[Mistake]) -> RawT
     """Return a sheet as text; None where it is blank."""
     from openpyxl.utils import get_column_letter
 
-    if (cells := shown.max_row * shown.max_column) > MAX_CELLS:
+    if not _is_small(shown):
         advice = (
-            f"reaches to row {shown.max_row} and column {get_column_letter(shown.max_column)}, "
-            f"{cells} cells: at most {MAX_CELLS} are read; delete what stands far from the table"
+            f"reaches to row {shown.max_row} and column {get_column_letter(shown.max_column)}: at "
+            f"most {MAX_CELLS} cells are read; delete what stands far from the table"
         )
         mistakes.append(Mistake(file, advice))
         return None

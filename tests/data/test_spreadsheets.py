@@ -248,6 +248,22 @@ def test_a_sheet_that_claims_other_places_than_its_rows_have_is_refused(
         load_campaign(tmp_path / "b.xlsx")
 
 
+def test_a_cell_that_its_reader_would_lose_is_missed(tmp_path: Path) -> None:
+    workbook(tmp_path / "mine.xlsx", described=True)
+    with (
+        zipfile.ZipFile(tmp_path / "mine.xlsx") as old,
+        zipfile.ZipFile(tmp_path / "b.xlsx", "w") as new,
+    ):
+        for name in old.namelist():
+            text = old.read(name)
+            if name == "xl/worksheets/sheet2.xml":
+                assert b"<v>1.25</v>" in text
+                text = text.replace(b"<v>1.25</v>", b"<w>1.25</w>")
+            new.writestr(name, text)
+    with pytest.raises(CampaignError, match="cells that are not blank, of which"):
+        load_campaign(tmp_path / "b.xlsx")
+
+
 def test_spreadsheets_of_other_kinds_are_not_passed_over(tmp_path: Path, plain: Path) -> None:
     (plain / "tables.ods").write_bytes(b"PK")
     with pytest.raises(CampaignError, match=r"tables\.ods: is not read: save it as \.xlsx"):
