@@ -115,9 +115,19 @@ def test_latex_acts_on_no_sign_of_a_name(each: list[str]) -> None:
 
 def test_figures_show_names_as_they_stand(fabricated: Callable[..., Any], tmp_path: Path) -> None:
     result = fabricated(synthetic=False)
-    shown = [name for name in HOSTILE if name.isascii() and len(name) < 30]
+    shown = [
+        "PP/PE/PP",
+        "$x$",
+        "$",
+        r"$\frac$",
+        r"\textbf{",
+        "%s {0} {x}",
+        "</script><b>",
+        "^_",
+        "'",
+    ]
     for start in range(0, len(shown), 3):
-        labels = (shown[start : start + 3] * 3)[:3]
+        labels = shown[start : start + 3]
         for table in ("sand", "lsv"):
             result.observed_data = result.observed_data.assign_coords({f"{table}_row": labels})
         result.observed_data = result.observed_data.assign_coords(

@@ -41,6 +41,8 @@ from inference.simulation import Truth, read_truth
 from models.priors import resolve_priors
 from tests.data.instruments import conftest as makers
 
+pytestmark = pytest.mark.torture
+
 COUNT = int(os.environ.get("ANODEBAYES_MUTATIONS", "250"))
 SEED = int(os.environ.get("ANODEBAYES_SEED", "13"))
 LIMIT = 10.0  # s
@@ -726,7 +728,6 @@ def damage(folder: Path, seed: int, kind_name: str) -> tuple[str, str, str]:
     return how, result, words
 
 
-@pytest.mark.torture
 def test_damaged_files_are_refused_or_read_as_they_stand(tmp_path: Path) -> None:
     rng = random.Random(SEED)
     names = rng.choices([*KINDS], [WEIGHTS.get(name, 1) for name in KINDS], k=COUNT)
