@@ -30,6 +30,8 @@ import pytest
 import typer
 
 from data import Campaign, load_campaign, read_record
+from data.errors import FeatureError
+from data.features import find_penetration, find_plateaus, find_sand_time
 from data.schema import ROW_UNIT
 from data.tables import tables
 from inference.cli.guard import guarded
@@ -37,6 +39,7 @@ from inference.design import read_designs
 from inference.importing.metadata import read_metadata
 from inference.importing.recipe import recipe_of
 from inference.job import Job, load_job, resolve
+from inference.notes import campaign_notes
 from inference.simulation import Truth, read_truth
 from models.priors import resolve_priors
 from tests.data.instruments import conftest as makers
@@ -448,6 +451,14 @@ def _campaign(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def _validated(path: Path) -> Campaign:
+    """Read a campaign and say of it what `validate` says."""
+    campaign = load_campaign(path)
+    campaign.summary()
+    campaign_notes(campaign)
+    return campaign
+
+
 def _misread_campaign(folder: Path, found: Campaign) -> str:
     document = tomllib.loads((folder / "campaign.toml").read_bytes().decode("utf-8-sig"))
     for key in ("name", "metal", "electrolyte", "kind", "title"):
@@ -644,7 +655,14 @@ def _instrument(name: str) -> Kind:
             f"{strange} of {len(read)} rows were read as none that stands there ({changed} changed)"
         )
 
-    return Kind(write, lambda folder: read_record(folder / "x.csv"), misread)
+    def read(folder: Path) -> Any:
+        record = read_record(folder / "x.csv")
+        for find in (find_penetration, find_sand_time, find_plateaus):
+            with contextlib.suppress(FeatureError):  # a record may hold no such event
+                find(record)
+        return record
+
+    return Kind(write, read, misread)
 
 
 def _changed_lines(before: bytes, after: bytes) -> int | None:
@@ -659,8 +677,8 @@ def _changed_lines(before: bytes, after: bytes) -> int | None:
 
 
 KINDS: dict[str, Kind] = {
-    "campaign": Kind(_campaign, load_campaign, _misread_campaign),
-    "workbook": Kind(_workbook, lambda f: load_campaign(f / "mine.xlsx"), _misread_workbook),
+    "campaign": Kind(_campaign, _validated, _misread_campaign),
+    "workbook": Kind(_workbook, lambda f: _validated(f / "mine.xlsx"), _misread_workbook),
     "job": Kind(_job, _read_job, _misread_job),
     "truth": Kind(_truth, _read_truth, _misread_truth),
     "sidecar": Kind(_sidecar, _read_sidecar, _misread_sidecar),
