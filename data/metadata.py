@@ -1,6 +1,5 @@
 """``campaign.toml``: what a campaign is, in a strict schema."""
 
-import math
 import os
 import re
 from pathlib import Path
@@ -151,12 +150,14 @@ def _checked(
     """Return the entries as metadata, whether references have keys, and what is wrong."""
     concentration = entries.get("salt_concentration")
     if concentration is not None:
-        entries["salt_concentration"] = math.nan
         try:
-            entries["salt_concentration"] = parse_quantity(concentration, to="mol/L")
+            found = parse_quantity(concentration, to="mol/L")
+            wrong = CONCENTRATION.complaint(found)
         except UnitError as error:
-            complain("salt_concentration", str(error))
-            entries["salt_concentration"] = None
+            wrong = str(error)
+        if wrong:
+            complain("salt_concentration", wrong.removesuffix(CONCENTRATION.slip))
+        entries["salt_concentration"] = None if wrong else found
     if isinstance(entries.get("notes"), str):
         entries["notes"] = [entries["notes"]]
     entries["references"], keyed = _references(entries.get("references", []), complain)

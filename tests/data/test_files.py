@@ -106,6 +106,10 @@ def test_paths_that_no_file_can_have_are_refused(path: str, tmp_path: Path) -> N
     escaped = path.replace("\0", "\\u0000")
     for entries in (f'campaign = "{escaped}"', f'campaign = "."\n[output]\nfolder = "{escaped}"'):
         job.write_text(f'schema_version = 1\nname = "x"\n{entries}\n')
+        if "\0" in path:
+            with pytest.raises(AnodebayesError, match=r"control character U\+0000"):
+                load_job(job)
+            continue
         loaded = load_job(job)
-        with pytest.raises(AnodebayesError, match=r"NUL character|home folder"):
+        with pytest.raises(AnodebayesError, match="home folder"):
             (loaded.campaign_location if "folder" not in entries else loaded.run_folder)()

@@ -285,7 +285,7 @@ def test_a_mistake_is_refused_alone_and_with_its_place(tmp_path, file, text, fra
         (METADATA + 'license = "MIT"\n', ["'license' is no key", "did you mean 'licence'"]),
         (METADATA + "salt_concentration = 1.0\n", ["has no unit", "'1 mol/L'"]),
         (METADATA + 'salt_concentration = "1 mol/kg"\n', ["[substance] / [mass]"]),
-        (METADATA + 'salt_concentration = "-1 mol/L"\n', ["greater than 0"]),
+        (METADATA + 'salt_concentration = "-1 mol/L"\n', ["a number above 0"]),
         (METADATA + "references = 3\n", ["references: must be a list"]),
         (METADATA + 'references = ["ma2022", "doi 10.1002/aenm.202102967"]\n', ["repeats"]),
         (METADATA + "name = \n", ["is not TOML", "line 5"]),
