@@ -89,6 +89,7 @@ bench: setup ## measure time and memory of fits, maps and readers (some minutes)
 	$(BIN)/python tests/benchmarks/bench_fit.py
 	$(BIN)/python tests/benchmarks/bench_map.py
 	$(BIN)/python tests/benchmarks/bench_records.py
+	$(BIN)/python tests/benchmarks/bench_tables.py
 
 clean: ## remove the environment and every cache; runs/ stays
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

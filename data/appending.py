@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data.csv_reader import read_csv, separator_of, split_text, states_separator
+from data.csv_reader import cell_of, read_csv, separator_of, split_text, states_separator
 from data.errors import CampaignError, InputError, Mistake, UnitError
+from data.files import expanded
 from data.metadata import FILE, read_metadata
 from data.schema import ROW_UNIT, Column, Table
 from data.table_reader import decimal_mark
@@ -160,7 +161,7 @@ def check_target(folder: str | Path, table: Table) -> Path:
     """
     from data.campaign import bundled_campaigns
 
-    path = Path(folder).expanduser()
+    path = expanded(folder)
     path = path.parent if path.name == FILE and path.is_file() else path
     bundled = bundled_campaigns()
     if is_workbook(path):
@@ -444,7 +445,7 @@ def _written(
         if column is None or value is None or value == "":
             continue
         if isinstance(value, str):
-            cells[header] = value
+            cells[header] = cell_of(value)
         elif not math.isnan(value):
             if unit is not None and column.unit is not None:
                 value = float(convert(value, column.unit, unit))

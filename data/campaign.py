@@ -12,7 +12,8 @@ import numpy as np
 
 from data.csv_reader import EMPTY_ADVICE
 from data.dataset import make_dataset
-from data.errors import CampaignError, InputError, Mistake
+from data.errors import CampaignError, InputError, Mistake, first_of
+from data.files import what_stands
 from data.metadata import FILE, CampaignMetadata, read_metadata
 from data.quantities import quantities
 from data.ranges import range_rows, without_number
@@ -21,7 +22,7 @@ from data.schema import ROW_UNIT, Table, nearest
 from data.table_reader import ReadRow, ReadTable, check_table, read_table
 from data.tables import tables as all_tables
 from data.whole_files import is_temporary
-from data.workbooks import DESCRIPTION, is_workbook, read_workbook
+from data.workbooks import DESCRIPTION, SUFFIX, is_workbook, read_workbook
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -411,13 +412,14 @@ def _read_tables(folder: Path) -> tuple[dict[str, ReadTable], list[Mistake]]:
     entries = (
         [folder]
         if alone
-        else sorted(
-            entry for entry in folder.iterdir() if entry.is_file() and not is_temporary(entry.name)
-        )
+        else sorted(entry for entry in folder.iterdir() if not is_temporary(entry.name))
     )
     present = {entry.name for entry in entries}
     for entry in entries:
-        if is_workbook(entry):
+        if wrong := what_stands(entry):
+            if entry.name in files or entry.suffix.lower() == SUFFIX:
+                mistakes.append(Mistake(entry.name, wrong))
+        elif is_workbook(entry):
             mistakes += _read_sheets(entry, reads, described=alone)
         elif entry.name in files:
             table = files[entry.name]
@@ -491,52 +493,67 @@ def _check_between(reads: Mapping[str, ReadTable]) -> Iterable[Mistake]:
         defined = {str(row.cells["separator"]): row.line for row in _in_use(separators)}
         # A row that could not be read may be the one that is missed.
         known = separators.whole and all("separator" not in r.unsound for r in separators.rows)
+    named = {"", *defined}
     for name, read in reads.items():
-        if name == "separators" or "separator" not in read.table.fields:
+        if name == "separators" or "separator" not in read.table.fields or not known:
             continue
-        for row in _in_use(read):
+        missed = [row for row in _in_use(read) if row.cells["separator"] not in named]
+
+        def undefined(row: ReadRow, file: str = read.file) -> Mistake:
             separator = str(row.cells["separator"])
-            if not separator or separator in defined or not known:
-                continue
             if "separators" in reads:
-                advice = (
-                    f"is no row of {reads['separators'].file}{nearest(separator, defined)}: add it "
-                    "there"
-                )
+                hint = nearest(separator, defined)
+                advice = f"is no row of {reads['separators'].file}{hint}: add it there"
             else:
                 advice = "is not defined: the campaign has no separators.csv; add one"
-            yield Mistake(read.file, f"{separator!r} {advice}", row.line, "separator")
+            return Mistake(file, f"{separator!r} {advice}", row.line, "separator")
+
+        yield from first_of(read.file, missed, undefined)
     if "penetration" in reads and "critical_current" in reads:
         cells = {str(row.cells["separator"]): row.line for row in _in_use(reads["penetration"])}
-        for row in _in_use(reads["critical_current"]):
+        file = reads["critical_current"].file
+
+        def repeated(row: ReadRow) -> Mistake:
             separator = str(row.cells["separator"])
-            if separator and separator in cells:
-                message = (
-                    f"{separator!r} has cells in {reads['penetration'].file} (line "
-                    f"{cells[separator]}) and a bracket here: the bracket repeats the cells; keep "
-                    "one, or exclude the row"
-                )
-                yield Mistake(reads["critical_current"].file, message, row.line, "separator")
+            message = (
+                f"{separator!r} has cells in {reads['penetration'].file} (line "
+                f"{cells[separator]}) and a bracket here: the bracket repeats the cells; keep one, "
+                "or exclude the row"
+            )
+            return Mistake(file, message, row.line, "separator")
+
+        brackets = [
+            row for row in _in_use(reads["critical_current"]) if row.cells["separator"] in cells
+        ]
+        yield from first_of(file, brackets, repeated)
 
 
 def _check_sources(
     reads: Mapping[str, ReadTable], metadata: CampaignMetadata, keyed: bool
 ) -> Iterable[Mistake]:
-    legal = [*metadata.references, *bibliography()]
+    legal = {**metadata.references, **bibliography()}
+
+    def wrong(row: ReadRow) -> bool:
+        source = row.cells["source"]
+        missing = not source and metadata.kind == "literature"
+        return "source" not in row.unsound and (
+            missing or bool(source and keyed and source not in legal)
+        )
+
     for read in reads.values():
-        for row in read.rows:
-            if "source" in row.unsound:
-                continue
+
+        def tell(row: ReadRow, file: str = read.file) -> Mistake:
             source = str(row.cells["source"])
-            if not source and metadata.kind == "literature":
+            if not source:
                 message = "is blank: every row of a literature campaign names its source"
-                yield Mistake(read.file, message, row.line, "source")
-            elif source and keyed and source not in legal:
+            else:
                 message = (
                     f"{source!r} is no key of the references{nearest(source, legal)}: legal are "
-                    f"{', '.join(dict.fromkeys(legal))}; add it to {FILE}"
+                    f"{', '.join(legal)}; add it to {FILE}"
                 )
-                yield Mistake(read.file, message, row.line, "source")
+            return Mistake(file, message, row.line, "source")
+
+        yield from first_of(read.file, [row for row in read.rows if wrong(row)], tell)
 
 
 def _check_concentration(

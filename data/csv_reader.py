@@ -11,19 +11,22 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.errors import Mistake
+from data.errors import InputError, Mistake
+from data.files import read_bytes
 
 __all__ = [
     "EMPTY_ADVICE",
     "MAX_BYTES",
     "MAX_ROWS",
     "RawTable",
+    "cell_of",
     "clean_text",
     "number_advice",
     "read_csv",
     "separator_of",
     "split_text",
     "states_separator",
+    "text_of",
     "title_advice",
 ]
 
@@ -35,6 +38,11 @@ EMPTY_ADVICE = "fill it, or delete it (every table is optional)"
 
 # Spreadsheets fill the line up with separators.
 _STATED = re.compile(r'"?sep=([,;\t])"?[,;\t ]*', re.IGNORECASE)
+
+# What spreadsheets compute, what is a comment here, and texts that stand behind an apostrophe.
+_FORMULA = re.compile(r"[\s']*[=+\-@＝＋－＠#]")
+
+_LONGEST_NUMBER = 60  # of which it can be told what was meant
 
 _MISSING_WORDS = frozenset(
     {"-", "--", "—", "–", "/", "?", "n/a", "na", "nan", "n.a.", "nd", "n.d.", "none", "null", "tbd"}
@@ -76,7 +84,40 @@ def clean_text(text: str) -> str:
     str
         The cell as it is compared and stored.
     """
-    return unicodedata.normalize("NFC", " ".join(text.split()))
+    words = " ".join(text.split())
+    return words if words.isascii() else unicodedata.normalize("NFC", words)
+
+
+def cell_of(text: str) -> str:
+    """Return text as a cell that no spreadsheet takes for a formula, and no reader for a comment.
+
+    Parameters
+    ----------
+    text : str
+        Any.
+
+    Returns
+    -------
+    str
+        Behind an apostrophe where it begins as these do; `text_of` takes it off again.
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def text_of(cell: str) -> str:
+    """Return the text of a cell that `cell_of` may have written.
+
+    Parameters
+    ----------
+    cell : str
+        As the file states it.
+
+    Returns
+    -------
+    str
+        Without the apostrophe that keeps it from being taken for anything else.
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def number_advice(
@@ -100,6 +141,8 @@ def number_advice(
     str
         A message.
     """
+    if len(text) > _LONGEST_NUMBER:
+        return f"{text[:_LONGEST_NUMBER] + '…'!r} is not a number, or is too large for one"
     several = several or "this column takes a single number, no bound and no range"
     lowered = text.lower()
     if lowered in _MISSING_WORDS or lowered.startswith("#"):
@@ -235,15 +278,9 @@ def read_csv(path: Path) -> tuple[RawTable | None, list[Mistake]]:
     """
     file = path.name
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            message = (
-                f"has {size} bytes: at most {MAX_BYTES} are read; a table holds results, not raw"
-            )
-            return None, [Mistake(file, f"{message} records")]
-        content = path.read_bytes()
-    except OSError as error:
-        return None, [Mistake(file, f"cannot be read: {error.strerror or error}")]
+        content = read_bytes(path, MAX_BYTES)
+    except InputError as error:
+        return None, [Mistake(file, str(error))]
     text, mistake = _decode(file, content)
     if mistake is not None:
         return None, [mistake]
@@ -280,7 +317,7 @@ def split_text(file: str, text: str) -> tuple[RawTable | None, list[Mistake]]:
     begun = False
     try:
         for record in reader:
-            cells = tuple(clean_text(cell) for cell in record)
+            cells = tuple(map(clean_text, record))
             start, line = line, reader.line_num + 1
             if not any(cells):
                 continue

@@ -38,7 +38,8 @@ def make_dataset(
 
     variables: dict[str, tuple[str, Any, dict[str, str]]] = {}
     for name, column in table.fields.items():
-        cells = [row.get(name, column.blank_cell) for row in rows]
+        blank = table.blank_row[name]
+        cells = [row.get(name, blank) for row in rows]
         attrs = {"long_name": column.long_name}
         if column.is_number:
             attrs["units"] = column.unit or "1"

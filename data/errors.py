@@ -4,7 +4,8 @@ The text of an exception is the whole message: what is wrong, where, the value, 
 what to do about it. The command line prints it and exits with code 2; a traceback is always a bug.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 __all__ = [
@@ -21,11 +22,22 @@ __all__ = [
     "RunFolderError",
     "StorageError",
     "UnitError",
+    "first_of",
 ]
 
 
+_LONG_WORD = re.compile(r"(\S{200})\S{200,}")
+
+
 class AnodebayesError(Exception):
-    """Base of every error that is the input's fault and not the program's."""
+    """Base of every error that is the input's fault and not the program's.
+
+    What it quotes is cut where it is longer than anybody reads.
+    """
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return _LONG_WORD.sub(r"\1…", super().__str__())
 
 
 class InputError(AnodebayesError):
@@ -73,6 +85,34 @@ class Mistake:
         if self.column is not None:
             place += f", column {self.column!r}"
         return f"{place}: {self.message}"
+
+
+MOST_MISTAKES = 50
+"""So many mistakes of one kind are told of a file."""
+
+
+def first_of[Place](
+    file: str, places: Sequence[Place], tell: Callable[[Place], Mistake]
+) -> Iterator[Mistake]:
+    """Yield the first mistakes of a file, and how many more there are.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file.
+    places : sequence
+        Where they are.
+    tell : callable
+        Says what is wrong at one of them.
+
+    Yields
+    ------
+    Mistake
+        At most `MOST_MISTAKES` and one more.
+    """
+    yield from map(tell, places[:MOST_MISTAKES])
+    if (more := len(places) - MOST_MISTAKES) > 0:
+        yield Mistake(file, f"and {more} more mistake{'s' if more > 1 else ''}")
 
 
 class CampaignError(AnodebayesError):

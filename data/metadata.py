@@ -1,15 +1,16 @@
 """``campaign.toml``: what a campaign is, in a strict schema."""
 
-import math
+import os
 import re
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from data.errors import Mistake, UnitError
+from data.columns import CONCENTRATION
+from data.errors import InputError, Mistake, UnitError
+from data.files import read_toml
 from data.references import bibliography, recognise
 from data.schema import nearest
 from data.units import parse_quantity
@@ -52,7 +53,9 @@ class CampaignMetadata(BaseModel):
     title: str = ""
     metal: Literal["Na", "Li"]
     electrolyte: str = Field(min_length=1)
-    salt_concentration: float | None = Field(default=None, gt=0, le=50)
+    salt_concentration: float | None = Field(
+        default=None, ge=CONCENTRATION.low, le=CONCENTRATION.high
+    )
     kind: Literal["literature", "measured", "synthetic"]
     references: dict[str, str] = {}
     licence: str = ""
@@ -130,20 +133,13 @@ def read_metadata(folder: Path) -> tuple[CampaignMetadata | None, bool, list[Mis
             (None, False, complain.mistakes) if wrong or mistakes else _checked(entries, complain)
         )
     complain = _Complain(FILE)
-    try:
-        content = (folder / FILE).read_bytes()
-        entries = tomllib.loads(content.decode("utf-8-sig"))
-    except FileNotFoundError:
+    if not os.path.lexists(folder / FILE):
         complain(None, "is missing: 'anodebayes new DIR' writes a template")
         return None, False, complain.mistakes
-    except OSError as error:
-        complain(None, f"cannot be read: {error.strerror or error}")
-        return None, False, complain.mistakes
-    except UnicodeDecodeError:
-        complain(None, "is not UTF-8: save it as UTF-8")
-        return None, False, complain.mistakes
-    except tomllib.TOMLDecodeError as error:
-        complain(None, f"is not TOML: {error}")
+    try:
+        entries = read_toml(folder / FILE)
+    except InputError as error:
+        complain(None, str(error))
         return None, False, complain.mistakes
     return _checked(entries, complain)
 
@@ -154,12 +150,14 @@ def _checked(
     """Return the entries as metadata, whether references have keys, and what is wrong."""
     concentration = entries.get("salt_concentration")
     if concentration is not None:
-        entries["salt_concentration"] = math.nan
         try:
-            entries["salt_concentration"] = parse_quantity(concentration, to="mol/L")
+            found = parse_quantity(concentration, to="mol/L")
+            wrong = CONCENTRATION.complaint(found)
         except UnitError as error:
-            complain("salt_concentration", str(error))
-            entries["salt_concentration"] = None
+            wrong = str(error)
+        if wrong:
+            complain("salt_concentration", wrong.removesuffix(CONCENTRATION.slip))
+        entries["salt_concentration"] = None if wrong else found
     if isinstance(entries.get("notes"), str):
         entries["notes"] = [entries["notes"]]
     entries["references"], keyed = _references(entries.get("references", []), complain)

@@ -1,5 +1,6 @@
 """The quantities: one name, unit, symbol and long name each, wherever they appear."""
 
+import math
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,10 @@ class Quantity(BaseModel):
         What it is.
     support : {"positive", "fraction", "obtuse"}
         What values are legal: above 0; between 0 and 1; between 90 and 180 degrees.
+    legal : tuple of float
+        Range beyond which no cell lives: what lies there is refused.
+    usual : tuple of float
+        Range that such materials have, with room: what lies beyond is doubted.
     published : bool
         Whether ``published.csv`` may hold estimates of it.
     conditions : tuple of str
@@ -48,6 +53,8 @@ class Quantity(BaseModel):
     math: str
     long_name: str
     support: Literal["positive", "fraction", "obtuse"]
+    legal: tuple[float, float]
+    usual: tuple[float, float]
     published: bool
     conditions: tuple[Condition, ...] = ()
     salt_concentration: bool = False
@@ -71,7 +78,33 @@ class Quantity(BaseModel):
             return f"{value:g} degree is not legal for {self.name}: between 90 and 180 is due"
         if value <= 0:
             return f"{value:g} is not legal for {self.name}: a number above 0 is due"
+        low, high = self.legal
+        if not low <= value <= high:
+            due = f"{low:g} to {high:g} {self.unit}".removesuffix(" 1")
+            return f"{value:g} is not legal for {self.name}: from {due} is due (is the unit right?)"
         return None
+
+    def doubt(self, value: float) -> str | None:
+        """Say what makes a legal value in canonical units doubtful.
+
+        Parameters
+        ----------
+        value : float
+            The value [unit].
+
+        Returns
+        -------
+        str or None
+            None where such materials have values of this size.
+        """
+        low, high = self.usual
+        if math.isnan(value) or low <= value <= high:
+            return None
+        usual = f"{low:g} to {high:g} {self.unit}".removesuffix(" 1")
+        return (
+            f"{value:.3g} is far {'above' if value > high else 'below'} the {usual} that "
+            f"{self.name} has: is the unit right?"
+        )
 
 
 @cache
@@ -86,7 +119,13 @@ def quantities() -> dict[str, Quantity]:
     path = Path(__file__).parent / "quantities.toml"
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
     return {
-        name: Quantity(**{**entry, "name": name, "conditions": tuple(entry.get("conditions", ()))})
+        name: Quantity.model_validate(
+            {
+                each: tuple(value) if isinstance(value, list) else value
+                for each, value in entry.items()
+            }
+            | {"name": name}
+        )
         for name, entry in entries.items()
     }
 

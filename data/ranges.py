@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.columns import USUAL_DENSITIES
+from data.columns import LEGAL_DENSITIES, USUAL_DENSITIES
 from data.schema import Check, Column, Complaint, Row, given, show_number
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ UNSTATED_CELLS = tuple(range(2, 9))
 """Numbers of cells that a range may be over where it does not state theirs, each with a probability
 in proportion to its inverse. Assumed: no source states it."""
 
+_LEAST_STEP = 1e-6  # of the current that it leads to: no instrument sets it finer
 _SPAN = f"{UNSTATED_CELLS[0]} to {UNSTATED_CELLS[-1]}"
 _LOWEST, _HIGHEST = "current_density_lowest", "current_density_highest"
 _HEIGHT, _CELLS = "step_height", "cells"
@@ -57,6 +58,8 @@ RANGE = (
         long_name="of several cells' failing steps, the lowest current density",
         unit="mA/cm^2",
         support="positive",
+        low=LEGAL_DENSITIES[0],
+        high=LEGAL_DENSITIES[1],
         blank="no range over cells",
         no_interval=_OF_RANGE,
         usual=USUAL_DENSITIES,
@@ -66,6 +69,8 @@ RANGE = (
         long_name="of several cells' failing steps, the highest current density",
         unit="mA/cm^2",
         support="positive",
+        low=LEGAL_DENSITIES[0],
+        high=LEGAL_DENSITIES[1],
         blank="no range over cells",
         no_interval=_OF_RANGE,
         usual=USUAL_DENSITIES,
@@ -75,6 +80,8 @@ RANGE = (
         long_name="by how much each step of the current is above the one before",
         unit="mA/cm^2",
         support="positive",
+        low=LEGAL_DENSITIES[0],
+        high=LEGAL_DENSITIES[1],
         blank="no range over cells",
     ),
     Column(
@@ -140,6 +147,12 @@ def _height(row: Row) -> Iterable[Complaint]:
                 _HEIGHT,
                 "is blank: a cell of a range failed between a step and the one before, so the "
                 "height of the steps is due (assumed, where it is not stated)",
+            )
+        elif float(row[_HEIGHT]) < _LEAST_STEP * float(row[_LOWEST]):
+            yield (
+                _HEIGHT,
+                f"{show_number(float(row[_HEIGHT]))} mA/cm^2 is no step up to {_LOWEST} "
+                f"{show_number(float(row[_LOWEST]))}: a millionth of it or more is due",
             )
         elif float(row[_HEIGHT]) > float(row[_LOWEST]):
             yield (

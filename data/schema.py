@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from data.units import format_header
@@ -26,7 +27,10 @@ __all__ = [
     "Row",
     "Support",
     "Table",
+    "apart",
     "closest",
+    "error_complaint",
+    "error_doubt",
     "given",
     "nearest",
     "show_number",
@@ -53,6 +57,9 @@ _SUPPORTS: dict[Support, tuple[Callable[[float], bool], str]] = {
 }
 
 
+_MOST_NAMES = 1000  # that a misspelt one is compared with
+
+
 def closest(name: str, legal: Iterable[str]) -> str | None:
     """Return the legal name that a misspelt one most likely means.
 
@@ -66,9 +73,11 @@ def closest(name: str, legal: Iterable[str]) -> str | None:
     Returns
     -------
     str or None
-        None where none is close.
+        None where none is close, or where the names are so many that looking takes long.
     """
-    by_lower = {text.lower(): text for text in legal}
+    by_lower = {text.lower(): text for text in islice(legal, _MOST_NAMES + 1)}
+    if len(by_lower) > _MOST_NAMES:
+        return None
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[close[0]] if close else None
 
@@ -108,6 +117,74 @@ def show_number(value: float) -> str:
     return f"{value:.6g}"
 
 
+_ERRORS = (1e-6, 1e3)
+"""Standard deviation over value: nothing here is known to a millionth, and a thousandfold says
+nothing."""
+_USUAL_ERRORS = (1e-4, 3.0)
+_SAME = 1e-9  # of a number: ends of an interval that differ by less are one number
+
+
+def apart(lower: float, upper: float) -> bool:
+    """Return whether the ends of an interval are in order, and differ by more than rounding.
+
+    Parameters
+    ----------
+    lower, upper : float
+        The ends, of any unit.
+
+    Returns
+    -------
+    bool
+        False where they are one number, or the wrong way round.
+    """
+    return upper - lower > _SAME * max(abs(lower), abs(upper))
+
+
+def error_complaint(sd: float, value: float) -> str | None:
+    """Say what is wrong with a standard deviation, held against its value.
+
+    Parameters
+    ----------
+    sd, value : float
+        In one unit; a value of zero says nothing of its error.
+
+    Returns
+    -------
+    str or None
+        None where it is legal.
+    """
+    low, high = (ratio * abs(value) for ratio in _ERRORS)
+    if value == 0 or low <= sd <= high:
+        return None
+    return (
+        f"{show_number(sd)} is not legal for the value {show_number(value)}: a standard deviation "
+        f"from {show_number(low)} to {show_number(high)} is due, a millionth to a thousand times "
+        "the value"
+    )
+
+
+def error_doubt(sd: float, value: float) -> str | None:
+    """Say what makes a legal standard deviation doubtful, held against its value.
+
+    Parameters
+    ----------
+    sd, value : float
+        In one unit; a value of zero says nothing of its error.
+
+    Returns
+    -------
+    str or None
+        None where errors are of this size as a rule.
+    """
+    low, high = (ratio * abs(value) for ratio in _USUAL_ERRORS)
+    if value == 0 or not sd > 0 or low <= sd <= high:
+        return None
+    return (
+        f"{show_number(float(f'{sd:.3g}'))} is {show_number(float(f'{sd / abs(value):.2g}'))} "
+        "times the value: is it a standard deviation, in this unit?"
+    )
+
+
 def given(row: Row, *names: str) -> bool:
     """Return whether every named cell of a row is filled.
 
@@ -144,7 +221,10 @@ class Column:
     support : str
         What numbers are legal: see the module's table.
     low, high : float
-        Range [unit] beyond which a number is a slip of units and is refused.
+        Range [unit] beyond which a number is a slip of units or of the keyboard and is refused: no
+        cell lives there, and no model can compute with it.
+    least : float
+        Magnitude [unit] below which a number other than zero is refused alike.
     blank : str, optional
         What a blank cell (or a missing column) means; None where a blank is a mistake.
     default : float or str, optional
@@ -170,6 +250,7 @@ class Column:
     support: Support = "real"
     low: float = -math.inf
     high: float = math.inf
+    least: float = 0.0
     blank: str | None = None
     default: float | str | None = None
     choices: tuple[str, ...] = ()
@@ -210,8 +291,6 @@ class Column:
         if not self.is_number:
             return ", ".join(self.choices) if self.choices else "text"
         low, high = self.low, self.high
-        if self.support == "fraction":
-            return _SUPPORTS[self.support][1]
         if self.support in ("nonnegative", "integer"):
             low = max(low, 0.0 if self.support == "nonnegative" else 1.0)
         if math.isinf(low) and math.isinf(high):
@@ -224,6 +303,9 @@ class Column:
             words.append("above 0")
         if high < math.inf:
             words.append(f"{'to' if low > -math.inf else 'and up to'} {show_number(high)}")
+        if self.least > 0:
+            or_zero = "" if self.support == "nonzero" else ", or 0"
+            words.append(f"(of a magnitude from {show_number(self.least)}{or_zero})")
         if self.support == "nonzero":
             words.append("but not 0")
         return " ".join(words)
@@ -241,10 +323,13 @@ class Column:
         str or None
             None where the number is legal.
         """
-        if _SUPPORTS[self.support][0](value) and self.low <= value <= self.high:
-            return None
+        supported, due = _SUPPORTS[self.support]
+        if supported(value):
+            if self.low <= value <= self.high and (value == 0 or abs(value) >= self.least):
+                return None
+            due = self.legal
         unit = "" if self.unit in ("1", ROW_UNIT) else f" {self.unit}"
-        return f"{show_number(value)}{unit} is not legal: {self.legal}{unit} is due{self.slip}"
+        return f"{show_number(value)}{unit} is not legal: {due}{unit} is due{self.slip}"
 
     def doubt(self, value: float) -> str | None:
         """Say what makes a legal number in canonical units doubtful.
@@ -284,6 +369,8 @@ class Column:
                     + (": the error of measuring one cell" if self.interval else ""),
                     unit=self.unit,
                     support="positive",
+                    low=_ERRORS[0] * max(self.low, self.least, 0.0),
+                    high=self.high,
                     blank="not stated",
                 )
             )
@@ -296,6 +383,7 @@ class Column:
                     support=self.support,
                     low=self.low,
                     high=self.high,
+                    least=self.least,
                     blank=f"no {side} end",
                     slip=self.slip,
                     usual=self.usual,
@@ -380,6 +468,9 @@ class Table:
         Whether the rows enter a likelihood (separators only describe).
     row_unit : callable, optional
         Canonical unit of a row's `ROW_UNIT` columns; None where the row names no legal quantity.
+    row_doubts : callable, optional
+        Called with a legal row; yields a column and what makes its number doubtful, beyond what its
+        column alone shows.
     """
 
     name: str
@@ -392,6 +483,7 @@ class Table:
     tally: "Callable[[xr.Dataset], Sequence[str]] | None" = None
     observed: bool = True
     row_unit: Callable[[Mapping[str, str]], str | None] | None = None
+    row_doubts: Callable[[Row], Iterable[tuple[str, str]]] | None = None
 
     @property
     def file(self) -> str:
@@ -403,6 +495,16 @@ class Table:
         """Every concrete column by name, in the order of the file, text columns last."""
         own = [part for column in self.columns for part in column.parts]
         return {column.name: column for column in (*own, *TEXT_COLUMNS)}
+
+    @cached_property
+    def errors(self) -> dict[str, str]:
+        """Columns of standard deviations, and the columns of their values."""
+        return {f"{column.name}_sd": column.name for column in self.columns if column.sd}
+
+    @cached_property
+    def blank_row(self) -> dict[str, float | str]:
+        """What every column holds where nothing is written."""
+        return {name: column.blank_cell for name, column in self.fields.items()}
 
     @cached_property
     def required(self) -> tuple[str, ...]:
@@ -456,8 +558,13 @@ class Table:
             column = self.fields.get(name)
             if column is None or isinstance(value, str):
                 continue
-            if (message := column.doubt(value)) is not None:
+            message = column.doubt(value)
+            if name in self.errors and not isinstance(exact := row.get(self.errors[name], ""), str):
+                message = message or error_doubt(value, exact)
+            if message is not None:
                 yield column, message
+        for name, message in self.row_doubts(row) if self.row_doubts else ():
+            yield self.fields[name], message
 
     def complaints(self, row: Row, unsound: Iterable[str] = ()) -> Iterable[Complaint]:
         """Yield what is wrong between the cells of a row.
@@ -491,8 +598,12 @@ class Table:
 
 def _sd_complaints(column: Column, row: Row) -> Iterable[Complaint]:
     name = column.name
-    if given(row, f"{name}_sd") and not given(row, name):
+    if not given(row, f"{name}_sd"):
+        return
+    if not given(row, name):
         yield f"{name}_sd", f"is given without {name}: fill {name} too, or leave it blank"
+    elif message := error_complaint(float(row[f"{name}_sd"]), float(row[name])):
+        yield f"{name}_sd", message
 
 
 def _interval_complaints(column: Column, row: Row) -> Iterable[Complaint]:
@@ -502,7 +613,7 @@ def _interval_complaints(column: Column, row: Row) -> Iterable[Complaint]:
         yield name, f"is given exactly and as an interval: keep {name}, or {lower} and {upper}"
     elif not exact and not bounded and column.blank is None:
         yield name, f"is blank: fill it, or give an interval in {lower} and {upper}"
-    elif given(row, lower, upper) and float(row[lower]) >= float(row[upper]):
+    elif given(row, lower, upper) and not apart(float(row[lower]), float(row[upper])):
         yield (
             lower,
             f"{show_number(float(row[lower]))} is not below {upper} "

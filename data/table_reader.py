@@ -10,23 +10,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from data.csv_reader import RawTable, number_advice, read_csv
-from data.errors import Mistake, UnitError
+from data.csv_reader import RawTable, number_advice, read_csv, text_of
+from data.errors import Mistake, UnitError, first_of
+from data.files import control_character
 from data.schema import ROW_UNIT, Column, Table, closest, nearest
 from data.units import check_unit, convert, format_header, parse_header, parse_number
 
 __all__ = ["ReadRow", "ReadTable", "check_table", "decimal_mark", "read_table"]
 
-_MOST_MISTAKES = 50
 _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")  # or a decimal comma: nobody can tell
+_LONGEST_NAME = 300  # of a text that names something: longer than the name of any file
+_PROSE = {"place", "note", "assumed", "exclude"}
 _NO_REASONS = {"yes", "y", "true", "no", "n", "false", "none", "x", "-"}  # read as flags of a row
 
 type _Complain = Callable[[str, str], None]
 
 
-@dataclass
+@dataclass(slots=True)
 class ReadRow:
     """One row in canonical units.
 
@@ -36,13 +38,13 @@ class ReadRow:
         Line of the file.
     cells : dict
         Number or text of every column of the table.
-    unsound : set of str
+    unsound : frozenset of str
         Columns whose cell could not be read or is not legal: what depends on them is not checked.
     """
 
     line: int
     cells: dict[str, float | str]
-    unsound: set[str] = field(default_factory=set)
+    unsound: frozenset[str] = frozenset()
 
     @property
     def excluded(self) -> bool:
@@ -52,6 +54,8 @@ class ReadRow:
     @property
     def assumed(self) -> tuple[str, ...]:
         """The columns whose number is assumed."""
+        if not self.cells["assumed"]:
+            return ()
         return tuple(
             name for part in str(self.cells["assumed"]).split(";") if (name := part.strip())
         )
@@ -147,9 +151,7 @@ def check_table(raw: RawTable, table: Table, mistakes: list[Mistake]) -> ReadTab
             _check_row(row, read)
         _check_assumed(row, read)
     _check_key(read)
-    if len(read.mistakes) > _MOST_MISTAKES:
-        more = len(read.mistakes) - _MOST_MISTAKES
-        read.mistakes[_MOST_MISTAKES:] = [Mistake(raw.file, f"and {more} more mistakes")]
+    read.mistakes = [*first_of(raw.file, read.mistakes, lambda mistake: mistake)]
     return read
 
 
@@ -212,10 +214,10 @@ def _mixed_marks(raw: RawTable, table: Table) -> Mistake | None:
 
 def _read_header(
     raw: RawTable, table: Table, mistakes: list[Mistake]
-) -> tuple[dict[str, tuple[int, str | None]], set[str]]:
+) -> tuple[dict[str, tuple[int, str | None]], frozenset[str]]:
     """Return position and unit of every legal column, and the columns that others may stand for.
 
-    Complains about the others.
+    The columns stand in the order of the table's fields. Complains about the others.
     """
     places: dict[str, tuple[int, str | None]] = {}
     unsound: set[str] = set()
@@ -259,7 +261,9 @@ def _read_header(
     # What a strange header was meant to be is not known: any column that is not there.
     absent = table.fields.keys() - places.keys()
     meant = absent if None in guesses.values() else absent & (named | {*table.required})
-    return places, unsound | meant
+    return {name: places[name] for name in table.fields if name in places}, frozenset(
+        unsound | meant
+    )
 
 
 def _unknown_column(name: str, table: Table) -> str:
@@ -294,37 +298,42 @@ def _read_row(
     file: str,
     table: Table,
     places: Mapping[str, tuple[int, str | None]],
-    unsound: set[str],
+    unsound: frozenset[str],
     record: tuple[int, tuple[str, ...]],
     mistakes: list[Mistake],
 ) -> ReadRow:
+    """Read one row; `places` stand in the order of the table's fields."""
     line, texts = record
-    row = ReadRow(line, {}, set(unsound))
+    row = ReadRow(line, table.blank_row.copy(), unsound)
     excluded = "exclude" in places and bool(texts[places["exclude"][0]])
 
     def complain(name: str, message: str) -> None:
-        row.unsound.add(name)
+        row.unsound |= {name}
         unit = places[name][1] if name in places else None
         mistakes.append(Mistake(file, message, line, format_header(name, unit)))
 
     written = {name: texts[position] for name, (position, _) in places.items()}
-    for name, column in table.fields.items():
-        text = written.get(name, "")
+    for name, text in written.items():
+        column = table.fields[name]
         if not text:
-            row.cells[name] = column.blank_cell
-            if column.blank is None and not column.interval and name in places and not excluded:
+            if column.blank is None and not column.interval and not excluded:
                 complain(name, f"is blank: {column.legal} is due")
-        elif not column.is_number:
-            row.cells[name] = text
-            if column.choices and text not in column.choices:
-                hint = nearest(text, column.choices)
-                complain(name, f"{text!r} is not legal{hint}: {column.legal} is due")
-            elif name in ("note", "exclude") and parse_number(text) is not None:
+        elif column.unit is None:
+            words = row.cells[name] = text_of(text)
+            if mark := control_character(words):
+                complain(name, f"holds the control character {mark}: write the text without it")
+            elif len(words) > _LONGEST_NAME and name not in _PROSE:
+                why = f"is {len(words)} characters long: a name has at most {_LONGEST_NAME}"
+                complain(name, why)
+            elif column.choices and words not in column.choices:
+                hint = nearest(words, column.choices)
+                complain(name, f"{words!r} is not legal{hint}: {column.legal} is due")
+            elif name in ("note", "exclude") and parse_number(words) is not None:
                 why = "is a number, not a text: has a comma shifted the cells of this row?"
-                complain(name, f"{text!r} {why}")
-            elif name == "exclude" and text.lower() in _NO_REASONS:
+                complain(name, f"{words!r} {why}")
+            elif name == "exclude" and words.lower() in _NO_REASONS:
                 why = "is no reason: say why the row is left out, or leave the cell blank to use it"
-                complain(name, f"{text!r} {why}")
+                complain(name, f"{words!r} {why}")
         else:
             row.cells[name] = math.nan
             value = parse_number(text)
@@ -332,13 +341,13 @@ def _read_row(
                 complain(name, number_advice(text, several=column.several))
                 continue
             unit: str | None = places[name][1]
-            canonical = column.unit
+            canonical: str | None = column.unit
             if column.unit == ROW_UNIT:
                 unit, canonical = _row_units(table, written)
             if unit is None or canonical is None:
-                row.unsound.add(name)
+                row.unsound |= {name}
                 continue
-            converted = float(convert(value, unit, canonical))
+            converted = value if unit == canonical else float(convert(value, unit, canonical))
             row.cells[name] = converted
             message = column.complaint(converted)
             if message and not excluded:

@@ -13,8 +13,9 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+from xml.parsers import expat
 
 from data.csv_reader import EMPTY_ADVICE, MAX_BYTES, MAX_ROWS, RawTable, clean_text, title_advice
 from data.errors import Mistake
@@ -36,9 +37,14 @@ DESCRIPTION = "campaign"
 
 MAX_UNPACKED = 1 << 30
 _PASSED_OVER = "_"
-_SHEETS = "xl/worksheets/"  # of the archive that a workbook is
 _PIECE = 1 << 20
-_ROW = re.compile(rb'<(?:\w+:)?row\b[^>]*?\sr="(\d+)"')
+MAX_SHEET_ROWS = 1 << 20  # as spreadsheets have
+MAX_CELLS = 40 * MAX_ROWS
+_TYPES = {"b", "d", "e", "inlineStr", "n", "s", "str"}
+_ROW_NUMBER = re.compile(r"([0-9]{1,7})(?:\.0+)?")
+_PLACE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_WHICH = "which rows and cells are meant cannot be known"
+_SAVE_AGAIN = "open it in a spreadsheet, see that every row is there, and save it again"
 _SCALED = re.compile(r"[0#?],+(?=[^0#?,]|$)")  # a format that shows thousands or millions
 _SHOWN_TEXT = re.compile(r'"([^"]*)"|\\(.)')  # in quotes, or behind a backslash
 _WHOLE = 1e15  # numbers up to here are whole where they look so
@@ -61,9 +67,10 @@ def is_workbook(path: Path) -> bool:
 
 
 def misplaced_row(archive: zipfile.ZipFile) -> str | None:
-    """Say which row of a workbook does not follow the row above it.
+    """Say which row or cell of a workbook does not follow the one before it.
 
-    Readers put a row where its number says, and lose the one that is there or the ones that follow.
+    Readers put a row where its number says and a cell where its name does, and lose what is there
+    or what follows.
 
     Parameters
     ----------
@@ -73,28 +80,101 @@ def misplaced_row(archive: zipfile.ZipFile) -> str | None:
     Returns
     -------
     str or None
-        What is wrong; None where the rows of every sheet are in their order.
+        What is wrong; None where the rows of every sheet are in their order, and cells in theirs.
     """
+    return _survey(archive)[0]
+
+
+def _survey(archive: zipfile.ZipFile) -> tuple[str | None, int]:
+    """Return what is misplaced in the sheets of a workbook, and how many cells hold something."""
+    filled = 0
     for member in archive.infolist():
-        if not (member.filename.startswith(_SHEETS) and member.filename.endswith(".xml")):
+        if not member.filename.lower().endswith(".xml"):
             continue
-        above, rest = 0, b""
         with archive.open(member) as part:
-            while piece := part.read(_PIECE):
-                text = rest + piece
-                cut = max(text.rfind(b"<"), 0)
-                rest = text[cut:]
-                for found in _ROW.finditer(text, 0, cut):
-                    number = int(found[1])
-                    if number <= above:
-                        name = member.filename.removeprefix(_SHEETS).removesuffix(".xml")
-                        return (
-                            f"holds row {number} of {name} below row {above}: which rows are meant "
-                            "cannot be known; open it in a spreadsheet, see that every row is "
-                            "there, and save it again"
-                        )
-                    above = number
-    return None
+            rows = _Rows()
+            try:
+                rows.read(part)
+            except _Misplaced as found:
+                name = PurePosixPath(member.filename).stem
+                return f"{str(found).format(sheet=name)}; {_SAVE_AGAIN}", 0
+            except expat.ExpatError as error:
+                return f"is damaged ({member.filename}: {error}); {_SAVE_AGAIN}", 0
+        filled += rows.filled
+    return None, filled
+
+
+class _Misplaced(Exception):  # noqa: N818 - a signal, never seen by a user
+    """A row or a cell does not follow the one before it."""
+
+
+class _Rows:
+    """Goes through the rows and cells of a sheet, as whoever reads it by their numbers would."""
+
+    def __init__(self) -> None:
+        self._row, self._column, self._sheet = 0, 0, False
+        self._held: bool | None = None  # of the cell that is open, None outside
+        self._formula = False
+        self.filled = 0
+        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser.StartElementHandler = self._begin
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._text
+
+    def read(self, part: IO[bytes]) -> None:
+        """Go through a part of the archive; one that is no sheet is left at its first element."""
+        while piece := part.read(_PIECE):
+            self._parser.Parse(piece)
+            if not self._sheet:
+                return
+        self._parser.Parse(b"", True)
+
+    def _begin(self, element: str, attributes: Mapping[str, str]) -> None:
+        kind = element.rpartition(" ")[2]
+        if kind == "worksheet":
+            self._sheet = True
+        elif kind == "row" and self._sheet:
+            stated = attributes.get("r", str(self._row + 1))
+            found = _ROW_NUMBER.fullmatch(stated)
+            number = int(found[1]) if found else 0
+            if not 0 < number <= MAX_SHEET_ROWS:
+                raise _Misplaced(f"numbers a row of {{sheet}} {stated!r:.20}, which is none")
+            if number <= self._row:
+                raise _Misplaced(f"holds row {number} of {{sheet}} below row {self._row}: {_WHICH}")
+            self._row, self._column = number, 0
+        elif kind == "f":
+            self._formula = True
+        elif kind == "c" and self._sheet:
+            self._column += 1
+            self._held = False
+            if (stated := attributes.get("t", "n")) not in _TYPES:
+                raise _Misplaced(
+                    f"says of cell {self._column} in row {self._row} of {{sheet}} that it is "
+                    f"{stated!r:.20}, which no cell is"
+                )
+            if name := attributes.get("r", ""):
+                place = _PLACE.fullmatch(name)
+                column = 0
+                for letter in place[1] if place else "":
+                    column = 26 * column + ord(letter) - ord("A") + 1
+                if place is None or int(place[2]) != self._row or column < self._column:
+                    raise _Misplaced(
+                        f"names cell {self._column} in row {self._row} of {{sheet}} {name!r:.20}: "
+                        f"{_WHICH}"
+                    )
+                self._column = column
+
+    def _text(self, text: str) -> None:
+        if self._held is False and not self._formula and not text.isspace():
+            self._held = True
+
+    def _end(self, element: str) -> None:
+        kind = element.rpartition(" ")[2]
+        if kind == "f":
+            self._formula = False
+        elif kind == "c" and self._held is not None:
+            self.filled += self._held
+            self._held = None
 
 
 def read_workbook(path: Path) -> tuple[dict[str, RawTable], list[Mistake]]:
@@ -135,6 +215,10 @@ def read_workbook(path: Path) -> tuple[dict[str, RawTable], list[Mistake]]:
     return sheets, mistakes
 
 
+def _is_small(sheet: Any) -> bool:
+    return bool(sheet.max_row * sheet.max_column <= MAX_CELLS)
+
+
 def _opened(path: Path, *, values: bool) -> Any:
     """Open a workbook: the values that it stores, or the formulas behind them."""
     from openpyxl import load_workbook
@@ -145,11 +229,21 @@ def _opened(path: Path, *, values: bool) -> Any:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED:
                 raise ValueError(f"unpacks to more than {MAX_UNPACKED} bytes: no campaign does")
-            if (message := misplaced_row(archive)) is not None:
+            message, filled = _survey(archive)
+            if message is not None:
                 raise ValueError(message)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")  # on styles and the like
-            return load_workbook(path, data_only=values)
+            book = load_workbook(file, data_only=values)
+        if values and all(map(_is_small, book.worksheets)):
+            cells = (cell for sheet in book.worksheets for row in sheet.iter_rows() for cell in row)
+            read = sum(cell.value is not None for cell in cells)
+            if read < filled:
+                raise ValueError(
+                    f"holds {filled} cells that are not blank, of which {read} can be read; "
+                    + _SAVE_AGAIN
+                )
+        return book
     except (OSError, ValueError):
         raise
     except Exception as error:
@@ -165,6 +259,13 @@ def _sheet(file: str, shown: Any, written: Any, mistakes: list[Mistake]) -> RawT
     """Return a sheet as text; None where it is blank."""
     from openpyxl.utils import get_column_letter
 
+    if not _is_small(shown):
+        advice = (
+            f"reaches to row {shown.max_row} and column {get_column_letter(shown.max_column)}: at "
+            f"most {MAX_CELLS} cells are read; delete what stands far from the table"
+        )
+        mistakes.append(Mistake(file, advice))
+        return None
     hidden = {
         get_column_letter(at)
         for each in shown.column_dimensions.values()

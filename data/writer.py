@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data.csv_reader import cell_of
 from data.errors import CampaignError, InputError
 from data.metadata import CampaignMetadata, write_metadata
 from data.schema import Column, Table, nearest
@@ -158,7 +159,7 @@ def table_text(table: Table, rows: list[Cells]) -> str:
 def _text(column: Column, row: Cells) -> str:
     value = row.get(column.name, column.blank_cell)
     if isinstance(value, str):
-        return value
+        return cell_of(value)
     if math.isnan(value):
         return ""
     text = repr(float(value))

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from inference.draws import SAMPLE
+from inference.draws import SAMPLE, STACKED, stacked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +46,9 @@ def diagnostics(draws: xr.Dataset) -> Any:
     """
     import arviz_stats as az
 
-    tree = xr.DataTree.from_dict({"posterior": draws})
+    tree = xr.DataTree.from_dict({"posterior": stacked(draws)})
     table = az.summary(tree, kind="diagnostics", round_to="none")
+    table.index = list(map(str, draws.data_vars))
     sd = {str(name): float(values.std(ddof=1)) for name, values in draws.data_vars.items()}
     table["mcse_over_sd"] = [table.loc[name, "mcse_mean"] / sd[name] for name in table.index]
     return table[["r_hat", "ess_bulk", "ess_tail", "mcse_over_sd"]]
@@ -81,8 +82,7 @@ def _errors(draws: xr.Dataset, **choices: Any) -> "pd.Series[float]":
     import arviz_stats as az
     import pandas as pd
 
-    together = draws.to_dataarray("scalar").transpose("chain", "draw", "scalar")
-    found = az.mcse(together.to_dataset(name="scalars"), **choices)["scalars"]
+    found = az.mcse(stacked(draws), **choices)[STACKED]
     return pd.Series(np.asarray(found.values, dtype=float), index=list(map(str, draws.data_vars)))
 
 
@@ -119,14 +119,15 @@ def power_scaling(
     for name, values in components.items():
         tree = xr.DataTree.from_dict(
             {
-                "posterior": every,
+                "posterior": stacked(every),
                 "log_likelihood": xr.Dataset(
                     {"component": (("chain", "draw"), values)}, coords=draws.coords
                 ),
             }
         )
         result = az.psense(tree, group="likelihood", group_var_names=["component"])
-        sensitivity = {str(key): float(each) for key, each in result.data_vars.items()}
+        sensitivities = result[STACKED].values.ravel().tolist()
+        sensitivity = dict(zip(map(str, every.data_vars), sensitivities, strict=True))
         floor = max(sensitivity.pop(key) for key in noise)
         found[name] = sensitivity | {"": floor}
     return found
@@ -138,11 +139,11 @@ def _tree(groups: Mapping[str, xr.Dataset], name: str, posterior: xr.Dataset) ->
     Of a large table observations are predicted for every k-th draw only.
     """
     kept = groups.get("posterior_predictive", posterior)["draw"].values
-    own = {"posterior": posterior} | {group: data[[name]] for group, data in groups.items()}
+    own = {group: data[[name]] for group, data in groups.items()}
     return xr.DataTree.from_dict(
         {
             group: data.sel(draw=kept).astype(float) if "draw" in data.dims else data
-            for group, data in own.items()
+            for group, data in ({"posterior": stacked(posterior)} | own).items()
         }
     )
 

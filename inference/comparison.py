@@ -27,6 +27,7 @@ import xarray as xr
 
 from data.campaign import Campaign, load_campaign
 from data.errors import InputError
+from data.files import resolved
 from data.schema import TEXT_COLUMNS
 from data.tables import tables as all_tables
 from inference.fitting import fit
@@ -395,14 +396,14 @@ def _members(
     members = []
     for position, source in enumerate(jobs):
         folder = None if folders is None else folders[position]
-        own = Path(folder).expanduser().resolve() if folder is not None else None
+        own = resolved(folder) if folder is not None else None
         if isinstance(source, Campaign):
             members.append(_Member(job_for_campaign(source), source, own))
             continue
         if isinstance(source, Job):
             job = source
         elif (Path(source) / RESOLVED).is_file():
-            own = Path(source).expanduser().resolve()
+            own = resolved(source)
             job = load_job(own / RESOLVED)
         else:
             job = load_job(source)

@@ -21,8 +21,9 @@ rows in turn agree with m later ones, of three values or more, chance brings abo
 :math:`p^m n (n-1) / 2` times.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -45,6 +46,8 @@ _QUARTER: Final = 0.4506  # quarter point of the distances of normal values, in 
 _FEWEST: Final = 3  # distinct values that show steps
 _FINE: Final = 1e-3  # relative resolution at which no cells agree by themselves
 _NONE: Final = 1e-12
+_MANY: Final = 1000  # rows, of which pairs are not all looked at
+_COMMON: Final = 50  # distances
 _DIGITS: Final = 10  # of a number that is written, not computed
 _TIMES: Final = (1.0, 60.0, 3600.0, 86400.0)  # s, min, h, d
 _CHARGES: Final = (1.0, 1.0 / 3.6)  # mAh/cm^2, C/cm^2; other units differ by powers of ten
@@ -103,10 +106,11 @@ def copied_rows(name: str, table: "xr.Dataset") -> list[list[int]]:
         for each in _at_same_conditions(name, table, column, units, columns)
     ]
     found: list[list[int]] = []
+    cells = [table[each].values.astype(str) for each in columns]
     for column, measured in kinds:
         same: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for at, row in enumerate(measured.rows):
-            same[tuple(str(table[each].values[row]) for each in columns)].append(at)
+            same[tuple(each[row] for each in cells)].append(at)
         copied = [each for each in same.values() if len(each) > 1]
         distinct = np.unique(measured.values)
         # A charge may have been computed from a time of few digits: its own tell nothing.
@@ -153,15 +157,25 @@ def _again_in_turn(same: list[list[int]], count: int) -> list[list[int]]:
     for number, places in enumerate(same):
         kind[places] = number
     longest: list[list[int]] = []
-    for apart in range(_FEWEST, count):
-        agree = np.append(kind[:-apart] == kind[apart:], False)
-        start = 0
-        for end in np.flatnonzero(~agree).tolist():
-            run = range(max(start, end - apart), end)
+    for apart in _distances(same, count):
+        ends = np.flatnonzero(np.append(kind[:-apart] != kind[apart:], True))
+        starts = np.maximum(np.append(0, ends[:-1] + 1), ends - apart)
+        for place in np.flatnonzero(ends - starts > len(longest)).tolist():
+            run = range(int(starts[place]), int(ends[place]))
             if len(run) > len(longest) and np.unique(kind[run]).size >= _FEWEST:
                 longest = [[at, at + apart] for at in run]
-            start = end + 1
     return longest
+
+
+def _distances(same: list[list[int]], count: int) -> Iterable[int]:
+    """Return by how many rows a run and its repetition may be apart.
+
+    Among many rows, the distances at which most rows are followed by the next that is the same.
+    """
+    if count <= _MANY:
+        return range(_FEWEST, count)
+    following = Counter(later - at for places in same for at, later in pairwise(places))
+    return [apart for apart, _ in following.most_common(_COMMON) if apart >= _FEWEST]
 
 
 def _at_same_conditions(
@@ -182,8 +196,9 @@ def _at_same_conditions(
         seen &= table[key].values == choice
     groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
     conditions = [each for each in columns if each not in own | _OF_THE_CELL]
+    cells = [table[each].values.astype(str) for each in conditions]
     for row in np.flatnonzero(seen).tolist():
-        groups[tuple(str(table[each].values[row]) for each in conditions)].append(row)
+        groups[tuple(each[row] for each in cells)].append(row)
     return [
         _Measured(
             rows,
@@ -235,6 +250,8 @@ def _steps(distinct: Array, last: float) -> float:
 def _spread(values: Array) -> float:
     """Return how widely logarithms scatter, at the low end of what they leave possible."""
     free, logs = np.unique(values).size - 1, np.log(values)
+    if logs.size > _MANY:
+        logs = np.quantile(logs, np.linspace(0.0, 1.0, _MANY))
     away = np.abs(logs[:, None] - logs)[np.triu_indices(logs.size, 1)]
     if free + 1 < _FEWEST:
         return _LEAST_SPREAD

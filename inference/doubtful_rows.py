@@ -37,18 +37,20 @@ def doubtful_numbers(campaign: "Campaign") -> list[str]:
     """
     notes = []
     for name, rows in campaign.tables.items():
-        for column in all_tables()[name].fields.values():
-            if column.usual is None or column.name not in rows:
-                continue
-            doubts = [
-                (int(line), doubt)
-                for line, value in zip(rows["line"].values, rows[column.name].values, strict=True)
-                if (doubt := column.doubt(float(value))) is not None
-            ]
-            if doubts:
-                line, doubt = doubts[0]
-                others = f"; so are {len(doubts) - 1} other rows" if len(doubts) > 1 else ""
-                notes.append(f"Doubtful: {name}, line {line}, {column.name}: {doubt}{others}")
+        table = all_tables()[name]
+        lines = rows["line"].values.tolist()
+        columns = {each: rows[each].values.tolist() for each in table.fields if each in rows}
+        doubts: dict[str, list[tuple[int, str]]] = {}
+        watched = [each for each in columns if table.fields[each].usual or each in table.errors]
+        if table.row_doubts is not None:
+            watched = [*columns]
+        for line, *cells in zip(lines, *(columns[each] for each in watched), strict=True):
+            for column, doubt in table.doubts(dict(zip(watched, cells, strict=True))):
+                doubts.setdefault(column.name, []).append((line, doubt))
+        for column_name, found in doubts.items():
+            line, doubt = found[0]
+            others = f"; so are {len(found) - 1} other rows" if len(found) > 1 else ""
+            notes.append(f"Doubtful: {name}, line {line}, {column_name}: {doubt}{others}")
     return notes
 
 
@@ -66,6 +68,8 @@ _WIDE_STEP = 1.35
 """Of the ends of a step, one to the other: staircases rise in smaller steps where cells fail."""
 _WIDER = 2.0
 """Height of a step over the least of its table, from which it may be none of a cell's."""
+_ALIKE = 0.01
+"""By what part two heights differ at most that are one."""
 _NO_WHOLE = 0.05
 """How far a step begins from a whole number of its heights, as steps of one height do not."""
 _APART = 0.5
@@ -160,12 +164,14 @@ def _brackets(campaign: "Campaign") -> str:
     }
     narrow = (table["bracket_from"].values != "one_cell") & (upper > lower)
     groups: dict[tuple[object, ...], list[int]] = {}
+    whose, temperature = table["separator"].values, table["temperature"].values
     for row in np.flatnonzero(narrow & (upper < _WIDE_STEP * lower)).tolist():
-        key = like[str(table["separator"].values[row])], float(table["temperature"].values[row])
+        key = like[str(whose[row])], float(temperature[row])
         groups.setdefault(key, []).append(row)
     for rows in groups.values():
         low, high = lower[rows], upper[rows]
-        apart = (low[:, None] > high).sum() / max(0.5 * len(rows) * (len(rows) - 1), 1.0)
+        above = np.searchsorted(np.sort(high), low).sum()  # pairs of a low end above a high one
+        apart = above / max(0.5 * len(rows) * (len(rows) - 1), 1.0)
         if len(rows) >= FEWEST_STEPS and apart > _APART:
             lines = [int(table["line"].values[row]) for row in rows]
             first, last = int(np.argmin(low)), int(np.argmax(low))
@@ -288,7 +294,9 @@ def _wide_steps(name: str, table: "xr.Dataset") -> list[int]:
     if rows.size > 1 and wide.all():
         return [*rows.tolist()]
     whole = np.abs(start / height - np.round(start / height)) < _NO_WHOLE
-    alone = np.array([np.isclose(each, height, rtol=0.01).sum() == 1 for each in height], bool)
+    ordered = np.sort(height)
+    below, above = height / (1.0 + _ALIKE), height / (1.0 - _ALIKE)
+    alone = np.searchsorted(ordered, above, "right") - np.searchsorted(ordered, below) == 1
     much = height >= _WIDER * height.min(initial=np.inf) * (1.0 - 1e-9)
     return [*rows[wide & (~whole | (much & alone))].tolist()]
 

@@ -6,9 +6,18 @@ from typing import Any
 import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = ["SAMPLE", "compression", "coordinates", "dimensions", "labelled"]
+__all__ = [
+    "SAMPLE",
+    "STACKED",
+    "compression",
+    "coordinates",
+    "dimensions",
+    "labelled",
+    "stacked",
+]
 
 SAMPLE = ("chain", "draw")
+STACKED = "scalars"
 
 
 def dimensions(model: Any, variable: Any) -> tuple[str, ...]:
@@ -84,3 +93,22 @@ def compression(tree: xr.DataTree) -> dict[str, dict[str, dict[str, Any]]]:
         f"/{group}": {str(name): {"zlib": True, "complevel": 1} for name in tree[group].data_vars}
         for group in pointwise
     }
+
+
+def stacked(draws: xr.Dataset) -> xr.Dataset:
+    """Return scalars as one variable over ``scalar``, in their order.
+
+    Their names hold those of separators, which may hold any mark, and names in a tree may not; one
+    variable is also summarised tens of times faster than many.
+
+    Parameters
+    ----------
+    draws : Dataset
+        Scalars over ``chain`` and ``draw``.
+
+    Returns
+    -------
+    Dataset
+        With the one variable ``scalars``.
+    """
+    return draws.to_dataarray("scalar").transpose(*SAMPLE, "scalar").to_dataset(name=STACKED)

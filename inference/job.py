@@ -28,7 +28,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from data.errors import JobError, MapError
+from data.errors import InputError, JobError, MapError
+from data.files import expanded, parse_toml, read_text, resolved
 from data.workbooks import is_workbook
 from inference.thresholds import DRAWN_ON
 from models.options import KineticsLaw, ModelOptions
@@ -66,7 +67,7 @@ MINIMAL_JOB = (
 )
 
 Cell = Literal["liquid", "solid"]
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
 class Section(BaseModel):
@@ -289,7 +290,7 @@ class Job(Section):
         from data.campaign import bundled_campaigns
 
         bundled = bundled_campaigns()
-        folder = (self.base_folder / Path(self.campaign).expanduser()).resolve()
+        folder = resolved(self.base_folder / expanded(self.campaign))
         if folder.name == "campaign.toml":
             folder = folder.parent
         if self.campaign in bundled:
@@ -310,7 +311,7 @@ class Job(Section):
     def run_folder(self) -> Path:
         """Return the run folder that the job writes to when none is given, absolute."""
         if self.output.folder is not None:
-            return (self.base_folder / Path(self.output.folder).expanduser()).resolve()
+            return resolved(self.base_folder / expanded(self.output.folder))
         return (Path.cwd() / "runs" / self.name).resolve()
 
 
@@ -382,7 +383,7 @@ def load_job(path_or_name: str | os.PathLike[str]) -> Job:
         No such job, not TOML, or not a legal job; every mistake is listed.
     """
     text = os.fspath(path_or_name)
-    path = Path(text).expanduser()
+    path = expanded(text)
     if is_workbook(path):
         return job_for_campaign(path)
     if path.is_dir():
@@ -413,14 +414,9 @@ def load_job(path_or_name: str | os.PathLike[str]) -> Job:
             + _minimal_job(path.parent.name)
         )
     try:
-        content = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise JobError(
-            f"{text!r} is not UTF-8 (byte {error.start}: {error.object[error.start]:#04x}); "
-            "save the file as UTF-8"
-        ) from error
-    except OSError as error:
-        raise JobError(f"{text!r} cannot be read: {error.strerror}") from error
+        content = read_text(path)
+    except InputError as error:
+        raise JobError(f"{text!r} {error}") from error
     return parse_job(content, path=path)
 
 
@@ -446,9 +442,9 @@ def parse_job(text: str, *, path: Path | None = None) -> Job:
     """
     shown = str(path) if path is not None else "job"
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise JobError(f"{shown} is not TOML: {error}") from error
+        document = parse_toml(text)
+    except InputError as error:
+        raise JobError(f"{shown} {error}") from error
     mistakes = []
     job = None
     try:
@@ -479,10 +475,12 @@ def job_for_campaign(campaign: "Campaign | str | os.PathLike[str]") -> Job:
         A job named after the campaign's folder or workbook.
     """
     located = campaign if isinstance(campaign, str | os.PathLike) else campaign.path
-    path = Path(located).expanduser().resolve()
+    path = resolved(located)
     bare = path.stem if is_workbook(path) else path.name
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in bare)
-    return Job(schema_version=SCHEMA_VERSION, name=name.lstrip("._-") or "run", campaign=str(path))
+    return Job(
+        schema_version=SCHEMA_VERSION, name=name.lstrip("._-")[:100] or "run", campaign=str(path)
+    )
 
 
 def resolve(

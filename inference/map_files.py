@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import xarray as xr
 
+from data.csv_reader import cell_of
 from data.errors import MapError, RunFolderError
 from data.units import format_header
 from inference.design import AXES, SEPARATOR_AXES
@@ -249,4 +250,7 @@ def save_map_table(dataset: xr.Dataset, path: Path | str) -> None:
     path : Path or str
         The file; UTF-8, columns as in :func:`map_table`.
     """
-    map_table(dataset).to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+    table = map_table(dataset)
+    texts = table.select_dtypes(include=["object", "string"]).columns
+    table[texts] = table[texts].map(lambda cell: cell_of(str(cell)))
+    table.to_csv(path, index=False, float_format="%.6g", lineterminator="\n")

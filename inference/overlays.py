@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 
 from data.errors import InputError
+from data.files import expanded
 from data.quantities import quantities
 from inference.job import software_versions
 from inference.result import Result, load_result
@@ -219,7 +220,7 @@ def overlay(runs: Sequence[Result | str | os.PathLike[str]]) -> Overlay:
 
 def _load(run: str | os.PathLike[str]) -> Result:
     """Read a run folder; a file is refused with what it may have been meant for."""
-    path = Path(run).expanduser()
+    path = expanded(run)
     if path.is_file() and path.suffix != ".nc":
         raise InputError(
             f"{str(run)!r} is a file, and an overlay is of finished runs: fit it "

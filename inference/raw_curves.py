@@ -12,7 +12,6 @@ Nothing here was measured: every file says so in its first line.
 
 import math
 import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InputError
+from data.files import file_stems
 from data.metadata import write_metadata
 from data.schema import Table
 from data.tables import tables
@@ -149,12 +149,11 @@ def _draw(campaign: "Campaign", target: Path, random: np.random.Generator) -> li
         if name not in campaign.tables:
             continue
         rows = _rows(campaign.tables[name])
-        for positions in _files(name, rows):
+        files = [*_files(name, rows)]
+        cells = [str(rows[at].get("cell") or rows[at]["separator"]) for at, *_ in files]
+        for positions, cell, stem in zip(files, cells, file_stems(cells), strict=True):
             own = [rows[at] for at in positions]
-            cell = str(own[0].get("cell") or own[0]["separator"])
-            path = target / f"{name}-{re.sub(r'[^A-Za-z0-9.-]+', '_', cell)}.csv"
-            if path.exists():
-                path = path.with_name(f"{path.stem}-{positions[0] + 1}.csv")
+            path = target / f"{name}-{stem}.csv"
             area = _area(own[0])
             time, voltage, density = draw(own, separators, random)
             _write_curve(path, name, time, voltage, density * area, random)

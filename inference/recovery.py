@@ -18,6 +18,7 @@ import numpy as np
 
 from data.campaign import load_campaign
 from data.errors import AnodebayesError, RunFolderError
+from data.files import resolved
 from data.quantities import quantities
 from data.whole_files import TEMPORARY, write_text_whole
 from inference.job import Job, load_job
@@ -101,7 +102,7 @@ def recover(
 
     job = job if isinstance(job, Job) else load_job(os.fspath(job))
     seed = job.sampler.seed if seed is None else seed
-    run = Path(folder).expanduser().resolve()
+    run = resolved(folder)
     target = run.with_name(f"{run.name}-campaign")
     design = load_campaign(job.campaign_location())
     stated = truth_from_prior(job, seed) if truth is None else read_truth(truth)

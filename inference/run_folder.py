@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import RunFolderError
+from data.files import resolved
 from data.whole_files import (
     append_whole,
     draft,
@@ -101,7 +102,7 @@ class RunFolder:
         *,
         result_id: str | None = None,
     ) -> None:
-        self.path = Path(path).expanduser().resolve()
+        self.path = resolved(path)
         if self.path.exists() and not self.path.is_dir():
             raise RunFolderError(f"{str(self.path)!r} is a file; a run is written to a folder")
         self.kind: Kind = kind

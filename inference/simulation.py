@@ -2,7 +2,6 @@
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data.campaign import Campaign, load_campaign
 from data.errors import CampaignError, InputError
+from data.files import read_toml
 from data.quantities import quantities
 from data.writer import write_campaign
 from inference.prediction import Predictor
@@ -75,9 +75,9 @@ def read_truth(path: str | os.PathLike[str]) -> Truth:
     if not file.is_file():
         raise InputError(f"there is no file {str(file)!r}")
     try:
-        return Truth.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{str(file)!r} is not a TOML file: {error}") from error
+        return Truth.model_validate(read_toml(file))
+    except InputError as error:
+        raise InputError(f"{str(file)!r} {error}") from error
     except ValidationError as error:
         mistakes = [
             f"  {'.'.join(str(part) for part in each['loc'])}: {each['msg'].lower()}"

@@ -24,10 +24,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, get_args
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from data.errors import AnodebayesError, PriorError
-from data.quantities import quantity
+from data.quantities import Quantity, quantity
 from data.schema import nearest
 from data.units import parse_quantity
 from models.distributions import AbsCosineBeta, AnyDistribution, Fixed
@@ -36,6 +37,7 @@ __all__ = ["Prior", "PriorSet", "catalogue", "resolve_priors"]
 
 METALS = ("Na", "Li")
 _WITH_UNIT = frozenset({"median", "mean", "sd", "lower", "upper", "value"})
+_LEAST_WIDTH = 1e-6  # of the median: what is known so well is a constant
 _DISTRIBUTION = TypeAdapter[AnyDistribution](AnyDistribution)
 _KINDS = {
     str(kind.model_fields["distribution"].default): kind
@@ -216,9 +218,10 @@ def _number(name: str, key: str, value: object, unit: str) -> object:
 
 
 def _distribution(
-    name: str, entry: Mapping[str, Any], unit: str, support: tuple[float, float]
+    name: str, entry: Mapping[str, Any], known: Quantity, support: tuple[float, float]
 ) -> AnyDistribution:
     """Build and validate the distribution of one parameter."""
+    unit = known.unit
     values = dict(entry)
     if "fixed" in values:
         extra = sorted(set(values) - {"fixed"})
@@ -257,7 +260,34 @@ def _distribution(
             f"prior of {name}: {distribution.distribution} reaches from {lower:g} to {upper:g}"
             f"{shown}, but {legal}; choose another distribution or give `lower` and `upper`"
         )
+    if (message := _absurdity(name, distribution, known)) is not None:
+        raise PriorError(message)
     return distribution
+
+
+def _absurdity(name: str, distribution: AnyDistribution, known: Quantity) -> str | None:
+    """Say where a distribution lies beyond anything that the quantity may be, or has no width."""
+    low, high = known.legal
+    unit = "" if known.unit == "1" else f" {known.unit}"
+    legal = f"legal is {low:g} to {high:g}{unit}"
+    kind = distribution.distribution
+    if isinstance(distribution, Fixed):
+        value = distribution.value
+        absurd = value != 0 and not low <= value <= high  # what is nothing may be switched off
+        return f"prior of {name}: fixed = {value:g}{unit}, but {legal}" if absurd else None
+    with np.errstate(all="ignore"):
+        lower, median, upper = distribution.quantile([0.05, 0.5, 0.95]).tolist()
+    if not (low <= median <= high and upper <= high):  # also where they are no numbers
+        return (
+            f"prior of {name}: its median is {median:g} and its 95 % quantile {upper:g}{unit}, but "
+            f"{legal}: are the numbers of {kind} right?"
+        )
+    if upper - lower < _LEAST_WIDTH * median:
+        return (
+            f"prior of {name}: {kind} leaves it no width (90 % within {upper - lower:.2g}{unit} of "
+            f'{median:g}): pin it with `fixed = "{median:g}{unit}"`'
+        )
+    return None
 
 
 def _sentence(mistake: Any) -> str:
@@ -343,7 +373,7 @@ def _prior(
         if not isinstance(used.get(key, ""), str)
     ]
     try:
-        distribution = _distribution(called, shape, known.unit, support)
+        distribution = _distribution(called, shape, known, support)
     except PriorError as error:
         raise PriorError("\n".join([*mistakes, str(error)])) from error
     if mistakes:

@@ -13,7 +13,7 @@ from data.instruments.table_format import TableFormat
 
 __all__ = ["FORMAT"]
 
-_SHEET = re.compile(r"Channel_?(\d+(?:-\d+)?)(?:_(\d+))?", re.IGNORECASE)
+_SHEET = re.compile(r"Channel_?(\d+(?:-\d+)?)(?:_(\d{1,9}))?", re.IGNORECASE)
 
 
 def _is_header(names: Sequence[str]) -> bool:

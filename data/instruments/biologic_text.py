@@ -65,8 +65,8 @@ __all__ = [
 VERSION = "1"
 
 _MAGIC = (b"EC-Lab ASCII FILE", b"BT-Lab ASCII FILE")
-_HEADER_LINES = re.compile(r"Nb header lines\s*:\s*(\d+)\s*")
-_LOOP = re.compile(r"Loop \d+ from point number (\d+) to (\d+)")
+_HEADER_LINES = re.compile(r"Nb header lines\s*:\s*(\d{1,9})\s*(?!\d)")
+_LOOP = re.compile(r"Loop \d+ from point number (\d{1,12}) to (\d{1,12})(?!\d)")
 _AREA = re.compile(r"Electrode surface area\s*:\s*([\d.,]+)\s*cm")
 _DEVICE = re.compile(r"Device\s*:\s*(.+)")
 _FIXED_WIDTH = re.compile(r"[+-]?\d[.,]\d+[eE][+-]\d+")
@@ -345,8 +345,8 @@ def _layout(file: str, content: mmap.mmap) -> tuple[list[str], str, Table]:
     if not second or end < 0 or match is None:
         raise refusal(
             file,
-            "does not state 'Nb header lines : …': the file is cut off or was edited; export it "
-            "again from EC-Lab",
+            "does not state 'Nb header lines : …' with a number: the file is cut off or was "
+            "edited; export it again from EC-Lab",
             line=2,
         )
     due = int(match[1])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import InputError, RecordError
+from data.files import what_stands
 from data.instruments.bdf import with_metadata
 from data.instruments.record import CurveInfo, Source, build_record, refusal
 from data.instruments.witnesses import with_witnesses
@@ -183,8 +184,8 @@ def _opened(path: str | Path, format: str | None, **stated: float | None) -> Ite
         raise InputError(f"format {format!r} is not known: legal are {', '.join(FORMATS)}{hint}")
     path = Path(path)
     try:
-        if path.is_dir():
-            raise refusal(path.name, "is a folder: name a file")
+        if path.exists() and (wrong := what_stands(path)):
+            raise refusal(path.name, wrong)
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise refusal(path.name, f"has {size} bytes: at most {MAX_BYTES} are read; split it")

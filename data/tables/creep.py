@@ -15,6 +15,7 @@ TABLE = Table(
             long_name="strain rate",
             unit="1/s",
             support="positive",
+            low=1e-15,  # the age of the solar system for a tenth of a percent
             high=1e4,
             usual=(1e-9, 10.0),
         ),
@@ -23,6 +24,7 @@ TABLE = Table(
             long_name="flow stress",
             unit="MPa",
             support="positive",
+            low=1e-9,
             high=1000,
             slip=" (is the header's unit right, MPa or kPa?)",
             usual=(1e-3, 100.0),

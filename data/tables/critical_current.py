@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from data.columns import AREA, CELL, LAB, SEPARATOR, TEMPERATURE, USUAL_DENSITIES
+from data.columns import AREA, CELL, LAB, LEGAL_DENSITIES, SEPARATOR, TEMPERATURE, USUAL_DENSITIES
 from data.ranges import (
     ENDS,
     OF_ONE_CELL,
@@ -21,7 +21,7 @@ from data.ranges import (
     range_phrase,
     range_rows,
 )
-from data.schema import Check, Column, Complaint, Row, Table, given
+from data.schema import Check, Column, Complaint, Row, Table, apart, given
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,7 +34,7 @@ def _check_ends(row: Row) -> Iterable[Complaint]:
             if begins_range(row):  # its own check says what is missing
                 return
             yield lower, "is blank and so is current_density_upper: give one end or both"
-        elif given(row, lower, upper) and float(row[lower]) >= float(row[upper]):
+        elif given(row, lower, upper) and not apart(float(row[lower]), float(row[upper])):
             yield (
                 lower,
                 f"{row[lower]:g} mA/cm^2 is not below current_density_upper {row[upper]:g}: "
@@ -119,6 +119,8 @@ TABLE = Table(
             long_name="highest current density survived",
             unit="mA/cm^2",
             support="positive",
+            low=LEGAL_DENSITIES[0],
+            high=LEGAL_DENSITIES[1],
             blank="no lower end (one_cell only), or a range over cells",
             no_interval=OF_ONE_CELL,
             usual=USUAL_DENSITIES,
@@ -128,6 +130,8 @@ TABLE = Table(
             long_name="lowest current density that penetrated",
             unit="mA/cm^2",
             support="positive",
+            low=LEGAL_DENSITIES[0],
+            high=LEGAL_DENSITIES[1],
             blank="no upper end (one_cell only), or a range over cells",
             no_interval=OF_ONE_CELL,
             usual=USUAL_DENSITIES,
@@ -146,6 +150,7 @@ TABLE = Table(
             long_name="overpotential at penetration",
             unit="mV",
             support="positive",
+            low=1e-6,
             high=10_000,
             slip=" (is the header's unit right, mV or V?)",
             usual=(0.1, 5000.0),
@@ -157,6 +162,8 @@ TABLE = Table(
             long_name="current density at which the overpotential was read",
             unit="mA/cm^2",
             support="positive",
+            low=LEGAL_DENSITIES[0],
+            high=LEGAL_DENSITIES[1],
             blank="no overpotential",
             usual=USUAL_DENSITIES,
         ),

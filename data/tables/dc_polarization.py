@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from data.checks import events_before_stop
-from data.columns import CELL, LAB, TEMPERATURE, USUAL_TIMES
+from data.columns import CELL, LAB, LEGAL_DENSITIES, LEGAL_TIMES, TEMPERATURE, USUAL_TIMES
 from data.ranges import (
     OF_ONE_CELL,
     RANGE,
@@ -21,7 +21,7 @@ from data.ranges import (
     range_phrase,
     range_rows,
 )
-from data.schema import Check, Column, Complaint, Row, Table, given
+from data.schema import Check, Column, Complaint, Row, Table, apart, given
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -74,7 +74,7 @@ def _check_steps(row: Row) -> Iterable[Complaint]:
                 "is blank and so is current_density_upper: give one end or both, or the range "
                 "over several cells in current_density_lowest and current_density_highest",
             )
-        elif given(row, lower, upper) and float(row[lower]) >= float(row[upper]):
+        elif given(row, lower, upper) and not apart(float(row[lower]), float(row[upper])):
             yield (
                 lower,
                 f"{row[lower]:g} mA/cm^2 is not below current_density_upper {row[upper]:g}: "
@@ -144,6 +144,7 @@ TABLE = Table(
             unit="MPa",
             support="nonnegative",
             high=1000,
+            least=1e-9,
             slip=" (is the header's unit right, MPa or kPa?)",
             usual=(1e-3, 300.0),
             sd=True,
@@ -164,6 +165,8 @@ TABLE = Table(
             long_name="current density",
             unit="mA/cm^2",
             support="positive",
+            low=LEGAL_DENSITIES[0],
+            high=LEGAL_DENSITIES[1],
             blank="a step row",
             usual=_USUAL,
         ),
@@ -172,6 +175,8 @@ TABLE = Table(
             long_name="time at which the potential runs away",
             unit="s",
             support="positive",
+            low=LEGAL_TIMES[0],
+            high=LEGAL_TIMES[1],
             blank="no transition by stop_time, or a step row",
             sd=True,
             interval=True,
@@ -182,6 +187,8 @@ TABLE = Table(
             long_name="planned end of the test",
             unit="s",
             support="positive",
+            low=LEGAL_TIMES[0],
+            high=LEGAL_TIMES[1],
             blank="a step row",
             usual=USUAL_TIMES,
         ),
@@ -190,6 +197,8 @@ TABLE = Table(
             long_name="last current density survived",
             unit="mA/cm^2",
             support="positive",
+            low=LEGAL_DENSITIES[0],
+            high=LEGAL_DENSITIES[1],
             blank="failed at the first step, a range over cells, or a one_way row",
             no_interval=OF_ONE_CELL,
             usual=_USUAL,
@@ -199,6 +208,8 @@ TABLE = Table(
             long_name="current density of the failed step",
             unit="mA/cm^2",
             support="positive",
+            low=LEGAL_DENSITIES[0],
+            high=LEGAL_DENSITIES[1],
             blank="none failed, a range over cells, or a one_way row",
             no_interval=OF_ONE_CELL,
             usual=_USUAL,
@@ -209,6 +220,8 @@ TABLE = Table(
             long_name="length of a step (a half-cycle)",
             unit="s",
             support="positive",
+            low=LEGAL_TIMES[0],
+            high=LEGAL_TIMES[1],
             blank="a one_way row",
             usual=USUAL_TIMES,
         ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from data.columns import CELL, TEMPERATURE
+from data.columns import CELL, LEGAL_DENSITIES, TEMPERATURE
 from data.schema import Column, Complaint, Row, Table
 
 
@@ -30,6 +30,7 @@ TABLE = Table(
             support="nonzero",
             low=-1000,
             high=1000,
+            least=1e-6,
             slip=" (is the header's unit right, mV or V?)",
             usual=(0.05, 1000.0),
             sd=True,
@@ -39,6 +40,9 @@ TABLE = Table(
             long_name="current density of wetted area, positive for deposition",
             unit="mA/cm^2",
             support="nonzero",
+            low=-LEGAL_DENSITIES[1],
+            high=LEGAL_DENSITIES[1],
+            least=LEGAL_DENSITIES[0],
             usual=(1e-4, 2000.0),
         ),
     ),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from data.columns import CELL, CURRENT_DENSITY, TEMPERATURE
+from data.columns import CELL, CURRENT_DENSITY, LEGAL_TIMES, TEMPERATURE
 from data.schema import Column, Complaint, Row, Table, given
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ TABLE = Table(
             unit="kPa",
             support="nonnegative",
             high=1e6,
+            least=1e-6,
             slip=" (is the header's unit right, kPa or Pa?)",
             usual=(1.0, 3e5),
             sd=True,
@@ -46,6 +47,8 @@ TABLE = Table(
             long_name="plating time",
             unit="s",
             support="positive",
+            low=LEGAL_TIMES[0],
+            high=LEGAL_TIMES[1],
             usual=(1.0, 3.2e7),
         ),
         Column(
@@ -53,6 +56,8 @@ TABLE = Table(
             long_name="rest under pressure after plating",
             unit="s",
             support="nonnegative",
+            high=LEGAL_TIMES[1],
+            least=LEGAL_TIMES[0],
             blank="0",
             default=0.0,
         ),
@@ -61,7 +66,10 @@ TABLE = Table(
             long_name="fraction of the substrate covered",
             unit="1",
             support="fraction",
+            low=1e-6,
+            high=1 - 1e-6,
             slip=" (a percentage? head the column 'coverage [%]')",
+            usual=(1e-3, 0.999),
             blank="not measured",
             sd=True,
         ),
@@ -70,6 +78,7 @@ TABLE = Table(
             long_name="thickness of the deposit",
             unit="um",
             support="positive",
+            low=1e-5,  # thinner than an atom
             high=1e5,
             slip=" (is the header's unit right, um or nm?)",
             usual=(0.01, 2000.0),

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 from data.columns import SEPARATOR, TEMPERATURE
 from data.quantities import quantities
-from data.schema import ROW_UNIT, Check, Column, Complaint, Row, Table, given
+from data.schema import (
+    ROW_UNIT,
+    Check,
+    Column,
+    Complaint,
+    Row,
+    Table,
+    apart,
+    error_complaint,
+    error_doubt,
+    given,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -33,7 +44,7 @@ def _check_estimate(row: Row) -> Iterable[Complaint]:
 
 
 def _check_order(row: Row) -> Iterable[Complaint]:
-    if given(row, "lower", "upper") and float(row["lower"]) >= float(row["upper"]):
+    if given(row, "lower", "upper") and not apart(float(row["lower"]), float(row["upper"])):
         unit = quantities()[str(row["quantity"])].unit
         yield "lower", f"{row['lower']:g} is not below upper {row['upper']:g} {unit}"
 
@@ -58,6 +69,26 @@ def _check_error(row: Row) -> Iterable[Complaint]:
             "is blank and so is relative_sd: no number is known exactly, and a hard edge is not an "
             "observation; state one, and mark it in assumed",
         )
+
+
+def _check_sd(row: Row) -> Iterable[Complaint]:
+    """Hold the error of an estimate, or how soft its bounds are, against it."""
+    for name in ("value", "lower", "upper"):
+        if given(row, "sd", name) and (
+            message := error_complaint(float(row["sd"]), float(row[name]))
+        ):
+            yield "sd", message
+            return
+
+
+def _doubts(row: Row) -> Iterable[tuple[str, str]]:
+    estimated = quantities()[str(row["quantity"])]
+    for name in ("value", "lower", "upper"):
+        if given(row, name):
+            if doubt := estimated.doubt(float(row[name])):
+                yield name, doubt
+            if given(row, "sd") and (doubt := error_doubt(float(row["sd"]), float(row[name]))):
+                yield "sd", doubt
 
 
 def _check_condition(name: str) -> Check:
@@ -94,10 +125,12 @@ TABLE = Table(
         _check_order,
         *(_check_legal(name) for name in ("value", "lower", "upper")),
         _check_error,
+        _check_sd,
         *(_check_condition(name) for name in _CONDITIONS),
     ),
     tally=_tally,
     row_unit=_row_unit,
+    row_doubts=_doubts,
     columns=(
         Column(name="quantity", long_name="quantity estimated", choices=_LEGAL),
         Column(
@@ -119,7 +152,9 @@ TABLE = Table(
             long_name="standard deviation of the logarithm of the estimate or of its bounds",
             unit="1",
             support="positive",
+            low=1e-6,
             high=10,
+            usual=(1e-4, 3.0),
             slip=" (a percentage? head the column 'relative_sd [%]')",
             blank="sd is given",
         ),
@@ -145,7 +180,9 @@ TABLE = Table(
             long_name="stack pressure",
             unit="MPa",
             support="positive",
+            low=1e-9,
             high=1000,
+            usual=(1e-3, 300.0),
             slip=" (is the header's unit right, MPa or kPa?)",
             blank="the quantity has no pressure",
         ),
@@ -154,7 +191,9 @@ TABLE = Table(
             long_name="thickness of the metal",
             unit="um",
             support="positive",
+            low=0.01,
             high=1e5,
+            usual=(1.0, 2e4),
             slip=" (is the header's unit right, um or mm?)",
             blank="the quantity has no thickness",
         ),

@@ -56,6 +56,8 @@ TABLE = Table(
             long_name="porosity",
             unit="1",
             support="fraction",
+            low=1e-4,
+            high=0.9999,
             slip=" (a percentage? head the column 'porosity [%]')",
             # Track-etched membranes have 0.01 and more, fleeces up to 0.98; a fraction below a
             # header of per cent is smaller.
@@ -68,6 +70,7 @@ TABLE = Table(
             unit="1",
             support="positive",
             low=1,
+            high=1e6,  # as of the smallest porosity
             usual=(1.0, 1000.0),
             blank="not measured: estimated from the porosity and pore_type",
             sd=True,
@@ -77,9 +80,10 @@ TABLE = Table(
             long_name="relative width of the pore radii: standard deviation of their logarithm",
             unit="1",
             support="positive",
+            low=1e-4,
             high=3,
+            usual=(0.01, 2.0),  # the most uniform pores, etched tracks, spread by a few per cent
             slip=" (a percentage? head the column 'pore_size_spread [%]')",
-            usual=(0.01, 3.0),  # the most uniform pores, etched tracks, spread by a few per cent
             blank="not measured: one parameter for all such separators, where a model needs it",
         ),
     ),

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from data.files import resolved
 from inference.cli.guard import DONE, GATE_FAILED, SOME_FAILED, guarded
 
 __all__ = ["calibrate"]
@@ -44,7 +45,7 @@ def calibrate(
     from inference.thresholds import CALIBRATION_FAILED, CALIBRATION_LEVELS
 
     loaded = load_job(job)
-    folder = (out or Path("calibrations") / loaded.name).expanduser().resolve()
+    folder = resolved(out or Path("calibrations") / loaded.name)
     columns = ("replicates", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, transient=True, disable=not _on_terminal()) as bars:
         bar = bars.add_task("replicates", total=replicates)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from data.files import resolved
 from inference.cli.ask_command import At, Kind, Risk, Separator, asked_design, asked_risk
 from inference.cli.guard import DONE, GATE_FAILED, guarded
 from inference.run_folder import CHECK
@@ -78,7 +79,7 @@ def check(
             found = prefit_check(run)
         _print(found, as_json=as_json, everything=everything)
         return exit_code(found)
-    folder = Path(run).expanduser().resolve()
+    folder = resolved(run)
     result = stored_result(folder)
     asked = at or separator or cell
     designs = [asked_design(result, at, separator, cell)] if asked else None

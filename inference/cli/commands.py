@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from data.files import resolved
 from inference.cli.ask_command import required_pore_radius, required_pressure, safe_current
 from inference.cli.calibrate_command import calibrate
 from inference.cli.check_command import check, check_run, exit_code, show_check
@@ -230,7 +231,7 @@ def draw_map(
     from inference.job import load_job
     from inference.run_folder import FIGURES, MAP
 
-    folder = run.expanduser().resolve()
+    folder = resolved(run)
     result = stored_result(folder)
     if job is not None:
         take_maps(load_job(job), result, folder)
@@ -371,7 +372,7 @@ def _fit(name: str, out: Path | None, *, force: bool) -> "tuple[Result, Path]":
     from inference.job import load_job
 
     job = load_job(name)
-    folder = job.run_folder() if out is None else out.expanduser().resolve()
+    folder = job.run_folder() if out is None else resolved(out)
     show_job(job, load_campaign(job.campaign_location()), folder)
     return fit_job(job, folder, force=force), folder
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from data.files import resolved
 from inference.cli.guard import DONE, GATE_FAILED, guarded, session
 from inference.cli.text import field, heading, paragraph, show_table, table, ticked
 from inference.thresholds import MOST_REFITS
@@ -63,7 +64,7 @@ def compare(
     from inference.job import load_job
     from inference.run_folder import RESOLVED, RunFolder
 
-    folder = (out or Path("runs") / "comparison").expanduser().resolve()
+    folder = resolved(out or Path("runs") / "comparison")
     RunFolder(folder, "comparison").refuse_foreign()  # before minutes of work
     # A run folder is read where it lies; a job is fitted into its own, or read there.
     runs = [None if (Path(j) / RESOLVED).is_file() else load_job(j).run_folder() for j in jobs]

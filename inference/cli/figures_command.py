@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from data.files import expanded, resolved
 from inference.cli.guard import DONE, GATE_FAILED, guarded
 
 __all__ = ["figures"]
@@ -46,9 +47,9 @@ def figures(
     from inference.figures import DrawnFigures, run_contents, write_figures
     from inference.run_folder import FIGURES, RunFolder
 
-    folder = run.expanduser().resolve()
+    folder = resolved(run)
     result = stored_result(folder)
-    record = None if calibration is None else read_calibration(calibration.expanduser())
+    record = None if calibration is None else read_calibration(expanded(calibration))
     formats = list(dict.fromkeys(kind.strip() for kind in kinds.split(",") if kind.strip()))
     names = tuple(only or ())
     done: list[DrawnFigures] = []

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from data.files import resolved
 from inference.cli.guard import DONE, GATE_FAILED, guarded, session
 from inference.cli.text import (
     field,
@@ -49,7 +50,7 @@ def overlay(
     from inference.overlays import overlay as lay_over
     from inference.run_folder import RunFolder
 
-    folder = (out or Path("runs") / "overlay").expanduser().resolve()
+    folder = resolved(out or Path("runs") / "overlay")
     RunFolder(folder, "overlay").refuse_foreign()
     session.run_folder = folder
     laid = lay_over(runs)

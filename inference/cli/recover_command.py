@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from data.files import resolved
 from inference.cli.guard import DONE, GATE_FAILED, guarded, session
 
 __all__ = ["recover"]
@@ -48,7 +49,7 @@ def recover(
     from inference.thresholds import INTERVAL
 
     loaded = load_job(job)
-    folder = (out or Path("runs") / f"{loaded.name}-recovery").expanduser().resolve()
+    folder = resolved(out or Path("runs") / f"{loaded.name}-recovery")
     session.run_folder = folder
     found = run(loaded, truth, seed=seed, folder=folder, force=force)
     show_gate(found.result)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from data.files import resolved
 from inference.cli.guard import DONE, GATE_FAILED, guarded
 
 __all__ = ["report"]
@@ -34,8 +35,8 @@ def report(
     """
     from inference.cli.steps import make_report, stored_result
 
-    folder = run.expanduser().resolve()
+    folder = resolved(run)
     result = stored_result(folder)
-    target = None if out is None else out.expanduser().resolve()
+    target = None if out is None else resolved(out)
     typer.echo(make_report(result, folder, again=True, out=target, force=force))
     return DONE if result.gate.passed else GATE_FAILED

@@ -17,9 +17,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from data.errors import InputError
+from data.quantities import quantities
 
 __all__ = [
     "BLACK",
@@ -43,6 +45,7 @@ __all__ = [
     "pretty_unit",
     "printed_width",
     "save_figure",
+    "short",
     "styled",
     "width",
     "words",
@@ -82,6 +85,8 @@ _WORDS: Final = {
 _MM_PER_INCH = 25.4
 _POINTS_PER_INCH = 72.0
 _LINE = 9.0  # points, of 7 pt text
+_LONGEST_TEXT: Final = 80  # letters, of words of ours beside or within axes
+_LONGEST_NAME: Final = 40
 _WIDTH_OF_LETTER = 3.72  # points, mean of 7 pt DejaVu Sans
 _STYLE = Path(__file__).with_name("anodebayes.mplstyle")
 _UNITS = {"um": "µm", "degC": "°C", "ohm": "Ω", "degree": "°", "1": ""}
@@ -255,7 +260,43 @@ def finish(
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine):
         engine.set(rect=(0.0, bottom / high, 1.0, 1.0 - (top + bottom) / high))
+    _keep_names(figure)
     return figure
+
+
+def short(text: str, most: int) -> str:
+    """Return text with no more letters than a figure has room for.
+
+    Parameters
+    ----------
+    text : str
+        Such as a name.
+    most : int
+        Letters.
+
+    Returns
+    -------
+    str
+        Ending in an ellipsis where it was longer.
+    """
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _keep_names(figure: Figure) -> None:
+    """Show a ``$`` as it stands, and leave the axes room: names may hold some, and be long.
+
+    Formulas are symbols of quantities; title and caption are broken into lines.
+    """
+    for text in {*figure.findobj(Text)} - {*figure.texts}:
+        if "\n" not in (words := text.get_text()) and len(words) > _LONGEST_TEXT:
+            text.set_text(short(words, _LONGEST_NAME))
+    symbols = [known.math for known in quantities().values()]
+    for text in figure.findobj(Text):
+        words = text.get_text().replace(r"\$", "")
+        if "$" in words:
+            for symbol in symbols:
+                words = words.replace(symbol, "")
+            text.set_parse_math("$" not in words)
 
 
 def _legend(
@@ -267,6 +308,7 @@ def _legend(
             artists, labels, loc="upper center", bbox_to_anchor=(0.5, top), ncols=columns
         )
         drawn.set_in_layout(False)
+        _keep_names(figure)
         if columns == 1 or drawn.get_window_extent().width < figure.bbox.width:
             return columns
         drawn.remove()

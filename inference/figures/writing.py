@@ -1,6 +1,5 @@
 """The whole set of figures of a run: what there is, what cannot be drawn and why, and the files."""
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,6 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from data.errors import InputError
+from data.files import file_stems
 from data.schema import nearest
 from data.tables import tables
 from inference.checks.verdicts import stored_check
@@ -248,7 +248,7 @@ def _by_separator(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
     """Return a map by what the names of its figures end in: each named separator has its own."""
     if "separator" not in dataset.dims:
         return {"": dataset}
-    names = [re.sub(r"[^\w.-]+", "-", str(name)) for name in dataset["separator"].values]
+    names = file_stems([str(name) for name in dataset["separator"].values])
     return {f"_{name}": dataset.isel(separator=at) for at, name in enumerate(names)}
 
 

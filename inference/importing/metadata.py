@@ -4,7 +4,7 @@ The sidecar of ``x.mpr`` is ``x.mpr.toml``; ``import.toml`` in the same folder s
 share. Options override the sidecar, and the sidecar overrides what is shared.
 """
 
-import tomllib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from data.columns import AREA, CELL
 from data.csv_reader import clean_text
 from data.errors import InputError, UnitError
+from data.files import read_toml
 from data.schema import Column, Table, nearest
 from data.units import parse_number, parse_quantity
 from inference.importing.recipe import Metadata, Recipe, Value
@@ -20,7 +21,6 @@ from inference.importing.recipe import Metadata, Recipe, Value
 __all__ = ["SHARED", "check_values", "legal_columns", "parse_options", "read_metadata"]
 
 SHARED = "import.toml"
-_MAX_BYTES = 100_000
 
 CURVE = Column(
     name="curve", long_name="which curve of a file with several", unit="1", support="nonnegative"
@@ -259,19 +259,11 @@ def _shown_unit(column: Column) -> str:
 
 def _toml(path: Path) -> dict[str, Value]:
     """Return the entries of a sidecar; empty where there is none."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"{path}: is too large for a sidecar")
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return {}
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8: save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return read_toml(path)
+    except InputError as error:
         raise InputError(
-            f'{path}: is not TOML: {error}; a value stands in quotes, as in area = "0.5 cm^2"'
+            f'{path}: {error}; a value stands in quotes, as in area = "0.5 cm^2"'
         ) from None

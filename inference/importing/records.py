@@ -27,6 +27,7 @@ from data.appending import (
     write_addition,
 )
 from data.errors import AnodebayesError, CampaignError, InputError, Mistake, RecordError
+from data.files import expanded
 from data.instruments.bdf import ORIGIN
 from data.metadata import read_metadata as read_campaign_metadata
 from data.provenance import read_records, record_path, row_key, same_key, standing
@@ -133,7 +134,7 @@ def expand_files(files: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """
     found: list[Path] = []
     for entry in files:
-        path = Path(entry).expanduser()
+        path = expanded(entry)
         if path.exists() or not glob.has_magic(str(path)):
             found.append(path)
             continue

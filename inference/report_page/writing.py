@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from data.errors import InputError
+from data.files import resolved
 from data.whole_files import temporary_folder, write_whole
 from inference.report_page.contents import answers_in_words, report_contents
 from inference.report_page.payload import explorable_cells, page_payload, start_design
@@ -98,7 +99,7 @@ def write_report(
     from inference.figures import run_contents
 
     own = None if result.folder is None else result.folder.resolve() / REPORT
-    target = own if path is None else Path(path).expanduser().resolve()
+    target = own if path is None else resolved(path)
     if target is None:
         raise InputError("this result has no run folder: say where the report goes")
     if target != own:

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from data.columns import AREA
 from data.errors import AnodebayesError
 from data.units import parse_quantity
 from models.cells import cell_priors
@@ -75,8 +76,8 @@ class Options(BaseModel):
             area = parse_quantity(value, to="cm^2")
         except AnodebayesError as error:
             raise ValueError(str(error)) from error
-        if not area > 0:
-            raise ValueError("an area above 0 is due")
+        if message := AREA.complaint(area):
+            raise ValueError(message.removesuffix(AREA.slip))
         return value
 
     @property

@@ -103,7 +103,7 @@ def test_a_copied_template_without_rows_is_begun_too(folder: Path) -> None:
         ({"cell": "s1"}, "repeats line 2"),
         ({"stop_time": 95.0}, "is after stop_time"),
         ({"separator": "PE"}, "'PE' is not defined"),
-        ({"cell": "#1"}, "is a comment"),
+        ({"cell": "a\x1b[31m"}, "control character"),
     ],
 )
 def test_an_illegal_row_leaves_the_file_as_it_was(

@@ -285,7 +285,7 @@ def test_a_mistake_is_refused_alone_and_with_its_place(tmp_path, file, text, fra
         (METADATA + 'license = "MIT"\n', ["'license' is no key", "did you mean 'licence'"]),
         (METADATA + "salt_concentration = 1.0\n", ["has no unit", "'1 mol/L'"]),
         (METADATA + 'salt_concentration = "1 mol/kg"\n', ["[substance] / [mass]"]),
-        (METADATA + 'salt_concentration = "-1 mol/L"\n', ["greater than 0"]),
+        (METADATA + 'salt_concentration = "-1 mol/L"\n', ["a number above 0"]),
         (METADATA + "references = 3\n", ["references: must be a list"]),
         (METADATA + 'references = ["ma2022", "doi 10.1002/aenm.202102967"]\n', ["repeats"]),
         (METADATA + "name = \n", ["is not TOML", "line 5"]),
@@ -435,6 +435,22 @@ def test_a_thousand_mistakes_are_counted_not_listed(tmp_path):
         load_campaign(tmp_path)
     assert len(caught.value.mistakes) == 51
     assert "950 more mistakes" in str(caught.value.mistakes[-1])
+
+
+def test_unknown_names_are_compared_no_more_often_than_they_are_told(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("data.campaign.nearest", lambda name, _: asked.append(name) or "")
+    rows = "".join(f"c{i},X{i},25,1,survived,who-{i}\n" for i in range(300))
+    header = PENETRATION.strip() + ",source\n"
+    write(
+        tmp_path,
+        {"separators.csv": SEPARATORS, "penetration.csv": header + rows},
+        METADATA + '[references]\nmine = "mine"\n',
+    )
+    with pytest.raises(CampaignError) as caught:
+        load_campaign(tmp_path)
+    assert len(caught.value.mistakes) == 2 * 51
+    assert len(asked) == 2 * 50
 
 
 def test_a_separator_has_cells_or_a_bracket_but_not_both(tmp_path):

@@ -228,6 +228,51 @@ def test_a_workbook_whose_rows_are_out_of_order_is_refused(tmp_path: Path) -> No
         load_campaign(tmp_path / "b.xlsx")
 
 
+@pytest.mark.parametrize(
+    ("cell", "to", "words"),
+    [
+        ("A4", "A3", "names cell 1 in row 4 of sheet2 'A3'"),
+        ("A1048576", None, "reaches to row 1048576 and column F"),
+        ("XFD100000", None, "reaches to row 100000 and column XFD"),
+    ],
+)
+def test_a_sheet_that_claims_other_places_than_its_rows_have_is_refused(
+    tmp_path: Path, cell: str, to: str | None, words: str
+) -> None:
+    workbook(tmp_path / "mine.xlsx", described=True)
+    book = openpyxl.load_workbook(tmp_path / "mine.xlsx")
+    if to is None:
+        book["penetration"][cell] = "far away"
+    book.save(tmp_path / "mine.xlsx")
+    with (
+        zipfile.ZipFile(tmp_path / "mine.xlsx") as old,
+        zipfile.ZipFile(tmp_path / "b.xlsx", "w") as new,
+    ):
+        for name in old.namelist():
+            text = old.read(name)
+            if to is not None and name == "xl/worksheets/sheet2.xml":
+                text = text.replace(f'r="{cell}"'.encode(), f'r="{to}"'.encode())
+            new.writestr(name, text)
+    with pytest.raises(CampaignError, match=words):
+        load_campaign(tmp_path / "b.xlsx")
+
+
+def test_a_cell_that_its_reader_would_lose_is_missed(tmp_path: Path) -> None:
+    workbook(tmp_path / "mine.xlsx", described=True)
+    with (
+        zipfile.ZipFile(tmp_path / "mine.xlsx") as old,
+        zipfile.ZipFile(tmp_path / "b.xlsx", "w") as new,
+    ):
+        for name in old.namelist():
+            text = old.read(name)
+            if name == "xl/worksheets/sheet2.xml":
+                assert b"<v>1.25</v>" in text
+                text = text.replace(b"<v>1.25</v>", b"<w>1.25</w>")
+            new.writestr(name, text)
+    with pytest.raises(CampaignError, match="cells that are not blank, of which"):
+        load_campaign(tmp_path / "b.xlsx")
+
+
 def test_spreadsheets_of_other_kinds_are_not_passed_over(tmp_path: Path, plain: Path) -> None:
     (plain / "tables.ods").write_bytes(b"PK")
     with pytest.raises(CampaignError, match=r"tables\.ods: is not read: save it as \.xlsx"):

@@ -1,13 +1,25 @@
 """Units are converted once, at the edge, and refused by name."""
 
+import contextlib
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from data.errors import UnitError
 from data.quantities import quantities
 from data.schema import ROW_UNIT
 from data.tables import tables
-from data.units import check_unit, convert, parse_header, parse_quantity, si_factor, to_si
+from data.units import (
+    check_unit,
+    convert,
+    dimension,
+    parse_header,
+    parse_quantity,
+    si_factor,
+    to_si,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,10 +55,10 @@ def test_every_common_spelling_of_a_unit_is_converted(value, source, target, exp
         ("kJ/mol", "eV", "[substance]"),
         ("mA/cm-2", "mA/cm^2", "[current] * [length]^2"),
         ("V vs Na", "mV", "not known"),
-        ("2*nm", "nm", "not known"),
+        ("2*nm", "nm", "no other number"),
         ("m^99999999", "m", "not a unit"),
         ("__import__('os')", "m", "not a unit"),
-        ("m^(2", "m", "cannot be read"),
+        ("m^(2", "m", "not a unit"),
         ("delta_degC", "degC", "not a unit"),
         ("", "nm", "empty"),
     ],
@@ -55,6 +67,51 @@ def test_a_wrong_unit_is_refused_by_name(unit, canonical, words):
     with pytest.raises(UnitError) as caught:
         check_unit(unit, canonical)
     assert words in str(caught.value)
+
+
+HOSTILE = [
+    "nm*9**9**9**9",
+    "m**1e9",
+    "m^10",
+    "m^9^9^9^9",
+    "m^-99999999",
+    "m^0.5",
+    "(" * 25 + "m" + ")" * 25,
+    "((m))",
+    "m^(2^(2))",
+    "(m",
+    "10^-6 m",
+    "m s 2",
+    "m//s",
+    "1/1/s",
+    "m" * 5000,
+    "m*" * 29 + "m" * 5,
+    "lambda: m",
+    "m.real",
+    "m\nm^9999",
+]
+
+
+@pytest.mark.parametrize("unit", HOSTILE, ids=lambda unit: unit[:20])
+def test_what_is_no_unit_is_refused_before_anything_computes_it(unit, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("data.units._registry", lambda: pytest.fail("pint saw the text"))
+        with pytest.raises(UnitError, match="not a unit") as caught:
+            parse_quantity(f"1 {unit}", to="m")
+    assert len(str(caught.value)) < 300
+
+
+@given(st.text("mscAVhKJµΩ°%^-12*/() ", max_size=24))
+def test_any_text_is_a_unit_or_is_refused(text):
+    with contextlib.suppress(UnitError):
+        dimension(text)
+
+
+@pytest.mark.parametrize(
+    "unit", ["1/s", "1 / s", "s^-1", "s^(-1)", "J/(m N s)", "N m/(J s)", "(m s^-1)/m", "1/(J s/J)"]
+)
+def test_parentheses_and_reciprocals_are_units(unit):
+    assert convert(2, unit, "1/s") == 2
 
 
 def test_every_canonical_unit_of_the_contract_is_readable():

@@ -15,7 +15,8 @@ from data import (
     new_campaign,
     write_campaign,
 )
-from data.csv_reader import clean_text
+from data.appending import append_rows
+from data.csv_reader import cell_of, clean_text, text_of
 from data.dataset import make_dataset
 from data.tables import tables
 
@@ -133,10 +134,12 @@ def test_bundled_campaigns_round_trip(tmp_path):
     assert load_campaign(folder) == campaign
 
 
-texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), max_size=20).map(clean_text)
-labels = texts.filter(lambda text: text and not text.startswith("#") and "\ufffd" not in text)
+words = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), max_size=20)
+formulas = st.tuples(st.text("'=+-@ ＝\"", max_size=4), words).map("".join)
+texts = (words | formulas).map(clean_text)
+labels = texts.filter(lambda text: text and "\ufffd" not in text)
 notes = texts.filter(lambda text: "\ufffd" not in text and not _is_number(text))
-positive = st.floats(1e-9, 1e9)
+positive = st.floats(1e-9, 1e6)
 
 
 def _is_number(text):
@@ -162,7 +165,8 @@ def sand_rows(draw):
         case "exact":
             row["sand_time"] = low
         case "sd":
-            row |= {"sand_time": low, "sand_time_sd": draw(positive), "assumed": "sand_time_sd"}
+            error = low * draw(st.floats(1e-5, 900))
+            row |= {"sand_time": low, "sand_time_sd": error, "assumed": "sand_time_sd"}
         case "interval" if low < high:
             row |= {"sand_time_lower": low, "sand_time_upper": high}
         case "lower":
@@ -179,6 +183,36 @@ def test_any_legal_table_round_trips_to_the_last_digit(tmp_path_factory, rows):
     write_campaign(folder, METADATA, {"sand": dataset})
     read = load_campaign(folder).tables["sand"]
     assert read.drop_vars("line").equals(dataset.drop_vars("line"))
+
+
+@given(words | formulas)
+@example("=HYPERLINK(1)")
+@example("'-1")
+@example("\t@x")
+def test_no_text_is_a_formula_in_a_file_and_every_text_comes_back(text):
+    assert not cell_of(text).lstrip().startswith(("=", "+", "-", "@", "#"))
+    assert text_of(cell_of(text)) == text
+    assert cell_of(text).removeprefix("'") in {text, text.removeprefix("'")}
+
+
+def test_formulas_are_text_in_every_table_for_spreadsheets(tmp_path):
+    name = "=cmd|' /C calc'!A0"
+    rows = [{**ROWS["penetration"], "cell": name, "separator": "-PP", "lab": "+1", "note": "@x"}]
+    separators = [{**ROWS["separators"], "separator": "-PP"}]
+    datasets = {
+        "separators": make_dataset(tables()["separators"], separators, METADATA),
+        "penetration": make_dataset(tables()["penetration"], rows, METADATA),
+    }
+    folder = write_campaign(tmp_path / "mine", METADATA, datasets)
+    append_rows(folder, "penetration", [{**rows[0], "cell": "+" + name, "lab": "'=1"}])
+    for file in ("separators.csv", "penetration.csv"):
+        with (folder / file).open(encoding="utf-8", newline="") as lines:
+            texts = [cell for row in csv.reader(lines) for cell in row]
+        assert not [text for text in texts if text.startswith(("=", "+", "-", "@"))]
+    read = load_campaign(folder).tables["penetration"]
+    assert read["cell"].values.tolist() == [name, "+" + name]
+    assert read["lab"].values.tolist() == ["+1", "'=1"]
+    assert read["separator"].values.tolist() == ["-PP", "-PP"]
 
 
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))

@@ -407,9 +407,11 @@ def test_one_cell_under_unrelated_names_is_seen_by_its_numbers(
     assert "penetration.csv: lines 2, 3 and 6" in short
 
 
+@pytest.mark.parametrize("many", [1000, 4])  # rows, beyond which pairs are not all looked at
 def test_a_sheet_entered_twice_is_seen_by_its_order_however_coarse_its_steps(
-    campaign_of: Callable[..., Campaign],
+    campaign_of: Callable[..., Campaign], monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
+    monkeypatch.setattr("inference.copied_rows._MANY", many)
     lower = (4.25, 6, 5.5, 5.5, 7.25, 3)
     rows = [f"{name}{i},step,25,0,{j},{j + 0.25},15" for name in "AB" for i, j in enumerate(lower)]
     [note] = doubtful_cells(campaign_of(dc_polarization=STEPS + "\n".join(rows)))

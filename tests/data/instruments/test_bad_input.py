@@ -147,6 +147,7 @@ def test_a_database_cut_at_every_tenth_is_refused(raw: Path, tmp_path: Path) -> 
         (b"\x00\x01\x00\x00Standard Jet DB\x00" + bytes(9000), "database of Arbin"),
         (b"EC-Lab ASCII FILE\r\n", "Nb header lines"),
         (b"EC-Lab ASCII FILE\r\nNb header lines : 99999999\r\n", "the file is cut off"),
+        (b"EC-Lab ASCII FILE\r\nNb header lines : " + b"9" * 5000 + b"\r\n", "with a number"),
         (b"EXPLAIN\r\nTAG\tLSV\r\n", "holds no table"),
         (b"EXPLAIN\r\nTAG\tLSV\r\nCURVE\tTABLE\t5\r\n", "cut off before its rows"),
         (

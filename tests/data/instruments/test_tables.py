@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -408,7 +409,17 @@ def test_words_in_a_column_that_no_row_needs_refuse_no_file(tmp_path: Path) -> N
     ("edit", "words"),
     [
         (lambda xml: xml.replace('ref="A1:C41"', 'ref="A1:C2"'), None),
-        (lambda xml: xml.replace('<row r="9"', '<row r="900"'), "row 10 of sheet1 below row 900"),
+        (
+            lambda xml: xml.replace('<row r="9"', '<row r="900"'),
+            "names cell 1 in row 900 of sheet1 'A9'",
+        ),
+        (lambda xml: xml.replace('<row r="9"', "<row r='900'"), "names cell 1 in row 900"),
+        (lambda xml: xml.replace('<row r="41"', '<row r="9999999"'), "numbers a row"),
+        (lambda xml: xml.replace('<row r="9"', f'<row r="{"9" * 5000}"'), "numbers a row"),
+        (lambda xml: xml.replace('r="A9"', 'r="A2"'), "names cell 1 in row 9 of sheet1 'A2'"),
+        (lambda xml: xml.replace('r="B9"', 'r="A9"'), "names cell 2 in row 9 of sheet1 'A9'"),
+        (lambda xml: xml.replace('<c r="B9" t="n"', '<c r="B9" t="x"'), "that it is 'x'"),
+        (lambda xml: re.sub(r'(<row|<c) r="\w+"', r"\1", xml), None),
         (lambda xml: xml.replace('<row r="9"', '<row r="8"'), "row 8 of sheet1 below row 8"),
     ],
 )
