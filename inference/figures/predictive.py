@@ -23,12 +23,12 @@ from inference.figures.style import (
     SINGLE,
     VERMILION,
     finish,
+    fitting,
     label,
     log_axis,
     new_figure,
     pretty_number,
     pretty_unit,
-    short,
     styled,
     width,
 )
@@ -40,7 +40,7 @@ __all__ = ["observed_variables", "predictive_check"]
 
 _BANDS: Final = ((0.05, 0.95, 0.25), (0.25, 0.75, 0.55))
 _ROWS: Final = 40
-_LONGEST_LABEL: Final = 36  # letters, beside a figure of one column
+_LONGEST: Final = 36  # letters of the conditions of an estimate
 _ROW_HEIGHT: Final = 3.6  # mm
 _PROTOCOLS: Final = {"one_way": "one way", "step": "steps"}
 _TOLERANCE: Final = 1e-6
@@ -304,7 +304,7 @@ def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int) -> None:
             for index, text in enumerate(names)
         ]
     else:
-        names = [short(name, _LONGEST_LABEL) for name in names]
+        names = [fitting(axes, name) for name in names]
     axes.set_yticks(places, names)
     axes.tick_params(axis="y", length=0)
     if panel.scale == "verdict":
@@ -413,11 +413,9 @@ def _published_label(text: str, value: float, sign: str) -> str:
     if name not in quantities():
         return text
     known = quantities()[name]
-    where = (
-        f" ({short(', '.join(conditions), _LONGEST_LABEL)})".replace("$", r"\$")
-        if conditions
-        else ""
-    )
+    stated = ", ".join(conditions)
+    stated = stated if len(stated) <= _LONGEST else stated[: _LONGEST - 1] + "…"
+    where = f" ({stated})".replace("$", r"\$") if conditions else ""
     unit = pretty_unit(known.unit)
     return f"{known.math}{where} {sign} {pretty_number(value)} {unit}".rstrip()
 

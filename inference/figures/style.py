@@ -16,6 +16,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -38,6 +39,7 @@ __all__ = [
     "NothingToDrawError",
     "Width",
     "finish",
+    "fitting",
     "label",
     "log_axis",
     "new_figure",
@@ -45,7 +47,6 @@ __all__ = [
     "pretty_unit",
     "printed_width",
     "save_figure",
-    "short",
     "styled",
     "width",
     "words",
@@ -87,6 +88,7 @@ _POINTS_PER_INCH = 72.0
 _LINE = 9.0  # points, of 7 pt text
 _LONGEST_TEXT: Final = 80  # letters, of words of ours beside or within axes
 _LONGEST_NAME: Final = 40
+_LABEL_SHARE: Final = 0.45  # of a figure's width, for the names of its rows
 _WIDTH_OF_LETTER = 3.72  # points, mean of 7 pt DejaVu Sans
 _STYLE = Path(__file__).with_name("anodebayes.mplstyle")
 _UNITS = {"um": "µm", "degC": "°C", "ohm": "Ω", "degree": "°", "1": ""}
@@ -264,22 +266,28 @@ def finish(
     return figure
 
 
-def short(text: str, most: int) -> str:
-    """Return text with no more letters than a figure has room for.
+def fitting(axes: Axes, text: str) -> str:
+    """Return the label of a row, cut to what leaves its axes room.
 
     Parameters
     ----------
+    axes : matplotlib.axes.Axes
+        Whose label it is.
     text : str
         Such as a name.
-    most : int
-        Letters.
 
     Returns
     -------
     str
         Ending in an ellipsis where it was longer.
     """
-    return text if len(text) <= most else text[: most - 1] + "…"
+    font = FontProperties(size=mpl.rcParams["ytick.labelsize"])
+    most = _LABEL_SHARE * axes.figure.bbox.width
+    renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    kept = text[:_LONGEST_TEXT]
+    while renderer.get_text_width_height_descent(kept, font, ismath=False)[0] > most:
+        kept = kept[:-1]
+    return kept if kept == text else kept[:-1] + "…"
 
 
 def _keep_names(figure: Figure) -> None:
@@ -289,7 +297,7 @@ def _keep_names(figure: Figure) -> None:
     """
     for text in {*figure.findobj(Text)} - {*figure.texts}:
         if "\n" not in (words := text.get_text()) and len(words) > _LONGEST_TEXT:
-            text.set_text(short(words, _LONGEST_NAME))
+            text.set_text(words[: _LONGEST_NAME - 1] + "…")
     symbols = [known.math for known in quantities().values()]
     for text in figure.findobj(Text):
         words = text.get_text().replace(r"\$", "")

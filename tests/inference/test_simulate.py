@@ -222,7 +222,7 @@ def test_an_illegal_truth_is_refused(
         ("parameters = 3", "parameters"),
         ("[parameters]\nx = [1]", "parameters.x"),
         ("[paramters]\nx = 1", "paramters"),
-        ("[parameters", "not a TOML file"),
+        ("[parameters", "is not TOML"),
     ],
 )
 def test_a_file_that_is_no_truth_is_refused(text: str, word: str, tmp_path: Path) -> None:
