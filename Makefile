@@ -16,11 +16,13 @@ COMPILE := pip compile pyproject.toml --universal --generate-hashes --all-extras
 
 # How much of `make torture` there is, and of which random moments.
 KILLS := 120
+MUTATIONS := 2000
+DAMAGES := 400
 SEED := 13
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-long test-fast notebooks torture readme pair lint format types lock lock-check bench clean
+.PHONY: help setup run test test-long test-fast notebooks torture torture-sample readme pair lint format types lock lock-check bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -55,7 +57,11 @@ test-fast: setup ## run the tests that take seconds
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not long and not notebooks and not torture"
 
 torture: setup ## kill, damage and starve every command, in full (an hour; KILLS=120, SEED=13)
-	ANODEBAYES_KILLS=$(KILLS) ANODEBAYES_SEED=$(SEED) $(BIN)/pytest -s -m torture tests/torture
+	ANODEBAYES_KILLS=$(KILLS) ANODEBAYES_MUTATIONS=$(MUTATIONS) ANODEBAYES_DAMAGES=$(DAMAGES) \
+		ANODEBAYES_SEED=$(SEED) $(BIN)/pytest -s -m torture tests/torture
+
+torture-sample: setup ## a sample of `make torture`, by seed (minutes)
+	ANODEBAYES_SEED=$(SEED) $(BIN)/pytest -n 2 --dist load -m torture tests/torture
 
 notebooks: setup ## execute the notebooks
 	$(BIN)/pytest -m notebooks tests/notebooks
