@@ -19,6 +19,7 @@ from data.errors import AnodebayesError, StorageError
 from data.stopping import undone, uninterrupted
 
 __all__ = [
+    "FULL",
     "TEMPORARY",
     "append_whole",
     "draft",
@@ -33,7 +34,9 @@ __all__ = [
 
 TEMPORARY: Final = ".part-"
 _TOKEN: Final = 8
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+"""Numbers of the errors of a full disk, or of one on which a user's share is spent."""
+
 _PROBE: Final = 1 << 20  # bytes: more than what a file system keeps back of a full disk
 
 
@@ -127,7 +130,7 @@ def draft(target: Path) -> Iterator[Path]:
             raise
         except Exception as error:
             # Libraries of images and arrays say "encoder error" or "stream state" of a full disk.
-            if getattr(error, "errno", None) in _FULL or _is_full(target.parent):
+            if getattr(error, "errno", None) in FULL or _is_full(target.parent):
                 raise _no_space(target) from error
             raise
         finally:
@@ -194,7 +197,7 @@ def append_whole(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         except BaseException as error:
             file.truncate(before)
-            if isinstance(error, OSError) and error.errno in _FULL:
+            if isinstance(error, OSError) and error.errno in FULL:
                 raise _no_space(path) from error
             raise
 
@@ -229,7 +232,7 @@ def _is_full(folder: Path) -> bool:
             while left:
                 left -= file.write(b"\0" * left)
     except OSError as error:
-        return error.errno in _FULL
+        return error.errno in FULL
     return False
 
 

@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import typer
 
 from data.errors import AnodebayesError
+from data.whole_files import FULL
 
 __all__ = [
     "DONE",
@@ -124,6 +125,10 @@ def _exit_code(work: Callable[[], int | None]) -> int:
             # Whoever read the output closed it; leave the interpreter nothing to flush.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return BROKEN_PIPE
+        if error.errno in FULL:
+            what = error.filename or "temporary files or what is printed"
+            _complain(f"error: no space left for {what}: make room, and give the command again")
+            return REFUSED
         if error.filename is None:
             return _internal(error)
         _complain(f"error: {error.filename}: {(error.strerror or str(error)).lower()}")

@@ -224,6 +224,16 @@ def test_a_command_stopped_twice_cleans_up_at_once_and_says_so_in_one_line(
     RunFolder(tmp_path).write_text("summary.csv", "the lock is free")
 
 
+def test_a_full_disk_without_a_name_is_the_machines_fault_and_not_the_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUN_FOLDER", str(tmp_path))
+    with run_guarded("import errno; raise OSError(errno.ENOSPC, 'No space left')") as process:
+        _, errors = process.communicate()
+    assert process.returncode == 2
+    assert errors.startswith("error: no space left for temporary files or what is printed")
+
+
 def test_an_internal_error_is_short_and_its_traceback_is_in_the_runs_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
