@@ -172,7 +172,9 @@ def test_a_signal_outside_removes_what_is_temporary_and_lets_the_program_have_a_
 @pytest.fixture
 def interrupts() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    told = signal.set_wakeup_fd(-1)  # a command that was tested in this process may have set it
     yield
+    signal.set_wakeup_fd(told)
     signal.signal(signal.SIGINT, before)
 
 

@@ -73,7 +73,8 @@ def run(fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "inference.figures.write_figures",
         lambda _contents, path, _formats: (path / "new.png").touch(),
     )
-    for unwanted in ("commands.check_run", "commands.show_check", "steps.make_report"):
+    judged = ("commands.check_run", "commands.show_check", "commands.exit_code")
+    for unwanted in (*judged, "steps.make_report"):
         monkeypatch.setattr(f"inference.cli.{unwanted}", lambda *_, **__: None)
     return Path(shutil.copytree(fitted, tmp_path / "run"))
 

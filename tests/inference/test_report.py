@@ -139,7 +139,8 @@ def test_a_failed_check_is_read_before_anything_else(
     literature_result: Any, no_figures: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sentences = [f"published (2 rows): it cannot hold <{at}> together." for at in range(5)]
-    monkeypatch.setattr("inference.report_page.contents.failures", lambda _: sentences)
+    failed = [{"key": f"tension {at}", "sentence": each} for at, each in enumerate(sentences)]
+    monkeypatch.setattr("inference.report_page.contents.failures", lambda _: failed)
     contents = RunContents(literature_result)
     path = write_report(literature_result, tmp_path / "bad.html", contents=contents, draws=400)
     head, _, _ = path.read_text(encoding="utf-8").partition("<header>")
