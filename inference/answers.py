@@ -42,6 +42,7 @@ from inference.design import (
 )
 from inference.design import shown as _shown
 from inference.extrapolation import in_words, supports
+from inference.gaps import between_sentences
 from inference.map_evaluation import Cells, Conditions, order_statistics
 from inference.maps import (
     check_risk,
@@ -159,7 +160,7 @@ class Answer:
         Cells that tell how those of `mechanism` scatter; 0 where the prior alone says it.
     law : str
         Where the answer rests on a law that tests have hardly tried, what they were made with, in
-        words: see `inference.unseen`.
+        words: see `inference.unseen` and `inference.gaps`.
     design : Design, optional
         The design that the answer comes to.
     seed : int
@@ -817,15 +818,13 @@ class _Asked:
         middle, lower, upper = (float(np.quantile(median, q)) for q in (0.5, *_TAILS))
         kind = CURRENT if quantity == "current_density" else design.axes[quantity].kind
         current = target if value is None or target is not None else value
-        law = ""
+        laws = between_sentences(design, self.result)
         if design.cell == "solid" and current is not None and "charge" in design.axes:
             charge = float(design.axes["charge"].values[0])
             ranges = supports(design, self.result)[0].ranges
-            law = law_sentence(design.protocol, ranges, charge, current, _shown)
+            laws = [law_sentence(design.protocol, ranges, charge, current, _shown), *laws]
         elif mechanism.name == "penetration" and not design.separator:
-            law = " ".join(
-                filter(None, [separator_law_sentence(self.result), self._beside(design)])
-            )
+            laws = [separator_law_sentence(self.result), self._beside(design), *laws]
         failed = failures(self.result)
         warnings = (
             *_warnings(self.result, design.cell, failed),
@@ -858,7 +857,7 @@ class _Asked:
             tails={} if value is None else self.tails(design),
             separator=design.separator,
             cells_behind=cells_behind(self.result, mechanism, worth=worth_of_rows(failed)),
-            law=law,
+            law=" ".join(filter(None, laws)),
             design=design,
             seed=self.seed,
             result=self.result,

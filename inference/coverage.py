@@ -1,5 +1,6 @@
 """The range of conditions that the data of a campaign span, beyond which a map extrapolates."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -10,7 +11,9 @@ import numpy as np
 from data.ranges import ENDS, RANGE_COLUMNS
 from data.units import si_factor
 from inference.design import SEPARATOR_AXES, FloatArray, Protocol
+from inference.row_conditions import levels
 from models.physics import macmullin_number_from_porosity
+from models.temperature import TEMPERATURE_WINDOW
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     from data.campaign import Campaign
 
-__all__ = ["LINEAR", "currents_tested", "data_hulls", "data_ranges", "on_scale"]
+__all__ = ["LINEAR", "currents_tested", "data_gaps", "data_hulls", "data_ranges", "on_scale"]
 
 _PENETRATION = ("penetration", "critical_current")
 _SOLID = "dc_polarization"
@@ -27,6 +30,19 @@ LINEAR: Final = frozenset({"porosity", "temperature", "pressure"})
 
 _OF_TESTS: Final = ("concentration", "temperature")
 _UNSURE: Final = ("pore_radius", "porosity")  # that penetration goes with
+_BETWEEN: Final = (  # conditions that a law goes by from one tested level to the next
+    "pressure",
+    "temperature",
+    "concentration",
+    "metal_thickness",
+    "pore_radius",
+)
+_Gaps = dict[str, list[dict[str, list[float]]]]
+_FAR: Final = 0.25
+"""Share of what was tested, on the scale of the axis, from which a value is far from a level: the
+reach of three levels evenly spaced. Two of them leave the middle half between to the law."""
+
+_FAR_AT_LEAST: Final = 1.5  # factor, on a logarithmic scale: nearer ones hardly try a law
 _TOLD_IN_TURN: Final = (  # of two conditions the first is where the range of the other is told
     "pressure",
     "temperature",
@@ -116,6 +132,44 @@ def data_hulls(campaign: "Campaign") -> dict[str, list[dict[str, Any]]]:
         ]
         if hulls:
             found[key] = hulls
+    return found
+
+
+def data_gaps(campaign: "Campaign") -> dict[str, _Gaps]:
+    """Return what lies between the levels that the rows of a campaign were tested at.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        A campaign, reduced to the tables that were fitted.
+
+    Returns
+    -------
+    dict
+        By key of `data_ranges`, of one limit or one separator, and axis, lists of ``{"between":
+        [level, next], "far": [lowest, highest]}`` in the unit of the axis: two neighbours of all
+        levels, and the values between that lie far from both. Far is farther than a quarter of
+        what was tested, on the scales of `LINEAR` and of logarithms, and than 5 K or a factor of
+        1.5. What the rows of a cell or a range over cells enclose is no gap. The list is empty
+        where there is none; an axis that no row states is missing, ``charge``, too.
+    """
+    rows = _liquid(campaign)
+    found = {f"liquid {name}": _between(each) for name, each in rows.items()}
+    told = rows.get("penetration", _Rows.together([]))
+    for separator in sorted({*map(str, told.separator)} - {""}):
+        own = told.under((*_OF_TESTS, "charge")).of(separator)
+        found[f"liquid penetration of {separator}"] = _between(own)
+    if "depletion" in rows:
+        found["liquid depletion"].pop("pore_radius", None)  # transport says nothing of a radius
+        if "sand" in campaign.tables:
+            found["liquid depletion"]["charge"] = _gaps(
+                "charge", _charges(campaign.tables["sand"], "sand_time")
+            )
+    for protocol in get_args(Protocol):
+        key = f"solid {protocol}"
+        found[key] = _between(_solid(campaign, protocol))
+        if (table := _of_protocol(campaign, protocol)) is not None:
+            found[key]["charge"] = _gaps("charge", _charges_of_solid(table))
     return found
 
 
@@ -300,6 +354,49 @@ def _with_properties(rows: _Rows, tables: "Mapping[str, xr.Dataset]") -> _Rows:
     )
 
 
+def _between(rows: _Rows) -> _Gaps:
+    """Return the gaps of all conditions but the charge, of which a current held tells any less."""
+    found: _Gaps = {
+        name: _gaps(name, rows.values[name])
+        for name in _BETWEEN
+        if name in rows.values and np.isfinite(rows.values[name]).any()
+    }
+    if "charge" in rows.values and np.isfinite(rows.values["charge"]).any():
+        found["charge"] = []
+    return found
+
+
+def _gaps(axis: str, values: FloatArray) -> list[dict[str, list[float]]]:
+    """Return the gaps of one condition, of one value a row or of several that enclose it.
+
+    Parameters
+    ----------
+    axis : str
+        Its name.
+    values : ndarray, shape (row,) or (value, row)
+        NaN where a row states none.
+    """
+    low, high = (by.reduce(np.atleast_2d(values)) for by in (np.fmin, np.fmax))
+    known = np.isfinite(low) & ((low > 0.0) | (axis in LINEAR))
+    if not known.any():
+        return []
+    order = np.argsort(low[known])
+    starts = low[known][order][1:]
+    ends = np.maximum.accumulate(high[known][order])
+    span = float(np.ptp(on_scale(axis, [low[known].min(), ends[-1]])))
+    least = math.log(_FAR_AT_LEAST)
+    if axis in LINEAR:
+        least = TEMPERATURE_WINDOW if axis == "temperature" else 0.0
+    reach = max(_FAR * span, least)
+    found = []
+    for pair in zip(ends[:-1], starts, strict=True):
+        first, last = on_scale(axis, pair) + np.array([reach, -reach])
+        if last - first > 1e-9 * span and levels(axis, np.array(pair))[1] > 0:
+            far = [float(each if axis in LINEAR else math.exp(each)) for each in (first, last)]
+            found.append({"between": [*map(float, pair)], "far": far})
+    return found
+
+
 def _hull(
     rows: _Rows, one: str, other: str, spans: Mapping[str, list[float]]
 ) -> dict[str, Any] | None:
@@ -461,12 +558,9 @@ def _separators_behind(
 
 def _solid(campaign: "Campaign", protocol: str | None = None) -> _Rows:
     """Return the rows of solid cells, once for each charge that they speak of."""
-    if _SOLID not in campaign.tables:
+    table = _of_protocol(campaign, protocol)
+    if table is None:
         return _Rows.together([])
-    table = campaign.tables[_SOLID]
-    if protocol is not None:
-        table = table.isel({_SOLID: np.flatnonzero(table["protocol"].to_numpy() == protocol)})
-    step_time = _numbers(table, "step_time") / _HOUR
     conditions = {
         "pressure": _numbers(table, "pressure"),
         "temperature": _numbers(table, "temperature"),
@@ -475,12 +569,24 @@ def _solid(campaign: "Campaign", protocol: str | None = None) -> _Rows:
     if protocol is not None:
         conditions["step_time"] = _numbers(table, "step_time")
         conditions["current_density"] = _numbers(table, "current_density")
-    charges = [
-        *_charges(table, "transition_time"),
-        *(_numbers(table, name) * step_time for name in (*ENDS, *RANGE_COLUMNS[:2])),
-    ]
-    none = np.full(step_time.size, "")
+    charges = _charges_of_solid(table)
+    none = np.full(charges.shape[1], "")
     return _Rows.together([_Rows({"charge": each, **conditions}, none, {}) for each in charges])
+
+
+def _of_protocol(campaign: "Campaign", protocol: str | None) -> "xr.Dataset | None":
+    """Return the table of solid cells, of one protocol or all; None where there is none."""
+    table = campaign.tables.get(_SOLID)
+    if table is None or protocol is None:
+        return table
+    return table.isel({_SOLID: np.flatnonzero(table["protocol"].to_numpy() == protocol)})
+
+
+def _charges_of_solid(table: "xr.Dataset") -> FloatArray:
+    """Return the charges [mAh/cm^2] that rows of solid cells speak of, shape (charge, row)."""
+    step_time = _numbers(table, "step_time") / _HOUR
+    of_steps = [_numbers(table, name) * step_time for name in (*ENDS, *RANGE_COLUMNS[:2])]
+    return np.concatenate([_charges(table, "transition_time"), of_steps])
 
 
 def _numbers(table: "xr.Dataset", name: str) -> FloatArray:

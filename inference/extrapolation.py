@@ -60,12 +60,16 @@ class Support:
         Regions of two axes, as made by `inference.coverage.data_hulls`.
     own : frozenset of str
         Axes of which the range is that of the separator's own rows.
+    gaps : mapping of str to sequence of mapping, optional
+        By axis that rows state what lies between tested levels, as made by
+        `inference.coverage.data_gaps`; None where a result does not tell.
     """
 
     limit: str
     ranges: Mapping[str, list[float]]
     hulls: Sequence[Mapping[str, Any]] = ()
     own: frozenset[str] = frozenset()
+    gaps: Mapping[str, Sequence[Mapping[str, list[float]]]] | None = None
 
     def speaks_of(self, axes: tuple[str, ...]) -> bool:
         """Say whether rows state a condition, or two together."""
@@ -146,9 +150,11 @@ def supports(design: Design, result: "Result") -> list[Support]:
     """
     ranges = result.data_ranges
     hulls = json.loads(str(result.attrs.get("data_hulls", "{}")))
+    gaps = json.loads(str(result.attrs.get("data_gaps", "{}")))
     if design.cell == "solid":
         key = f"solid {design.protocol}"
-        return [Support("", ranges.get(key, ranges.get("solid", {})), hulls.get(key, ()))]
+        wide = hulls.get(key, ())
+        return [Support("", ranges.get(key, ranges.get("solid", {})), wide, gaps=gaps.get(key))]
     found = []
     for limit in (item.name for item in MECHANISMS["liquid"]):
         key = f"liquid {limit}"
@@ -160,7 +166,10 @@ def supports(design: Design, result: "Result") -> list[Support]:
                 for hull in hulls.get(key, ())
                 if not ({*hull["axes"]} & {*own} and {*hull["axes"]} & {*SEPARATOR_AXES})
             ]
-            found.append(Support(limit, {**ranges[key], **own}, wide, frozenset(own)))
+            between = gaps.get(f"{key} of {design.separator}") if design.separator else None
+            if between is None:
+                between = gaps.get(key)
+            found.append(Support(limit, {**ranges[key], **own}, wide, frozenset(own), between))
     return found or [Support("", ranges.get("liquid", {}))]
 
 

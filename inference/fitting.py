@@ -20,7 +20,7 @@ import xarray as xr
 from data.campaign import Campaign, load_campaign
 from data.errors import RunFolderError, StorageError
 from data.quantities import quantities
-from inference.coverage import currents_tested, data_hulls, data_ranges
+from inference.coverage import currents_tested, data_gaps, data_hulls, data_ranges
 from inference.doubtful_rows import doubted_tables
 from inference.findings import findings
 from inference.gate import Gate, check_gate, longer_chains_may_do
@@ -525,6 +525,7 @@ def _compute(
         "versions": json.dumps(resolved.versions),
         "data_ranges": json.dumps(data_ranges(fitted)),
         "data_hulls": json.dumps(data_hulls(fitted)),
+        "data_gaps": json.dumps(data_gaps(fitted)),
         "tested": json.dumps(currents_tested(fitted)),
         "separators": json.dumps(separator_sections(campaign.tables.get("separators"))),
         "fitted_sources": json.dumps(campaign.fitted_sources(blocks_to_fit(campaign, options))),

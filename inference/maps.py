@@ -33,6 +33,7 @@ from inference.design import (
     read_designs,
 )
 from inference.extrapolation import extrapolation, supports
+from inference.gaps import between_sentences
 from inference.map_evaluation import QUANTILES, Cells, MapNumbers, evaluate
 from inference.mechanisms import (
     ACTIVATION,
@@ -937,6 +938,7 @@ def _attributes(
             .replace("larger areas or many cells (the weakest spot decides)", "many cells", 1)
             .replace("The mechanisms' cell factors", "The cell factors of patches and mechanisms")
         )
+    untried = between_sentences(design, result)
     if cell == "liquid":
         if option(result.attrs, "penetration", "pores") != "typical":
             attrs["pores"] = option(result.attrs, "penetration", "pores")
@@ -946,10 +948,10 @@ def _attributes(
         attrs["pore_type"] = design.pore_type
     else:
         attrs["protocol"] = design.protocol
-        known = one_condition(design.protocol, every[0].ranges, "{:.3g}".format)
-        if known:
-            attrs["untried_law"] = known
+        untried = [one_condition(design.protocol, every[0].ranges, "{:.3g}".format), *untried]
         attrs["creep_current"] = option(result.attrs, "dc_polarization", "creep_current")
+    if any(untried):
+        attrs["untried_law"] = " ".join(filter(None, untried))
     for name in (
         "name",
         "campaign",

@@ -453,11 +453,50 @@ const AnodePage = (() => {
       + `that one, as fitted, bears ${shown(safe)} ${CURRENT} at ${bound(100 * risk)} % risk.`;
   }
 
-  /** Where the answer rests on a law that tests have hardly tried. */
-  function lawInWords({ design, risk }, { safe: [current] }, first) {
-    if (first === "penetration" && !separatorOf(design)) {
-      return [payload.separator_law, besideInWords(design, risk)].filter(Boolean).join(" ");
+  /** Where the answer lies far from every level tested, and where no row states a charge. */
+  function betweenInWords(design) {
+    const { cell, conditions } = design;
+    const own = Boolean(separatorOf(design));
+    const every = supportsOf(design);
+    const told = [];
+    for (const [name, value] of Object.entries(conditions)) {
+      if (own && BELONGS.has(name)) continue;
+      const { unit, words } = payload.axes[cell][name];
+      const known = every.filter((each) => each.gaps?.[name]);
+      const behind = new Map();
+      for (const { limit, gaps } of known) {
+        for (const { between, far: [low, high] } of gaps[name]) {
+          if (value <= low || value >= high) continue;
+          const key = between.map((end) => shown(end)).join(" and ");
+          behind.set(key, [...(behind.get(key) ?? []), limit]);
+        }
+      }
+      for (const [ends, limits] of behind) {
+        const which = limits.length === known.length || !limits[0] ? ""
+          : ` that tells of ${limits[0]}`;
+        told.push(`No cell${which} was tested between ${ends}${unitOf(unit) ? ` ${unitOf(unit)}` : ""}: `
+          + `at ${words} ${quantity(value, unit)} the law alone speaks.`);
+      }
     }
+    if (every.some(({ limit, gaps }) => limit === "penetration" && gaps && !gaps.charge)) {
+      told.push(`No row${own ? " of this separator" : ""} that tells of penetration states the `
+        + "charge at which its cell was judged: the answer takes it that cells which held a current "
+        + `would have held it ${conditions.charge === undefined ? "for good, in the steady state"
+          : "up to the charge asked"}.`);
+    }
+    return told;
+  }
+
+  /** Where the answer rests on a law that tests have hardly tried. */
+  function lawInWords(asked, found, first) {
+    const { design, risk } = asked;
+    const laws = first === "penetration" && !separatorOf(design)
+      ? [payload.separator_law, besideInWords(design, risk)] : [oneConditionInWords(asked, found)];
+    return [...laws, ...betweenInWords(design)].filter(Boolean).join(" ");
+  }
+
+  /** What all tests of a protocol were made with, where the answer is of something else. */
+  function oneConditionInWords({ design }, { safe: [current] }) {
     if (design.cell !== "solid" || !(current > 0)) return "";
     const [name, power, words, unit] = payload.tested[design.protocol];
     const range = supportsOf(design)[0].ranges[name];

@@ -488,6 +488,7 @@ def _as_data(every: Iterable[Support]) -> list[dict[str, Any]]:
             "ranges": dict(each.ranges),
             "hulls": [*each.hulls],
             "own": sorted(each.own),
+            "gaps": None if each.gaps is None else dict(each.gaps),
         }
         for each in every
     ]

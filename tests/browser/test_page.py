@@ -316,7 +316,7 @@ def test_a_separator_of_the_campaign_is_the_one_that_was_fitted(
 def test_what_cells_cannot_show_is_said_as_python_says_it(
     page: Any, literature_result: Any
 ) -> None:
-    """Of other data behind the same fit: charges, one step time, a few separators, a corner."""
+    """Of other data behind the same fit: charges, one step time, few separators, corner, gaps."""
     ranges = literature_result.data_ranges
     changed = {
         "liquid penetration": {"steady_state": [0.1, 0.2], "porosity": [0.2, 0.3]},
@@ -328,6 +328,18 @@ def test_what_cells_cannot_show_is_said_as_python_says_it(
     tree.attrs |= {
         "data_ranges": json.dumps(ranges | changed),
         "data_hulls": json.dumps({"solid step": [hull]}),
+        "data_gaps": json.dumps(
+            {
+                "solid step": {"pressure": [{"between": [0.0, 6.0], "far": [2.0, 4.5]}]},
+                "liquid penetration": {
+                    "pore_radius": [{"between": [10.0, 90.0], "far": [20.0, 45.0]}],
+                    "temperature": [],
+                },
+                "liquid depletion": {
+                    "temperature": [{"between": [0.0, 60.0], "far": [15.0, 45.0]}]
+                },
+            }
+        ),
     }
     told = Result(tree)
     page.find_element("id", "reset").click()
@@ -356,7 +368,13 @@ def test_what_cells_cannot_show_is_said_as_python_says_it(
         enter(page, typed)
         answer = safe_current(told, design)
         cautions = page.find_element("id", "cautions").text
-        law = answer.law if design["cell"] == "solid" else "Held against 2 separators."
+        law = answer.law
+        if design["cell"] == "liquid":
+            law = f"Held against 2 separators. {law}"
+            assert "No cell was tested between 10 and 90 nm: at pore radius 30 nm" in law
+            assert "No cell that tells of depletion was tested between 0 and 60 degC" in law
+            assert "for good, in the steady state" in law
+        assert ("between 0 and 6 MPa" in law) == (typed.get("pressure") == "4")
         assert law
         assert with_signs(law) in cautions
         assert all(a in b for a, b in zip(beyond, answer.extrapolation, strict=True))
