@@ -7,10 +7,10 @@ it may be fitted again, and that it may be replaced: nothing else is ever taken 
 import contextlib
 import json
 import os
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,8 @@ from data.campaign import load_campaign
 from data.errors import AnodebayesError, RunFolderError
 from data.files import resolved
 from data.quantities import quantities
-from data.whole_files import TEMPORARY, write_text_whole
+from data.stopping import undone, uninterrupted
+from data.whole_files import TEMPORARY, remove, write_text_whole
 from inference.job import Job, load_job
 from inference.thresholds import INTERVAL
 
@@ -207,22 +208,25 @@ def _placed(target: Path, draw: Callable[[Path], None]) -> Iterator[None]:
     fresh, before = (
         target.with_name(f"{TEMPORARY}{token}-{name}-{target.name}") for name in ("new", "old")
     )
-    try:
-        draw(fresh)
-        if target.exists():
-            target.rename(before)
+    with undone(partial(remove, fresh)), undone(partial(remove, before)):
         try:
-            fresh.rename(target)
-            yield
-        except (AnodebayesError, OSError):
-            if target.exists():
-                target.rename(fresh)
-            if before.exists():
-                before.rename(target)
-            raise
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-        shutil.rmtree(before, ignore_errors=True)
+            draw(fresh)
+            try:
+                with uninterrupted():
+                    if target.exists():
+                        target.rename(before)
+                    fresh.rename(target)
+                yield
+            except (AnodebayesError, OSError):
+                with uninterrupted():
+                    if not fresh.exists():
+                        target.rename(fresh)
+                    if before.exists():
+                        before.rename(target)
+                raise
+        finally:
+            remove(fresh)
+            remove(before)
 
 
 def truth_from_prior(job: Job, seed: int) -> Any:
