@@ -18,6 +18,7 @@ COMPILE := pip compile pyproject.toml --universal --generate-hashes --all-extras
 KILLS := 120
 MUTATIONS := 2000
 DAMAGES := 400
+WRITERS := 10
 SEED := 13
 
 .DEFAULT_GOAL := help
@@ -58,7 +59,8 @@ test-fast: setup ## run the tests that take seconds
 
 torture: setup ## kill, damage and starve every command, in full (an hour; KILLS=120, SEED=13)
 	ANODEBAYES_KILLS=$(KILLS) ANODEBAYES_MUTATIONS=$(MUTATIONS) ANODEBAYES_DAMAGES=$(DAMAGES) \
-		ANODEBAYES_SEED=$(SEED) $(BIN)/pytest -s -m torture tests/torture
+		ANODEBAYES_WRITERS=$(WRITERS) ANODEBAYES_SEED=$(SEED) \
+		$(BIN)/pytest -s -m torture tests/torture
 
 torture-sample: setup ## a sample of `make torture`, by seed (minutes)
 	ANODEBAYES_SEED=$(SEED) $(BIN)/pytest -n 2 --dist load -m torture tests/torture
