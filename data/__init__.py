@@ -10,7 +10,7 @@ Examples
 
 TYPE_CHECKING = False  # as `typing` has it, without reading `typing`
 if TYPE_CHECKING:
-    from data.campaign import Assumption as Assumption
+    from data.assumptions import Assumption as Assumption
     from data.campaign import Campaign as Campaign
     from data.campaign import CampaignInfo as CampaignInfo
     from data.campaign import list_campaigns as list_campaigns
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from data.writer import write_campaign as write_campaign
 
 _MODULE_OF = {
-    "Assumption": "data.campaign",
+    "Assumption": "data.assumptions",
     "Campaign": "data.campaign",
     "CampaignInfo": "data.campaign",
     "list_campaigns": "data.campaign",

@@ -8,17 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from data.assumptions import Assumption, assumptions_of
 from data.csv_reader import EMPTY_ADVICE
 from data.dataset import make_dataset
 from data.errors import CampaignError, InputError, Mistake, first_of
 from data.files import what_stands
 from data.metadata import FILE, CampaignMetadata, read_metadata
 from data.quantities import quantities
-from data.ranges import range_rows, without_number
 from data.references import bibliography, recognise
-from data.schema import ROW_UNIT, Table, nearest
+from data.schema import nearest
 from data.table_reader import ReadRow, ReadTable, check_table, read_table
 from data.tables import tables as all_tables
 from data.whole_files import is_temporary
@@ -26,10 +24,8 @@ from data.workbooks import DESCRIPTION, SUFFIX, is_workbook, read_workbook
 
 if TYPE_CHECKING:
     import xarray as xr
-    from numpy.typing import NDArray
 
 __all__ = [
-    "Assumption",
     "Campaign",
     "CampaignInfo",
     "bundled_campaigns",
@@ -40,47 +36,6 @@ __all__ = [
 _BUNDLED = Path(__file__).parent / "campaigns"
 _SPREADSHEETS = frozenset({".xls", ".xlsm", ".xlsb", ".ods", ".numbers"})
 _TEXTS = frozenset({".tsv", ".txt", ".dat"})
-
-
-@dataclass(frozen=True)
-class Assumption:
-    """One number that no source states.
-
-    Parameters
-    ----------
-    table : str
-        Table of the row.
-    row : str
-        What the row is called.
-    column : str
-        Column of the number.
-    value : float or str
-        The number [unit]; in words where a blank stands for several.
-    unit : str
-        Its unit.
-    note : str
-        The row's note.
-    source : str
-        The row's source.
-    """
-
-    table: str
-    row: str
-    column: str
-    value: float | str
-    unit: str
-    note: str
-    source: str
-
-    @property
-    def equation(self) -> str:
-        """What is assumed, such as ``"step_height = 1 mA/cm^2"``."""
-        value = self.value if isinstance(self.value, str) else f"{self.value:g}"
-        return f"{self.column} = {value}" + ("" if self.unit == "1" else f" {self.unit}")
-
-    def __str__(self) -> str:
-        """Return the assumption on one line, without its note."""
-        return f"{self.table}, {self.row}: {self.equation}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,12 +68,7 @@ class Campaign:
     @cached_property
     def assumptions(self) -> list[Assumption]:
         """Every assumed number of the rows in use, in the order of the files."""
-        return [
-            assumption
-            for name, dataset in self.tables.items()
-            for position in np.flatnonzero(_assuming(dataset))  # hardly any row of most campaigns
-            for assumption in _assumptions(all_tables()[name], dataset.isel({name: position}))
-        ]
+        return list(assumptions_of(self.tables))
 
     @cached_property
     def content_hash(self) -> str:
@@ -271,32 +221,6 @@ def _plain(dataset: "xr.Dataset") -> dict[str, list[str]]:
         ]
         for name in columns
     }
-
-
-def _assuming(dataset: "xr.Dataset") -> "NDArray[np.bool_]":
-    """Return which rows of a table assume a number."""
-    named = dataset["assumed"].values.astype(bool)
-    if "cells" not in dataset:
-        return named
-    return named | (range_rows(dataset) & np.isnan(dataset["cells"].values))
-
-
-def _assumptions(table: Table, row: "xr.Dataset") -> Iterable[Assumption]:
-    cells = {str(name): row[name].item() for name in row if name != "line"}
-    assumed: dict[str, float | str] = {n: float(cells[n]) for n in ReadRow(0, cells).assumed}
-    if span := without_number(cells):
-        assumed["cells"] = f"{span} (not stated)"
-    for name, value in assumed.items():
-        unit = table.fields[name].unit or ""
-        yield Assumption(
-            table=table.name,
-            row=table.row_label(cells),
-            column=name,
-            value=value,
-            unit=str(cells["unit"]) if unit == ROW_UNIT else unit,
-            note=str(cells["note"]),
-            source=str(cells["source"]),
-        )
 
 
 def bundled_campaigns() -> dict[str, Path]:

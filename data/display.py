@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from data.campaign import Campaign
+    from data.summary import Shown
 
 __all__ = ["campaign_html", "fill"]
 
@@ -83,7 +83,7 @@ def _environment() -> "Environment":
     )
 
 
-def campaign_html(campaign: "Campaign") -> str:
+def campaign_html(campaign: "Shown") -> str:
     """Return what a notebook shows of a campaign.
 
     Parameters

@@ -1,8 +1,9 @@
 """A campaign as readable text."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -14,11 +15,13 @@ from data.tables import tables as all_tables
 if TYPE_CHECKING:
     import xarray as xr
 
-    from data.campaign import Campaign
+    from data.assumptions import Assumption
+    from data.metadata import CampaignMetadata
 
 __all__ = [
     "KINDS",
     "METALS",
+    "Shown",
     "citations",
     "excluded_phrases",
     "range_phrases",
@@ -38,7 +41,35 @@ METALS = {"Na": "sodium", "Li": "lithium"}
 """Names of the metals."""
 
 
-def summarise(campaign: "Campaign") -> str:
+class Shown(Protocol):
+    """What is shown of a `data.campaign.Campaign`, which shows itself with what stands here."""
+
+    @property
+    def path(self) -> Path:
+        """Its folder, or its workbook."""
+
+    @property
+    def metadata(self) -> "CampaignMetadata":
+        """What ``campaign.toml`` says."""
+
+    @property
+    def tables(self) -> "Mapping[str, xr.Dataset]":
+        """The rows in use by table."""
+
+    @property
+    def excluded(self) -> "Mapping[str, xr.Dataset]":
+        """The rows left out by table."""
+
+    @property
+    def assumptions(self) -> "Sequence[Assumption]":
+        """The numbers that no source states."""
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over everything that was read."""
+
+
+def summarise(campaign: Shown) -> str:
     """Return a campaign as readable text.
 
     Parameters
@@ -75,7 +106,7 @@ def _wrap(text: str, first: str = "", rest: str | None = None) -> list[str]:
     )
 
 
-def _head(campaign: "Campaign") -> list[str]:
+def _head(campaign: Shown) -> list[str]:
     metadata = campaign.metadata
     lines = [f"Campaign {metadata.name}"]
     if metadata.title:
@@ -91,7 +122,7 @@ def _head(campaign: "Campaign") -> list[str]:
     return lines
 
 
-def _tables(campaign: "Campaign") -> list[str]:
+def _tables(campaign: Shown) -> list[str]:
     lines = ["Tables"]
     width = max(len(name) for name in (*campaign.tables, *campaign.excluded))
     for name in campaign.tables:
@@ -110,7 +141,7 @@ def _tables(campaign: "Campaign") -> list[str]:
     return lines
 
 
-def _provenance(campaign: "Campaign") -> list[str]:
+def _provenance(campaign: Shown) -> list[str]:
     """Say how many rows were read from instrument files."""
     counts: dict[str, int] = {}
     for record in read_records(campaign.path):
@@ -204,7 +235,7 @@ def tally_phrases(table: Table, rows: "xr.Dataset") -> Sequence[str]:
     return phrases
 
 
-def excluded_phrases(campaign: "Campaign") -> Iterable[str]:
+def excluded_phrases(campaign: Shown) -> Iterable[str]:
     """Say which rows of a campaign are left out, and why.
 
     Parameters
@@ -228,7 +259,7 @@ def excluded_phrases(campaign: "Campaign") -> Iterable[str]:
             yield f"{row}: {cells['exclude']}"
 
 
-def _excluded(campaign: "Campaign") -> list[str]:
+def _excluded(campaign: Shown) -> list[str]:
     phrases = list(excluded_phrases(campaign))
     if not phrases:
         return []
@@ -236,7 +267,7 @@ def _excluded(campaign: "Campaign") -> list[str]:
     return [f"Left out ({len(phrases)})", *wrapped]
 
 
-def _assumed(campaign: "Campaign") -> list[str]:
+def _assumed(campaign: Shown) -> list[str]:
     if not campaign.assumptions:
         return []
     lines = [f"Assumed numbers ({len(campaign.assumptions)}): no source states them so"]
@@ -253,7 +284,7 @@ def _assumed(campaign: "Campaign") -> list[str]:
     return lines
 
 
-def citations(campaign: "Campaign") -> dict[str, str]:
+def citations(campaign: Shown) -> dict[str, str]:
     """Return what a campaign rests on.
 
     Parameters
@@ -280,7 +311,7 @@ def citations(campaign: "Campaign") -> dict[str, str]:
     return found
 
 
-def _references(campaign: "Campaign") -> list[str]:
+def _references(campaign: Shown) -> list[str]:
     found = citations(campaign)
     if not found:
         return []
@@ -290,7 +321,7 @@ def _references(campaign: "Campaign") -> list[str]:
     ]
 
 
-def _notes(campaign: "Campaign") -> list[str]:
+def _notes(campaign: Shown) -> list[str]:
     if not campaign.metadata.notes:
         return []
     return ["Notes", *(line for note in campaign.metadata.notes for line in _wrap(note, "  - "))]
