@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from data.errors import InputError
 from models.physics import (
+    FARADAY,
     REFERENCE_TEMPERATURE,
     Layer,
     depletion_time,
@@ -40,6 +41,8 @@ from models.physics import (
     sand_time,
     thermal_voltage,
 )
+from models.transient_cell.kinetics import ButlerVolmer, Kinetics, MarcusHushChidsey
+from models.transient_cell.mesh import build_mesh
 from models.transient_cell.solver import Solver, VoltageControl
 from models.transient_cell.stepping import Infeasible, State, integrate
 
@@ -258,7 +261,7 @@ class TransientCell:
         if v_max > 100.0:
             raise InputError(f"v_max is {v_max:g} V; legal is up to 100 V")
         thermal = float(thermal_voltage(self.temperature))
-        solver = Solver(self, np.sqrt(self.diffusivity * thermal / scan_rate))
+        solver = self._solver(np.sqrt(self.diffusivity * thermal / scan_rate))
         control = VoltageControl(solver, scan_rate / self.diffusivity)
         rows: list[_Row] = []
 
@@ -332,7 +335,7 @@ class TransientCell:
             stop_time = 2.0 * over if np.isfinite(over) else 3.0 * self.diffusion_time
         _positive("stop_time", stop_time)
         reach = np.sqrt(self.diffusivity * min(over, stop_time, self.diffusion_time))
-        solver = Solver(self, float(reach))
+        solver = self._solver(float(reach))
         flux = current_density / solver.strength
         end = stop_time * self.diffusivity
         half = solver.mesh.half_resistance
@@ -372,6 +375,34 @@ class TransientCell:
                 ended = "stop_time"
         attrs = {"current_density": current_density, "ended_by": ended}
         return self._dataset(solver, rows, sample_interval, attrs)
+
+    def _solver(self, boundary_layer: float) -> Solver:
+        """Put the cell on a mesh that resolves a boundary layer [m] at the electrodes."""
+        strength = (
+            FARADAY * self.concentration * self.diffusivity / (1.0 - self.transference_number)
+        )
+        thermal = float(thermal_voltage(self.temperature))
+        if self.conductivity is None:
+            ohmic = 2.0 * thermal * self.transference_number
+        else:
+            ohmic = strength / self.conductivity
+        kinetics: Kinetics | None = None
+        exchange = float("inf")
+        if self.exchange_current_density is not None and self.kinetics != "fast":
+            exchange = self.exchange_current_density / strength
+            if self.kinetics == "butler_volmer":
+                kinetics = ButlerVolmer(self.temperature)
+            elif self.reorganization_energy is not None:
+                kinetics = MarcusHushChidsey(self.reorganization_energy, self.temperature)
+        return Solver(
+            build_mesh(self.layers, self.volumes, boundary_layer),
+            strength=strength,
+            concentration_cell=2.0 * thermal * (1.0 - self.transference_number),
+            ohmic=ohmic / self.conductivity_factor,
+            series=self.series_resistance * strength,
+            kinetics=kinetics,
+            exchange=exchange,
+        )
 
     def _depletion_estimate(self, current_density: float) -> float:
         """Time [s] by which the salt is used up at the depleting electrode; infinite if never."""

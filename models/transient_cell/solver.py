@@ -5,18 +5,13 @@ Concentrations are in units of the initial one, time is ``D t`` [m^2], and the c
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.physics import FARADAY, thermal_voltage
-from models.transient_cell.kinetics import ButlerVolmer, Kinetics, MarcusHushChidsey
-from models.transient_cell.mesh import Mesh, build_mesh
+from models.transient_cell.kinetics import Kinetics
+from models.transient_cell.mesh import Mesh
 from models.transient_cell.stepping import Diffusion, Infeasible
-
-if TYPE_CHECKING:
-    from models.transient_cell.cell import TransientCell
 
 __all__ = ["Solver", "VoltageControl"]
 
@@ -24,31 +19,47 @@ type Array = NDArray[np.float64]
 
 
 class Solver:
-    """A cell on a mesh that resolves a boundary layer [m] at the electrodes."""
+    """The algebra of a cell.
 
-    def __init__(self, cell: "TransientCell", boundary_layer: float) -> None:
-        self.mesh: Mesh = build_mesh(cell.layers, cell.volumes, boundary_layer)
-        self.diffusion = Diffusion(self.mesh)
-        self.strength = (
-            FARADAY * cell.concentration * cell.diffusivity / (1.0 - cell.transference_number)
-        )
-        thermal = float(thermal_voltage(cell.temperature))
-        self.concentration_cell = 2.0 * thermal * (1.0 - cell.transference_number)
-        if cell.conductivity is None:
-            self.ohmic = 2.0 * thermal * cell.transference_number
-        else:
-            self.ohmic = self.strength / cell.conductivity
-        self.ohmic /= cell.conductivity_factor
-        self.series = cell.series_resistance * self.strength
-        self.kinetics: Kinetics | None = None
-        self.exchange = float("inf")  # of the solver's flux [1/m]
-        if cell.exchange_current_density is not None and cell.kinetics != "fast":
-            self.exchange = cell.exchange_current_density / self.strength
-            if cell.kinetics == "butler_volmer":
-                self.kinetics = ButlerVolmer(cell.temperature)
-            elif cell.reorganization_energy is not None:
-                self.kinetics = MarcusHushChidsey(cell.reorganization_energy, cell.temperature)
-        half = self.mesh.half_resistance
+    Parameters
+    ----------
+    mesh : Mesh
+        Its finite volumes.
+    strength : float
+        Current density of a flux of one, ``F c0 D/(1 - t+)`` [A/m].
+    concentration_cell : float
+        Voltage of the concentration cell over ``ln(c_L/c_0)`` [V].
+    ohmic : float
+        Ohmic drop in the open electrolyte of the initial concentration, of a flux of one over a
+        length [V].
+    series : float
+        Voltage over the resistance in series, of a flux of one [V m].
+    kinetics : Kinetics, optional
+        Charge transfer at both electrodes; None has no overpotential.
+    exchange : float, optional
+        Exchange current density at the initial concentration as a flux [1/m].
+    """
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        *,
+        strength: float,
+        concentration_cell: float,
+        ohmic: float,
+        series: float,
+        kinetics: Kinetics | None = None,
+        exchange: float = float("inf"),
+    ) -> None:
+        self.mesh = mesh
+        self.diffusion = Diffusion(mesh)
+        self.strength = strength
+        self.concentration_cell = concentration_cell
+        self.ohmic = ohmic
+        self.series = series
+        self.kinetics = kinetics
+        self.exchange = exchange
+        half = mesh.half_resistance
         self.first, self.last = float(half[0]), float(half[-1])
         self._segments = np.repeat(half, 2)
         self._nodes = np.empty(2 * half.size + 1)
