@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from inference.answers import required_pore_radius as required_pore_radius
     from inference.answers import required_pressure as required_pressure
     from inference.answers import safe_current as safe_current
-    from inference.calibration import calibrate as calibrate
     from inference.checks import check as check
     from inference.checks import prefit_check as prefit_check
     from inference.comparison import compare as compare
@@ -30,10 +29,12 @@ if TYPE_CHECKING:
     from inference.result import Result as Result
     from inference.result import load_result as load_result
     from inference.simulation import simulate as simulate
+    from inference.steps import calibrate as calibrate
+    from inference.steps import save_overlay as save_overlay
 
 _MODULE_OF = {
     "Result": "inference.result",
-    "calibrate": "inference.calibration",
+    "calibrate": "inference.steps",
     "check": "inference.checks",
     "compare": "inference.comparison",
     "fit": "inference.fitting",
@@ -47,6 +48,7 @@ _MODULE_OF = {
     "required_pressure": "inference.answers",
     "safe_current": "inference.answers",
     "safe_current_map": "inference.maps",
+    "save_overlay": "inference.steps",
     "simulate": "inference.simulation",
     "write_raw_curves": "inference.raw_curves",
     "write_report": "inference.report_page",

@@ -50,7 +50,7 @@ from inference.thresholds import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Calibration", "calibrate", "read_calibration"]
+__all__ = ["Calibration", "read_calibration", "run_calibration"]
 
 logger = logging.getLogger(__name__)
 
@@ -361,56 +361,25 @@ def _vacuous(table: "pd.DataFrame") -> list[str]:
     return [text]
 
 
-def calibrate(
+def run_calibration(
+    run: RunFolder,
     job: Job | str | os.PathLike[str],
     *,
-    replicates: int = 300,
-    folder: str | os.PathLike[str],
-    seed: int | None = None,
-    processes: int = 2,
-    settings: Settings | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    force: bool = False,
+    replicates: int,
+    seed: int | None,
+    processes: int,
+    settings: Settings | None,
+    progress: Callable[[int, int], None] | None,
+    force: bool,
+    draw: Callable[[Calibration], None],
 ) -> Calibration:
-    """Calibrate a job, or go on with a calibration that was stopped.
+    """Run the replicates that a folder lacks and keep them there, as `inference.calibrate` says.
 
-    Parameters
-    ----------
-    job : Job, str or path
-        The job, its file or its name.
-    replicates : int, optional
-        How many there are to be in the end.
-    folder : str or path
-        Where the replicates are kept; what is there of the same job, seed and code is not done
-        again.
-    seed : int, optional
-        Of every random number; the job's when left out.
-    processes : int, optional
-        Processes at work; the replicates do not depend on it.
-    settings : Settings, optional
-        How each replicate is sampled.
-    progress : callable, optional
-        Told how many replicates are done and due.
-    force : bool, optional
-        Start anew where the folder holds another calibration.
-
-    Returns
-    -------
-    Calibration
-        All replicates in the folder up to the number asked for.
-
-    Raises
-    ------
-    JobError, CampaignError, PriorError, ModelError
-        If the job cannot be fitted.
-    RunFolderError
-        If the folder holds another calibration, or replicates of other code: another likelihood,
-        prior or version of this project, PyMC or nutpie.
+    What there is at last is handed to `draw` while no other process may write to the folder.
     """
     from data.campaign import load_campaign
     from models.joint import build_model, priors_of
 
-    run = RunFolder(folder, "calibration")
     run.refuse_foreign()
     tell = progress or (lambda *_: None)
     job = job if isinstance(job, Job) else load_job(os.fspath(job))
@@ -443,7 +412,7 @@ def calibrate(
         kept = tuple(known[index] for index in sorted(known) if index < replicates)
         calibration = Calibration(header, kept)
         run.write_text(RECORD, _text(calibration))
-        _write_figure(run, calibration)
+        draw(calibration)
     return calibration
 
 
@@ -637,12 +606,3 @@ def _run(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _write_figure(run: RunFolder, calibration: Calibration) -> None:
-    if len(calibration.finished) > 1:
-        from inference.figures.calibration import calibration_figure
-        from inference.figures.style import save_figure
-
-        figure = calibration_figure(calibration)
-        run.write("calibration.png", lambda path: save_figure(figure, path))

@@ -11,7 +11,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from data.files import expanded
 from data.quantities import quantities
 from inference.job import software_versions
 from inference.result import Result, load_result
-from inference.run_folder import MAP, RunFolder
+from inference.run_folder import MAP
 from inference.sampling import scalars
 from inference.standing import prior_driven
 from inference.thresholds import INTERVAL, MOVED, NARROWED
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Overlay", "overlay"]
 
-FILE = "overlay.json"
 _MOST_NAMED = 6
 _MOST_RUNS = 6
 _ALIKE = 1e-6
@@ -123,41 +121,6 @@ class Overlay:
                 for cell, dataset in self.maps.items()
             },
         }
-
-    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write ``overlay.json`` and the figures into a folder, each whole or not at all.
-
-        Parameters
-        ----------
-        folder : str or path
-            Made if it does not exist.
-
-        Returns
-        -------
-        list of Path
-            The files.
-
-        Raises
-        ------
-        RunFolderError
-            If the folder cannot be made, or another process writes to it.
-        """
-        from inference.figures.overlay import overlay_forest, overlay_map
-        from inference.figures.style import save_figure
-
-        target = RunFolder(folder, "overlay")
-        text = json.dumps(self.document(), indent=1, ensure_ascii=False) + "\n"
-        figures = {"overlay": overlay_forest(self)}
-        figures |= {f"overlay_map_{cell}": overlay_map(self, cell) for cell in self.maps}
-        names = [FILE, *(f"{name}.{kind}" for name in figures for kind in ("png", "pdf"))]
-
-        def write(path: Path) -> None:
-            (path / FILE).write_text(text, encoding="utf-8", newline="\n")
-            for name in names[1:]:
-                save_figure(figures[name.partition(".")[0]], path / name)
-
-        written = target.write_files("", write)
-        return [written / name for name in names]
 
 
 def overlay(runs: Sequence[Result | str | os.PathLike[str]]) -> Overlay:

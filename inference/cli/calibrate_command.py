@@ -39,9 +39,9 @@ def calibrate(
     import numpy as np
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    from inference.calibration import calibrate as run
     from inference.cli.text import heading, number, paragraph, show_table, table, ticked
     from inference.job import load_job
+    from inference.steps import calibrate as run
     from inference.thresholds import CALIBRATION_FAILED, CALIBRATION_LEVELS
 
     loaded = load_job(job)

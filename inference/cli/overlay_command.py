@@ -49,6 +49,7 @@ def overlay(
     from inference.cli.steps import stage
     from inference.overlays import overlay as lay_over
     from inference.run_folder import RunFolder
+    from inference.steps import save_overlay
 
     folder = resolved(out or Path("runs") / "overlay")
     RunFolder(folder, "overlay").refuse_foreign()
@@ -57,7 +58,7 @@ def overlay(
     _show(laid)
     paragraph()
     with stage("figures"):
-        paths = laid.save(folder)
+        paths = save_overlay(laid, folder)
     heading("Files")
     ticked(path.name for path in paths)
     paragraph()

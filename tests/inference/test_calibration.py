@@ -12,10 +12,11 @@ from scipy import stats
 
 from data.campaign import Campaign, load_campaign
 from data.errors import RunFolderError
-from inference.calibration import RECORD, REPLICATES, Calibration, calibrate, read_calibration
+from inference.calibration import RECORD, REPLICATES, Calibration, read_calibration
 from inference.fingerprint import fingerprint, fingerprint_differences
 from inference.job import Job, job_for_campaign, load_job
 from inference.replicates import Replicate, Replicator, Settings, _on_steps
+from inference.steps import calibrate
 from models.joint import build_model, priors_of
 from models.observations import measured, recorded_currents
 from models.options import ModelOptions

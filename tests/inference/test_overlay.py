@@ -16,6 +16,7 @@ from inference.cli.overlay_command import overlay as command
 from inference.map_files import save_maps
 from inference.overlays import Overlay, overlay
 from inference.result import Result
+from inference.steps import save_overlay
 from models.options import ModelOptions
 
 DIMS = ("chain", "draw")
@@ -216,7 +217,7 @@ def check_files(laid: Overlay, folder: Path) -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is no JSON")
 
-    paths = laid.save(folder)
+    paths = save_overlay(laid, folder)
     names = {path.name for path in paths}
     assert {"overlay.json", "overlay.png", "overlay_map_liquid.pdf"} <= names
     assert all(path.stat().st_size > 0 for path in paths)
