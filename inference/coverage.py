@@ -12,6 +12,7 @@ from data.ranges import ENDS, RANGE_COLUMNS
 from data.units import si_factor
 from inference.design import SEPARATOR_AXES, FloatArray, Protocol
 from inference.row_conditions import levels
+from models.options import SHARED_THRESHOLD
 from models.physics import macmullin_number_from_porosity
 from models.temperature import TEMPERATURE_WINDOW
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LINEAR", "currents_tested", "data_gaps", "data_hulls", "data_ranges", "on_scale"]
 
-_PENETRATION = ("penetration", "critical_current")
 _SOLID = "dc_polarization"
 LINEAR: Final = frozenset({"porosity", "temperature", "pressure"})
 """Axes of maps whose scale is linear; that of all others is logarithmic."""
@@ -44,11 +44,7 @@ reach of three levels evenly spaced. Two of them leave the middle half between t
 
 _FAR_AT_LEAST: Final = 1.5  # factor, on a logarithmic scale: nearer ones hardly try a law
 _TOLD_IN_TURN: Final = (  # of two conditions the first is where the range of the other is told
-    "pressure",
-    "temperature",
-    "concentration",
-    "metal_thickness",
-    "pore_radius",
+    *_BETWEEN,
     "porosity",
     "thickness",
     "macmullin_number",
@@ -56,7 +52,11 @@ _TOLD_IN_TURN: Final = (  # of two conditions the first is where the range of th
 )
 _OF_LIMITS = frozenset({"limiting_current_density", "diffusivity_over_anion_transference"})
 _HOUR = si_factor("h")
-_TELL_OF = {"penetration": _PENETRATION, "depletion": ("lsv", "sand"), "voids": (_SOLID,)}
+_TELL_OF = {
+    "penetration": SHARED_THRESHOLD["penetration"],
+    "depletion": ("lsv", "sand"),
+    "voids": (_SOLID,),
+}
 _EVENTS = tuple(
     f"{time}{end}" for time in ("sand_time", "transition_time") for end in ("", "_upper")
 )
@@ -492,7 +492,10 @@ def _liquid_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
         each.pop("charge", None)
         found[f"liquid {name}"] = each | charges
     kinetics = campaign.tables.get("kinetics")
-    every = {name: [*map(np.array, _all(spans, name))] for name in (*SEPARATOR_AXES, *_OF_TESTS)}
+    every = {
+        name: [np.array(each[name]) for each in spans.values() if name in each]
+        for name in (*SEPARATOR_AXES, *_OF_TESTS)
+    }
     if kinetics is not None:
         every["temperature"].append(_numbers(kinetics, "temperature"))
     found["liquid"] = _spans(every) | charges
@@ -504,10 +507,6 @@ def _liquid_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
                 own["steady_state"] = own["charge"]
             found[f"liquid penetration of {separator}"] = own
     return found
-
-
-def _all(spans: Mapping[str, Mapping[str, list[float]]], axis: str) -> list[list[float]]:
-    return [each[axis] for each in spans.values() if axis in each]
 
 
 def _charges_of_limits(campaign: "Campaign") -> dict[str, list[FloatArray]]:
@@ -591,12 +590,6 @@ def _charges_of_solid(table: "xr.Dataset") -> FloatArray:
 
 def _numbers(table: "xr.Dataset", name: str) -> FloatArray:
     return np.asarray(table[name].to_numpy(), dtype=np.float64)
-
-
-def _texts(table: "xr.Dataset", name: str) -> Iterable[str]:
-    if name not in table:
-        return []
-    return [str(text) for text in table[name].to_numpy() if str(text)]
 
 
 def _charges(table: "xr.Dataset", time: str) -> FloatArray:
