@@ -1,7 +1,7 @@
 """The range of conditions that the data of a campaign span, beyond which a map extrapolates."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -155,16 +155,10 @@ def data_gaps(campaign: "Campaign") -> dict[str, _Gaps]:
     """
     rows = _liquid(campaign)
     found = {f"liquid {name}": _between(each) for name, each in rows.items()}
-    told = rows.get("penetration", _Rows.together([]))
-    for separator in sorted({*map(str, told.separator)} - {""}):
-        own = told.under((*_OF_TESTS, "charge")).of(separator)
-        found[f"liquid penetration of {separator}"] = _between(own)
-    if "depletion" in rows:
-        found["liquid depletion"].pop("pore_radius", None)  # transport says nothing of a radius
-        if "sand" in campaign.tables:
-            found["liquid depletion"]["charge"] = _gaps(
-                "charge", _charges(campaign.tables["sand"], "sand_time")
-            )
+    found |= {key: _between(own) for key, own in _of_separators(rows)}
+    if "depletion" in rows and "sand" in campaign.tables:
+        charges = _charges(campaign.tables["sand"], "sand_time")
+        found["liquid depletion"]["charge"] = _gaps("charge", charges)
     for protocol in get_args(Protocol):
         key = f"solid {protocol}"
         found[key] = _between(_solid(campaign, protocol))
@@ -292,6 +286,8 @@ def _liquid(campaign: "Campaign") -> dict[str, _Rows]:
         if "published" in tables:
             parts.append(_of_published(mechanism, tables, salt))
         rows = _Rows.together([_with_properties(part, tables) for part in parts])
+        if mechanism == "depletion":
+            rows.values.pop("pore_radius", None)  # transport says nothing of a radius
         if rows.separator.size:
             found[mechanism] = rows
     return found
@@ -485,7 +481,6 @@ def _liquid_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
     """Return the ranges of liquid cells: of each limit, of its separators, and all together."""
     rows = _liquid(campaign)
     spans = {name: each.spans() for name, each in rows.items()}
-    spans.get("depletion", {}).pop("pore_radius", None)  # transport says nothing of a radius
     charges = _spans(_charges_of_limits(campaign))
     found: dict[str, dict[str, list[float]]] = {}
     for name, each in spans.items():
@@ -499,14 +494,18 @@ def _liquid_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
     if kinetics is not None:
         every["temperature"].append(_numbers(kinetics, "temperature"))
     found["liquid"] = _spans(every) | charges
-    if "penetration" in rows:
-        told = rows["penetration"]
-        for separator in sorted({*map(str, told.separator)} - {""}):
-            own = told.under((*_OF_TESTS, "charge")).of(separator).spans()
-            if "charge" in own and "steady_state" in charges:
-                own["steady_state"] = own["charge"]
-            found[f"liquid penetration of {separator}"] = own
+    for key, cells in _of_separators(rows):
+        found[key] = own = cells.spans()
+        if "charge" in own and "steady_state" in charges:
+            own["steady_state"] = own["charge"]
     return found
+
+
+def _of_separators(rows: Mapping[str, _Rows]) -> Iterator[tuple[str, _Rows]]:
+    """Yield by key of `data_ranges` what cells of each separator were tested under."""
+    told = rows.get("penetration", _Rows.together([])).under((*_OF_TESTS, "charge"))
+    for separator in sorted({*map(str, told.separator)} - {""}):
+        yield f"liquid penetration of {separator}", told.of(separator)
 
 
 def _charges_of_limits(campaign: "Campaign") -> dict[str, list[FloatArray]]:
