@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from inference.draws import SAMPLE, STACKED, stacked
+from inference.sampling import convergence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,11 +45,7 @@ def diagnostics(draws: xr.Dataset) -> Any:
         A row for each scalar; columns ``r_hat``, ``ess_bulk``, ``ess_tail`` and ``mcse_over_sd``,
         the Monte Carlo error of the mean in posterior standard deviations.
     """
-    import arviz_stats as az
-
-    tree = xr.DataTree.from_dict({"posterior": stacked(draws)})
-    table = az.summary(tree, kind="diagnostics", round_to="none")
-    table.index = list(map(str, draws.data_vars))
+    table = convergence(draws)
     sd = {str(name): float(values.std(ddof=1)) for name, values in draws.data_vars.items()}
     table["mcse_over_sd"] = [table.loc[name, "mcse_mean"] / sd[name] for name in table.index]
     return table[["r_hat", "ess_bulk", "ess_tail", "mcse_over_sd"]]

@@ -54,26 +54,27 @@ def caveats(
     list of str
         Sentences, each once; empty where nothing is known against them.
     """
-    every = failures(result) if failed is None else failed
-    told = [*suspicions(result), *failures_in_words(every)]
     left_out = told_of_rows(result, "left_out", cell)
-    return [*dict.fromkeys([*told, *left_out, *_none_failed(result, cell)])]
+    return [*dict.fromkeys([*warned(result, failed), *left_out, *_none_failed(result, cell)])]
 
 
-def warned(result: "Result") -> list[str]:
+def warned(result: "Result", failed: Sequence[Mapping[str, Any]] | None = None) -> list[str]:
     """Return why any number of a fit may be wrong, whatever cell it is of.
 
     Parameters
     ----------
     result : Result
         A finished fit.
+    failed : sequence of mapping, optional
+        From `failures`, where they are known already.
 
     Returns
     -------
     list of str
         Sentences, each once: what the fit suspects, and what its check failed.
     """
-    return [*dict.fromkeys([*suspicions(result), *failures_in_words(failures(result))])]
+    every = failures(result) if failed is None else failed
+    return [*dict.fromkeys([*suspicions(result), *failures_in_words(every)])]
 
 
 def failures_in_words(failed: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -144,7 +145,7 @@ def highest_tested(result: "Result") -> dict[str, tuple[float, str]]:
     Parameters
     ----------
     result : Result
-        A finished fit; one that was stored without the currents tested has none.
+        A finished fit.
 
     Returns
     -------
@@ -198,7 +199,7 @@ def failures(result: "Result") -> list[Mapping[str, Any]]:
     check = stored_check(result.folder, str(result.attrs.get("result_id")))
     if check is None:
         if result not in _UNCHECKED:
-            _UNCHECKED[result] = [*failing_predictions(result)]
+            _UNCHECKED[result] = failing_predictions(result)
         return _UNCHECKED[result]
     return [
         each

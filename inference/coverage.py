@@ -1,7 +1,7 @@
 """The range of conditions that the data of a campaign span, beyond which a map extrapolates."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -12,6 +12,7 @@ from data.ranges import ENDS, RANGE_COLUMNS
 from data.units import si_factor
 from inference.design import SEPARATOR_AXES, FloatArray, Protocol
 from inference.row_conditions import levels
+from models.options import SHARED_THRESHOLD
 from models.physics import macmullin_number_from_porosity
 from models.temperature import TEMPERATURE_WINDOW
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LINEAR", "currents_tested", "data_gaps", "data_hulls", "data_ranges", "on_scale"]
 
-_PENETRATION = ("penetration", "critical_current")
 _SOLID = "dc_polarization"
 LINEAR: Final = frozenset({"porosity", "temperature", "pressure"})
 """Axes of maps whose scale is linear; that of all others is logarithmic."""
@@ -44,11 +44,7 @@ reach of three levels evenly spaced. Two of them leave the middle half between t
 
 _FAR_AT_LEAST: Final = 1.5  # factor, on a logarithmic scale: nearer ones hardly try a law
 _TOLD_IN_TURN: Final = (  # of two conditions the first is where the range of the other is told
-    "pressure",
-    "temperature",
-    "concentration",
-    "metal_thickness",
-    "pore_radius",
+    *_BETWEEN,
     "porosity",
     "thickness",
     "macmullin_number",
@@ -56,7 +52,11 @@ _TOLD_IN_TURN: Final = (  # of two conditions the first is where the range of th
 )
 _OF_LIMITS = frozenset({"limiting_current_density", "diffusivity_over_anion_transference"})
 _HOUR = si_factor("h")
-_TELL_OF = {"penetration": _PENETRATION, "depletion": ("lsv", "sand"), "voids": (_SOLID,)}
+_TELL_OF = {
+    "penetration": SHARED_THRESHOLD["penetration"],
+    "depletion": ("lsv", "sand"),
+    "voids": (_SOLID,),
+}
 _EVENTS = tuple(
     f"{time}{end}" for time in ("sand_time", "transition_time") for end in ("", "_upper")
 )
@@ -155,16 +155,10 @@ def data_gaps(campaign: "Campaign") -> dict[str, _Gaps]:
     """
     rows = _liquid(campaign)
     found = {f"liquid {name}": _between(each) for name, each in rows.items()}
-    told = rows.get("penetration", _Rows.together([]))
-    for separator in sorted({*map(str, told.separator)} - {""}):
-        own = told.under((*_OF_TESTS, "charge")).of(separator)
-        found[f"liquid penetration of {separator}"] = _between(own)
-    if "depletion" in rows:
-        found["liquid depletion"].pop("pore_radius", None)  # transport says nothing of a radius
-        if "sand" in campaign.tables:
-            found["liquid depletion"]["charge"] = _gaps(
-                "charge", _charges(campaign.tables["sand"], "sand_time")
-            )
+    found |= {key: _between(own) for key, own in _of_separators(rows)}
+    if "depletion" in rows and "sand" in campaign.tables:
+        charges = _charges(campaign.tables["sand"], "sand_time")
+        found["liquid depletion"]["charge"] = _gaps("charge", charges)
     for protocol in get_args(Protocol):
         key = f"solid {protocol}"
         found[key] = _between(_solid(campaign, protocol))
@@ -292,6 +286,8 @@ def _liquid(campaign: "Campaign") -> dict[str, _Rows]:
         if "published" in tables:
             parts.append(_of_published(mechanism, tables, salt))
         rows = _Rows.together([_with_properties(part, tables) for part in parts])
+        if mechanism == "depletion":
+            rows.values.pop("pore_radius", None)  # transport says nothing of a radius
         if rows.separator.size:
             found[mechanism] = rows
     return found
@@ -485,29 +481,31 @@ def _liquid_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
     """Return the ranges of liquid cells: of each limit, of its separators, and all together."""
     rows = _liquid(campaign)
     spans = {name: each.spans() for name, each in rows.items()}
-    spans.get("depletion", {}).pop("pore_radius", None)  # transport says nothing of a radius
     charges = _spans(_charges_of_limits(campaign))
     found: dict[str, dict[str, list[float]]] = {}
     for name, each in spans.items():
         each.pop("charge", None)
         found[f"liquid {name}"] = each | charges
     kinetics = campaign.tables.get("kinetics")
-    every = {name: [*map(np.array, _all(spans, name))] for name in (*SEPARATOR_AXES, *_OF_TESTS)}
+    every = {
+        name: [np.array(each[name]) for each in spans.values() if name in each]
+        for name in (*SEPARATOR_AXES, *_OF_TESTS)
+    }
     if kinetics is not None:
         every["temperature"].append(_numbers(kinetics, "temperature"))
     found["liquid"] = _spans(every) | charges
-    if "penetration" in rows:
-        told = rows["penetration"]
-        for separator in sorted({*map(str, told.separator)} - {""}):
-            own = told.under((*_OF_TESTS, "charge")).of(separator).spans()
-            if "charge" in own and "steady_state" in charges:
-                own["steady_state"] = own["charge"]
-            found[f"liquid penetration of {separator}"] = own
+    for key, cells in _of_separators(rows):
+        found[key] = own = cells.spans()
+        if "charge" in own and "steady_state" in charges:
+            own["steady_state"] = own["charge"]
     return found
 
 
-def _all(spans: Mapping[str, Mapping[str, list[float]]], axis: str) -> list[list[float]]:
-    return [each[axis] for each in spans.values() if axis in each]
+def _of_separators(rows: Mapping[str, _Rows]) -> Iterator[tuple[str, _Rows]]:
+    """Yield by key of `data_ranges` what cells of each separator were tested under."""
+    told = rows.get("penetration", _Rows.together([])).under((*_OF_TESTS, "charge"))
+    for separator in sorted({*map(str, told.separator)} - {""}):
+        yield f"liquid penetration of {separator}", told.of(separator)
 
 
 def _charges_of_limits(campaign: "Campaign") -> dict[str, list[FloatArray]]:
@@ -591,12 +589,6 @@ def _charges_of_solid(table: "xr.Dataset") -> FloatArray:
 
 def _numbers(table: "xr.Dataset", name: str) -> FloatArray:
     return np.asarray(table[name].to_numpy(), dtype=np.float64)
-
-
-def _texts(table: "xr.Dataset", name: str) -> Iterable[str]:
-    if name not in table:
-        return []
-    return [str(text) for text in table[name].to_numpy() if str(text)]
 
 
 def _charges(table: "xr.Dataset", time: str) -> FloatArray:

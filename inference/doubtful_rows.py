@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from data.ranges import range_rows
+from data.ranges import ENDS, range_rows
 from data.tables import tables as all_tables
 from inference.contradictions import contradicting_estimates
 from inference.copied_rows import copied_rows
@@ -154,9 +154,7 @@ def _brackets(campaign: "Campaign") -> str:
     if not {"critical_current", "separators"} <= {*campaign.tables}:
         return ""
     table, separators = campaign.tables["critical_current"], campaign.tables["separators"]
-    lower, upper = (
-        np.asarray(table[f"current_density_{end}"].values, float) for end in ("lower", "upper")
-    )
+    lower, upper = _steps(table)
     stated = [name for name in map(str, separators.data_vars) if name in _OF_SEPARATORS]
     like = {
         str(name): tuple(str(separators[each].values[at]) for each in stated)
@@ -263,8 +261,8 @@ def _failures(table: "xr.Dataset") -> tuple[NDArray[np.bool_], dict[str, NDArray
         failed = np.zeros(size, bool)
         for end in ends:
             failed |= np.isfinite(table[end].values) if end in table else False
-    if "current_density_upper" in table:  # the step that failed, or else the last survived
-        lower, upper = (np.asarray(table[f"current_density_{end}"].values, float) for end in _ENDS)
+    if ENDS[1] in table:  # the step that failed, or else the last survived
+        lower, upper = _steps(table)
         of_one = np.ones(size, bool)
         for column, value in _IN_STEPS.values():
             of_one &= (table[column].values == value) if column in table else True
@@ -273,6 +271,11 @@ def _failures(table: "xr.Dataset") -> tuple[NDArray[np.bool_], dict[str, NDArray
         values["current_density"] = np.where(of_one, bracket, plain)
         failed |= of_one & np.isfinite(upper)
     return failed, values
+
+
+def _steps(table: "xr.Dataset") -> list[NDArray[np.float64]]:
+    """Return the lower and the upper ends of the steps of a table [mA/cm^2]."""
+    return [np.asarray(table[end].values, dtype=float) for end in ENDS]
 
 
 def _wide_steps(name: str, table: "xr.Dataset") -> list[int]:
@@ -284,10 +287,7 @@ def _wide_steps(name: str, table: "xr.Dataset") -> list[int]:
     if name not in _IN_STEPS:
         return []
     column, value = _IN_STEPS[name]
-    lower, upper = (
-        np.asarray(table[f"current_density_{end}"].values, dtype=float)
-        for end in ("lower", "upper")
-    )
+    lower, upper = _steps(table)
     rows = np.flatnonzero((table[column].values == value) & (lower > 0.0) & (upper > lower))
     height, start = upper[rows] - lower[rows], lower[rows]
     wide = upper[rows] > _WIDE_STEP * start
@@ -305,7 +305,7 @@ def _in_wide_steps(name: str, table: "xr.Dataset", rows: Sequence[int]) -> str:
     """Say that cells which fail within wide steps may be ranges over cells."""
     lines = [str(int(table["line"].values[row])) for row in rows]
     which = f"lines {', '.join(lines[:-1])} and {lines[-1]}" if lines[1:] else f"line {lines[0]}"
-    lower, upper = (float(table[f"current_density_{end}"].values[rows[0]]) for end in _ENDS)
+    lower, upper = (float(ends[rows[0]]) for ends in _steps(table))
     cells = "cells fail within steps" if lines[1:] else "a cell fails within a step"
     return (
         f"{name}.csv, {which}: {cells} as wide as {lower:g} to {upper:g} mA/cm^2. If these are the "
@@ -315,7 +315,6 @@ def _in_wide_steps(name: str, table: "xr.Dataset", rows: Sequence[int]) -> str:
     )
 
 
-_ENDS = ("lower", "upper")
 _STEPPED = {
     "penetration": "critical_current.csv, bracket_from one_cell",
     "critical_current": "bracket_from one_cell, its name under cell",

@@ -7,12 +7,10 @@ stated properties is a new one: what cells of it differ by is drawn anew.
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from data.errors import MapError
 from data.units import si_factor, to_si
 from inference.design import AXES, SEPARATOR_AXES, Design, FloatArray
 from inference.mechanisms import (
@@ -51,7 +49,7 @@ _OWN = tuple(name for name in SEPARATOR_AXES if name != _SPREAD)
 class _Fit(Protocol):
     @property
     def attrs(self) -> Mapping[str, Any]:
-        """With the campaign's separators, where they are stored."""
+        """With the campaign's separators."""
 
 
 def separator_sections(table: "xr.Dataset | None") -> dict[str, dict[str, Any]]:
@@ -98,41 +96,12 @@ def separators_of(result: _Fit) -> dict[str, dict[str, Any]]:
     -------
     dict of str to dict
         By name, as :func:`separator_sections` says.
-
-    Raises
-    ------
-    MapError
-        If the result does not hold them and its campaign is not there, or has changed.
     """
-    stored = result.attrs.get("separators")
-    found: dict[str, dict[str, Any]] = (
-        _of_campaign(result) if stored is None else json.loads(str(stored))
-    )
+    found: dict[str, dict[str, Any]] = json.loads(str(result.attrs.get("separators", "{}")))
     if option(result.attrs, "penetration", "pores") != "weakest_link":
         for section in found.values():
             section.pop(_SPREAD, None)
     return found
-
-
-def _of_campaign(result: _Fit) -> dict[str, dict[str, Any]]:
-    """Read the separators of a result that was stored without them."""
-    from data.campaign import load_campaign
-    from inference.job import load_job
-    from inference.run_folder import RESOLVED
-
-    folder: Path | None = getattr(result, "folder", None)
-    advice = (
-        "give the separators as tables with their properties, or fit again: a new result holds them"
-    )
-    if folder is None or not (folder / RESOLVED).is_file():
-        raise MapError(f"this result does not hold the separators of its campaign: {advice}")
-    campaign = load_campaign(load_job(folder / RESOLVED).campaign_location())
-    if campaign.content_hash != result.attrs.get("data_hash"):
-        raise MapError(
-            f"the campaign {campaign.metadata.name!r} has changed since it was fitted, and this "
-            f"result does not hold its separators: {advice}"
-        )
-    return separator_sections(campaign.tables.get("separators"))
 
 
 def separator_draws(

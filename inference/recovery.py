@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from inference.result import Result
-    from inference.simulation import Truth
 
 RECORD = "recovery.json"
 _MOST_NAMED = 5
@@ -99,7 +98,7 @@ def recover(
         campaign that is another recovery's or no recovery's. Nothing is changed then.
     """
     from inference.fitting import fit
-    from inference.simulation import read_truth, simulate
+    from inference.simulation import drawn_from, read_truth, simulate
 
     job = job if isinstance(job, Job) else load_job(os.fspath(job))
     seed = job.sampler.seed if seed is None else seed
@@ -107,7 +106,7 @@ def recover(
     target = run.with_name(f"{run.name}-campaign")
     design = load_campaign(job.campaign_location())
     stated = truth_from_prior(job, seed) if truth is None else read_truth(truth)
-    due = _record(stated, seed, design.content_hash)
+    due = drawn_from(stated, seed, design)
     differences = _differences(target, due)
     if differences and not force:
         raise RunFolderError(
@@ -130,15 +129,6 @@ def recover(
             progress=progress,
         )
     return Recovery(result, _table(result, read_truth(target / "truth.toml")))
-
-
-def _record(truth: "Truth", seed: int, design: str) -> dict[str, Any]:
-    """Return what a campaign is drawn from: seed, truth, and the content of the design."""
-    return {
-        "seed": seed,
-        "truth": truth.model_dump(mode="json", exclude={"seed", "drawn"}),
-        "design": design,
-    }
 
 
 def _differences(target: Path, due: dict[str, Any]) -> list[str]:

@@ -54,6 +54,7 @@ _ATTRIBUTES = (
     "versions",
     "data_ranges",
     "data_hulls",
+    "data_gaps",
     "left_out",
     "fresh_cells",
     "tested",
@@ -199,17 +200,14 @@ class Result:
 
     @property
     def lines(self) -> dict[str, list[int]]:
-        """Line of its table's file that each row of each observed variable is of.
-
-        Empty in results that were stored without.
-        """
+        """Line of its table's file that each row of each observed variable is of."""
         return dict(json.loads(str(self.tree.attrs.get("lines", "{}"))))
 
     @property
-    def conditions(self) -> dict[str, dict[str, list[float]]]:
+    def conditions(self) -> dict[str, dict[str, list[float | None]]]:
         """Of the rows of each observed variable, beside its design: areas, separators' properties.
 
-        As made by `inference.row_conditions.row_conditions`; empty in results stored without.
+        As made by `inference.row_conditions.row_conditions`.
         """
         return dict(json.loads(str(self.tree.attrs.get("conditions", "{}"))))
 
@@ -217,7 +215,7 @@ class Result:
     def groups(self) -> dict[str, dict[str, list[str]]]:
         """Names that rows of each observed variable share: separators, labs, cells, notes and more.
 
-        As made by `inference.row_conditions.row_groups`; empty in results stored without.
+        As made by `inference.row_conditions.row_groups`.
         """
         return dict(json.loads(str(self.tree.attrs.get("groups", "{}"))))
 

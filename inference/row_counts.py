@@ -34,7 +34,7 @@ def told_of_rows(result: "Result", key: str, cell: "Cell") -> list[str]:
     Parameters
     ----------
     result : Result
-        A finished fit; one that was stored without these sentences has none.
+        A finished fit.
     key : {"left_out", "fresh_cells"}
         Of which function of this module.
     cell : {"liquid", "solid"}

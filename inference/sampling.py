@@ -1,4 +1,4 @@
-"""Sampling and its diagnostics: the one module that talks to nutpie and ArviZ."""
+"""Sampling by nutpie, and what ArviZ says of the convergence of its draws."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence

@@ -20,7 +20,7 @@ from models.blocks import block
 from models.joint import blocks_to_fit, build_model
 from models.options import KineticsLaw, ModelOptions
 
-__all__ = ["Truth", "read_truth", "simulate"]
+__all__ = ["Truth", "drawn_from", "read_truth", "simulate"]
 
 TRUTH_FILE = "truth.toml"
 RECORD = "simulation.json"
@@ -140,12 +140,7 @@ def simulate(
     )
     target = Path(folder)
     named = name or target.resolve().name
-    due = {
-        "name": named,
-        "seed": seed,
-        "truth": truth.model_dump(mode="json", exclude={"seed", "drawn"}),
-        "design": planned.content_hash,
-    }
+    due = {"name": named, **drawn_from(truth, seed, planned)}
     if (found := _drawn_before(target, due)) is not None:
         return found
     model = build_model(planned, options)
@@ -188,6 +183,26 @@ def simulate(
 
     write_campaign(target, metadata, tables, beside=beside)
     return load_campaign(target)
+
+
+def drawn_from(truth: Truth, seed: int, design: Campaign) -> dict[str, Any]:
+    """Return what a campaign is drawn from: seed, truth, and the content of the design.
+
+    Parameters
+    ----------
+    truth, seed, design
+        As in :func:`simulate`.
+
+    Returns
+    -------
+    dict
+        As it is stored with the campaign.
+    """
+    return {
+        "seed": seed,
+        "truth": truth.model_dump(mode="json", exclude={"seed", "drawn"}),
+        "design": design.content_hash,
+    }
 
 
 def _drawn_before(folder: Path, due: Mapping[str, Any]) -> Campaign | None:

@@ -58,7 +58,6 @@ from models.observations import TOLERANCE
 __all__ = [
     "batch_findings",
     "contradicting_rows",
-    "failed_predictions",
     "failing_predictions",
     "fit_findings",
     "natural_scale",
@@ -137,7 +136,7 @@ def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[st
     return findings + _spreads(result, cells) + _batches(result, cells), table
 
 
-def failing_predictions(result: Result) -> list[dict[str, Any]]:
+def failing_predictions(result: Result) -> list[Mapping[str, Any]]:
     """Return what observations the model does not predict, as every answer of the fit must say.
 
     Parameters
@@ -147,28 +146,12 @@ def failing_predictions(result: Result) -> list[dict[str, Any]]:
 
     Returns
     -------
-    list of dict
+    list of mapping
         Each finding of `fit_findings` that fails, with the ties of `check`, as in ``check.json``.
     """
     ties = int(np.random.SeedSequence(int(result.attrs["seed"])).generate_state(1)[0])
     found, _ = fit_findings(result, ties)
     return [each.model_dump() for each in found if each.verdict == "fail"]
-
-
-def failed_predictions(result: Result) -> list[str]:
-    """Say which observations the model does not predict.
-
-    Parameters
-    ----------
-    result : Result
-        A finished fit.
-
-    Returns
-    -------
-    list of str
-        From `unpredicted`, for each of `failing_predictions`.
-    """
-    return [unpredicted(each) for each in failing_predictions(result)]
 
 
 def unpredicted(finding: Mapping[str, Any]) -> str:

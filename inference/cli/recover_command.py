@@ -46,10 +46,12 @@ def recover(
     from inference.cli.text import heading, interval, number, paragraph, show_table, table
     from inference.job import load_job
     from inference.recovery import recover as run
+    from inference.run_folder import RunFolder
     from inference.thresholds import INTERVAL
 
     loaded = load_job(job)
     folder = resolved(out or Path("runs") / f"{loaded.name}-recovery")
+    RunFolder(folder).refuse_foreign()  # as `fit` does: its log is not the program's either
     session.run_folder = folder
     found = run(loaded, truth, seed=seed, folder=folder, force=force)
     show_gate(found.result)

@@ -65,10 +65,8 @@ const AnodePage = (() => {
   /** An end of what is legal, in full. */
   const bound = (value) => String(Number(value.toPrecision(6)));
 
-  function quantity(value, unit, count = 3) {
-    const text = unitOf(unit);
-    return text ? `${shown(value, count)} ${text}` : shown(value, count);
-  }
+  const withUnit = (text, unit) => `${text} ${unitOf(unit)}`.trimEnd();
+  const quantity = (value, unit, count = 3) => withUnit(shown(value, count), unit);
 
   /** The words of a condition or a choice at the beginning of a line. */
   const capital = (text) => text[0].toUpperCase() + text.slice(1);
@@ -256,7 +254,7 @@ const AnodePage = (() => {
   }
 
   function legalEnds(kind) {
-    return `${bound(kind.lower)} to ${bound(kind.upper)} ${unitOf(kind.unit)}`.trimEnd();
+    return withUnit(`${bound(kind.lower)} to ${bound(kind.upper)}`, kind.unit);
   }
 
   /** Read the controls: the design, the question, and every mistake in them. */
@@ -378,7 +376,6 @@ const AnodePage = (() => {
       if (!told.has(key)) told.set(key, { what, data, span, own, axes, limits: [] });
       if (support) told.get(key).limits.push(support.limit);
     };
-    const unitBehind = (name) => (unitOf(kinds[name].unit) ? ` ${unitOf(kinds[name].unit)}` : "");
     for (const [name, value] of Object.entries(conditions)) {
       if (name === "pore_size_spread") continue;
       const { unit, words } = kinds[name];
@@ -393,7 +390,7 @@ const AnodePage = (() => {
           range.every((end) => shown(end, each) !== shown(value, each))) || 3;
         const data = name === "temperature" ? `more than ${margin} K from the data` : "data";
         tell(`${words} ${quantity(value, unit, count)}`, data,
-          `${endsOf(range, count)}${unitBehind(name)}`, support.own.includes(name), support, [name]);
+          withUnit(endsOf(range, count), unit), support.own.includes(name), support, [name]);
       }
       const same = name === "area_ratio" && Math.abs(value - 1) <= 1e-9;
       if (!known.length && name !== "metal_thickness" && !same) {
@@ -402,7 +399,7 @@ const AnodePage = (() => {
     }
     if (cell === "liquid" && conditions.charge === undefined) {
       for (const support of every.filter((each) => each.ranges.steady_state)) {
-        tell("steady state", "data", `${endsOf(support.ranges.steady_state)}${unitBehind("charge")}`,
+        tell("steady state", "data", withUnit(endsOf(support.ranges.steady_state), kinds.charge.unit),
           support.own.includes("steady_state"), support, ["steady_state"]);
       }
     }
@@ -416,7 +413,7 @@ const AnodePage = (() => {
           `${kinds[name].words} ${quantity(values[i], kinds[name].unit)}`);
         const range = rangeThere(cell, hull, values[0]);
         tell(`${what} at ${there}`, range.length ? "data there" : "there",
-          range.length ? `${endsOf(range)}${unitBehind(axes[1])}` : "", false, support, axes);
+          range.length ? withUnit(endsOf(range), kinds[axes[1]].unit) : "", false, support, axes);
       }
     }
     return [...told.values()].map(({ what, data, span, own, axes, limits }) => {
@@ -474,8 +471,8 @@ const AnodePage = (() => {
       for (const [ends, limits] of behind) {
         const which = limits.length === known.length || !limits[0] ? ""
           : ` that tells of ${limits[0]}`;
-        told.push(`No cell${which} was tested between ${ends}${unitOf(unit) ? ` ${unitOf(unit)}` : ""}: `
-          + `at ${words} ${quantity(value, unit)} the law alone speaks.`);
+        told.push(`No cell${which} was tested between ${withUnit(ends, unit)}: at ${words} `
+          + `${quantity(value, unit)} the law alone speaks.`);
       }
     }
     if (every.some(({ limit, gaps }) => limit === "penetration" && gaps && !gaps.charge)) {

@@ -8,7 +8,7 @@ and properties of separators in single, which moves a current by less than one p
 import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 import numpy as np
@@ -426,12 +426,8 @@ def _separators(
     result: "Result", chosen: npt.NDArray[np.intp], noise: Noise
 ) -> list[dict[str, Any]]:
     """Return the campaign's separators: what is stated of them, and what the fit found."""
-    try:
-        known = separators_of(result)
-    except MapError:
-        return []
     found, tested = [], tested_separators(result)
-    for name, section in known.items():
+    for name, section in separators_of(result).items():
         try:
             design = one_design({"cell": "liquid", "separators": [name]}, result)
         except MapError:  # of which not enough is stated
@@ -482,13 +478,4 @@ def _supports(result: "Result", cells: Iterable[Cell]) -> dict[str, list[dict[st
 
 
 def _as_data(every: Iterable[Support]) -> list[dict[str, Any]]:
-    return [
-        {
-            "limit": each.limit,
-            "ranges": dict(each.ranges),
-            "hulls": [*each.hulls],
-            "own": sorted(each.own),
-            "gaps": None if each.gaps is None else dict(each.gaps),
-        }
-        for each in every
-    ]
+    return [asdict(each) | {"own": sorted(each.own)} for each in every]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from inference.caveats import worth_of_rows
+from inference.caveats import failures_in_words, worth_of_rows
 from inference.checks.batches import ORDER, alike, groupings, neighbours
-from inference.checks.predictive import batch_findings, failed_predictions
+from inference.checks.predictive import batch_findings, failing_predictions
 from inference.checks.spreads import Known
 from inference.thresholds import BATCH_FAIL, BATCH_WARN
 
@@ -51,7 +51,8 @@ def test_batches_that_names_of_cells_tell_are_told_with_both_scatters() -> None:
     assert "The 24 rows do not count as so many cells, rather as 4" in found.sentence
     assert "a safe current from this fit is too high" in found.sentence
     assert "Name the batch of every row in the column lab of dc_polarization.csv" in found.sentence
-    assert f"ROWS ARE NOT SO MANY CELLS: {found.sentence}" in failed_predictions(result)
+    told = failures_in_words(failing_predictions(result))
+    assert f"ROWS ARE NOT SO MANY CELLS: {found.sentence}" in told
     assert worth_of_rows([found.model_dump()]) == {"dc_polarization_scatter": 4}
 
 

@@ -23,6 +23,7 @@ from inference.cli.commands import app
 from inference.figures import predictive_check, save_figure
 from inference.parameter_tables import latex_text
 from inference.report_page.writing import _data_block
+from inference.sealed_trees import read_tree, write_tree
 
 HOSTILE = [
     "PP/PE/PP", "/", "..", ".", "a\\b", "con", "NUL.txt", "__proto__", "</script><b>", "$x$", "$",
@@ -96,10 +97,10 @@ def test_results_and_pages_give_every_name_back(
         {"posterior": xr.Dataset({"r": ("separator", range(len(each)))}, {"separator": each})}
     )
     tree.attrs["separators"] = json.dumps(dict.fromkeys(each, 1.0))
-    tree.to_netcdf(path, engine="netcdf4")
-    with xr.open_datatree(path, engine="netcdf4") as read:
-        assert read["posterior"]["separator"].values.tolist() == each
-        assert [*json.loads(read.attrs["separators"])] == each
+    write_tree(tree, path, "result")
+    read = read_tree(path, "result")
+    assert read["posterior"]["separator"].values.tolist() == each
+    assert [*json.loads(read.attrs["separators"])] == each
     block = str(_data_block([{"name": name} for name in each]))
     assert not {"<", ">", "&"} & {*block}
     assert [entry["name"] for entry in json.loads(block)] == each

@@ -10,7 +10,8 @@ import xarray as xr
 from scipy import stats
 
 from data.campaign import Campaign
-from inference.checks.predictive import failed_predictions, spread_findings
+from inference.caveats import failures_in_words
+from inference.checks.predictive import failing_predictions, spread_findings
 from inference.checks.spreads import Known, cuts, known, uneven
 from inference.row_conditions import row_groups
 from inference.thresholds import SPREAD_FAIL, SPREAD_WARN
@@ -93,7 +94,8 @@ def test_a_scatter_that_grows_with_the_step_time_is_told_with_both_numbers() -> 
     [first, *others] = [spread_findings(result)[0] for result in every]
     assert sum(each.verdict == "fail" for each in others) >= 2
     found = first
-    assert f"CELLS DO NOT SCATTER ALIKE: {found.sentence}" in failed_predictions(every[0])
+    told = failures_in_words(failing_predictions(every[0]))
+    assert f"CELLS DO NOT SCATTER ALIKE: {found.sentence}" in told
     assert found.sentence.startswith(
         "the 8 rows of step_time 3600 s or more (c25; c26; c27; c28; and 4 mo"
     )
