@@ -142,12 +142,12 @@ def _gaps(record: "xr.Dataset", features: "Sequence[Feature]") -> Iterator[str]:
 
     from data.features.control import control_steps
 
-    times = record["test_time_second"].values
+    times, steps = record["test_time_second"].values, control_steps(record)
     for feature in features:
         if feature.quantity == "plateau_current":
             continue
         start, stop = feature.window
-        for step in control_steps(record):
+        for step in steps:
             if step.start >= stop or step.stop <= start or step.current == 0.0:
                 continue
             until = step.end
