@@ -14,7 +14,7 @@ export NUMBA_NUM_THREADS := 1
 COMPILE := pip compile pyproject.toml --universal --generate-hashes --all-extras --group dev \
 	--no-header --quiet
 
-# How much of `make torture` there is, and of which random moments.
+# How much of `make torture` there is, and of which random choices.
 KILLS := 120
 MUTATIONS := 2000
 DAMAGES := 400
@@ -26,7 +26,7 @@ SEED := 13
 .PHONY: help setup run test test-long test-fast notebooks torture torture-sample readme pair lint format types lock lock-check bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## build .venv from requirements.lock, the project editable in it
 
@@ -57,7 +57,7 @@ test-long: setup ## run the tests that take minutes, and the notebooks
 test-fast: setup ## run the tests that take seconds
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not long and not notebooks and not torture"
 
-torture: setup ## kill, damage and starve every command, in full (an hour; KILLS=120, SEED=13)
+torture: setup ## kill every command and damage its files, in full (an hour; KILLS=120, SEED=13)
 	ANODEBAYES_KILLS=$(KILLS) ANODEBAYES_MUTATIONS=$(MUTATIONS) ANODEBAYES_DAMAGES=$(DAMAGES) \
 		ANODEBAYES_WRITERS=$(WRITERS) ANODEBAYES_SEED=$(SEED) \
 		$(BIN)/pytest -s -m torture tests/torture

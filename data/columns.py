@@ -9,24 +9,10 @@ __all__ = [
     "CONCENTRATION",
     "CURRENT_DENSITY",
     "LAB",
-    "LEGAL_DENSITIES",
-    "LEGAL_TIMES",
     "SEPARATOR",
     "TEMPERATURE",
-    "USUAL_DENSITIES",
-    "USUAL_TIMES",
+    "TIME",
 ]
-
-# Limits of liquid cells reach some 100 mA/cm^2 (one trilayer separator, doi
-# 10.1002/aenm.202102967), plating is studied from some 0.5 mA/cm^2 on: with room at both ends.
-USUAL_DENSITIES = (0.02, 200.0)
-# From a picoampere over a square centimetre, which no potentiostat holds, to a kiloampere, at which
-# any electrode boils.
-LEGAL_DENSITIES = (1e-9, 1e6)
-# From the fastest Sand's times of some seconds to a year of polarisation.
-USUAL_TIMES = (0.1, 3.2e7)
-# From a microsecond, in which a double layer is charged, to three centuries.
-LEGAL_TIMES = (1e-6, 1e10)
 
 CELL = Column(name="cell", long_name="cell")
 
@@ -73,9 +59,25 @@ CURRENT_DENSITY = Column(
     long_name="current density",
     unit="mA/cm^2",
     support="positive",
-    low=LEGAL_DENSITIES[0],
-    high=LEGAL_DENSITIES[1],
-    usual=USUAL_DENSITIES,
+    # From a picoampere over a square centimetre, which no potentiostat holds, to a kiloampere, at
+    # which any electrode boils.
+    low=1e-9,
+    high=1e6,
+    # Limits of liquid cells reach some 100 mA/cm^2 (one trilayer separator, doi
+    # 10.1002/aenm.202102967), plating is studied from some 0.5 mA/cm^2 on: with room at both ends.
+    usual=(0.02, 200.0),
+)
+
+TIME = Column(
+    name="time",
+    long_name="time",
+    unit="s",
+    support="positive",
+    # From a microsecond, in which a double layer is charged, to three centuries.
+    low=1e-6,
+    high=1e10,
+    # From the fastest Sand's times of some seconds to a year of polarisation.
+    usual=(0.1, 3.2e7),
 )
 
 CAPACITY = Column(

@@ -156,8 +156,7 @@ def what_stands(path: Path) -> str:
     except FileNotFoundError:
         return "is a link to a file that is not there" if path.is_symlink() else "is not there"
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        return f"cannot be read: {(reason or str(error)).lower()}"
+        return f"cannot be read: {(getattr(error, 'strerror', None) or str(error)).lower()}"
     if stat.S_ISREG(mode):
         return ""
     kind = "folder" if stat.S_ISDIR(mode) else "pipe" if stat.S_ISFIFO(mode) else "device or socket"

@@ -119,13 +119,7 @@ def quantities() -> dict[str, Quantity]:
     path = Path(__file__).parent / "quantities.toml"
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
     return {
-        name: Quantity.model_validate(
-            {
-                each: tuple(value) if isinstance(value, list) else value
-                for each, value in entry.items()
-            }
-            | {"name": name}
-        )
+        name: Quantity.model_validate(entry | {"name": name}, strict=False)  # lists, as tuples
         for name, entry in entries.items()
     }
 

@@ -7,11 +7,12 @@ has them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data.columns import LEGAL_DENSITIES, USUAL_DENSITIES
+from data.columns import CURRENT_DENSITY
 from data.schema import Check, Column, Complaint, Row, given, show_number
 
 if TYPE_CHECKING:
@@ -53,36 +54,26 @@ OF_ONE_CELL = (
 """What to do where an end of one cell's bracket holds a range."""
 
 RANGE = (
-    Column(
+    replace(
+        CURRENT_DENSITY,
         name=_LOWEST,
         long_name="of several cells' failing steps, the lowest current density",
-        unit="mA/cm^2",
-        support="positive",
-        low=LEGAL_DENSITIES[0],
-        high=LEGAL_DENSITIES[1],
         blank="no range over cells",
         no_interval=_OF_RANGE,
-        usual=USUAL_DENSITIES,
     ),
-    Column(
+    replace(
+        CURRENT_DENSITY,
         name=_HIGHEST,
         long_name="of several cells' failing steps, the highest current density",
-        unit="mA/cm^2",
-        support="positive",
-        low=LEGAL_DENSITIES[0],
-        high=LEGAL_DENSITIES[1],
         blank="no range over cells",
         no_interval=_OF_RANGE,
-        usual=USUAL_DENSITIES,
     ),
-    Column(
+    replace(
+        CURRENT_DENSITY,
         name=_HEIGHT,
         long_name="by how much each step of the current is above the one before",
-        unit="mA/cm^2",
-        support="positive",
-        low=LEGAL_DENSITIES[0],
-        high=LEGAL_DENSITIES[1],
         blank="no range over cells",
+        usual=None,
     ),
     Column(
         name=_CELLS,

@@ -65,11 +65,6 @@ def _spelling(unit: str) -> str:
     return _BARE_EXPONENT.sub(r"^\1", text)
 
 
-def _cut(text: str) -> str:
-    """Return text short enough for a message."""
-    return text if len(text) <= _LONGEST_UNIT else text[:_LONGEST_UNIT] + "…"
-
-
 @cache
 def _parse_unit(unit: str) -> "pint.Unit":
     """Read a unit, or refuse it by name."""
@@ -81,8 +76,9 @@ def _parse_unit(unit: str) -> "pint.Unit":
     if text in _DIMENSIONLESS:
         return _registry().Unit("")
     if len(text) > _LONGEST_UNIT or not _GRAMMAR.fullmatch(text):
+        shown = unit if len(unit) <= _LONGEST_UNIT else unit[:_LONGEST_UNIT] + "…"
         raise UnitError(
-            f"{_cut(unit)!r} is not a unit: write one such as mA/cm^2, nm, degC, mol/L or 1 (names "
+            f"{shown!r} is not a unit: write one such as mA/cm^2, nm, degC, mol/L or 1 (names "
             "joined by *, / or a blank, exponents from -9 to 9, and no other number)"
         )
     try:

@@ -40,7 +40,7 @@ FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _PROBE: Final = 1 << 20  # bytes: more than what a file system keeps back of a full disk
 
 
-def write_whole(target: Path, writer: Callable[[Path], None]) -> Path:
+def write_whole(target: Path, writer: Callable[[Path], object]) -> Path:
     """Write a file whole or not at all, in place of an earlier one.
 
     Parameters
@@ -68,14 +68,10 @@ def write_whole(target: Path, writer: Callable[[Path], None]) -> Path:
 
 def write_text_whole(target: Path, text: str) -> Path:
     """Write a text file, in UTF-8, whole or not at all; as `write_whole`."""
-
-    def writer(path: Path) -> None:
-        path.write_text(text, encoding="utf-8", newline="\n")
-
-    return write_whole(target, writer)
+    return write_whole(target, lambda path: path.write_text(text, encoding="utf-8", newline="\n"))
 
 
-def write_whole_folder(target: Path, writer: Callable[[Path], None]) -> Path:
+def write_whole_folder(target: Path, writer: Callable[[Path], object]) -> Path:
     """Write a folder of files whole or not at all.
 
     Parameters

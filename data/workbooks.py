@@ -25,8 +25,8 @@ __all__ = [
     "SUFFIX",
     "description",
     "is_workbook",
-    "misplaced_row",
     "read_workbook",
+    "survey",
 ]
 
 SUFFIX = ".xlsx"
@@ -66,8 +66,8 @@ def is_workbook(path: Path) -> bool:
     return path.suffix.lower() == SUFFIX and not path.name.startswith("~$") and path.is_file()
 
 
-def misplaced_row(archive: zipfile.ZipFile) -> str | None:
-    """Say which row or cell of a workbook does not follow the one before it.
+def survey(archive: zipfile.ZipFile) -> tuple[str | None, int]:
+    """Say which row or cell of a workbook does not follow the one before it, and count the cells.
 
     Readers put a row where its number says and a cell where its name does, and lose what is there
     or what follows.
@@ -79,14 +79,11 @@ def misplaced_row(archive: zipfile.ZipFile) -> str | None:
 
     Returns
     -------
-    str or None
-        What is wrong; None where the rows of every sheet are in their order, and cells in theirs.
+    wrong : str or None
+        What is; None where the rows of every sheet are in their order, and cells in theirs.
+    filled : int
+        How many cells hold something, where nothing is wrong.
     """
-    return _survey(archive)[0]
-
-
-def _survey(archive: zipfile.ZipFile) -> tuple[str | None, int]:
-    """Return what is misplaced in the sheets of a workbook, and how many cells hold something."""
     filled = 0
     for member in archive.infolist():
         if not member.filename.lower().endswith(".xml"):
@@ -193,7 +190,7 @@ def read_workbook(path: Path) -> tuple[dict[str, RawTable], list[Mistake]]:
         What cannot be read for certain, by sheet and row.
     """
     try:
-        shown, written = (_opened(path, values=values) for values in (True, False))
+        shown, written = _opened(path)
     except OSError as error:
         return {}, [Mistake(path.name, f"cannot be read: {error.strerror or error}")]
     except ValueError as error:
@@ -219,8 +216,8 @@ def _is_small(sheet: Any) -> bool:
     return bool(sheet.max_row * sheet.max_column <= MAX_CELLS)
 
 
-def _opened(path: Path, *, values: bool) -> Any:
-    """Open a workbook: the values that it stores, or the formulas behind them."""
+def _opened(path: Path) -> tuple[Any, Any]:
+    """Open a workbook: the values that it stores, and the formulas behind them."""
     from openpyxl import load_workbook
 
     if (size := path.stat().st_size) > MAX_BYTES:
@@ -229,21 +226,23 @@ def _opened(path: Path, *, values: bool) -> Any:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > MAX_UNPACKED:
                 raise ValueError(f"unpacks to more than {MAX_UNPACKED} bytes: no campaign does")
-            message, filled = _survey(archive)
+            message, filled = survey(archive)
             if message is not None:
                 raise ValueError(message)
         with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")  # on styles and the like
-            book = load_workbook(file, data_only=values)
-        if values and all(map(_is_small, book.worksheets)):
-            cells = (cell for sheet in book.worksheets for row in sheet.iter_rows() for cell in row)
+            shown, written = (load_workbook(file, data_only=values) for values in (True, False))
+        if all(map(_is_small, shown.worksheets)):
+            cells = (
+                cell for sheet in shown.worksheets for row in sheet.iter_rows() for cell in row
+            )
             read = sum(cell.value is not None for cell in cells)
             if read < filled:
                 raise ValueError(
                     f"holds {filled} cells that are not blank, of which {read} can be read; "
                     + _SAVE_AGAIN
                 )
-        return book
+        return shown, written
     except (OSError, ValueError):
         raise
     except Exception as error:

@@ -181,8 +181,8 @@ def find_failed_step(
             )
             if not _fails(found) and not _UNSURE.intersection(flag.name for flag in found):
                 found += before or _rise_before(read, number, divergence)
-        told = _ONCE.intersection(flag.name for flag in flags)
         if not _fails(found):
+            told = _ONCE.intersection(flag.name for flag in flags)
             found = [flag for flag in found if flag.name not in told]
         names = [flag.name for flag in found]
         unsure = _UNSURE.intersection(names)

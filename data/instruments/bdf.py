@@ -26,7 +26,7 @@ from data.errors import InputError
 from data.features.rows import runs
 from data.instruments.record import TECHNIQUES, refusal
 from data.instruments.witnesses import CAPACITY, ENERGY, POWER, witness_columns, words_before_unit
-from data.whole_files import write_whole
+from data.whole_files import write_text_whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -72,22 +72,17 @@ def write_bdf(record: "xr.Dataset", folder: str | os.PathLike[str]) -> Path:
     name = Path(str(record.attrs["file_name"]).removesuffix(".gz")).name
     stem = name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else Path(name).stem
     table, beside = target / f"{stem}{SUFFIX}", target / f"{stem}{METADATA}"
-    content = _table(record).encode()
-    metadata = json.dumps(
-        {_KEY: _described(record, hashlib.sha256(content).hexdigest())},
-        indent=2,
-        ensure_ascii=False,
-    )
-    about = (metadata + "\n").encode()
+    content = _table(record)
+    described = {_KEY: _described(record, hashlib.sha256(content.encode()).hexdigest())}
+    about = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
     # Of an export that was stopped, what is written first is there alone.
-    stopped = not table.exists() and beside.is_file() and beside.read_bytes() == about
+    stopped = not table.exists() and beside.is_file() and beside.read_bytes() == about.encode()
     for path in (table, beside):
         if path.exists() and not stopped:
             raise InputError(f"{str(path)!r} is there already: name another folder, or move it")
     target.mkdir(parents=True, exist_ok=True)
-    write_whole(beside, lambda path: _write(path, about))
-    write_whole(table, lambda path: _write(path, content))
-    return table
+    write_text_whole(beside, about)
+    return write_text_whole(table, content)
 
 
 def with_metadata(record: "xr.Dataset", path: Path) -> "xr.Dataset":
@@ -191,7 +186,3 @@ def _cells(values: Any) -> list[str]:
     if values.dtype.kind == "i":
         return [str(value) for value in values.tolist()]
     return ["" if math.isnan(value) else repr(value) for value in values.tolist()]
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)

@@ -52,33 +52,11 @@ _OTHER_WORDS = {
     **dict.fromkeys(("j", "current density", "stromdichte"), "current density"),
 }
 # What is set is not what flows: such a column is never taken for a measured one.
-_SETTINGS = frozenset(
-    [
-        "set",
-        "setpoint",
-        "target",
-        "programmed",
-        "programme",
-        "program",
-        "nominal",
-        "command",
-        "commanded",
-        "control",
-        "demand",
-        "demanded",
-        "requested",
-        "limit",
-        "ref",
-        "reference",
-        "max",
-        "maximum",
-        "min",
-        "minimum",
-        "cutoff",
-        "sollwert",
-        "soll",
-    ]
-)
+_SETTINGS = frozenset([
+    "set", "setpoint", "target", "programmed", "programme", "program", "nominal", "command",
+    "commanded", "control", "demand", "demanded", "requested", "limit", "ref", "reference", "max",
+    "maximum", "min", "minimum", "cutoff", "sollwert", "soll",
+])  # fmt: skip
 _LEGAL = (
     "legal are the columns of the Battery Data Format (Test Time / s, Voltage / V, Current / A, or "
     "test_time_second, voltage_volt, current_ampere) and time [s], voltage [V], current [A]"

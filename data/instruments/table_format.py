@@ -208,15 +208,13 @@ class TableFormat:
         return None if self.leading else self.is_header
 
     def _columns(
-        self, file: str, names: Sequence[str], line: int | None, *, single: bool = False
+        self, file: str, names: Sequence[str], line: int | None
     ) -> tuple[dict[str, Column], int | None]:
         """Return the columns of a record, and the position of that of the state."""
         found = find_columns(file, names, self.vocabulary, line)
         state = next(
             (at for at, name in enumerate(names) if split_header(name)[0] in self.state), None
         )
-        if single and (twice := [each for each in found.values() if each.again]):
-            raise stated_twice(file, twice[0], twice[0].again[0].header, line)
         if found.keys() & set(_TIMES):
             found.pop(UNIX_TIME, None)  # a clock beside that of the test refuses no file
         return found, state
@@ -317,7 +315,10 @@ class TableFormat:
             tests = self._tests_of(file, book)
             test, sheets = tests[choose_curve(file, self._infos(tests), curve)]
             names = sheets[0].names
-            found, state = self._columns(file, names, None, single=True)
+            found, state = self._columns(file, names, None)
+            for each in found.values():
+                if each.again:
+                    raise stated_twice(file, each, each.again[0].header, None)
             header: dict[str, Any] = {
                 name: [
                     [str(cell) for cell in row if cell is not None]

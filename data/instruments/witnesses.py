@@ -129,9 +129,10 @@ def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":
     others = [at for at in range(len(named)) if at not in unix]
     dates = [at for at in others if names_date(named[at])]
     measured = {
-        at: variable
+        at: (variable, unit)
         for at, name in enumerate(named)
-        if (variable := _measures(name)) and _unit_of(name, str(record[variable].attrs["units"]))
+        if (variable := _measures(name))
+        and (unit := _unit_of(name, str(record[variable].attrs["units"])))
     }
     wanted = [*stating, *unix[:1], *dates[:1], *rates[:1], *measured]
     if not wanted or (found := _place(path, named)) is None:
@@ -144,8 +145,8 @@ def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":
     variables: dict[str, Any] = {}
     if unix and np.isfinite(times := _numbers(cells[unix[0]], decimal)).any():
         label = {"units": "s", "long_name": "Unix Time / s"}
-        second = _factor(named[unix[0]], "s") or 1.0
-        variables[UNIX_TIME] = ("record", times * second, label)
+        unit = _unit_of(named[unix[0]], "s") or "s"
+        variables[UNIX_TIME] = ("record", in_unit(times, unit, "s"), label)
     coordinates = {}
     for variable, due in _STATED.items():
         columns = {
@@ -161,14 +162,15 @@ def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":
             coordinates[dimension] = [named[at] for at in columns]
     record = record.assign(variables).assign_coords(coordinates)
     if rates and "scan_rate_volt_per_second" not in record.attrs:
-        rate, factor = _numbers(cells[rates[0]], decimal), _factor(named[rates[0]], "V/s")
+        rate, unit = _numbers(cells[rates[0]], decimal), _unit_of(named[rates[0]], "V/s")
         rate = np.abs(rate[np.isfinite(rate) & (rate != 0)])
-        if rate.size and factor is not None:
-            record.attrs["scan_rate_volt_per_second"] = float(np.median(rate)) * factor
+        if rate.size and unit:
+            median = float(in_unit(np.median(rate), unit, "V/s"))
+            record.attrs["scan_rate_volt_per_second"] = median
     beside = {}
-    for at, variable in measured.items():
-        read, factor = record[variable].values, _factor(named[at], record[variable].attrs["units"])
-        numbers = _numbers(cells[at], decimal) * (factor or np.nan)
+    for at, (variable, unit) in measured.items():
+        read = record[variable].values
+        numbers = in_unit(_numbers(cells[at], decimal), unit, str(record[variable].attrs["units"]))
         told = np.isfinite(numbers) & (read != 0)
         if told.any():
             beside[named[at]] = [variable, float(np.median(numbers[told] / read[told]))]
@@ -264,18 +266,6 @@ def words_before_unit(header: str) -> str:
     """
     matches = (pattern.fullmatch(header) for pattern in _UNITS)
     return next((match[1].strip() for match in matches if match is not None), header)
-
-
-def _factor(header: str, due: str) -> float | None:
-    """Return how large the unit of a header is; None where it states none of that quantity."""
-    for pattern in _UNITS:
-        match = pattern.fullmatch(header)
-        if match is not None:
-            try:
-                return float(in_unit(1.0, match[2].strip(), due))
-            except UnitError:
-                continue
-    return None
 
 
 def _place(path: Path, named: Sequence[str]) -> tuple[str, int] | None:

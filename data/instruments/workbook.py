@@ -12,7 +12,7 @@ from typing import Any
 
 from data.errors import RecordError
 from data.instruments.record import Source, refusal
-from data.workbooks import misplaced_row
+from data.workbooks import survey
 
 __all__ = ["Sheet", "is_workbook", "opened_workbook", "sheet_rows"]
 
@@ -75,8 +75,8 @@ def opened_workbook(source: Source) -> Iterator[Any]:
                 raise refusal(source.name, f"unpacks to {unpacked} bytes: no workbook does")
             if "xl/workbook.xml" not in archive.namelist():
                 raise refusal(source.name, "is a zip archive and no workbook: unpack it first")
-            if (message := misplaced_row(archive)) is not None:
-                raise refusal(source.name, message)
+            if (wrong := survey(archive)[0]) is not None:
+                raise refusal(source.name, wrong)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on styles and the like, also while it is read
             book = load_workbook(source.path, read_only=True, data_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from data.columns import AREA, CELL, LAB, LEGAL_DENSITIES, SEPARATOR, TEMPERATURE, USUAL_DENSITIES
+from data.columns import AREA, CELL, CURRENT_DENSITY, LAB, SEPARATOR, TEMPERATURE
 from data.ranges import (
     ENDS,
     OF_ONE_CELL,
@@ -114,27 +114,19 @@ TABLE = Table(
     columns=(
         SEPARATOR,
         TEMPERATURE,
-        Column(
+        replace(
+            CURRENT_DENSITY,
             name="current_density_lower",
             long_name="highest current density survived",
-            unit="mA/cm^2",
-            support="positive",
-            low=LEGAL_DENSITIES[0],
-            high=LEGAL_DENSITIES[1],
             blank="no lower end (one_cell only), or a range over cells",
             no_interval=OF_ONE_CELL,
-            usual=USUAL_DENSITIES,
         ),
-        Column(
+        replace(
+            CURRENT_DENSITY,
             name="current_density_upper",
             long_name="lowest current density that penetrated",
-            unit="mA/cm^2",
-            support="positive",
-            low=LEGAL_DENSITIES[0],
-            high=LEGAL_DENSITIES[1],
             blank="no upper end (one_cell only), or a range over cells",
             no_interval=OF_ONE_CELL,
-            usual=USUAL_DENSITIES,
         ),
         *RANGE,
         Column(
@@ -157,15 +149,11 @@ TABLE = Table(
             blank="not measured",
             sd=True,
         ),
-        Column(
+        replace(
+            CURRENT_DENSITY,
             name="overpotential_current_density",
             long_name="current density at which the overpotential was read",
-            unit="mA/cm^2",
-            support="positive",
-            low=LEGAL_DENSITIES[0],
-            high=LEGAL_DENSITIES[1],
             blank="no overpotential",
-            usual=USUAL_DENSITIES,
         ),
         AREA,
         LAB,

@@ -7,10 +7,11 @@ holds the lowest and the highest of them.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from data.checks import events_before_stop
-from data.columns import CELL, LAB, LEGAL_DENSITIES, LEGAL_TIMES, TEMPERATURE, USUAL_TIMES
+from data.columns import CELL, CURRENT_DENSITY, LAB, TEMPERATURE, TIME
 from data.ranges import (
     OF_ONE_CELL,
     RANGE,
@@ -160,70 +161,43 @@ TABLE = Table(
             usual=(1.0, 2e4),
             blank="not stated (at pressure 0 only)",
         ),
-        Column(
-            name="current_density",
-            long_name="current density",
-            unit="mA/cm^2",
-            support="positive",
-            low=LEGAL_DENSITIES[0],
-            high=LEGAL_DENSITIES[1],
-            blank="a step row",
-            usual=_USUAL,
-        ),
-        Column(
+        replace(CURRENT_DENSITY, blank="a step row", usual=_USUAL),
+        replace(
+            TIME,
             name="transition_time",
             long_name="time at which the potential runs away",
-            unit="s",
-            support="positive",
-            low=LEGAL_TIMES[0],
-            high=LEGAL_TIMES[1],
             blank="no transition by stop_time, or a step row",
             sd=True,
             interval=True,
-            usual=USUAL_TIMES,
         ),
-        Column(
+        replace(
+            TIME,
             name="stop_time",
             long_name="planned end of the test",
-            unit="s",
-            support="positive",
-            low=LEGAL_TIMES[0],
-            high=LEGAL_TIMES[1],
             blank="a step row",
-            usual=USUAL_TIMES,
         ),
-        Column(
+        replace(
+            CURRENT_DENSITY,
             name="current_density_lower",
             long_name="last current density survived",
-            unit="mA/cm^2",
-            support="positive",
-            low=LEGAL_DENSITIES[0],
-            high=LEGAL_DENSITIES[1],
             blank="failed at the first step, a range over cells, or a one_way row",
             no_interval=OF_ONE_CELL,
             usual=_USUAL,
         ),
-        Column(
+        replace(
+            CURRENT_DENSITY,
             name="current_density_upper",
             long_name="current density of the failed step",
-            unit="mA/cm^2",
-            support="positive",
-            low=LEGAL_DENSITIES[0],
-            high=LEGAL_DENSITIES[1],
             blank="none failed, a range over cells, or a one_way row",
             no_interval=OF_ONE_CELL,
             usual=_USUAL,
         ),
         *RANGE,
-        Column(
+        replace(
+            TIME,
             name="step_time",
             long_name="length of a step (a half-cycle)",
-            unit="s",
-            support="positive",
-            low=LEGAL_TIMES[0],
-            high=LEGAL_TIMES[1],
             blank="a one_way row",
-            usual=USUAL_TIMES,
         ),
         LAB,
     ),

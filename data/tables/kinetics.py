@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from data.columns import CELL, LEGAL_DENSITIES, TEMPERATURE
+from data.columns import CELL, CURRENT_DENSITY, TEMPERATURE
 from data.schema import Column, Complaint, Row, Table
 
 
@@ -40,9 +40,9 @@ TABLE = Table(
             long_name="current density of wetted area, positive for deposition",
             unit="mA/cm^2",
             support="nonzero",
-            low=-LEGAL_DENSITIES[1],
-            high=LEGAL_DENSITIES[1],
-            least=LEGAL_DENSITIES[0],
+            low=-CURRENT_DENSITY.high,
+            high=CURRENT_DENSITY.high,
+            least=CURRENT_DENSITY.low,
             usual=(1e-4, 2000.0),
         ),
     ),

@@ -1,9 +1,10 @@
 """Morphology: imaged deposits, how much of the substrate they cover and how thick they are."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from data.columns import CELL, CURRENT_DENSITY, LEGAL_TIMES, TEMPERATURE
+from data.columns import CELL, CURRENT_DENSITY, TEMPERATURE, TIME
 from data.schema import Column, Complaint, Row, Table, given
 
 if TYPE_CHECKING:
@@ -42,13 +43,10 @@ TABLE = Table(
             sd=True,
         ),
         CURRENT_DENSITY,
-        Column(
+        replace(
+            TIME,
             name="plating_time",
             long_name="plating time",
-            unit="s",
-            support="positive",
-            low=LEGAL_TIMES[0],
-            high=LEGAL_TIMES[1],
             usual=(1.0, 3.2e7),
         ),
         Column(
@@ -56,8 +54,8 @@ TABLE = Table(
             long_name="rest under pressure after plating",
             unit="s",
             support="nonnegative",
-            high=LEGAL_TIMES[1],
-            least=LEGAL_TIMES[0],
+            high=TIME.high,
+            least=TIME.low,
             blank="0",
             default=0.0,
         ),

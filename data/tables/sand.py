@@ -8,10 +8,9 @@ from data.columns import (
     CONCENTRATION,
     CURRENT_DENSITY,
     LAB,
-    LEGAL_TIMES,
     SEPARATOR,
     TEMPERATURE,
-    USUAL_TIMES,
+    TIME,
 )
 from data.schema import Column, Table
 
@@ -37,26 +36,18 @@ TABLE = Table(
         CONCENTRATION,
         TEMPERATURE,
         CURRENT_DENSITY,
-        Column(
+        replace(
+            TIME,
             name="sand_time",
             long_name="time of depletion",
-            unit="s",
-            support="positive",
-            low=LEGAL_TIMES[0],
-            high=LEGAL_TIMES[1],
             blank="no depletion by stop_time",
             sd=True,
             interval=True,
-            usual=USUAL_TIMES,
         ),
-        Column(
+        replace(
+            TIME,
             name="stop_time",
             long_name="planned end of the test",
-            unit="s",
-            support="positive",
-            low=LEGAL_TIMES[0],
-            high=LEGAL_TIMES[1],
-            usual=USUAL_TIMES,
         ),
         LAB,
     ),

@@ -108,11 +108,9 @@ def write_curve_figure(figure: Figure, beside: Path) -> tuple[Path, ...]:
     """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    paths = []
-    for kind in _FORMATS:
-        path = beside.with_name(f"{beside.stem}.{kind}")
-        paths.append(write_whole(path, partial(save_figure, figure)))
-    return tuple(paths)
+    save = partial(save_figure, figure)
+    paths = (beside.with_name(f"{beside.stem}.{kind}") for kind in _FORMATS)
+    return tuple(write_whole(path, save) for path in paths)
 
 
 def _sentence(message: str) -> str:

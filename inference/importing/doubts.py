@@ -12,6 +12,7 @@ consequence. Doubts are
 * what is stated of the cell, or written in the file, and the curve contradicts.
 """
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -141,12 +142,12 @@ def _gaps(record: "xr.Dataset", features: "Sequence[Feature]") -> Iterator[str]:
 
     from data.features.control import control_steps
 
-    times = record["test_time_second"].values
+    times, steps = record["test_time_second"].values, control_steps(record)
     for feature in features:
         if feature.quantity == "plateau_current":
             continue
         start, stop = feature.window
-        for step in control_steps(record):
+        for step in steps:
             if step.start >= stop or step.stop <= start or step.current == 0.0:
                 continue
             until = step.end
@@ -385,8 +386,6 @@ def _pace(clock: "Array", time: "Array") -> float:
 
 def _measured_beside(record: "xr.Dataset") -> Iterator[str]:
     """Yield a sentence for each column that says it was measured, and is not what is read."""
-    import json
-
     from data.instruments.witnesses import MEASURED_BESIDE
 
     for header, (variable, ratio) in json.loads(record.attrs.get(MEASURED_BESIDE, "{}")).items():

@@ -4,39 +4,24 @@ A sample by seed is a test of seconds; ``ANODEBAYES_DAMAGES`` asks for more. No 
 an internal error, hang, fit anew unasked, lose a file, or answer from a result that was changed.
 """
 
-import os
 import random
 import re
 import shutil
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from inference.cli.commands import app
+from tests.torture.shared import DONE, NOT_CONVERGED, PLACED, SEED, at_most, how_many, quick_job
 
 pytestmark = pytest.mark.torture
 
-COUNT = int(os.environ.get("ANODEBAYES_DAMAGES", "30"))
-SEED = int(os.environ.get("ANODEBAYES_SEED", "13"))
+COUNT = how_many("DAMAGES", 30)
 WITHIN = 120  # s: no command on a whole run takes a tenth of it
 
-JOB = """
-schema_version = 1
-name = "solid"
-campaign = "sodium-synthetic"
-[model]
-blocks = ["dc_polarization"]
-[sampler]
-draws = 40
-tune = 100
-chains = 2
-seed = 1
-most_draws = 40
+MAP = """
 [map.axes.solid]
 charge = { from = "1 mAh/cm^2", to = "4 mAh/cm^2", points = 3, scale = "log" }
 pressure = "0 MPa"
@@ -93,38 +78,20 @@ def line(content: bytearray, rng: random.Random) -> None:
 
 
 CONTENT = (flip, blank, cut, junk, number, line)
-PLACE: tuple[Callable[[Path], object], ...] = (
-    lambda path: path.unlink(),
-    lambda path: (path.unlink(), path.mkdir()),
-    lambda path: (path.unlink(), path.symlink_to(path.name)),
-)
+PLACES = ("gone", "folder", "link in a loop")
 
 
 def damage(path: Path, rng: random.Random) -> str:
     """Damage a file, and return how."""
     if rng.random() < 0.2:
-        kind = rng.randrange(len(PLACE))
-        PLACE[kind](path)
-        return ("removed", "a folder", "a loop of links")[kind]
+        kind = rng.choice(PLACES)
+        PLACED[kind](path)
+        return kind
     change = rng.choice(CONTENT)
     content = bytearray(path.read_bytes())
     change(content, rng)
     path.write_bytes(content)
     return change.__name__
-
-
-@contextmanager
-def at_most(seconds: int) -> Iterator[None]:
-    def late(*_: object) -> None:
-        raise AssertionError(f"hangs: not done within {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -138,15 +105,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "run"
-    job = folder.with_name("job.toml")
-    job.write_text(JOB)
+    path = folder.with_name("job.toml")
+    path.write_text(quick_job("solid", ["dc_polarization"], 1, draws=40, tune=100) + MAP)
     for words in (
-        ("fit", job, "--out", folder),
+        ("fit", path, "--out", folder),
         ("check", folder, "--no-conflict"),
         ("map", folder),
     ):
         done = CliRunner().invoke(app, [str(word) for word in words])
-        assert done.exit_code in {0, 3}, done.output  # so few draws do not converge
+        assert done.exit_code in {DONE, NOT_CONVERGED}, done.output
     return folder
 
 
@@ -166,7 +133,7 @@ def test_a_damaged_run_folder_is_refused_by_name_or_does_not_matter(
         before = contents(folder)
         command = rng.choice(COMMANDS)
         names = {"RUN": folder, "NEW": new, "JOB": run.with_name("job.toml")}
-        unfinished = name == "result.nc" and how == "removed"  # which a fit begins again
+        unfinished = name == "result.nc" and how == "gone"  # which a fit begins again
         with monkeypatch.context() as patched, at_most(WITHIN):
             if not unfinished:
                 patched.setattr("inference.fitting._compute", refit)

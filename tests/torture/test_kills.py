@@ -12,7 +12,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import tomllib
 import uuid
@@ -30,30 +29,15 @@ from netCDF4 import Dataset
 from data import load_campaign, new_campaign
 from data.whole_files import is_temporary
 from inference.run_marker import MARKER
+from tests.torture.shared import DONE, NOT_CONVERGED, SEED, command, how_many, quick_job
 
-COUNT = int(os.environ.get("ANODEBAYES_KILLS", "12"))
-SEED = int(os.environ.get("ANODEBAYES_SEED", "13"))
+COUNT = how_many("KILLS", 12)
 SAMPLE = 50
 """Below so many kills only cheap commands take part, and a third of them are run again."""
 
 ENDS_WITHIN, ORPHANS_WITHIN = 10.0, 5.0  # s
 MARK = "ANODEBAYES_TORTURE"
 MINE = "notes.txt"  # a user's
-DONE, NOT_CONVERGED = 0, 3  # of so few draws that no fit converges
-
-JOB = """
-schema_version = 1
-name = "{name}"
-campaign = "sodium-synthetic"
-[model]
-blocks = {blocks}
-[sampler]
-draws = 20
-tune = 40
-chains = 2
-seed = {seed}
-most_draws = 20
-"""
 TRUTH = Path(__file__).resolve().parents[2] / "data/campaigns/sodium-synthetic/truth.toml"
 KINDS = ("SIGINT", "SIGTERM", "SIGKILL", "SIGINT twice")
 MOMENTS = ("any", "while a product is written")
@@ -155,8 +139,7 @@ class World:
             ("two", ["creep", "morphology"], 5),
             ("cells", ["penetration"], 5),
         ):
-            text = JOB.format(name=job, blocks=blocks, seed=seed)
-            (place / f"{job}.toml").write_text(text)
+            (place / f"{job}.toml").write_text(quick_job(job, blocks, seed))
         (place / MINE).write_text("mine")
         shutil.copy(TRUTH, place / "truth.toml")
         if name in {"import", "export-bdf"}:
@@ -193,7 +176,7 @@ def instrument_files(place: Path) -> None:
 
 
 def words(name: str) -> list[str]:
-    return [sys.executable, "-m", "inference.cli", *COMMANDS[name].words.split()]
+    return command(*COMMANDS[name].words.split())
 
 
 # --- a kill ---------------------------------------------------------------------------------------
@@ -424,7 +407,7 @@ def test_an_interrupt_in_the_first_tenth_of_a_second_shows_no_traceback(tmp_path
     codes: Counter[str] = Counter()
     for _ in range(max(4, COUNT // 3)):
         process = subprocess.Popen(
-            [sys.executable, "-m", "inference.cli", "list"],
+            command("list"),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -13,12 +13,11 @@ import os
 import random
 import re
 import shutil
-import signal
 import tomllib
 import unicodedata
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,11 +42,11 @@ from inference.notes import campaign_notes
 from inference.simulation import Truth, read_truth
 from models.priors import resolve_priors
 from tests.data.instruments import conftest as makers
+from tests.torture.shared import PLACED, SEED, Hangs, at_most, how_many
 
 pytestmark = pytest.mark.torture
 
-COUNT = int(os.environ.get("ANODEBAYES_MUTATIONS", "250"))
-SEED = int(os.environ.get("ANODEBAYES_SEED", "13"))
+COUNT = how_many("MUTATIONS", 250)
 LIMIT = 10.0  # s
 LEGAL = {0, 2, 3, 4}
 BUNDLED = Path(__file__).resolve().parents[2] / "data" / "campaigns" / "sodium-synthetic"
@@ -220,36 +219,7 @@ BINARY: dict[str, Callable[[random.Random, bytes], bytes]] = {
 }
 
 
-def _loop(path: Path) -> None:
-    path.unlink()
-    path.symlink_to(path.name)
-
-
-def _folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def _pipe(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
-def _dangling(path: Path) -> None:
-    path.unlink()
-    path.symlink_to("nowhere")
-
-
-PLACED: dict[str, Callable[[Path], None]] = {
-    "link in a loop": _loop,
-    "folder": _folder,
-    "pipe": _pipe,
-    "link to nothing": _dangling,
-    "gone": Path.unlink,
-}
-
-
-def mutate(rng: random.Random, path: Path, kind: str) -> str:
+def mutate(rng: random.Random, path: Path) -> str:
     """Damage a file, and return how."""
     way = rng.choices(("text", "bytes", "place"), (70, 26, 4))[0]
     if way == "place":
@@ -257,7 +227,7 @@ def mutate(rng: random.Random, path: Path, kind: str) -> str:
         PLACED[name](path)
         return name
     content = path.read_bytes()
-    if way == "bytes" or kind in ("binary",):
+    if way == "bytes":
         name = rng.choice([*BINARY])
         path.write_bytes(BINARY[name](rng, content))
         return name
@@ -294,7 +264,7 @@ FACTORS = {
     ("m", "um"): 1e6, ("um", "nm"): 1e3, ("nm", "mm"): 1e-6, ("m", "mm"): 1e3, ("um", "mm"): 1e-3,
     ("h", "s"): 3600.0, ("min", "s"): 60.0, ("V", "mV"): 1e3, ("%", "1"): 0.01,
 }  # fmt: skip
-SAME = {"mA/cm2": "mA/cm^2", "mA cm⁻²": "mA/cm^2", "µm": "um", "ohm cm^2": "ohm cm^2"}
+SAME = {"mA/cm2": "mA/cm^2", "mA cm⁻²": "mA/cm^2", "µm": "um"}
 
 
 class Unknown(Exception):  # noqa: N818 - no error of the project
@@ -690,24 +660,6 @@ WEIGHTS = {"campaign": 12, "workbook": 4, "job": 5, "truth": 3, "sidecar": 3}
 # --- the campaign ---------------------------------------------------------------------------------
 
 
-class Hangs(BaseException):
-    """A file took longer than the limit."""
-
-
-@contextlib.contextmanager
-def limited() -> Iterator[None]:
-    def stop(*_: object) -> None:
-        raise Hangs
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def outcome(kind: Kind, folder: Path) -> tuple[str, str]:
     """Return what came of reading damaged input, and the words."""
     found: list[Any] = []
@@ -718,7 +670,7 @@ def outcome(kind: Kind, folder: Path) -> tuple[str, str]:
 
     said = io.StringIO()
     try:
-        with limited(), contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        with at_most(LIMIT), contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
             command()
     except Hangs:
         return "hang", ""
@@ -741,7 +693,7 @@ def damage(folder: Path, seed: int, kind_name: str) -> tuple[str, str, str]:
     rng = random.Random(seed)
     kind = KINDS[kind_name]
     files = kind.write(folder)
-    how = mutate(rng, rng.choice(files), kind_name)
+    how = mutate(rng, rng.choice(files))
     result, words = outcome(kind, folder)
     return how, result, words
 
