@@ -110,6 +110,8 @@ def test_one_potential_over_many_radii_compiles_without_a_word(
         pm.Potential("current", currents(wetting[None]).sum())
     code, density, gradient = called(Sampler(model)._compiled, np.array([-2.0]))
     assert (code, caplog.text, *capfd.readouterr()) == (0, "", "", "")
-    due = [stats.norm.logpdf(x) + currents(np.exp(x)).sum() for x in (-2.0, -2.0 + 1e-5, -2.0 - 1e-5)]
+    due = [
+        stats.norm.logpdf(x) + currents(np.exp(x)).sum() for x in (-2.0, -2.0 + 1e-5, -2.0 - 1e-5)
+    ]
     assert density == pytest.approx(due[0], rel=1e-7)
     assert gradient == pytest.approx((due[1] - due[2]) / 2e-5, rel=1e-5)
