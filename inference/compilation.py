@@ -148,8 +148,10 @@ def compile_density(model: Any) -> Density:
         rewrites.append("local_remove_check_parameter")
     density = rewrite_graph(model.logp(), include=rewrites)
     slopes = pt.concatenate([slope.ravel() for slope in pt.grad(density, values)])
-    # These take a quarter of the time of rewriting, and the machine code is no faster for them.
-    mode = get_mode("NUMBA").excluding("inplace_elemwise", "specialize")
+    # The first two take a quarter of the time of rewriting, and the machine code is no faster for
+    # them. The last takes sign(a / b) for sign(a) where b is positive, and loses the shape of b: in
+    # the slope of abs(h), with one potential over many radii, PyTensor then prints that it failed.
+    mode = get_mode("NUMBA").excluding("inplace_elemwise", "specialize", "local_sign_div")
     joined = pt.tensor("coordinates", shape=(size,), dtype="float64")
     parts = {
         value: joined[place].reshape(shape).astype(value.dtype)

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from data.units import to_si
-from inference.figures.style import BLUE, NothingToDrawError, words
+from inference.figures.style import BLACK, BLUE, NothingToDrawError, fitting, words
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BEYOND",
     "GONE",
+    "NAME_SHARE",
     "QUANTILES",
     "add_rug",
     "band",
@@ -49,6 +50,9 @@ BEYOND: Final = "outside the data"
 
 GONE: Final = "the campaign is gone, or has changed since the fit"
 """Why the data of a campaign are missing from a figure."""
+
+NAME_SHARE: Final = 0.3
+"""Of a figure's width, for the name of a separator within or above its axes."""
 
 _PROTOCOL: Final = "protocol"
 _NAME_WIDTH: Final = 6.5  # mm along the axis that a slanted name takes
@@ -350,8 +354,8 @@ def beyond_handle(colour: str = BLUE) -> Artist:
     )
 
 
-def add_rug(axes: Axes, places: Iterable[tuple[str, float]]) -> None:
-    """Name separators along the top of the axes.
+def add_rug(axes: Axes, places: Iterable[tuple[str, float]]) -> str:
+    """Name separators along the top of the axes, as many as have room; mark the others.
 
     Parameters
     ----------
@@ -359,18 +363,35 @@ def add_rug(axes: Axes, places: Iterable[tuple[str, float]]) -> None:
         With their limits and scale set.
     places : iterable of tuple of str and float
         Names and positions on the horizontal axis; those out of sight are left out.
+
+    Returns
+    -------
+    str
+        What the caption says of those without a name: a sentence, or nothing.
     """
     lower, upper = axes.get_xlim()
     log = axes.get_xscale() == "log"
     ends = np.log([lower, upper]) if log else np.array([lower, upper])
     inside = [(name, value) for name, value in places if lower <= value <= upper]
     inside.sort(key=lambda each: each[1])
+    width = axes.get_figure(root=True).get_figwidth() * 25.4  # type: ignore[union-attr]
+    count, most = len(inside), int(width / _NAME_WIDTH)
+    if count > most:  # each gets its mark, and names are spread over them
+        axes.vlines(
+            [value for _, value in inside],
+            1.0,
+            1.02,
+            color=BLACK,
+            linewidth=0.6,
+            transform=axes.get_xaxis_transform(),
+            clip_on=False,
+        )
+        inside = [inside[at] for at in np.linspace(0, count - 1, most).round().astype(int)]
     values = np.array([value for _, value in inside])
     true = ((np.log(values) if log else values) - ends[0]) / (ends[1] - ends[0])
-    width = axes.get_figure(root=True).get_figwidth() * 25.4  # type: ignore[union-attr]
     for (name, value), place in zip(inside, _apart(true, _NAME_WIDTH / width), strict=True):
         axes.annotate(
-            name,
+            fitting(axes, name, NAME_SHARE),
             xy=(value, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(float(place), 1.045),
@@ -382,6 +403,7 @@ def add_rug(axes: Axes, places: Iterable[tuple[str, float]]) -> None:
             annotation_clip=False,
             arrowprops={"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0},
         )
+    return f"Names are those of {most} of {count}. " if count > most else ""
 
 
 def _apart(places: FloatArray, gap: float) -> FloatArray:

@@ -14,6 +14,7 @@ from data.ranges import ENDS, RANGE_COLUMNS, range_rows
 from inference.figures.bands import (
     BEYOND,
     GONE,
+    NAME_SHARE,
     add_rug,
     band,
     beyond_handle,
@@ -35,6 +36,7 @@ from inference.figures.style import (
     NothingToDrawError,
     Width,
     finish,
+    fitting,
     label,
     log_axis,
     new_figure,
@@ -57,6 +59,7 @@ _HEIGHT: Final = 90.0  # mm
 _DEFAULT_RADII: Final = (10.0, 100.0)  # nm, where the campaign has no separators
 _POROSITY: Final = 0.39  # of the map behind the figure; it divides out
 _RADII: Final = (5.0, 7.0, 10.0, 14.0, 20.0, 30.0, 50.0, 100.0, 200.0)  # nm, as marked on top
+_MOST_NAMES: Final = 12  # beside points; more would cover them and each other
 _MM: Final = 1e-3  # V in a mV
 _NM: Final = 1e-9
 
@@ -156,7 +159,9 @@ def overpotential_against_radius(result: "Result", *, width: Width | None = None
             elinewidth=0.8,
             capsize=1.5,
         )
-        axes.annotate(name, (1.0 / middle, value), xytext=(4, -9), textcoords="offset points")
+        if len(points) <= _MOST_NAMES:
+            shown, place = fitting(axes, name, NAME_SHARE), (1.0 / middle, value)
+            axes.annotate(shown, place, xytext=(4, -9), textcoords="offset points")
         highest = max(highest, value + sd)
     if points:
         artists.append(Line2D([], [], color=BLACK, marker="o", linewidth=0.8))
@@ -307,13 +312,13 @@ def critical_current_against_radius(
     log_axis(axes, "y", most=7)
     axes.set_xlabel(label("pore radius", "nm"))
     axes.set_ylabel("Current density / porosity (mA cm⁻²)")
-    add_rug(axes, [(name, float(np.median(values))) for name, values in radii.items()])
+    named = add_rug(axes, [(name, float(np.median(values))) for name, values in radii.items()])
     axes.text(0.96, 0.94, "penetration", transform=axes.transAxes, ha="right", va="top")
     axes.text(0.04, 0.05, "safe", transform=axes.transAxes, ha="left", va="bottom")
     return finish(
         figure,
         "Critical current of the pores",
-        _caption(result, campaign, tests),
+        _caption(result, campaign, tests, named),
         synthetic=result.synthetic,
         legend=(artists, texts),
         columns=2,
@@ -396,8 +401,8 @@ def _tests(
     return found
 
 
-def _caption(result: "Result", campaign: "Campaign | None", tests: list[_Test]) -> str:
-    said = "Top: separators, at the posterior median of radius and porosity. "
+def _caption(result: "Result", campaign: "Campaign | None", tests: list[_Test], named: str) -> str:
+    said = f"Top: separators, at the posterior median of radius and porosity. {named}"
     if tests:
         return said + _DOMAINS
     if campaign is None and {"penetration", "critical_current"} & {*result.blocks}:

@@ -19,6 +19,7 @@ from inference.figures.style import (
     BLACK,
     BLUE,
     DOUBLE,
+    LABEL_SHARE,
     ORANGE,
     SINGLE,
     VERMILION,
@@ -39,9 +40,12 @@ if TYPE_CHECKING:
 __all__ = ["observed_variables", "predictive_check"]
 
 _BANDS: Final = ((0.05, 0.95, 0.25), (0.25, 0.75, 0.55))
-_ROWS: Final = 40
-_LONGEST: Final = 36  # letters of the conditions of an estimate
+_ROWS: Final = 40  # in a column
+_ASIDE: Final = 3  # columns side by side
+_MOST_COLUMNS: Final = 12  # of one kind of observation
+_CONDITIONS: Final = 0.6  # of a label's room, for the conditions of an estimate
 _ROW_HEIGHT: Final = 3.6  # mm
+_HEAD: Final = 16.0  # mm, of a line of columns: title and axis
 _PROTOCOLS: Final = {"one_way": "one way", "step": "steps"}
 _TOLERANCE: Final = 1e-6
 _ROOM: Final = 0.05
@@ -272,26 +276,30 @@ def _marks(rows: _Rows) -> _Marks:
 
 
 def _row_figure(parts: list[_Rows]) -> Figure:
-    """Lay the rows of every part out in order, in columns of a readable length."""
+    """Lay the rows of every part out in order, in columns of a readable length and width."""
     columns = []
     for part in parts:
-        count = part.observed.size
+        count = min(part.observed.size, _ROWS * _MOST_COLUMNS)
         length = -(-count // -(-count // _ROWS))  # columns of one length, of at most _ROWS
         columns += [(part, start, min(start + length, count)) for start in range(0, count, length)]
     longest = max(stop - start for _, start, stop in columns)
     narrow = len(columns) == 1 and parts[0].name != "published"
-    height = _ROW_HEIGHT * max(longest, 4) + (52.0 if narrow else 40.0)
+    aside = min(len(columns), _ASIDE)
+    lines = -(-len(columns) // aside)
+    height = lines * (_ROW_HEIGHT * max(longest, 4) + _HEAD) + (36.0 if narrow else 24.0)
     figure = new_figure(SINGLE if narrow else DOUBLE, height)
-    grid = figure.subplots(1, len(columns), squeeze=False)[0]
-    for axes, (part, start, stop) in zip(grid, columns, strict=True):
-        _draw_rows(axes, part, start, stop)
+    grid = figure.subplots(lines, aside, squeeze=False).ravel()
+    for axes in grid[len(columns) :]:
+        axes.set_axis_off()
+    for axes, (part, start, stop) in zip(grid, columns, strict=False):
+        _draw_rows(axes, part, start, stop, LABEL_SHARE / aside)
         axes.set_ylim(longest - 0.5, -0.5)
         if len(parts) > 1:
             axes.set_title(part.panel.title)
     return figure
 
 
-def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int) -> None:
+def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int, share: float) -> None:
     chosen = slice(start, stop)
     places = np.arange(stop - start)
     panel, marks = part.panel, _marks(part)
@@ -300,11 +308,13 @@ def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int) -> None:
     ratio = part.observed[chosen] if part.name == "published" else np.ones(places.size)
     if part.name == "published":
         names = [
-            _published_label(text, part.observed[start + index], marks.sign(start + index))
+            _published_label(
+                axes, text, part.observed[start + index], marks.sign(start + index), share
+            )
             for index, text in enumerate(names)
         ]
     else:
-        names = [fitting(axes, name) for name in names]
+        names = [fitting(axes, name, share) for name in names]
     axes.set_yticks(places, names)
     axes.tick_params(axis="y", length=0)
     if panel.scale == "verdict":
@@ -407,14 +417,13 @@ def _draw_verdicts(axes: Axes, places: Any, observed: FloatArray, drawn: FloatAr
     )
 
 
-def _published_label(text: str, value: float, sign: str) -> str:
+def _published_label(axes: Axes, text: str, value: float, sign: str, share: float) -> str:
     """Return what was estimated, under which conditions, and the value."""
     name, *conditions = text.split(", ")
     if name not in quantities():
-        return text
+        return fitting(axes, text, share)
     known = quantities()[name]
-    stated = ", ".join(conditions)
-    stated = stated if len(stated) <= _LONGEST else stated[: _LONGEST - 1] + "…"
+    stated = fitting(axes, ", ".join(conditions), _CONDITIONS * share)
     where = f" ({stated})".replace("$", r"\$") if conditions else ""
     unit = pretty_unit(known.unit)
     return f"{known.math}{where} {sign} {pretty_number(value)} {unit}".rstrip()
@@ -505,4 +514,9 @@ def _caption(parts: list[_Rows]) -> str:
         inside += int(((part.observed >= lower) & (part.observed <= upper) & plain).sum())
         count += int(plain.sum())
     sentence = "Predictions are of new observations with their scatter and error."
-    return f"{sentence} {inside} of {count} values lie within the 90 % band." if count else sentence
+    if count:
+        sentence += f" {inside} of {count} values lie within the 90 % band."
+    most = _ROWS * _MOST_COLUMNS
+    if any(part.observed.size > most for part in parts):
+        sentence += f" Of each kind of observation the first {most} rows are shown."
+    return sentence

@@ -32,6 +32,7 @@ __all__ = [
     "GREEN",
     "GREY",
     "HATCH",
+    "LABEL_SHARE",
     "ORANGE",
     "PURPLE",
     "SINGLE",
@@ -61,6 +62,9 @@ SINGLE: Final = 89.0
 DOUBLE: Final = 183.0
 """Width of two columns of print [mm]."""
 
+LABEL_SHARE: Final = 0.45
+"""Of a figure's width, for the names of its rows."""
+
 FORMATS: Final = ("pdf", "png", "svg")
 """The formats that figures are saved in."""
 
@@ -88,7 +92,6 @@ _POINTS_PER_INCH = 72.0
 _LINE = 9.0  # points, of 7 pt text
 _LONGEST_TEXT: Final = 80  # letters, of words of ours beside or within axes
 _LONGEST_NAME: Final = 40
-_LABEL_SHARE: Final = 0.45  # of a figure's width, for the names of its rows
 _WIDTH_OF_LETTER = 3.72  # points, mean of 7 pt DejaVu Sans
 _STYLE = Path(__file__).with_name("anodebayes.mplstyle")
 _UNITS = {"um": "µm", "degC": "°C", "ohm": "Ω", "degree": "°", "1": ""}
@@ -266,8 +269,8 @@ def finish(
     return figure
 
 
-def fitting(axes: Axes, text: str) -> str:
-    """Return the label of a row, cut to what leaves its axes room.
+def fitting(axes: Axes, text: str, share: float = LABEL_SHARE) -> str:
+    """Return a label, cut to what leaves its axes room.
 
     Parameters
     ----------
@@ -275,6 +278,8 @@ def fitting(axes: Axes, text: str) -> str:
         Whose label it is.
     text : str
         Such as a name.
+    share : float, optional
+        Of the figure's width that it may take.
 
     Returns
     -------
@@ -282,7 +287,7 @@ def fitting(axes: Axes, text: str) -> str:
         Ending in an ellipsis where it was longer.
     """
     font = FontProperties(size=mpl.rcParams["ytick.labelsize"])
-    most = _LABEL_SHARE * axes.figure.bbox.width
+    most = share * axes.figure.bbox.width
     renderer = axes.figure.canvas.get_renderer()  # type: ignore[attr-defined]
     kept = text[:_LONGEST_TEXT]
     while renderer.get_text_width_height_descent(kept, font, ismath=False)[0] > most:

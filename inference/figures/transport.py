@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 
 from inference.figures.bands import (
     BEYOND,
+    NAME_SHARE,
     add_rug,
     band,
     beyond_handle,
@@ -28,6 +29,7 @@ from inference.figures.style import (
     SINGLE,
     Width,
     finish,
+    fitting,
     label,
     log_axis,
     new_figure,
@@ -148,13 +150,13 @@ def limiting_currents(result: "Result", *, width: Width | None = None) -> Figure
     log_axis(axes, "y", most=7)
     axes.set_xlabel(label("transport length of the stack", "um"))
     axes.set_ylabel(label("limiting current density", "mA/cm^2"))
-    add_rug(axes, single.items())
+    named = add_rug(axes, single.items())
     caption = (
         f"At {pretty_number(concentration)} mol L⁻¹ and 25 °C. Length: MacMullin number times "
         "thickness of one uniform layer. "
     )
     if single:
-        caption += "Top: one layer of each separator. "
+        caption += f"Top: one layer of each separator. {named}"
     if middle.size:
         caption += "Bars: 90 % of lengths, and the error of the plateau; areas of the posterior."
     else:
@@ -273,7 +275,7 @@ def sand_times(result: "Result", *, width: Width | None = None) -> Figure:
         band(axes, x, levels, inside, colour)
         group.draw(axes, marker, colour)
         artists.append(Line2D([], [], color=colour, marker=marker, markersize=3.5))
-        texts.append(group.name(names))
+        texts.append(group.name([fitting(axes, name, NAME_SHARE) for name in names]))
         shown += [value for value in new.ravel().tolist() if value < _FOR_EVER]
         shown += [float(value) for value in group.time]
     if beyond:

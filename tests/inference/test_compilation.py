@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from inference.compilation import FAILED, NOT_FINITE
 from inference.sampling import Sampler
+from models import physics
 
 POINTER = ctypes.POINTER(ctypes.c_double)
 ROWS = np.array([[0.3, 1.0], [-0.2, 1.5], [1.1, 0.8]])
@@ -91,3 +92,26 @@ def test_draws_come_back_on_the_scale_of_the_parameters() -> None:
     # No data speak of the parts: they are their prior's.
     assert draws["parts"].mean() == pytest.approx(0.4, abs=0.04)  # five errors
     assert draws.equals(sampler.sample(**choices, seed=1, data={"rows": known})[0])
+
+
+def test_one_potential_over_many_radii_compiles_without_a_word(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    import pymc as pm
+
+    radii = np.array([14e-9, 19e-9, 24e-9])
+
+    def currents(wetting: Any) -> Any:
+        potential = physics.young_laplace_overpotential(wetting, radii, 2e-5)
+        return physics.KINETICS["marcus_hush_chidsey"](potential, 1.0, 0.3, 298.15)
+
+    with pm.Model(check_bounds=False) as model:
+        wetting = pm.LogNormal("wetting", 0.0, 1.0)
+        pm.Potential("current", currents(wetting[None]).sum())
+    code, density, gradient = called(Sampler(model)._compiled, np.array([-2.0]))
+    assert (code, caplog.text, *capfd.readouterr()) == (0, "", "", "")
+    due = [
+        stats.norm.logpdf(x) + currents(np.exp(x)).sum() for x in (-2.0, -2.0 + 1e-5, -2.0 - 1e-5)
+    ]
+    assert density == pytest.approx(due[0], rel=1e-7)
+    assert gradient == pytest.approx((due[1] - due[2]) / 2e-5, rel=1e-5)
