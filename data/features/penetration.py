@@ -102,9 +102,9 @@ def find_penetration(
         another cause could make), ``small_drop`` (below `least_loss`), ``several_drops`` (another
         was as large as a short), ``excursion`` (up and back to the old level),
         ``back_at_old_level`` (after a slow rise), ``partial_drop`` (more than a third of the level
-        is left or regained), ``early_drop`` (a cell that resists goes on for long after it), ``soft_short_before``
-        (another that came back), ``resistance_rose`` (it survives at a voltage that has doubled),
-        and those of the channels (``frozen_channel``, ``held_values``, ``magnitude_current``,
+        is left or regained), ``early_drop`` (a cell that resists goes on for long after it),
+        ``soft_short_before`` (another that came back), ``resistance_rose`` (it survives at a
+        voltage that has doubled), and those of the channels (``frozen_channel``, ``held_values``, ``magnitude_current``,
         ``coarse_time``). Details: ``step_start``, ``test_time_lower``,
         ``test_time_upper`` (test time [s]), ``current`` [A], ``charge`` [C] up to the middle of
         the interval or to the bound, ``duration`` [s] and ``resistance`` [ohm] of the step; of a
