@@ -94,21 +94,21 @@ def find_penetration(
         ``penetration_time`` [s since the step's start]: an interval, or right-censored. Of several
         steps the first with an event; without one the largest current borne. Flags: ``ramp``,
         ``slow_ramp``, ``soft_short`` (the voltage comes back), ``divergence_first``,
-        ``compliance``, ``several_steps``, ``survived_before`` (another current),
-        ``stopped_later`` (at another step the voltage runs away), ``between_steps``,
-        ``against_current`` (steps not read), ``own_voltage`` (the cell has one),
-        ``begins_midway`` and ``current_before`` (what is not counted), ``end_of_record`` (it ends
-        sooner after the drop than `persistence`), ``unconfirmed_drop`` (censored before a fall that
-        another cause could make), ``small_drop`` (below `least_loss`), ``several_drops`` (another
-        was as large as a short), ``excursion`` (up and back to the old level),
-        ``back_at_old_level`` (after a slow rise), ``partial_drop`` (more than a third of the level
-        is left or regained), ``early_drop`` (a cell that resists goes on for long after it),
-        ``soft_short_before`` (another that came back), ``resistance_rose`` (it survives at a
-        voltage that has doubled), and those of the channels (``frozen_channel``, ``held_values``, ``magnitude_current``,
-        ``coarse_time``). Details: ``step_start``, ``test_time_lower``,
-        ``test_time_upper`` (test time [s]), ``current`` [A], ``charge`` [C] up to the middle of
-        the interval or to the bound, ``duration`` [s] and ``resistance`` [ohm] of the step; of a
-        drop also ``jump``, ``jump_sd``, ``level_before`` [V], ``delta_bic``, ``ramp`` [s].
+        ``compliance``, ``several_steps``, ``survived_before`` (another current), ``stopped_later``
+        (at another step the voltage runs away), ``between_steps``, ``against_current`` (steps not
+        read), ``own_voltage`` (the cell has one), ``begins_midway`` and ``current_before`` (what is
+        not counted), ``end_of_record`` (it ends sooner after the drop than `persistence`),
+        ``unconfirmed_drop`` (censored before a fall that another cause could make), ``small_drop``
+        (below `least_loss`), ``several_drops`` (another was as large as a short), ``excursion`` (up
+        and back to the old level), ``back_at_old_level`` (after a slow rise), ``partial_drop``
+        (more than a third of the level is left or regained), ``early_drop`` (a cell that resists
+        goes on for long after it), ``soft_short_before`` (another that came back),
+        ``resistance_rose`` (it survives at a voltage that has doubled), and those of the channels
+        (``frozen_channel``, ``held_values``, ``magnitude_current``, ``coarse_time``). Details:
+        ``step_start``, ``test_time_lower``, ``test_time_upper`` (test time [s]), ``current`` [A],
+        ``charge`` [C] up to the middle of the interval or to the bound, ``duration`` [s] and
+        ``resistance`` [ohm] of the step; of a drop also ``jump``, ``jump_sd``, ``level_before``
+        [V], ``delta_bic``, ``ramp`` [s].
 
     Raises
     ------
