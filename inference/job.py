@@ -25,13 +25,14 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 
 from data.errors import InputError, JobError, MapError
 from data.files import expanded, parse_toml, read_text, resolved
 from data.workbooks import is_workbook
-from inference.thresholds import DRAWN_ON
+from inference.thresholds import DRAWN_ON, FEWEST_DRAWS
 from models.options import KineticsLaw, ModelOptions
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ class SamplerSection(Section):
     Parameters
     ----------
     draws, tune : int
-        Draws kept and draws of warm-up, a chain.
+        Draws kept and draws of warm-up, a chain; of all chains together at least 25 are kept, for
+        nothing can be said of the tail of fewer.
     most_draws : int, optional
         Draws a chain up to which a fit is drawn on: where nothing but longer chains is wanting for
         the convergence gate, it is sampled with twice as many, of both, until the gate passes.
@@ -128,6 +130,15 @@ class SamplerSection(Section):
     seed: int = Field(default=1, ge=0, le=2**32 - 1)
     target_accept: float = Field(default=0.9, gt=0.0, lt=1.0)
     max_tree_depth: int = Field(default=10, ge=1, le=20)
+
+    @model_validator(mode="after")
+    def _enough_draws(self) -> Self:
+        if self.draws * self.chains < FEWEST_DRAWS:
+            raise ValueError(
+                f"draws = {self.draws} with chains = {self.chains}: {self.draws * self.chains} "
+                f"draws in all, but legal are {FEWEST_DRAWS} or more; nothing can be said of fewer"
+            )
+        return self
 
     @property
     def resolved_cores(self) -> int:

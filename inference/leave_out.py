@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from data.campaign import Campaign
 from data.errors import InputError
+from inference.arviz_statistics import apart
 from inference.draws import SAMPLE
 from inference.job import Job, SamplerSection
 from inference.thresholds import (
@@ -424,7 +425,7 @@ def _importance_data(
     return xr.DataTree.from_dict(
         {
             "posterior": draws,
-            "log_likelihood": xr.Dataset({"left_out": matrix}),
+            "log_likelihood": apart(xr.Dataset({"left_out": matrix})),
         }
     )
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -121,19 +122,24 @@ def _side(kept: "xr.Dataset", out: "xr.Dataset") -> str:
     What each bore is ranked among all rows under like conditions. They lie at an end where all of
     them lie beyond all kept ones, or where shuffled ranks are seldom as low, or as high.
     """
+    from scipy import stats
+
     values = np.concatenate([_borne(kept), _borne(out)])
     is_out = np.repeat([False, True], [kept["line"].size, out["line"].size])
     named = [name for name in _ALIKE if name in kept and name in out]
-    keys = [
-        tuple(str(rows[name].values[at]) for name in named)
+    alike = defaultdict(list)
+    for at, key in enumerate(
+        tuple(str(rows[name].values[row]) for name in named)
         for rows in (kept, out)
-        for at in range(rows["line"].size)
+        for row in range(rows["line"].size)
+    ):
+        if np.isfinite(values[at]):
+            alike[key].append(at)
+    groups = [
+        (values[rows], is_out[rows])
+        for rows in alike.values()
+        if is_out[rows].any() and not is_out[rows].all()
     ]
-    groups = []
-    for key in dict.fromkeys(keys):
-        at = np.flatnonzero(np.isfinite(values) & np.array([each == key for each in keys]))
-        if is_out[at].any() and not is_out[at].all():
-            groups.append((values[at], is_out[at]))
     if not groups:
         return ""
     rng = np.random.default_rng(0)
@@ -141,9 +147,10 @@ def _side(kept: "xr.Dataset", out: "xr.Dataset") -> str:
     beyond = {"low": True, "high": True}
     for own, left in groups:
         # Ranks from -1 to 1, ties shared.
-        rank = np.sign(own[:, None] - own).sum(axis=1) / (own.size - 1)
+        rank = (2.0 * stats.rankdata(own) - own.size - 1.0) / (own.size - 1)
         place += rank[left].sum()
-        chance += rng.permuted(np.tile(rank, (_SHUFFLES, 1)), axis=1)[:, left].sum(axis=1)
+        drawn = int(left.sum())
+        chance += [rng.choice(rank, drawn, replace=False).sum() for _ in range(_SHUFFLES)]
         beyond["low"] &= bool(own[left].max() < own[~left].min())
         beyond["high"] &= bool(own[left].min() > own[~left].max())
     for side, sense in (("low", -1.0), ("high", 1.0)):

@@ -28,6 +28,7 @@ __all__ = [
     "DEFAULT_RISK",
     "DRAWN_ON",
     "EFFECTIVE_ENERGY",
+    "FEWEST_DRAWS",
     "FEW_DIVERGENCES",
     "FINGERPRINT_TOLERANCE",
     "GATE_BFMI",
@@ -106,6 +107,9 @@ themselves by more, or by chains that disagree."""
 DRAWN_ON: Final = 8
 """Times the draws asked for up to which a fit is drawn on, where it needs more for the gate. Our
 choice: three doublings; what still mixes too slowly then needs other data or priors, not time."""
+
+FEWEST_DRAWS: Final = 25
+"""Of all chains together: the largest fifth, that Pareto smoothing fits, is then five."""
 
 TAIL_MOVED: Final = 4.0
 """Standard errors by which an end of an interval must have moved for more draws to have changed it.

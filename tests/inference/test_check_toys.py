@@ -15,7 +15,13 @@ import xarray as xr
 from scipy import special, stats
 
 from data.campaign import Campaign
-from inference.arviz_statistics import power_scaling, uniformity
+from inference.arviz_statistics import (
+    left_out_weights,
+    loo_pit,
+    pareto_k,
+    power_scaling,
+    uniformity,
+)
 from inference.checks.absurdity import RULES, absurd_shares, absurdity_findings
 from inference.checks.conflict import (
     Moments,
@@ -72,6 +78,26 @@ ROWS = 5000  # the standard deviation of as many has an error of 0.01
 EVEN = (np.arange(4000) + 0.5) / 4000
 NORMAL = stats.norm.ppf(EVEN)  # draws whose moments are those of the distribution
 TRANSFERENCE = np.var(special.logit(stats.beta(5, 5).ppf(EVEN)))
+
+
+def test_rows_that_every_draw_calls_certain_have_weights() -> None:
+    """A censored row far from its limit has a log-likelihood of zero, to the last digit."""
+    rng = np.random.default_rng(2)
+    dims = ("chain", "draw", "x_row")
+    likelihood = np.zeros((4, 1000, 3), dtype=np.float32)
+    likelihood[..., 1] = -rng.exponential(1e-7, (4, 1000))  # a step of single precision
+    likelihood[..., 2] = stats.norm.logpdf(rng.standard_normal((4, 1000)))
+    posterior = draws(a=rng.standard_normal((4, 1000)))
+    sample = posterior.coords
+    groups = {
+        "log_likelihood": xr.Dataset({"x": (dims, likelihood)}, coords=sample),
+        "posterior_predictive": xr.Dataset({"x": (dims, np.ones_like(likelihood))}, coords=sample),
+        "observed_data": xr.Dataset({"x": ("x_row", np.ones(3))}),
+    }
+    assert (pareto_k("x", posterior, groups)[:2] < 0.5).all()
+    weights = left_out_weights("x", posterior, groups)
+    np.testing.assert_allclose(weights[:, :2], 1 / 4000, rtol=1e-5)
+    assert np.isfinite(loo_pit("x", posterior, groups, 1)).all()
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,10 @@ def resolve_text(text: str, *, path: Path | None = None, data: Any = DATA) -> An
         (MINIMAL + "sampller = 5", ["sampller: unknown key (did you mean 'sampler'?)"]),
         (MINIMAL + '[sampler]\ndraws = "1000"', ["sampler.draws", "a whole number", '"1000"']),
         (MINIMAL + "[sampler]\ndraws = true", ["sampler.draws", "a whole number", "true"]),
+        (
+            MINIMAL + "[sampler]\ndraws = 10\nchains = 2",
+            ["with chains = 2: 20", "25 or more"],
+        ),
         (MINIMAL + "[sampler]\nchains = 1", ["sampler.chains: must be at least 2, but got 1"]),
         (MINIMAL + "[sampler]\nseed = -1", ["sampler.seed: must be at least 0"]),
         (MINIMAL + "[sampler]\ntarget_accept = 1", ["sampler.target_accept: must be below 1"]),

@@ -133,7 +133,7 @@ def noiseless(campaign: Campaign) -> Mapping[str, xr.Dataset]:
     from inference.simulation import Truth, read_truth, simulate
 
     truth = read_truth(campaign.path / "truth.toml")
-    still = {name: 1e-9 for name in truth.parameters if name.endswith("_scatter")}
+    still = {name: 1e-6 for name in truth.parameters if name.endswith("_scatter")}
     still = {k: f"{v} mV" if k == "overpotential_scatter" else v for k, v in still.items()}
     bare = {
         name: changed(table, **{key: np.nan for key in table if str(key).endswith("_sd")})
@@ -199,7 +199,7 @@ CAMPAIGNS: dict[str, Callable[[Campaign], Mapping[str, xr.Dataset]]] = {
 # gradient over 7000 rows takes some 10 ms.
 SHORT = "draws = 500\nmost_draws = 500\ntune = 500\nchains = 2"
 SAMPLER = {
-    "1000-rows-a-table": "draws = 10\nmost_draws = 10\ntune = 30\nchains = 2\nmax_tree_depth = 5"
+    "1000-rows-a-table": "draws = 15\nmost_draws = 15\ntune = 30\nchains = 2\nmax_tree_depth = 5"
 }
 
 
