@@ -12,45 +12,45 @@ Examples
 
 TYPE_CHECKING = False  # as `typing` has it, without reading `typing`
 if TYPE_CHECKING:
-    from inference.answers import required_pore_radius as required_pore_radius
-    from inference.answers import required_pressure as required_pressure
-    from inference.answers import safe_current as safe_current
     from inference.checks import check as check
     from inference.checks import prefit_check as prefit_check
-    from inference.comparison import compare as compare
-    from inference.fitting import fit as fit
     from inference.importing import import_records as import_records
-    from inference.maps import safe_current_map as safe_current_map
-    from inference.overlays import overlay as overlay
-    from inference.parameter_tables import parameter_table as parameter_table
-    from inference.raw_curves import write_raw_curves as write_raw_curves
-    from inference.recovery import recover as recover
+    from inference.importing.raw_curves import write_raw_curves as write_raw_curves
+    from inference.maps.mapping import safe_current_map as safe_current_map
+    from inference.maps.questions import required_pore_radius as required_pore_radius
+    from inference.maps.questions import required_pressure as required_pressure
+    from inference.maps.questions import safe_current as safe_current
     from inference.report_page import write_report as write_report
-    from inference.result import Result as Result
-    from inference.result import load_result as load_result
-    from inference.simulation import simulate as simulate
+    from inference.runs.fitting import fit as fit
+    from inference.runs.parameter_table import parameter_table as parameter_table
+    from inference.runs.result import Result as Result
+    from inference.runs.result import load_result as load_result
     from inference.steps import calibrate as calibrate
     from inference.steps import save_overlay as save_overlay
+    from inference.studies.comparison.comparison import compare as compare
+    from inference.studies.overlays import overlay as overlay
+    from inference.studies.recovery import recover as recover
+    from inference.studies.simulation import simulate as simulate
 
 _MODULE_OF = {
-    "Result": "inference.result",
+    "Result": "inference.runs.result",
     "calibrate": "inference.steps",
     "check": "inference.checks",
-    "compare": "inference.comparison",
-    "fit": "inference.fitting",
+    "compare": "inference.studies.comparison.comparison",
+    "fit": "inference.runs.fitting",
     "import_records": "inference.importing",
-    "load_result": "inference.result",
-    "overlay": "inference.overlays",
-    "parameter_table": "inference.parameter_tables",
+    "load_result": "inference.runs.result",
+    "overlay": "inference.studies.overlays",
+    "parameter_table": "inference.runs.parameter_table",
     "prefit_check": "inference.checks",
-    "recover": "inference.recovery",
-    "required_pore_radius": "inference.answers",
-    "required_pressure": "inference.answers",
-    "safe_current": "inference.answers",
-    "safe_current_map": "inference.maps",
+    "recover": "inference.studies.recovery",
+    "required_pore_radius": "inference.maps.questions",
+    "required_pressure": "inference.maps.questions",
+    "safe_current": "inference.maps.questions",
+    "safe_current_map": "inference.maps.mapping",
     "save_overlay": "inference.steps",
-    "simulate": "inference.simulation",
-    "write_raw_curves": "inference.raw_curves",
+    "simulate": "inference.studies.simulation",
+    "write_raw_curves": "inference.importing.raw_curves",
     "write_report": "inference.report_page",
 }
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference.run_folder import RunFolder
+from inference.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from inference.calibration import Calibration
-    from inference.job import Job
-    from inference.overlays import Overlay
-    from inference.replicates import Settings
+    from inference.jobs.job import Job
+    from inference.studies.calibration.calibration import Calibration
+    from inference.studies.calibration.replicates import Settings
+    from inference.studies.overlays import Overlay
 
 __all__ = ["calibrate", "save_overlay"]
 
@@ -63,7 +63,7 @@ def calibrate(
         If the folder holds another calibration, or replicates of other code: another likelihood,
         prior or version of this project, PyMC or nutpie.
     """
-    from inference.calibration import run_calibration
+    from inference.studies.calibration.calibration import run_calibration
 
     run = RunFolder(folder, "calibration")
 

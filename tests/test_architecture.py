@@ -32,12 +32,12 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 
 TALKS_TO = {
-    "nutpie": {"inference/sampling.py"},
-    "arviz": {"inference/arviz_statistics.py"},
+    "nutpie": {"inference/engine/sampling.py"},
+    "arviz": {"inference/engine/arviz_statistics.py"},
     "arviz_stats": {
-        "inference/sampling.py",
-        "inference/arviz_statistics.py",
-        "inference/leave_out.py",
+        "inference/engine/sampling.py",
+        "inference/engine/arviz_statistics.py",
+        "inference/studies/comparison/leave_out.py",
     },
 }
 

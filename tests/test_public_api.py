@@ -51,11 +51,11 @@ def test_every_export_is_there_and_no_module_bears_its_name(package: ModuleType)
 
 
 def test_functions_stay_functions_whatever_was_imported_before() -> None:
-    importlib.import_module("inference.fitting")
-    importlib.import_module("inference.simulation")
+    importlib.import_module("inference.runs.fitting")
+    importlib.import_module("inference.studies.simulation")
     from inference import fit, simulate
-    from inference.fitting import fit as fit_of_module
-    from inference.simulation import simulate as simulate_of_module
+    from inference.runs.fitting import fit as fit_of_module
+    from inference.studies.simulation import simulate as simulate_of_module
 
     assert fit is fit_of_module
     assert simulate is simulate_of_module
@@ -116,7 +116,7 @@ def test_the_wheel_holds_every_file_and_works_from_another_folder(tmp_path: Path
         import sys
         sys.path.insert(0, {str(tmp_path / "site")!r})
         import data, models, inference
-        from inference.job import bundled_jobs, load_job
+        from inference.jobs.job import bundled_jobs, load_job
         from inference.figures import style
         from models.priors import catalogue
         for info in data.list_campaigns():

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from inference.checks.verdicts import Finding, Verdict, plain
-from inference.standing import beyond, share_error
+from inference.runs.standing import beyond, share_error
 from inference.thresholds import ABSURD_FAIL, ABSURD_WARN
 
 __all__ = ["RULES", "Rule", "absurd_shares", "absurdity_findings"]

@@ -37,15 +37,15 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from data.whole_files import temporary_folder
-from inference.arviz_statistics import diagnostics
 from inference.checks.coordinates import Coordinates
 from inference.checks.refitting import Refit, read_draws
 from inference.checks.scales import natural, natural_values, prior_covariance, prior_spread
 from inference.checks.tension import Gaussian, distance, equivalent, pair_tension
 from inference.checks.verdicts import Finding, Section, Verdict, plain
-from inference.result import Result
-from inference.sampling import scalars
-from inference.standing import beyond
+from inference.engine.arviz_statistics import diagnostics
+from inference.engine.sampling import scalars
+from inference.runs.result import Result
+from inference.runs.standing import beyond
 from inference.thresholds import (
     GATE_R_HAT,
     TENSION_FAIL,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from data.quantities import quantity
 from data.units import si_factor
 from inference.checks.scales import natural_values, prior_covariance
-from inference.result import Result
-from inference.sampling import scalars
+from inference.engine.sampling import scalars
+from inference.runs.result import Result
 from models import physics
 
 if TYPE_CHECKING:

@@ -11,8 +11,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from inference.arviz_statistics import power_scaling, quantile_errors, spread_errors
-from inference.checks.remedies import ridge_remedy, why_open
 from inference.checks.scales import (
     CENTRAL,
     CENTRAL_DEVIATE,
@@ -24,10 +22,12 @@ from inference.checks.scales import (
     robust_sd,
 )
 from inference.checks.verdicts import Finding, Section, Verdict, plain
-from inference.result import Result
-from inference.sampling import scalars
-from inference.standing import Standing, beyond, standing
-from inference.summary import FACTORS
+from inference.engine.arviz_statistics import power_scaling, quantile_errors, spread_errors
+from inference.engine.sampling import scalars
+from inference.runs.remedies import ridge_remedy, why_open
+from inference.runs.result import Result
+from inference.runs.standing import Standing, beyond, standing
+from inference.runs.summary import FACTORS
 from inference.thresholds import (
     POWER_SCALING,
     PRIOR_DRIVEN_CONTRACTION,
@@ -220,8 +220,8 @@ def contraction_findings(
     errors : mapping of str to float, optional
         Of a fit: Monte Carlo errors of the contractions.
     standings : mapping of str to str, optional
-        Of a fit: what each posterior comes from, by narrowing and shift (`inference.standing`). A
-        forecast knows narrowing alone.
+        Of a fit: what each posterior comes from, by narrowing and shift
+        (`inference.runs.standing`). A forecast knows narrowing alone.
     shifts : mapping of str to float, optional
         Of a fit: how far the median has moved, in standard deviations of the prior.
     """

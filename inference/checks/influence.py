@@ -37,8 +37,8 @@ from numpy.typing import NDArray
 from data.errors import InputError, RunFolderError, StorageError
 from inference.checks.predictive import natural_scale
 from inference.checks.verdicts import Finding, Section, plain
-from inference.draws import SAMPLE
-from inference.sealed_trees import read_tree, write_tree
+from inference.engine.draws import SAMPLE
+from inference.runs.sealed_trees import read_tree, write_tree
 from inference.thresholds import (
     ALIKE_WEIGHTS,
     DECIDES,
@@ -50,11 +50,11 @@ from inference.thresholds import (
 )
 
 if TYPE_CHECKING:
-    from inference.design import Cell, Design
-    from inference.leave_out import Unit
-    from inference.mechanisms import Setting
-    from inference.noise import Noise
-    from inference.result import Result
+    from inference.designs.design import Cell, Design
+    from inference.maps.mechanisms import Setting
+    from inference.maps.noise import Noise
+    from inference.runs.result import Result
+    from inference.studies.comparison.leave_out import Unit
 
 __all__ = ["Deciding", "Row", "Rows", "Without", "headline_designs", "rows_section"]
 
@@ -261,7 +261,7 @@ class _Refit:
 
 
 class _Answer(Protocol):
-    """What is used of an `inference.answers.Answer`, which says itself which rows decide it."""
+    """What is used of an `Answer`, which says itself which rows decide it."""
 
     @property
     def value(self) -> float | None: ...
@@ -300,7 +300,7 @@ class Rows:
     @cached_property
     def units(self) -> list["Unit"]:
         """What is left out at once: every row with all that was observed of it."""
-        from inference.leave_out import Unit
+        from inference.studies.comparison.leave_out import Unit
 
         grouped: dict[tuple[str, Any], list[tuple[str, int]]] = {}
         labels: dict[tuple[str, Any], list[str]] = {}
@@ -319,7 +319,7 @@ class Rows:
 
     @cached_property
     def _weights(self) -> Any:
-        from inference.leave_out import importance
+        from inference.studies.comparison.leave_out import importance
 
         return importance(self.result.posterior, self.result.log_likelihood, self.units)
 
@@ -409,12 +409,12 @@ class Rows:
         Returns
         -------
         Deciding
-            With the value that `inference.answers.safe_current` has for the design.
+            With the value that `inference.maps.questions.safe_current` has for the design.
         """
-        from inference.maps import drawn as drawn_parameters
-        from inference.maps import new_cell_currents
-        from inference.mechanisms import Setting
-        from inference.noise import chosen_draws
+        from inference.maps.mapping import drawn as drawn_parameters
+        from inference.maps.mapping import new_cell_currents
+        from inference.maps.mechanisms import Setting
+        from inference.maps.noise import chosen_draws
 
         design, risk, draws = answer.design, answer.risk, answer.draws
         assert design is not None  # noqa: S101 - every answer that was computed has one
@@ -449,7 +449,7 @@ class Rows:
         The likelihood of such a row rises with something that the answer depends on, or falls with
         its distance from the middle.
         """
-        from inference.leave_out import density
+        from inference.studies.comparison.leave_out import density
 
         scores = [_normal_scores(each) for each in parameters.values() if np.ptp(each) > 0.0]
         if not scores:  # the answer is no parameter's, such as 0 where the metal holds no charge
@@ -514,12 +514,12 @@ class Rows:
         due = sorted(reach, key=lambda place: -reach[place])
         if not due:
             return False
-        from inference.fitted_campaign import fitted_campaign
-        from inference.fitting import split_draws
-        from inference.job import load_job
-        from inference.leave_out import Fitted, RefitFailedError, Refits
-        from inference.run_folder import RESOLVED
-        from inference.sampling import convergence, scalars
+        from inference.engine.sampling import convergence, scalars
+        from inference.jobs.job import load_job
+        from inference.runs.fitted_campaign import fitted_campaign
+        from inference.runs.fitting import split_draws
+        from inference.runs.run_folder import RESOLVED
+        from inference.studies.comparison.leave_out import Fitted, RefitFailedError, Refits
 
         self.__dict__.pop("rows", None)
         campaign = fitted_campaign(self.result)
@@ -582,7 +582,7 @@ class Rows:
 
     def _stored(self) -> dict[int, _Refit]:
         """Read the refits of this very result."""
-        from inference.run_folder import WITHOUT
+        from inference.runs.run_folder import WITHOUT
 
         folder = self.result.folder
         if folder is None or not (folder / WITHOUT).is_file():
@@ -603,7 +603,7 @@ class Rows:
         }
 
     def _store(self) -> None:
-        from inference.run_folder import WITHOUT, RunFolder
+        from inference.runs.run_folder import WITHOUT, RunFolder
 
         if self.result.folder is None or not self._refits:
             return
@@ -641,8 +641,8 @@ def headline_designs(result: "Result") -> list["Design"]:
 
     axes: Mapping[str, Mapping[str, Any]] = {}
     if result.folder is not None:
-        from inference.job import load_job
-        from inference.run_folder import RESOLVED
+        from inference.jobs.job import load_job
+        from inference.runs.run_folder import RESOLVED
 
         axes = load_job(result.folder / RESOLVED).map.designs
     sections = {
@@ -773,7 +773,7 @@ def _numbers(each: Without) -> dict[str, Any]:
 
 def _with_posterior(result: "Result", posterior: xr.Dataset) -> "Result":
     """Return a result with other draws of the parameters, and without predictions."""
-    from inference.result import Result
+    from inference.runs.result import Result
 
     tree = xr.DataTree.from_dict({"posterior": posterior})
     tree.attrs = dict(result.tree.attrs)
@@ -783,7 +783,7 @@ def _with_posterior(result: "Result", posterior: xr.Dataset) -> "Result":
 def _quantile(values: Array, weights: Array, level: float) -> tuple[float, tuple[float, float]]:
     """Return a weighted quantile, and where more draws would put it with 90 % probability.
 
-    With equal weights it is that of `inference.map_evaluation.order_statistics`.
+    With equal weights it is that of `inference.maps.evaluation.order_statistics`.
     """
     order = np.argsort(values)
     ordered, share = values[order], weights[order] / weights.sum()
@@ -804,7 +804,7 @@ def _entering(
     Those of creep, for one, do not enter without pressure: draws of them in another order leave
     every threshold as it is.
     """
-    from inference.map_evaluation import Cells
+    from inference.maps.evaluation import Cells
 
     def thresholds(values: Mapping[str, Array]) -> list[Array]:
         cells = Cells(design, values, setting, noise)

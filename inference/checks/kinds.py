@@ -1,7 +1,7 @@
 """Which rows are cells of the second kind, where the fit lets a share of them scatter more."""
 
 from inference.checks.verdicts import Finding, Verdict
-from inference.result import Result
+from inference.runs.result import Result
 from inference.thresholds import SECOND_KIND
 from models.cells import CONTAMINATED_MULTIPLIER
 

@@ -8,15 +8,15 @@ import numpy as np
 
 from data.campaign import Campaign, load_campaign
 from data.errors import RunFolderError
-from inference.answers import safe_current
 from inference.checks.verdicts import Check, Finding, Section, plain
-from inference.design import Design
-from inference.fitted_campaign import fitted_campaign
-from inference.result import Result
+from inference.designs.design import Design
+from inference.maps.questions import safe_current
+from inference.runs.fitted_campaign import fitted_campaign
+from inference.runs.result import Result
 from inference.thresholds import DEFAULT_RISK
 
 if TYPE_CHECKING:
-    from inference.job import Job
+    from inference.jobs.job import Job
 
 __all__ = ["check", "prefit_check", "write_check"]
 
@@ -112,7 +112,7 @@ def _fit_section(result: Result, seed: int) -> Section:
     from inference.checks.absurdity import absurd_shares, absurdity_findings
     from inference.checks.kinds import second_kind_findings
     from inference.checks.predictive import fit_findings
-    from inference.symptoms import doubted, symptom_findings
+    from inference.runs.symptoms import doubted, symptom_findings
     from models.priors import resolve_priors
 
     priors = resolve_priors(result.metal, result.model_options.priors)
@@ -175,7 +175,7 @@ def prefit_check(
         If the input is not legal.
     """
     from inference.checks.prefit import prefit_sections
-    from inference.job import Job, job_for_campaign, load_job
+    from inference.jobs.job import Job, job_for_campaign, load_job
     from models.joint import blocks_to_fit, build_model
 
     if isinstance(source, Campaign):
@@ -211,6 +211,6 @@ def write_check(found: Check, folder: str | os.PathLike[str]) -> None:
     RunFolderError
         If another process writes to the folder, or it holds another result by now.
     """
-    from inference.run_folder import CHECK, RunFolder
+    from inference.runs.run_folder import CHECK, RunFolder
 
     RunFolder(folder, result_id=found.result_id).write_text(CHECK, found.to_json())

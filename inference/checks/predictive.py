@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from data.tables import tables
-from inference.arviz_statistics import left_out_weights, loo_pit, pareto_k, uniformity
 from inference.checks.batches import Alike, alike, groupings, neighbours
 from inference.checks.batches import in_words as batches_in_words
 from inference.checks.spreads import Known, Uneven, cuts, known, uneven
@@ -33,13 +32,14 @@ from inference.checks.trends import (
     verdicts,
 )
 from inference.checks.verdicts import Finding, Verdict, plain, worst
-from inference.draws import SAMPLE
-from inference.mechanisms import MECHANISMS
-from inference.result import Result
-from inference.row_conditions import LEVELS, MARKS
-from inference.sampling import scalars
-from inference.standing import beyond, share_error
-from inference.symptoms import variables_of_scatters
+from inference.engine.arviz_statistics import left_out_weights, loo_pit, pareto_k, uniformity
+from inference.engine.draws import SAMPLE
+from inference.engine.sampling import scalars
+from inference.maps.mechanisms import MECHANISMS
+from inference.rows.conditions import LEVELS, MARKS
+from inference.runs.result import Result
+from inference.runs.standing import beyond, share_error
+from inference.runs.symptoms import variables_of_scatters
 from inference.thresholds import (
     BATCH_FAIL,
     BATCH_WARN,

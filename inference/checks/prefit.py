@@ -39,7 +39,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.checks.absurdity import absurd_shares, absurdity_findings
-from inference.checks.free_function import FreeFunction
 from inference.checks.identifiability import (
     PRODUCTS,
     contraction_findings,
@@ -49,6 +48,7 @@ from inference.checks.identifiability import (
 )
 from inference.checks.scales import natural_values, prior_covariance
 from inference.checks.verdicts import Finding, Section, plain
+from inference.engine.free_function import FreeFunction
 from models.blocks import table_of
 
 __all__ = ["Forecast", "forecast", "prefit_sections"]

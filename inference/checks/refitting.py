@@ -66,8 +66,8 @@ def draws_of_refit(refit: Refit) -> tuple[list[str], Any, int]:
         If the table makes no model by itself.
     """
     from data.campaign import load_campaign
-    from inference.checks.free_function import FreeFunction
-    from inference.sampling import Sampler, scalars
+    from inference.engine.free_function import FreeFunction
+    from inference.engine.sampling import Sampler, scalars
     from models.joint import build_model
     from models.options import ModelOptions
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from inference.arviz_statistics import diagnostics
 from inference.checks.verdicts import Finding, Section, plain
-from inference.result import Result
-from inference.sampling import energy_information, scalars
+from inference.engine.arviz_statistics import diagnostics
+from inference.engine.sampling import energy_information, scalars
+from inference.runs.result import Result
 from inference.thresholds import CHECK_MCSE, CHECK_TREE_DEPTH, GATE_BFMI, GATE_ESS, GATE_R_HAT
 
 __all__ = ["sampling_section"]

@@ -114,7 +114,7 @@ def natural(draws: xr.Dataset) -> xr.Dataset:
     Parameters
     ----------
     draws : Dataset
-        From `inference.sampling.scalars`.
+        From `inference.engine.sampling.scalars`.
     """
     return draws.assign(
         {

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtri
 
 from inference.checks.trends import MOST_LEVELS, value_in_words
-from inference.row_conditions import levels
+from inference.rows.conditions import levels
 from models.observations import TOLERANCE
 
 __all__ = ["Cut", "Known", "Uneven", "cuts", "known", "uneven"]

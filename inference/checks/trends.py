@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import linregress, t
 
-from inference.design import shown
-from inference.row_conditions import levels
+from inference.designs.design import shown
+from inference.rows.conditions import levels
 from models.blocks import table_of
 
 if TYPE_CHECKING:
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = [
     "MOST_LEVELS",

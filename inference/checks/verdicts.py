@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from data.errors import RunFolderError
-from inference.run_folder import CHECK
+from inference.runs.run_folder import CHECK
 
 __all__ = ["Check", "Finding", "Section", "Verdict", "plain", "stored_check", "worst"]
 

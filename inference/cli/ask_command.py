@@ -8,8 +8,8 @@ import typer
 from inference.cli.guard import DONE, GATE_FAILED, guarded
 
 if TYPE_CHECKING:
-    from inference.answers import Answer
-    from inference.result import Result
+    from inference.maps.questions import Answer
+    from inference.runs.result import Result
 
 __all__ = [
     "At",
@@ -74,8 +74,8 @@ def safe_current(
     as_json: Json = False,
 ) -> int:
     """Say which current a new cell bears: --at 'pore_radius=30 nm'."""
-    from inference.answers import safe_current as ask
-    from inference.cli.steps import stored_result
+    from inference.cli.progress import stored_result
+    from inference.maps.questions import safe_current as ask
 
     result = stored_result(run)
     section = asked_design(result, at, separator, cell)
@@ -93,8 +93,8 @@ def required_pore_radius(
     as_json: Json = False,
 ) -> int:
     """Say how small the pores of a separator must be for a current."""
-    from inference.answers import required_pore_radius as ask
-    from inference.cli.steps import stored_result
+    from inference.cli.progress import stored_result
+    from inference.maps.questions import required_pore_radius as ask
 
     result = stored_result(run)
     section = _section(result, at, separator)
@@ -117,8 +117,8 @@ def required_pressure(
     as_json: Json = False,
 ) -> int:
     """Say how much stack pressure a solid cell needs for a current and a capacity."""
-    from inference.answers import required_pressure as ask
-    from inference.cli.steps import stored_result
+    from inference.cli.progress import stored_result
+    from inference.maps.questions import required_pressure as ask
 
     result = stored_result(run)
     section = _section(result, at, None)
@@ -172,7 +172,7 @@ def _section(
 ) -> dict[str, Any]:
     """Return the design that the options write."""
     from data.errors import MapError
-    from inference.design import OF_SEPARATOR
+    from inference.designs.design import OF_SEPARATOR
 
     section: dict[str, Any] = {}
     own: dict[str, Any] = {}
@@ -211,7 +211,7 @@ def _named(result: "Result", name: str) -> dict[str, Any]:
     """Return what is stated of a separator of the campaign."""
     from data.errors import MapError
     from data.schema import closest
-    from inference.named_separators import separators_of
+    from inference.maps.separators import separators_of
 
     known = separators_of(result)
     if name not in known:
@@ -238,7 +238,7 @@ def _of_a_new_one(answer: "Answer", separator: str | None) -> "Answer":
 def _cell(section: dict[str, Any], result: "Result") -> str:
     """Return the kind of cell that the conditions, or else the data, speak of."""
     from data.errors import MapError
-    from inference.design import AXES
+    from inference.designs.design import AXES
 
     own = {"liquid": {"pore_type"}, "solid": {"protocol"}}
     names = {key.removesuffix("_sd") for key in section}
@@ -280,8 +280,8 @@ def asked_risk(text: str) -> float:
 
 
 def _show(answer: "Answer", result: "Result", *, as_json: bool) -> int:
-    from inference.answers import as_json as written
     from inference.cli.text import paragraph
+    from inference.maps.questions import as_json as written
 
     if as_json:
         typer.echo(written(answer))

@@ -9,14 +9,14 @@ import typer
 from data.files import resolved
 from inference.cli.ask_command import At, Kind, Risk, Separator, asked_design, asked_risk
 from inference.cli.guard import DONE, GATE_FAILED, guarded
-from inference.run_folder import CHECK
+from inference.runs.run_folder import CHECK
 from inference.thresholds import DEFAULT_RISK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from inference.checks.verdicts import Check
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = ["check", "check_run", "exit_code", "show_check"]
 
@@ -70,7 +70,7 @@ def check(
     Rows decide the safe current of a design: those that the report begins with, or --at
     'pore_radius=30 nm'. The check of a design or a risk of one's own is printed and not stored.
     """
-    from inference.cli.steps import stage, stored_result
+    from inference.cli.progress import stage, stored_result
 
     if prefit:
         from inference.checks import prefit_check
@@ -146,7 +146,7 @@ def check_run(
     """
     from inference.checks import check as judge
     from inference.checks import write_check
-    from inference.cli.steps import stage
+    from inference.cli.progress import stage
 
     with nullcontext() if quiet else stage("check"):
         found = judge(result, conflict=conflict, designs=designs, risk=risk)

@@ -27,7 +27,7 @@ from inference.cli.recover_command import recover
 from inference.cli.report_command import report
 
 if TYPE_CHECKING:
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = ["app"]
 
@@ -112,7 +112,7 @@ def validate(
     """Check a campaign: print what it holds, or every mistake."""
     from data import load_campaign
     from inference.cli.text import heading, paragraph, ticked
-    from inference.notes import campaign_notes
+    from inference.jobs.notes import campaign_notes
 
     loaded = load_campaign(campaign)
     typer.echo(loaded.summary())
@@ -129,7 +129,7 @@ def list_bundled() -> None:
     """List the campaigns and jobs that come with the program."""
     from data import list_campaigns
     from inference.cli.text import paragraph, ticked
-    from inference.job import bundled_jobs, load_job
+    from inference.jobs.job import bundled_jobs, load_job
 
     for info in list_campaigns():
         paragraph(f"Campaign {info.name} ({info.kind}, {info.metal})", bold=True)
@@ -186,10 +186,10 @@ def fit(
     ] = False,
 ) -> int:
     """Fit the joint model to a campaign and write a run folder."""
-    from inference.job import load_job
+    from inference.jobs.job import load_job
 
     if dry_run:
-        from inference.fitting import dry_run as check
+        from inference.runs.fitting import dry_run as check
 
         typer.echo(check(load_job(job)))
         return DONE
@@ -220,16 +220,16 @@ def draw_map(
     ] = None,
 ) -> int:
     """Compute the safe-current maps of a run into its map.nc, and tables of them."""
-    from inference.cli.results import show_gate, show_maps
-    from inference.cli.steps import (
+    from inference.cli.printing import show_gate, show_maps
+    from inference.cli.progress import (
         draw_figures,
         draw_maps,
         draw_separators,
         stored_result,
         take_maps,
     )
-    from inference.job import load_job
-    from inference.run_folder import FIGURES, MAP
+    from inference.jobs.job import load_job
+    from inference.runs.run_folder import FIGURES, MAP
 
     folder = resolved(run)
     result = stored_result(folder)
@@ -264,8 +264,8 @@ def run(
 
     Whether the tables agree with each other takes longer: anodebayes check RUN.
     """
-    from inference.caveats import failures
-    from inference.cli.steps import draw_figures, draw_maps, make_report
+    from inference.cli.progress import draw_figures, draw_maps, make_report
+    from inference.maps.caveats import failures
 
     result, folder = _fit(job, out, force=force)
     maps = draw_maps(result, folder, again=False) if result.gate.passed else {}
@@ -295,8 +295,8 @@ def show(
     ] = False,
 ) -> None:
     """Print the result of a run."""
-    from inference.cli.results import show_stored
-    from inference.cli.steps import stored_result
+    from inference.cli.printing import show_stored
+    from inference.cli.progress import stored_result
 
     result = stored_result(run)
     show_stored(result)
@@ -307,9 +307,9 @@ def show(
 @guarded
 def cite(run: RunArgument) -> None:
     """List what a run rests on and a publication should cite."""
-    from inference.cite import citations
-    from inference.cli.steps import stored_result
+    from inference.cli.progress import stored_result
     from inference.cli.text import ticked
+    from inference.runs.citations import citations
 
     ticked(str(citation) for citation in citations(stored_result(run)))
 
@@ -334,12 +334,12 @@ def simulate(
     ] = False,
 ) -> None:
     """Draw a synthetic campaign from a truth and a design."""
-    from inference.simulation import simulate as draw
+    from inference.studies.simulation import simulate as draw
 
     campaign = draw(truth, design, seed=seed, folder=out)
     typer.echo(f"wrote a synthetic campaign to {out}")
     if raw:
-        from inference.raw_curves import CAMPAIGN, RAW, write_raw_curves
+        from inference.importing.raw_curves import CAMPAIGN, RAW, write_raw_curves
 
         curves = write_raw_curves(campaign, out / RAW, seed=seed)
         typer.echo(f"wrote {len(curves)} synthetic curves to {out / RAW}; to import them:")
@@ -367,9 +367,9 @@ for command in (report, figures, check, compare, overlay, calibrate, recover):
 def _fit(name: str, out: Path | None, *, force: bool) -> "tuple[Result, Path]":
     """Fit a job, having said what it is; return the result and the absolute run folder."""
     from data import load_campaign
-    from inference.cli.results import show_job
-    from inference.cli.steps import fit_job
-    from inference.job import load_job
+    from inference.cli.printing import show_job
+    from inference.cli.progress import fit_job
+    from inference.jobs.job import load_job
 
     job = load_job(name)
     folder = job.run_folder() if out is None else resolved(out)
@@ -379,25 +379,25 @@ def _fit(name: str, out: Path | None, *, force: bool) -> "tuple[Result, Path]":
 
 def _report(result: "Result", folder: Path, *, everything: bool = False) -> int:
     """Print a result and return the exit code that it deserves."""
-    from inference.cli import results
-    from inference.run_folder import MAP, RESOLVED
+    from inference.cli import printing
+    from inference.runs.run_folder import MAP, RESOLVED
 
-    results.show_gate(result)
-    results.show_warnings(result)
-    results.show_parameters(result, everything=everything)
-    results.show_findings(result)
+    printing.show_gate(result)
+    printing.show_warnings(result)
+    printing.show_parameters(result, everything=everything)
+    printing.show_findings(result)
     if (folder / MAP).is_file():
-        from inference.job import load_job
-        from inference.map_files import load_maps
-        from inference.maps import drawn_with
+        from inference.jobs.job import load_job
+        from inference.maps.files import load_maps
+        from inference.maps.mapping import drawn_with
 
         maps = load_maps(folder / MAP, result)
-        results.show_maps(result, maps)
+        printing.show_maps(result, maps)
         if not drawn_with(maps, load_job(folder / RESOLVED).map.designs, result):
             typer.echo(
                 "\nThe job now asks for other axes than these maps have: "
                 "`anodebayes map RUN` draws them."
             )
-    results.show_assumptions(result)
-    results.show_files(folder)
+    printing.show_assumptions(result)
+    printing.show_files(folder)
     return DONE if result.gate.passed else GATE_FAILED

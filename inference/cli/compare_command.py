@@ -17,11 +17,15 @@ from inference.cli.text import field, heading, paragraph, show_table, table, tic
 from inference.thresholds import MOST_REFITS
 
 if TYPE_CHECKING:
-    from inference.comparison import Comparison
+    from inference.studies.comparison.comparison import Comparison
 
 __all__ = ["compare"]
 
-_LOGGERS = ("inference.fitting", "inference.comparison", "inference.leave_out")
+_LOGGERS = (
+    "inference.runs.fitting",
+    "inference.studies.comparison.comparison",
+    "inference.studies.comparison.leave_out",
+)
 
 
 @guarded
@@ -60,9 +64,9 @@ def compare(
     ] = False,
 ) -> int:
     """Compare models that fit the same data by how well they predict what they have not seen."""
-    from inference.comparison import compare as compare_jobs
-    from inference.job import load_job
-    from inference.run_folder import RESOLVED, RunFolder
+    from inference.jobs.job import load_job
+    from inference.runs.run_folder import RESOLVED, RunFolder
+    from inference.studies.comparison.comparison import compare as compare_jobs
 
     folder = resolved(out or Path("runs") / "comparison")
     RunFolder(folder, "comparison").refuse_foreign()  # before minutes of work
@@ -104,7 +108,7 @@ def _stages() -> Iterator[None]:
 
 def _show(comparison: "Comparison") -> None:
     """Print a comparison."""
-    from inference.comparison import ALL_POINTS, CELLS
+    from inference.studies.comparison.comparison import ALL_POINTS, CELLS
 
     attrs = comparison.attrs
     mark = " (SYNTHETIC DATA)" if attrs["synthetic"] else ""

@@ -41,11 +41,11 @@ def figures(
     ] = None,
 ) -> int:
     """Draw the figures of a run; say which cannot be drawn and why."""
-    from inference.calibration import read_calibration
-    from inference.cli.steps import stage, stored_result
+    from inference.cli.progress import stage, stored_result
     from inference.cli.text import heading, ticked
     from inference.figures import DrawnFigures, run_contents, write_figures
-    from inference.run_folder import FIGURES, RunFolder
+    from inference.runs.run_folder import FIGURES, RunFolder
+    from inference.studies.calibration.calibration import read_calibration
 
     folder = resolved(run)
     result = stored_result(folder)

@@ -87,8 +87,8 @@ def import_files(
     from data.stopping import last_words
     from inference.cli.text import paragraph
     from inference.importing import import_records
-    from inference.importing.metadata import parse_options
     from inference.importing.records import expand_files
+    from inference.importing.sidecars import parse_options
 
     options = parse_options(settings or [])
     if curve is not None:
@@ -168,8 +168,8 @@ def _bar(total: int) -> "Iterator[Callable[[Outcome], None]]":
 
 
 def _show_read(outcomes: "Sequence[Outcome]") -> None:
+    from data.features.wording import KINDS, describe
     from inference.cli.text import heading, show_table, table, ticked
-    from inference.importing.wording import KINDS, describe
 
     heading("What the curves show")
     view = table(("file", "cell", "kind", "read"))

@@ -23,7 +23,7 @@ from inference.thresholds import INTERVAL
 if TYPE_CHECKING:
     import xarray as xr
 
-    from inference.overlays import Overlay
+    from inference.studies.overlays import Overlay
 
 __all__ = ["overlay"]
 
@@ -46,10 +46,10 @@ def overlay(
     ] = None,
 ) -> int:
     """Lay finished runs on different data over each other: what new cells have taught."""
-    from inference.cli.steps import stage
-    from inference.overlays import overlay as lay_over
-    from inference.run_folder import RunFolder
+    from inference.cli.progress import stage
+    from inference.runs.run_folder import RunFolder
     from inference.steps import save_overlay
+    from inference.studies.overlays import overlay as lay_over
 
     folder = resolved(out or Path("runs") / "overlay")
     RunFolder(folder, "overlay").refuse_foreign()

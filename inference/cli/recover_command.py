@@ -42,11 +42,11 @@ def recover(
     ] = False,
 ) -> int:
     """Draw a synthetic campaign from a truth, fit it, show truth against posterior."""
-    from inference.cli.results import show_gate
+    from inference.cli.printing import show_gate
     from inference.cli.text import heading, interval, number, paragraph, show_table, table
-    from inference.job import load_job
-    from inference.recovery import recover as run
-    from inference.run_folder import RunFolder
+    from inference.jobs.job import load_job
+    from inference.runs.run_folder import RunFolder
+    from inference.studies.recovery import recover as run
     from inference.thresholds import INTERVAL
 
     loaded = load_job(job)

@@ -33,7 +33,7 @@ def report(
     the table of parameters for LaTeX is written to RUN/parameters.tex, too; with it nothing is
     written into RUN, which may be read-only.
     """
-    from inference.cli.steps import make_report, stored_result
+    from inference.cli.progress import make_report, stored_result
 
     folder = resolved(run)
     result = stored_result(folder)

@@ -16,7 +16,7 @@ from inference.figures.style import BLACK, BLUE, NothingToDrawError, fitting, wo
 if TYPE_CHECKING:
     import xarray as xr
 
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = [
     "BEYOND",

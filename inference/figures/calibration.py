@@ -10,7 +10,7 @@ from inference.figures.style import DOUBLE, NothingToDrawError, finish, styled, 
 from inference.thresholds import CALIBRATION_VACUOUS
 
 if TYPE_CHECKING:
-    from inference.calibration import Calibration
+    from inference.studies.calibration.calibration import Calibration
 
 __all__ = ["calibration_figure"]
 
@@ -44,7 +44,7 @@ def calibration_figure(calibration: "Calibration") -> Figure:
     NothingToDrawError
         If there are fewer.
     """
-    from inference.arviz_statistics import draw_rank_ecdf
+    from inference.engine.arviz_statistics import draw_rank_ecdf
 
     if len(calibration.finished) < _LEAST:
         raise NothingToDrawError(

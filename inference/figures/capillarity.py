@@ -49,7 +49,7 @@ from models import physics
 
 if TYPE_CHECKING:
     from data.campaign import Campaign
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = ["critical_current_against_radius", "overpotential_against_radius"]
 
@@ -252,7 +252,7 @@ def critical_current_against_radius(
     ----------
     Ma & Bai, Adv. Energy Mater. 2022, doi:10.1002/aenm.202102967, Fig. 2c.
     """
-    from inference.maps import safe_current_map
+    from inference.maps.mapping import safe_current_map
 
     require_informed(result, "wetting_product")
     radii, covered = _radii(result)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
+from data.features.wording import describe
 from data.whole_files import write_whole
 from inference.figures.style import (
     BLACK,
@@ -25,7 +26,6 @@ from inference.figures.style import (
     save_figure,
     styled,
 )
-from inference.importing.wording import describe
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -36,7 +36,7 @@ from models import physics
 from models.temperature import TEMPERATURE_WINDOW
 
 if TYPE_CHECKING:
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = ["tafel_laws"]
 

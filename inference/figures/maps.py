@@ -29,7 +29,7 @@ from inference.figures.style import (
     printed_width,
     styled,
 )
-from inference.map_files import which_new_cells
+from inference.maps.files import which_new_cells
 
 __all__ = ["PROTOCOL_WORDS", "draw_risk", "hatch", "liquid_map", "solid_map"]
 
@@ -54,7 +54,7 @@ def liquid_map(
     Parameters
     ----------
     dataset : xarray.Dataset
-        A map of a liquid cell from :func:`inference.maps.safe_current_map`.
+        A map of a liquid cell from :func:`inference.maps.mapping.safe_current_map`.
     axis : str, optional
         The swept axis to draw over. Other swept axes are held at their middle value.
     width : {"single", "double"}, optional
@@ -81,7 +81,7 @@ def solid_map(dataset: xr.Dataset, axis: str = "charge", *, width: Width | None 
     Parameters
     ----------
     dataset : xarray.Dataset
-        A map of a solid cell from :func:`inference.maps.safe_current_map`.
+        A map of a solid cell from :func:`inference.maps.mapping.safe_current_map`.
     axis : str, optional
         The swept axis to draw over, `charge` or `pressure` by default of the job. When the other
         of the two is swept too, the safe current is drawn for its lowest, middle and highest

@@ -42,7 +42,7 @@ from models import physics
 
 if TYPE_CHECKING:
     from data.campaign import Campaign
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = ["deposits_under_pressure"]
 

@@ -32,7 +32,7 @@ from inference.thresholds import INTERVAL
 if TYPE_CHECKING:
     import pandas as pd
 
-    from inference.overlays import Overlay
+    from inference.studies.overlays import Overlay
 
 __all__ = ["overlay_forest", "overlay_map"]
 
@@ -64,7 +64,7 @@ def overlay_forest(overlay: "Overlay") -> Figure:
     Parameters
     ----------
     overlay : Overlay
-        From `inference.overlays.overlay`.
+        From `inference.studies.overlays.overlay`.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def overlay_map(overlay: "Overlay", cell: str) -> Figure:
     Parameters
     ----------
     overlay : Overlay
-        From `inference.overlays.overlay`.
+        From `inference.studies.overlays.overlay`.
     cell : {"liquid", "solid"}
         One of its maps.
 

@@ -26,11 +26,11 @@ from inference.figures.style import (
     pretty_unit,
     styled,
 )
-from inference.standing import prior_driven
+from inference.runs.standing import prior_driven
 from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING, PRIOR_DRIVEN_SHIFT
 
 if TYPE_CHECKING:
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = ["posterior_forest", "ridge"]
 

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from data.errors import InputError
 from data.quantities import quantities
 from data.units import parse_number
-from inference.design import FloatArray
+from inference.designs.design import FloatArray
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -35,7 +35,7 @@ from inference.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = ["observed_variables", "predictive_check"]
 

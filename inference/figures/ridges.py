@@ -26,7 +26,7 @@ from inference.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = ["ridge_pairs"]
 
@@ -60,7 +60,7 @@ def ridge_pairs(result: "Result") -> Figure:
     """
     from inference.checks.identifiability import PRODUCTS, main_parameters
     from inference.checks.scales import natural
-    from inference.sampling import scalars
+    from inference.engine.sampling import scalars
 
     draws, prior = scalars(result.posterior), scalars(result.prior)
     names = [

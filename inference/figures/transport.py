@@ -37,13 +37,13 @@ from inference.figures.style import (
     printed_width,
     styled,
 )
-from inference.mechanisms import MECHANISMS, cell_factor, option
+from inference.maps.mechanisms import MECHANISMS, cell_factor, option
 from models import physics
 from models.cells import LAWS
 from models.temperature import TEMPERATURE_WINDOW
 
 if TYPE_CHECKING:
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = ["limiting_currents", "sand_times"]
 

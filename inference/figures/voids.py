@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from data.campaign import Campaign
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = ["void_free_capacities", "void_regimes"]
 
@@ -174,7 +174,7 @@ def _temperatures(campaign: "Campaign | None") -> list[float]:
 
 def _map(result: "Result", design: dict[str, Any]) -> "xr.Dataset":
     """Return a map of a solid cell."""
-    from inference.maps import safe_current_map
+    from inference.maps.mapping import safe_current_map
 
     try:
         return safe_current_map(result, {"cell": "solid", **design}, draws=1000)

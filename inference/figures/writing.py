@@ -28,12 +28,12 @@ from inference.figures.sensitivity import table_sensitivity
 from inference.figures.style import FORMATS, NothingToDrawError, Width, save_figure
 from inference.figures.transport import limiting_currents, sand_times
 from inference.figures.voids import void_free_capacities, void_regimes
-from inference.run_folder import CHECK, MAP
+from inference.runs.run_folder import CHECK, MAP
 
 if TYPE_CHECKING:
     from data.campaign import Campaign
-    from inference.calibration import Calibration
-    from inference.result import Result
+    from inference.runs.result import Result
+    from inference.studies.calibration.calibration import Calibration
 
 __all__ = ["DrawnFigures", "RunContents", "figure_drawers", "run_contents", "write_figures"]
 
@@ -104,13 +104,13 @@ def run_contents(
     RunContents
         With a check only where it is of this result.
     """
-    from inference.fitted_campaign import fitted_campaign
+    from inference.runs.fitted_campaign import fitted_campaign
 
     folder = result.folder
     if maps is None:
         maps = {}
         if folder is not None and (folder / MAP).is_file():
-            from inference.map_files import load_maps
+            from inference.maps.files import load_maps
 
             maps = load_maps(folder / MAP, result)
     check = stored_check(folder, result.id)

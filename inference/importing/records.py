@@ -27,6 +27,7 @@ from data.appending import (
     write_addition,
 )
 from data.errors import AnodebayesError, CampaignError, InputError, Mistake, RecordError
+from data.features.wording import CLOCK
 from data.files import expanded
 from data.instruments.bdf import ORIGIN
 from data.metadata import read_metadata as read_campaign_metadata
@@ -35,12 +36,6 @@ from data.schema import Table, nearest, show_number
 from data.table_reader import read_table
 from data.tables import tables
 from inference.importing.doubts import default_area, doubts_about
-from inference.importing.metadata import (
-    SHARED,
-    check_values,
-    legal_columns,
-    read_metadata,
-)
 from inference.importing.provenance import provenance_record, write_record
 from inference.importing.recipe import (
     FEATURES,
@@ -51,7 +46,12 @@ from inference.importing.recipe import (
     Recipe,
     recipe_of,
 )
-from inference.importing.wording import CLOCK
+from inference.importing.sidecars import (
+    SHARED,
+    check_values,
+    legal_columns,
+    read_metadata,
+)
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -15,15 +15,15 @@ from data.schema import ROW_UNIT, show_number
 from data.summary import tally_phrases
 from data.tables import tables as all_tables
 from data.units import format_header
-from inference.answers import safe_current
-from inference.caveats import failures, failures_in_words
-from inference.cite import citations
 from inference.cli.text import interval, number
-from inference.design import VARIANTS, WORDS, Cell, Design
-from inference.map_files import which_new_cells
-from inference.mechanisms import Setting
-from inference.standing import PRIOR_DRIVEN_WORDS, prior_driven
-from inference.tails import WORDS as CELL_WORDS
+from inference.designs.design import VARIANTS, WORDS, Cell, Design
+from inference.maps.caveats import failures, failures_in_words
+from inference.maps.files import which_new_cells
+from inference.maps.mechanisms import Setting
+from inference.maps.questions import safe_current
+from inference.maps.tails import WORDS as CELL_WORDS
+from inference.runs.citations import citations
+from inference.runs.standing import PRIOR_DRIVEN_WORDS, prior_driven
 from inference.thresholds import INTERVAL
 from models.cells import LOGNORMAL
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from data.campaign import Campaign
     from inference.figures import RunContents
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = ["answers_in_words", "report_contents"]
 

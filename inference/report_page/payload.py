@@ -16,18 +16,17 @@ import numpy.typing as npt
 
 from data.errors import MapError
 from data.units import to_si
-from inference.caveats import caveats, failures, highest_tested, worth_of_rows
-from inference.coverage import LINEAR
-from inference.design import AXES, VARIANTS, WORDS, Axis, Cell, Design, PoreType, Protocol
-from inference.extrapolation import WIDER, Support, extrapolated, supports
-from inference.maps import (
+from inference.designs.design import AXES, VARIANTS, WORDS, Axis, Cell, Design, PoreType, Protocol
+from inference.maps.caveats import caveats, failures, highest_tested, worth_of_rows
+from inference.maps.extrapolation import WIDER, Support, extrapolated, supports
+from inference.maps.mapping import (
     LEAST_DRAWS_BEYOND,
     highest_pressure,
     one_design,
     refuse_uncovered,
     scatter_notes,
 )
-from inference.mechanisms import (
+from inference.maps.mechanisms import (
     ACTIVATION,
     COVERS,
     CURRENT_FACTOR,
@@ -42,16 +41,25 @@ from inference.mechanisms import (
     own_property,
     parameter_draws,
 )
-from inference.named_separators import (
+from inference.maps.noise import Noise, noise_table
+from inference.maps.separators import (
     as_fitted,
     belonging,
     offset_in_words,
     separator_draws,
     separators_of,
 )
-from inference.noise import Noise, noise_table
-from inference.tails import WORDS as CELL_WORDS
-from inference.tails import other_cells
+from inference.maps.tails import WORDS as CELL_WORDS
+from inference.maps.tails import other_cells
+from inference.maps.unseen import (
+    NEAR,
+    TESTED,
+    cells_behind,
+    in_words,
+    separator_law_sentence,
+    tested_separators,
+)
+from inference.rows.data_ranges import LINEAR
 from inference.thresholds import (
     BATCHES,
     DECIDES,
@@ -62,20 +70,12 @@ from inference.thresholds import (
     TOLERANCE_REACH,
     UNSEEN,
 )
-from inference.unseen import (
-    NEAR,
-    TESTED,
-    cells_behind,
-    in_words,
-    separator_law_sentence,
-    tested_separators,
-)
 from models.physics import constants
 from models.separators import MACMULLIN_SCATTER
 from models.temperature import TEMPERATURE_WINDOW
 
 if TYPE_CHECKING:
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = ["explorable_cells", "page_payload", "physics_document", "start_design"]
 
@@ -202,7 +202,7 @@ def page_payload(
         By kind of cell the design that the page starts from, as a job writes it; empty for the
         default design.
     draws : int, optional
-        Posterior draws, as for `inference.maps.safe_current_map`.
+        Posterior draws, as for `inference.maps.mapping.safe_current_map`.
     seed : int, optional
         The seed of the result by default.
 

@@ -18,14 +18,14 @@ from data.whole_files import temporary_folder, write_whole
 from inference.report_page.contents import answers_in_words, report_contents
 from inference.report_page.payload import explorable_cells, page_payload, start_design
 from inference.report_page.plot import bokeh_script, bokeh_version, map_plot
-from inference.run_folder import CHECK, FIGURES, MAP, REPORT, RESULT, RunFolder
-from inference.run_marker import read_marker
+from inference.runs.run_folder import CHECK, FIGURES, MAP, REPORT, RESULT, RunFolder
+from inference.runs.run_marker import read_marker
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from inference.figures import RunContents
-    from inference.result import Result
+    from inference.runs.result import Result
 
 __all__ = ["LARGEST", "is_current", "report_html", "write_report"]
 

@@ -59,7 +59,7 @@ def fit_in_this_process(job: str, folder: str) -> Figures:
             if record.getMessage().startswith("write ") and isinstance(record.args, tuple):
                 figures["write"] = float(str(record.args[0]))
 
-    logger = logging.getLogger("inference.fitting")
+    logger = logging.getLogger("inference.runs.fitting")
     logger.addHandler(Written())
     logger.setLevel(logging.INFO)
     result = fit(job, folder=folder)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from data import load_campaign
-from inference.notes import campaign_notes
+from inference.jobs.notes import campaign_notes
 
 METADATA = 'name = "long"\nmetal = "Na"\nelectrolyte = "NaPF6"\nkind = "measured"\n'
 SEPARATORS = "separator,pore_type,pore_radius [nm],thickness [um],porosity [1]\n"

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from inference import Result, safe_current
-from inference.design import shown
+from inference.designs.design import shown
 from inference.figures import RunContents
-from inference.map_files import map_table
-from inference.maps import safe_current_map
-from inference.named_separators import separators_of
+from inference.maps.files import map_table
+from inference.maps.mapping import safe_current_map
+from inference.maps.separators import separators_of
 from inference.report_page import write_report
 from inference.report_page.payload import _supports
 from inference.report_page.writing import _with_signs as with_signs

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from inference import safe_current
-from inference.design import AXES, Axis, Design, Tolerance
-from inference.map_evaluation import QUANTILES, evaluate
-from inference.mechanisms import (
+from inference.designs.design import AXES, Axis, Design, Tolerance
+from inference.maps.evaluation import QUANTILES, evaluate
+from inference.maps.mechanisms import (
     CURRENT_FACTOR,
     MECHANISMS,
     SEPARATOR_OFFSET,
@@ -22,9 +22,9 @@ from inference.mechanisms import (
     own_property,
     parameter_draws,
 )
-from inference.noise import LEAST_SHARE_OF_CELLS, SOURCES, CellNoise, Noise, band_draws
+from inference.maps.noise import LEAST_SHARE_OF_CELLS, SOURCES, CellNoise, Noise, band_draws
+from inference.maps.tails import other_cells
 from inference.report_page.payload import physics_document
-from inference.tails import other_cells
 
 pytestmark = [
     pytest.mark.browser,

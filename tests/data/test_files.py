@@ -11,10 +11,10 @@ from data import load_campaign
 from data.errors import AnodebayesError
 from data.files import expanded, resolved
 from data.tables import tables
-from inference.importing.metadata import read_metadata
 from inference.importing.recipe import recipe_of
-from inference.job import load_job
-from inference.simulation import read_truth
+from inference.importing.sidecars import read_metadata
+from inference.jobs.job import load_job
+from inference.studies.simulation import read_truth
 
 METADATA = 'name = "mine"\nmetal = "Na"\nelectrolyte = "NaPF6"\nkind = "measured"\n'
 KINETICS = "cell,temperature [degC],overpotential [mV],current_density [mA/cm^2]\na,25,10,1\n"

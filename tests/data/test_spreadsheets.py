@@ -14,7 +14,7 @@ import pytest
 from data import CampaignError, InputError, load_campaign
 from data.appending import append_rows
 from data.metadata import FILE
-from inference.job import load_job
+from inference.jobs.job import load_job
 
 METADATA = {"name": "mine", "metal": "Na", "electrolyte": "NaPF6", "kind": "measured"}
 TABLES: dict[str, list[list[Any]]] = {
@@ -332,7 +332,7 @@ def test_thousands_and_decimal_commas_are_told_apart_or_refused(tmp_path: Path) 
 
 
 def test_numbers_a_thousandfold_off_are_told_before_a_fit_and_with_it(tmp_path: Path) -> None:
-    from inference.notes import campaign_notes
+    from inference.jobs.notes import campaign_notes
 
     toml(tmp_path)
     header = "cell,electrode_distance [mm],concentration [mol/L],temperature [degC],"

@@ -15,11 +15,11 @@ from data.errors import MapError
 from inference import required_pore_radius, required_pressure, safe_current, safe_current_map
 from inference.cli.ask_command import asked_design
 from inference.cli.commands import app
-from inference.map_files import map_table
-from inference.maps import new_cell_currents
-from inference.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
+from inference.maps.files import map_table
+from inference.maps.mapping import new_cell_currents
+from inference.maps.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
 from inference.report_page.payload import start_design
-from inference.result import Result
+from inference.runs.result import Result
 
 _spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
 assert _spec is not None
@@ -188,7 +188,7 @@ def test_a_risk_that_the_evenly_spread_cells_do_not_reach_has_no_interval(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert len(CellNoise(1).table) * LEAST_SHARE_OF_CELLS == 1.0
-    monkeypatch.setattr("inference.answers.LEAST_SHARE_OF_CELLS", 0.2)
+    monkeypatch.setattr("inference.maps.questions.LEAST_SHARE_OF_CELLS", 0.2)
     few = toys.Fabricated(300)
     for risk, told in ((0.1, False), (0.2, True)):
         for answer in (

@@ -12,11 +12,16 @@ from scipy import stats
 
 from data.campaign import Campaign, load_campaign
 from data.errors import RunFolderError
-from inference.calibration import RECORD, REPLICATES, Calibration, read_calibration
-from inference.fingerprint import fingerprint, fingerprint_differences
-from inference.job import Job, job_for_campaign, load_job
-from inference.replicates import Replicate, Replicator, Settings, _on_steps
+from inference.engine.fingerprint import fingerprint, fingerprint_differences
+from inference.jobs.job import Job, job_for_campaign, load_job
 from inference.steps import calibrate
+from inference.studies.calibration.calibration import (
+    RECORD,
+    REPLICATES,
+    Calibration,
+    read_calibration,
+)
+from inference.studies.calibration.replicates import Replicate, Replicator, Settings, _on_steps
 from models.joint import build_model, priors_of
 from models.observations import measured, recorded_currents
 from models.options import ModelOptions
@@ -334,7 +339,7 @@ def test_a_calibration_goes_on_where_it_stopped(job: Job, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECORDS.glob("*.json")))
 def test_the_recorded_calibrations_are_of_these_priors_and_passed(name: str) -> None:
     record: Mapping[str, Any] = json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
-    from inference.job import resolve
+    from inference.jobs.job import resolve
 
     job = load_job(name)
     campaign = load_campaign(job.campaign_location())

@@ -15,13 +15,6 @@ import xarray as xr
 from scipy import special, stats
 
 from data.campaign import Campaign
-from inference.arviz_statistics import (
-    left_out_weights,
-    loo_pit,
-    pareto_k,
-    power_scaling,
-    uniformity,
-)
 from inference.checks.absurdity import RULES, absurd_shares, absurdity_findings
 from inference.checks.conflict import (
     Moments,
@@ -30,7 +23,6 @@ from inference.checks.conflict import (
     adjusted,
     joint_tension,
 )
-from inference.checks.free_function import FreeFunction
 from inference.checks.identifiability import (
     contraction_findings,
     contractions,
@@ -42,9 +34,17 @@ from inference.checks.prefit import forecast
 from inference.checks.scales import log_jacobian, natural, natural_values, robust_sd
 from inference.checks.tension import Gaussian, distance, equivalent, pair_tension
 from inference.checks.verdicts import Check, Finding, Section, worst
-from inference.sampling import convergence
-from inference.standing import standing
-from inference.summary import summary_table
+from inference.engine.arviz_statistics import (
+    left_out_weights,
+    loo_pit,
+    pareto_k,
+    power_scaling,
+    uniformity,
+)
+from inference.engine.free_function import FreeFunction
+from inference.engine.sampling import convergence
+from inference.runs.standing import standing
+from inference.runs.summary import summary_table
 from models.joint import build_model
 from models.options import ModelOptions
 from models.priors import resolve_priors

@@ -179,7 +179,7 @@ def run_guarded(work: str) -> subprocess.Popen[str]:
         from data.errors import JobError
         from data.stopping import stop_on_signals
         from inference.cli.guard import guarded, session
-        from inference.run_folder import RunFolder
+        from inference.runs.run_folder import RunFolder
         app = typer.Typer(pretty_exceptions_enable=False)
         folder = RunFolder(sys.argv.pop())
         def halves(path):
@@ -219,7 +219,7 @@ def test_a_command_stopped_twice_cleans_up_at_once_and_says_so_in_one_line(
     assert errors.startswith(f"stopped by {signum.name}")
     assert errors.count("\n") == 1
     assert {path.name for path in tmp_path.iterdir()} == {".lock", "run.json"}
-    from inference.run_folder import RunFolder
+    from inference.runs.run_folder import RunFolder
 
     RunFolder(tmp_path).write_text("summary.csv", "the lock is free")
 

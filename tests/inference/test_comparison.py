@@ -17,9 +17,16 @@ from typer.testing import CliRunner
 from data.campaign import Campaign, load_campaign
 from data.errors import InputError
 from inference.cli.compare_command import compare as command
-from inference.comparison import ALL_POINTS, CELLS, Comparison, compare, data_differences, units_of
-from inference.job import Job, bundled_jobs, load_job, parse_job
-from inference.leave_out import Fitted, Refits, Unit, rank
+from inference.jobs.job import Job, bundled_jobs, load_job, parse_job
+from inference.studies.comparison.comparison import (
+    ALL_POINTS,
+    CELLS,
+    Comparison,
+    compare,
+    data_differences,
+    units_of,
+)
+from inference.studies.comparison.leave_out import Fitted, Refits, Unit, rank
 from inference.thresholds import ALIKE, PREFERRED
 from models.joint import blocks_to_fit, build_model
 from models.options import ModelOptions
@@ -100,7 +107,7 @@ def test_a_comparison_of_other_data_is_refused_before_anything_is_fitted(
     def no_fit(*_: Any, **__: Any) -> None:
         raise AssertionError("fitted all the same")
 
-    monkeypatch.setattr("inference.comparison.fit", no_fit)
+    monkeypatch.setattr("inference.studies.comparison.comparison.fit", no_fit)
     one, two = (
         job("marcus_hush", toy(stop=stop).path, name=name)
         for stop, name in (("900", "one"), ("1200", "two"))
@@ -302,9 +309,11 @@ def made(problems: tuple[str, ...]) -> Comparison:
 def test_the_command_says_what_was_done_and_fails_where_numbers_are_not_reliable(
     problems: tuple[str, ...], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.comparison.compare", lambda *_, **__: made(problems))
     monkeypatch.setattr(
-        "inference.job.load_job", lambda _: SimpleNamespace(run_folder=lambda: tmp_path)
+        "inference.studies.comparison.comparison.compare", lambda *_, **__: made(problems)
+    )
+    monkeypatch.setattr(
+        "inference.jobs.job.load_job", lambda _: SimpleNamespace(run_folder=lambda: tmp_path)
     )
     app = typer.Typer()
     app.command()(command)

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from inference.compilation import FAILED, NOT_FINITE
-from inference.sampling import Sampler
+from inference.engine.compilation import FAILED, NOT_FINITE
+from inference.engine.sampling import Sampler
 from models import physics
 
 POINTER = ctypes.POINTER(ctypes.c_double)

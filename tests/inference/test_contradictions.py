@@ -14,8 +14,8 @@ from inference.checks.predictive import contradicting_rows
 from inference.checks.verdicts import Check, Finding, Section
 from inference.cli import check_command
 from inference.cli.commands import app
-from inference.contradictions import excluding_pairs
-from inference.notes import campaign_notes
+from inference.jobs.notes import campaign_notes
+from inference.rows.contradictions import excluding_pairs
 
 HEADER = (
     "quantity,value,sd,relative_sd [%],lower,upper,unit,separator,temperature [degC],"
@@ -128,7 +128,7 @@ def test_a_check_that_fails_is_exit_code_three(
     monkeypatch.setattr(check_command, "check_run", lambda *_args, **_options: found)
     monkeypatch.setattr("inference.checks.prefit_check", lambda _: found)
     monkeypatch.setattr(
-        "inference.cli.steps.stored_result",
+        "inference.cli.progress.stored_result",
         lambda _: SimpleNamespace(gate=SimpleNamespace(passed=True)),
     )
     done = CliRunner().invoke(app, ["check", str(Path.cwd()), *arguments])

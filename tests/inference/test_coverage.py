@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from data.campaign import Campaign
-from inference.coverage import data_hulls, data_ranges
-from inference.extrapolation import Support, extrapolation, in_words
-from inference.findings import _depleted
-from inference.maps import one_design
-from inference.named_separators import separator_sections
+from inference.maps.extrapolation import Support, extrapolation, in_words
+from inference.maps.mapping import one_design
+from inference.maps.separators import separator_sections
+from inference.rows.data_ranges import data_hulls, data_ranges
+from inference.runs.findings import _depleted
 
 SEPARATORS = (
     "separator,pore_type,pore_radius [nm],thickness [um],porosity [1]\n"

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from inference.answers import Answer
-from inference.display import result_html
 from inference.figures.style import new_figure
-from inference.gate import Gate
+from inference.maps.questions import Answer
+from inference.runs.gate import Gate
+from inference.runs.html import result_html
 
 SCRIPT = "<script>alert(1)</script>"
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 import inference.figures
 from data.campaign import Campaign
 from inference.figures import RunContents, figure_drawers
-from inference.maps import maps_from_job
+from inference.maps.mapping import maps_from_job
 
 STYLE = Path(inference.figures.__file__).with_name("anodebayes.mplstyle")
 FIGURES = [

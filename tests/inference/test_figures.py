@@ -18,7 +18,6 @@ from matplotlib.text import Text
 
 from data.campaign import Campaign
 from data.errors import InputError, MapError
-from inference.calibration import Calibration
 from inference.figures import (
     NothingToDrawError,
     RunContents,
@@ -35,8 +34,9 @@ from inference.figures.calibration import calibration_figure
 from inference.figures.capillarity import critical_current_against_radius
 from inference.figures.style import DOUBLE, SINGLE, label, pretty_number, pretty_unit, width, words
 from inference.figures.voids import void_free_capacities
-from inference.maps import maps_from_job
-from inference.replicates import Replicate
+from inference.maps.mapping import maps_from_job
+from inference.studies.calibration.calibration import Calibration
+from inference.studies.calibration.replicates import Replicate
 
 SECTIONS: dict[str, dict[str, Any]] = {
     "liquid": {"pore_radius": {"from": "5 nm", "to": "200 nm", "points": 9, "scale": "log"}},

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inference.figures import FORMATS, figure_drawers, run_contents
-from inference.result import Result, load_result
+from inference.runs.result import Result, load_result
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("literature")]
 

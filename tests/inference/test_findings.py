@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from data.campaign import Campaign
-from inference.findings import findings
+from inference.runs.findings import findings
 from models.observations import labels
 
 DRAWS = 400

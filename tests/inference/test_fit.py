@@ -20,13 +20,13 @@ from data.campaign import Campaign
 from data.errors import RunFolderError
 from data.units import parse_quantity
 from inference import Result, fit, load_result
-from inference.fitting import _draw, _Timings, dry_run
-from inference.gate import check_gate
-from inference.job import SamplerSection, parse_job
-from inference.run_folder import RunFolder
-from inference.sampling import intervals, moved_intervals, scalars
-from inference.standing import standing
-from inference.summary import summary_table
+from inference.engine.sampling import intervals, moved_intervals, scalars
+from inference.jobs.job import SamplerSection, parse_job
+from inference.runs.fitting import _draw, _Timings, dry_run
+from inference.runs.gate import check_gate
+from inference.runs.run_folder import RunFolder
+from inference.runs.standing import standing
+from inference.runs.summary import summary_table
 from inference.thresholds import STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
 from models import physics
 from models.joint import build_model
@@ -231,7 +231,7 @@ def test_every_parameter_of_the_catalogue_that_is_in_every_model_is_reported(
 @pytest.mark.xdist_group("literature")
 def test_the_literature_counts_the_scatter_of_its_solid_cells(of_literature: Result) -> None:
     """As two cells of one interval each, the ranges read as cells without scatter: 2.26."""
-    from inference.answers import safe_current
+    from inference.maps.questions import safe_current
 
     asked = {"cell": "solid", "charge": "1 mAh/cm^2", "pressure": "0 MPa"}
     answer = safe_current(of_literature, asked, risk=0.05)

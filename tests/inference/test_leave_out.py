@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from inference.job import SamplerSection
-from inference.leave_out import Fitted, LeftOut, Unit, leave_out, rank
+from inference.jobs.job import SamplerSection
+from inference.studies.comparison.leave_out import Fitted, LeftOut, Unit, leave_out, rank
 from models.likelihoods import observed_value
 from models.observations import Design
 

@@ -11,13 +11,14 @@ from typer.testing import CliRunner
 
 from data.campaign import Campaign
 from data.errors import MapError
-from inference import fit, fitting, load_result
+from inference import fit, load_result
 from inference.cli.commands import app
-from inference.fitting import dry_run
-from inference.job import Job, parse_job
-from inference.map_files import load_maps
-from inference.maps import maps_from_job
-from inference.run_folder import MAP, RunFolder
+from inference.jobs.job import Job, parse_job
+from inference.maps.files import load_maps
+from inference.maps.mapping import maps_from_job
+from inference.runs import fitting
+from inference.runs.fitting import dry_run
+from inference.runs.run_folder import MAP, RunFolder
 
 FIT = """schema_version = 1
 name = "estimates"

@@ -18,14 +18,14 @@ from scipy.special import ndtr, ndtri
 from data.campaign import load_campaign
 from data.errors import MapError
 from data.quantities import quantity
-from inference.answers import safe_current
-from inference.coverage import data_ranges
-from inference.design import read_design
-from inference.map_files import load_maps, load_noise, save_map_table, save_maps
-from inference.maps import drawn_with, maps_from_job, safe_current_map
-from inference.mechanisms import MECHANISMS
-from inference.named_separators import separator_sections
-from inference.noise import SOURCES, noise_table
+from inference.designs.design import read_design
+from inference.maps.files import load_maps, load_noise, save_map_table, save_maps
+from inference.maps.mapping import drawn_with, maps_from_job, safe_current_map
+from inference.maps.mechanisms import MECHANISMS
+from inference.maps.noise import SOURCES, noise_table
+from inference.maps.questions import safe_current
+from inference.maps.separators import separator_sections
+from inference.rows.data_ranges import data_ranges
 from models import physics
 from models.priors import resolve_priors
 

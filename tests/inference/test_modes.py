@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtri
 
 from data.campaign import Campaign
-from inference.gate import check_gate
-from inference.modes import LogDensity, belongs, solutions, starting_points
-from inference.sampling import Sampler, convergence, scalars
+from inference.engine.modes import LogDensity, belongs, solutions, starting_points
+from inference.engine.sampling import Sampler, convergence, scalars
+from inference.runs.gate import check_gate
 
 Array = NDArray[np.float64]
 SIZE = 12

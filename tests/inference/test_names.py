@@ -18,12 +18,12 @@ from data import load_campaign
 from data.csv_reader import cell_of
 from data.errors import CampaignError
 from data.files import file_stems
-from inference.arviz_statistics import diagnostics, power_scaling, quantile_errors
 from inference.cli.commands import app
+from inference.engine.arviz_statistics import diagnostics, power_scaling, quantile_errors
 from inference.figures import predictive_check, save_figure
-from inference.parameter_tables import latex_text
 from inference.report_page.writing import _data_block
-from inference.sealed_trees import read_tree, write_tree
+from inference.runs.parameter_table import latex_text
+from inference.runs.sealed_trees import read_tree, write_tree
 
 HOSTILE = [
     "PP/PE/PP", "/", "..", ".", "a\\b", "con", "NUL.txt", "__proto__", "</script><b>", "$x$", "$",

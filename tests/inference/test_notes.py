@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from data.campaign import Campaign
 from data.errors import ModelError
 from inference.cli.commands import app
-from inference.copied_rows import copied_rows
-from inference.doubtful_rows import doubtful_cells
-from inference.findings import findings
-from inference.fitting import dry_run
-from inference.notes import campaign_notes, dependent_rows, unused_options
+from inference.jobs.notes import campaign_notes, dependent_rows, unused_options
+from inference.rows.copied import copied_rows
+from inference.rows.doubtful import doubtful_cells
+from inference.runs.findings import findings
+from inference.runs.fitting import dry_run
 from models.blocks import block, block_names
 from models.joint import build_model
 from models.options import ModelOptions
@@ -411,7 +411,7 @@ def test_one_cell_under_unrelated_names_is_seen_by_its_numbers(
 def test_a_sheet_entered_twice_is_seen_by_its_order_however_coarse_its_steps(
     campaign_of: Callable[..., Campaign], monkeypatch: pytest.MonkeyPatch, many: int
 ) -> None:
-    monkeypatch.setattr("inference.copied_rows._MANY", many)
+    monkeypatch.setattr("inference.rows.copied._MANY", many)
     lower = (4.25, 6, 5.5, 5.5, 7.25, 3)
     rows = [f"{name}{i},step,25,0,{j},{j + 0.25},15" for name in "AB" for i, j in enumerate(lower)]
     [note] = doubtful_cells(campaign_of(dc_polarization=STEPS + "\n".join(rows)))

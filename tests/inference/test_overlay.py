@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from data.errors import InputError
 from inference.cli.overlay_command import overlay as command
-from inference.map_files import save_maps
-from inference.overlays import Overlay, overlay
-from inference.result import Result
+from inference.maps.files import save_maps
+from inference.runs.result import Result
 from inference.steps import save_overlay
+from inference.studies.overlays import Overlay, overlay
 from models.options import ModelOptions
 
 DIMS = ("chain", "draw")
@@ -241,7 +241,9 @@ def test_the_command_prints_both_runs_and_names_the_files(
             campaign_kind="synthetic",
         ),
     }
-    monkeypatch.setattr("inference.overlays.load_result", lambda path: runs[Path(path).name])
+    monkeypatch.setattr(
+        "inference.studies.overlays.load_result", lambda path: runs[Path(path).name]
+    )
     app = typer.Typer()
     app.command()(command)
     done = CliRunner().invoke(

@@ -9,7 +9,7 @@ import xarray as xr
 from scipy import stats
 
 from data.campaign import Campaign
-from inference.prediction import Predictor
+from inference.engine.prediction import Predictor
 from models.joint import build_model
 from models.options import ModelOptions
 
@@ -75,7 +75,9 @@ def test_blocks_of_draws_and_single_draws_give_the_same(
     free = own.prior(12, 5)
     together = own.evaluate(free, 4)
     one = own.evaluate(free.isel(draw=[7]), 4)
-    monkeypatch.setattr("inference.prediction._BLOCK", 15)  # five draws of three observations
+    monkeypatch.setattr(
+        "inference.engine.prediction._BLOCK", 15
+    )  # five draws of three observations
     blocks = own.evaluate(free, 4)
     for group in ("derived", "log_prior", "log_likelihood"):
         xr.testing.assert_allclose(blocks[group], together[group], rtol=1e-12)
@@ -140,9 +142,11 @@ def test_what_is_stored_is_single_and_of_every_kth_draw_of_large_tables(
         # What a draw weighs without the row changes by less than a millionth.
         likely = exact.values > -10.0
         np.testing.assert_allclose(np.exp(exact - kept).values[likely], 1.0, atol=1e-6)
-    monkeypatch.setattr("inference.prediction._MOST_KEPT", 100)  # of three rows, 33 draws
-    monkeypatch.setattr("inference.prediction._LEAST_KEPT", 30)
-    monkeypatch.setattr("inference.prediction._CHUNK", 7 * 64 * 2)  # in parts, none at a third draw
+    monkeypatch.setattr("inference.engine.prediction._MOST_KEPT", 100)  # of three rows, 33 draws
+    monkeypatch.setattr("inference.engine.prediction._LEAST_KEPT", 30)
+    monkeypatch.setattr(
+        "inference.engine.prediction._CHUNK", 7 * 64 * 2
+    )  # in parts, none at a third draw
     thinned = own.evaluate(free, 4, to_store=True)
     assert thinned["predictive"]["draw"].values.tolist() == [*range(0, 90, 3)]
     assert thinned["predictive"].attrs == {"draws": "of every 3 draws of each chain the first"}
@@ -150,12 +154,12 @@ def test_what_is_stored_is_single_and_of_every_kth_draw_of_large_tables(
     xr.testing.assert_allclose(thinned["log_likelihood"], stored["log_likelihood"])
     spread = np.log(thinned["predictive"]["creep"]).std()
     assert float(spread) == pytest.approx(float(np.log(full["predictive"]["creep"]).std()), rel=0.4)
-    monkeypatch.setattr("inference.prediction._LEAST_KEPT", 60)
+    monkeypatch.setattr("inference.engine.prediction._LEAST_KEPT", 60)
     assert own.evaluate(free, 4, to_store=True)["predictive"].sizes["draw"] == 90
 
 
 def test_a_result_is_compressed_where_it_has_a_number_a_row_and_draw(tmp_path: Any) -> None:
-    from inference.draws import compression
+    from inference.engine.draws import compression
 
     rng = np.random.default_rng(1)
     verdicts = xr.Dataset(

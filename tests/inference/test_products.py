@@ -17,11 +17,11 @@ from data.campaign import load_campaign
 from data.errors import InputError, RunFolderError, StorageError
 from data.whole_files import append_whole, write_whole, write_whole_folder
 from inference import Result, fit, load_result
-from inference.cli.steps import make_report
-from inference.job import parse_job, resolve
+from inference.cli.progress import make_report
+from inference.jobs.job import parse_job, resolve
 from inference.report_page.writing import _run_id, write_report
-from inference.result import _ATTRIBUTES, _GROUPS
-from inference.run_folder import RunFolder
+from inference.runs.result import _ATTRIBUTES, _GROUPS
+from inference.runs.run_folder import RunFolder
 from models.joint import priors_of
 
 JOB = 'schema_version = 1\nname = "x"\ncampaign = "sodium-literature"\n'
@@ -150,9 +150,9 @@ def test_a_finished_fit_that_finds_no_space_is_kept_where_there_is_room(
         save(result, path)
 
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    monkeypatch.setattr("inference.fitting._built", lambda *_: (None, {}))
-    monkeypatch.setattr("inference.fitting._compute", lambda *_: tree_of("1", due.hash))
-    monkeypatch.setattr("inference.fitting._summary_to_write", lambda _: pd.DataFrame())
+    monkeypatch.setattr("inference.runs.fitting._built", lambda *_: (None, {}))
+    monkeypatch.setattr("inference.runs.fitting._compute", lambda *_: tree_of("1", due.hash))
+    monkeypatch.setattr("inference.runs.fitting._summary_to_write", lambda _: pd.DataFrame())
     with monkeypatch.context() as patched:
         patched.setattr(Result, "save", full)
         with pytest.raises(StorageError, match="no space left on the disk of") as raised:

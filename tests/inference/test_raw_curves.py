@@ -15,7 +15,7 @@ from inference import fit, import_records, simulate
 from inference.checks.scales import natural_values
 from inference.cli.commands import app
 from inference.importing import Outcome
-from inference.raw_curves import CAMPAIGN, RAW, RawCurve, write_raw_curves
+from inference.importing.raw_curves import CAMPAIGN, RAW, RawCurve, write_raw_curves
 
 type Row = dict[str, Any]
 

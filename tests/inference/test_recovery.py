@@ -10,8 +10,8 @@ import pytest
 
 from data.campaign import Campaign
 from data.errors import AnodebayesError, InputError, RunFolderError
-from inference.job import Job, job_for_campaign
-from inference.recovery import recover
+from inference.jobs.job import Job, job_for_campaign
+from inference.studies.recovery import recover
 
 pytestmark = pytest.mark.slow
 
@@ -72,8 +72,8 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise RunFolderError("the run folder is another's")
         seen.append((Path(job.campaign) / "truth.toml").read_text())
 
-    monkeypatch.setattr("inference.fitting.fit", fit)
-    monkeypatch.setattr("inference.recovery._table", lambda *_: pd.DataFrame())
+    monkeypatch.setattr("inference.runs.fitting.fit", fit)
+    monkeypatch.setattr("inference.studies.recovery._table", lambda *_: pd.DataFrame())
     return seen
 
 

@@ -21,11 +21,11 @@ import xarray as xr
 from data.campaign import Campaign, load_campaign
 from data.tables import tables as schemas
 from data.writer import write_campaign
-from inference.fitting import _sample, split_draws
-from inference.gate import check_gate
-from inference.job import bundled_jobs, load_job
-from inference.prediction import Predictor
-from inference.sampling import Sampler, convergence, energy_information, scalars
+from inference.engine.prediction import Predictor
+from inference.engine.sampling import Sampler, convergence, energy_information, scalars
+from inference.jobs.job import bundled_jobs, load_job
+from inference.runs.fitting import _sample, split_draws
+from inference.runs.gate import check_gate
 from models.joint import build_model
 
 pytestmark = pytest.mark.long
@@ -130,7 +130,7 @@ def censored(campaign: Campaign) -> Mapping[str, xr.Dataset]:
 
 def noiseless(campaign: Campaign) -> Mapping[str, xr.Dataset]:
     """Every cell is the median one and every instrument exact."""
-    from inference.simulation import Truth, read_truth, simulate
+    from inference.studies.simulation import Truth, read_truth, simulate
 
     truth = read_truth(campaign.path / "truth.toml")
     still = {name: 1e-6 for name in truth.parameters if name.endswith("_scatter")}

@@ -19,8 +19,8 @@ import tomli_w
 import xarray as xr
 
 from data.errors import RunFolderError
-from inference.run_folder import PRODUCTS, RunFolder
-from inference.sealed_trees import write_tree
+from inference.runs.run_folder import PRODUCTS, RunFolder
+from inference.runs.sealed_trees import write_tree
 
 
 def resolved_job(result_hash: str = "a" * 64, **changes: Any) -> Any:
@@ -56,7 +56,7 @@ def listing(folder: Path) -> dict[str, str]:
 def holder(path: Path, body: str) -> Iterator[None]:
     """Hold the folder's lock in a process that runs `body`; it is killed at the end."""
     code = (
-        "import time\nfrom inference.run_folder import RunFolder\n"
+        "import time\nfrom inference.runs.run_folder import RunFolder\n"
         f"folder = RunFolder({str(path)!r})\nwith folder.lock():\n    {body}\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
@@ -377,8 +377,8 @@ def test_folders_of_others_are_not_filled(tmp_path: Path) -> None:
 def test_what_the_packages_log_goes_to_the_folders_log(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     with folder.log():
-        logging.getLogger("inference.fitting").info("sampled in %.1f s", 1.5)
-    logging.getLogger("inference.fitting").info("not this")
+        logging.getLogger("inference.runs.fitting").info("sampled in %.1f s", 1.5)
+    logging.getLogger("inference.runs.fitting").info("not this")
     text = folder.log_path.read_text()
     assert "sampled in 1.5 s" in text
     assert "not this" not in text

@@ -12,7 +12,7 @@ from scipy import special, stats
 from data.campaign import Campaign
 from data.errors import AnodebayesError, InputError
 from inference import simulate
-from inference.simulation import read_truth
+from inference.studies.simulation import read_truth
 from models.joint import build_model
 from models.options import ModelOptions
 
@@ -239,7 +239,7 @@ def test_what_was_drawn_already_is_read_unless_anything_differs(
 ) -> None:
     drawn = simulate(CREEP, design, seed=1, folder=tmp_path / "x")
     with monkeypatch.context() as patched:
-        patched.setattr("inference.simulation.build_model", None)  # nothing is drawn again
+        patched.setattr("inference.studies.simulation.build_model", None)  # nothing is drawn again
         again = simulate(CREEP, design, seed=1, folder=tmp_path / "x")
     assert again.content_hash == drawn.content_hash
     before = {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()}

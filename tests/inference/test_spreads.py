@@ -10,10 +10,10 @@ import xarray as xr
 from scipy import stats
 
 from data.campaign import Campaign
-from inference.caveats import failures_in_words
 from inference.checks.predictive import failing_predictions, spread_findings
 from inference.checks.spreads import Known, cuts, known, uneven
-from inference.row_conditions import row_groups
+from inference.maps.caveats import failures_in_words
+from inference.rows.conditions import row_groups
 from inference.thresholds import SPREAD_FAIL, SPREAD_WARN
 from models.blocks import table_of
 

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from data.campaign import Campaign
-from inference.doubtful_rows import doubtful_cells
-from inference.stepped_cells import stepped_cells
+from inference.rows.doubtful import doubtful_cells
+from inference.rows.stepped_cells import stepped_cells
 
 Tests = list[tuple[float, bool]]  # of a condition and whether the cell failed, in order
 

@@ -12,7 +12,7 @@ from scipy import stats
 from data.campaign import Campaign
 from inference.checks.predictive import _judged, unpredicted
 from inference.checks.trends import conditions_of
-from inference.row_conditions import row_conditions
+from inference.rows.conditions import row_conditions
 from inference.thresholds import PREDICTIVE_FAIL
 
 DRAWS = 500

@@ -18,11 +18,11 @@ import xarray as xr
 from scipy import stats
 
 from data.campaign import Campaign
-from inference.job import job_for_campaign
-from inference.maps import new_cell_currents
-from inference.named_separators import separator_sections
-from inference.replicates import Settings, _public, _with_units, replicator_of
-from inference.result import Result
+from inference.jobs.job import job_for_campaign
+from inference.maps.mapping import new_cell_currents
+from inference.maps.separators import separator_sections
+from inference.runs.result import Result
+from inference.studies.calibration.replicates import Settings, _public, _with_units, replicator_of
 from models import physics
 from models.cells import CONTAMINATED_MULTIPLIER, LAWS
 from models.distributions import Gamma

@@ -13,16 +13,16 @@ import xarray as xr
 from data import new_campaign
 from data.campaign import Campaign
 from inference import safe_current, safe_current_map
-from inference.coverage import data_gaps, data_ranges
-from inference.doubtful_rows import doubtful_cells, doubtful_numbers
-from inference.extrapolation import extrapolated
 from inference.figures.maps import _caption
-from inference.gaps import between_sentences
-from inference.maps import one_design
-from inference.mechanisms import DOES_NOT_COVER, MECHANISMS
-from inference.named_separators import separator_sections
+from inference.maps.extrapolation import extrapolated
+from inference.maps.gaps import between_sentences
+from inference.maps.mapping import one_design
+from inference.maps.mechanisms import DOES_NOT_COVER, MECHANISMS
+from inference.maps.separators import separator_sections
+from inference.maps.unseen import cells_behind, rare_kind_sentence, separator_law_sentence
+from inference.rows.data_ranges import data_gaps, data_ranges
+from inference.rows.doubtful import doubtful_cells, doubtful_numbers
 from inference.thresholds import UNSEEN
-from inference.unseen import cells_behind, rare_kind_sentence, separator_law_sentence
 
 _spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
 assert _spec is not None
@@ -571,7 +571,7 @@ def test_the_number_of_a_tested_separator_stands_beside_that_of_a_new_one_like_i
 
 
 def test_offsets_without_a_trend_are_called_one_no_more_often_than_once_in_twenty() -> None:
-    from inference.unseen import _rising
+    from inference.maps.unseen import _rising
 
     rng = np.random.default_rng(4)
     arms = np.array([0.0, 0.2, 0.9, 1.0])
@@ -585,7 +585,7 @@ def test_right_laws_of_separators_raise_hardly_any_alarm() -> None:
     """Of scatters from their prior; one in a hundred exceeds the limit once in ten thousand."""
     from scipy.stats import binom
 
-    from inference.unseen import _lone_sentence, _trend_sentence
+    from inference.maps.unseen import _lone_sentence, _trend_sentence
 
     rng = np.random.default_rng(6)
     usual = 0.15 * np.exp(0.7 * rng.standard_normal(100))

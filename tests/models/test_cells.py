@@ -331,9 +331,9 @@ EVERY = ("penetration", "sand", "dc_polarization", "lsv")
 @pytest.mark.parametrize("law", ["student_t", "contaminated"])
 def test_all_draws_at_once_weigh_as_each_by_itself(law: str, synthetic: Any) -> None:
     """Kinds of cells, nodes over errors and draws each have an axis of their own."""
-    from inference.comparison import _observations
-    from inference.leave_out import _Unconstrained
-    from inference.prediction import Predictor
+    from inference.engine.prediction import Predictor
+    from inference.studies.comparison.comparison import _observations
+    from inference.studies.comparison.leave_out import _Unconstrained
 
     options = {block: {"cells": law} for block in EVERY}
     model = build_model(synthetic, ModelOptions(options=options))

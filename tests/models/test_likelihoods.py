@@ -1033,7 +1033,7 @@ def test_what_a_deposit_covers_itself_counts_once(
 
 
 def test_a_drawn_thickness_follows_from_the_drawn_coverage(deposits: Any) -> None:
-    from inference.prediction import Predictor
+    from inference.engine.prediction import Predictor
 
     predictor = Predictor(deposits)
     free = predictor.prior(4000, 3)
@@ -1130,7 +1130,7 @@ class Joint:
     def __init__(self, model: Any) -> None:
         from pytensor import function
 
-        from inference.sampling import Sampler
+        from inference.engine.sampling import Sampler
 
         self.model = model
         sampler = Sampler(model)

@@ -420,7 +420,7 @@ def test_a_factor_on_stated_pressures_acts_as_other_pressures_would(
 def test_a_published_creep_current_is_norton_s_where_the_job_says_so(
     campaign_of: Callable[..., Campaign],
 ) -> None:
-    from inference.job import parse_job, resolve
+    from inference.jobs.job import parse_job, resolve
     from models.joint import priors_of
 
     campaign = campaign_of(
@@ -497,7 +497,7 @@ def varied(campaign: Campaign) -> Campaign:
 def test_gradients_of_every_variant_are_finite_at_draws_of_the_prior(synthetic: Campaign) -> None:
     import pymc as pm
 
-    from inference.sampling import Sampler
+    from inference.engine.sampling import Sampler
 
     model = build_model(varied(synthetic), ModelOptions(options=ALL))
     added = {
@@ -639,8 +639,8 @@ WITHOUT = {
 
 
 def sampled(campaign: Campaign, options: ModelOptions) -> tuple[xr.Dataset, int]:
-    from inference.prediction import Predictor
-    from inference.sampling import Sampler
+    from inference.engine.prediction import Predictor
+    from inference.engine.sampling import Sampler
 
     model = build_model(campaign, options)
     sampler = Sampler(model)
@@ -664,7 +664,7 @@ def sampled(campaign: Campaign, options: ModelOptions) -> tuple[xr.Dataset, int]
 def test_truth_comes_back_from_data_drawn_with_and_without_the_variant(
     variant: str, kind: str, few_tables: Callable[[str], Campaign], tmp_path: Path
 ) -> None:
-    from inference.simulation import Truth, read_truth, simulate
+    from inference.studies.simulation import Truth, read_truth, simulate
 
     options, added, expected = VARIANTS[variant]
     stated = read_truth(load_campaign("sodium-synthetic").path / "truth.toml")

@@ -136,7 +136,7 @@ def test_a_damaged_run_folder_is_refused_by_name_or_does_not_matter(
         unfinished = name == "result.nc" and how == "gone"  # which a fit begins again
         with monkeypatch.context() as patched, at_most(WITHIN):
             if not unfinished:
-                patched.setattr("inference.fitting._compute", refit)
+                patched.setattr("inference.runs.fitting._compute", refit)
             done = CliRunner().invoke(app, [str(names.get(word, word)) for word in command])
         told = f"{name}, {how}: {' '.join(command)}\n{done.output}"
         assert done.exit_code in {0, 2, 3}, told

@@ -28,7 +28,7 @@ from netCDF4 import Dataset
 
 from data import load_campaign, new_campaign
 from data.whole_files import is_temporary
-from inference.run_marker import MARKER
+from inference.runs.run_marker import MARKER
 from tests.torture.shared import DONE, NOT_CONVERGED, SEED, command, how_many, quick_job
 
 COUNT = how_many("KILLS", 12)

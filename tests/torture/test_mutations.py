@@ -34,12 +34,12 @@ from data.features import find_penetration, find_plateaus, find_sand_time
 from data.schema import ROW_UNIT
 from data.tables import tables
 from inference.cli.guard import guarded
-from inference.design import read_designs
-from inference.importing.metadata import read_metadata
+from inference.designs.design import read_designs
 from inference.importing.recipe import recipe_of
-from inference.job import Job, load_job, resolve
-from inference.notes import campaign_notes
-from inference.simulation import Truth, read_truth
+from inference.importing.sidecars import read_metadata
+from inference.jobs.job import Job, load_job, resolve
+from inference.jobs.notes import campaign_notes
+from inference.studies.simulation import Truth, read_truth
 from models.priors import resolve_priors
 from tests.data.instruments import conftest as makers
 from tests.torture.shared import PLACED, SEED, Hangs, at_most, how_many

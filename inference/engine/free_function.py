@@ -1,0 +1,154 @@
+"""Quantities of a model, and what its observations depend on, as a function of its unknowns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from data.quantities import quantities
+
+__all__ = ["FreeFunction"]
+
+Array = NDArray[np.float64]
+
+
+class FreeFunction:
+    """A model's quantities, and on demand the parameters of its observations, in NumPy.
+
+    Parameters
+    ----------
+    model : pymc.Model
+        From `models.joint.build_model`.
+    observations : bool
+        Whether the parameters of the observations are computed too. The function is then compiled
+        to machine code, for it is called often; otherwise it is interpreted.
+    """
+
+    def __init__(self, model: Any, *, observations: bool = False) -> None:
+        from pytensor import function
+        from pytensor.graph.replace import clone_replace
+
+        self.model = model
+        self.free = list(model.free_RVs)
+        stand_ins = [rv.type(name=rv.name) for rv in self.free]
+        swap = dict(zip(self.free, stand_ins, strict=True))
+        self._public = [
+            variable
+            for variable in (*self.free, *model.deterministics)
+            if variable.name in quantities() or variable.name == "separator_offset"
+        ]
+        self._counts = {
+            name: len(observation.parameters) if observations else 0
+            for name, observation in model.observations.items()
+        }
+        outputs = clone_replace(
+            [
+                *self._public,
+                *(
+                    parameter
+                    for name, count in self._counts.items()
+                    for parameter in model.observations[name].parameters[:count]
+                ),
+            ],
+            swap,
+        )
+        self._function = function(
+            stand_ins,
+            outputs,
+            mode="NUMBA" if observations else "FAST_COMPILE",
+            on_unused_input="ignore",
+        )
+
+    def __call__(
+        self, free: Mapping[str, Array]
+    ) -> tuple[dict[str, Array], dict[str, list[Array]]]:
+        """Evaluate at one point.
+
+        Parameters
+        ----------
+        free : mapping of str to ndarray
+            Every unknown by name.
+
+        Returns
+        -------
+        quantities : dict of str to ndarray
+            By name, in lab units.
+        parameters : dict of str to list of ndarray
+            Of each observed variable, where they were asked for.
+        """
+        values = iter(self._function(*(np.asarray(free[rv.name]) for rv in self.free)))
+        public = {variable.name: np.asarray(next(values)) for variable in self._public}
+        parameters = {
+            name: [np.asarray(next(values)) for _ in range(count)]
+            for name, count in self._counts.items()
+        }
+        return public, parameters
+
+    def draw_prior(self, draws: int, seed: int) -> dict[str, Array]:
+        """Draw the unknowns from their prior.
+
+        Parameters
+        ----------
+        draws : int
+            How many, at least two.
+        seed : int
+            Of the draws.
+
+        Returns
+        -------
+        dict of str to ndarray, each of shape (draws, ...)
+            By name.
+        """
+        import pymc as pm
+
+        drawn = pm.draw(self.free, draws=draws, random_seed=seed, mode="FAST_COMPILE")
+        return {rv.name: np.asarray(v) for rv, v in zip(self.free, drawn, strict=True)}
+
+    def dims(self, name: str) -> tuple[str, ...]:
+        """Return the dimensions of a variable, without those of draws."""
+        named = self.model.named_vars_to_dims.get(name)
+        if named is not None:
+            return tuple(str(dim) for dim in named)
+        return tuple(f"{name}_dim_{i}" for i in range(self.model[name].ndim))
+
+    def labels(self, name: str, size: int) -> list[str]:
+        """Return the label of each element of a quantity, as `scalars` does."""
+        dims = self.dims(name)
+        if not dims:
+            return [name]
+        known = self.model.coords.get(dims[0])
+        return [f"{name}[{each}]" for each in (range(size) if known is None else known)]
+
+    def dataset(self, values: Mapping[str, Array]) -> xr.Dataset:
+        """Return values of quantities over ``chain`` and ``draw`` with their labels."""
+        variables = {
+            name: (("chain", "draw", *self.dims(name)), array) for name, array in values.items()
+        }
+        used = {dim for dims, _ in variables.values() for dim in dims}
+        coords = {
+            dim: list(self.model.coords[dim])
+            for dim in used
+            if self.model.coords.get(dim) is not None
+        }
+        some = next(iter(values.values()))
+        own = {"chain": np.arange(some.shape[0]), "draw": np.arange(some.shape[1])}
+        return xr.Dataset(variables, coords={**own, **coords})
+
+    def quantities(self, free: xr.Dataset) -> xr.Dataset:
+        """Return every quantity for draws of the unknowns over ``chain`` and ``draw``."""
+        arrays = {rv.name: free[rv.name].transpose("chain", "draw", ...).values for rv in self.free}
+        shape = (free.sizes["chain"], free.sizes["draw"])
+        collected = [
+            self({name: values[place] for name, values in arrays.items()})[0]
+            for place in np.ndindex(*shape)
+        ]
+        return self.dataset(
+            {
+                name: np.stack([each[name] for each in collected]).reshape(
+                    *shape, *collected[0][name].shape
+                )
+                for name in collected[0]
+            }
+        )

@@ -1,0 +1,210 @@
+"""Why a safe current may be none to rely on: said before every number of a fit.
+
+An answer, a map, the report and a notebook say the same: what the fit suspects of its rows, what
+its check failed, or without a check what it does not predict of its own data, that rows are left
+out, that no cell failed, and that a current lies above every one that was tested.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from inference.checks.predictive import failing_predictions, unpredicted
+from inference.checks.verdicts import stored_check
+from inference.designs.design import CURRENT, Cell
+from inference.maps.mechanisms import MECHANISMS
+from inference.maps.row_counts import told_of_rows
+from inference.runs.symptoms import suspicions
+
+if TYPE_CHECKING:
+    from inference.runs.result import Result
+
+__all__ = [
+    "above_tested",
+    "caveats",
+    "failures",
+    "failures_in_words",
+    "highest_tested",
+    "warned",
+    "worth_of_rows",
+]
+
+_TOLD_OTHERWISE = {"sampling"}  # by the convergence gate
+_UNCHECKED: "WeakKeyDictionary[Result, list[Mapping[str, Any]]]" = WeakKeyDictionary()
+"""What results without a stored check do not predict: a second or two to find."""
+
+
+def caveats(
+    result: "Result", cell: Cell, failed: Sequence[Mapping[str, Any]] | None = None
+) -> list[str]:
+    """Return why numbers of a fit on one kind of cell may be wrong.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    cell : {"liquid", "solid"}
+        The kind of cell.
+    failed : sequence of mapping, optional
+        From `failures`, where they are known already.
+
+    Returns
+    -------
+    list of str
+        Sentences, each once; empty where nothing is known against them.
+    """
+    left_out = told_of_rows(result, "left_out", cell)
+    return [*dict.fromkeys([*warned(result, failed), *left_out, *_none_failed(result, cell)])]
+
+
+def warned(result: "Result", failed: Sequence[Mapping[str, Any]] | None = None) -> list[str]:
+    """Return why any number of a fit may be wrong, whatever cell it is of.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    failed : sequence of mapping, optional
+        From `failures`, where they are known already.
+
+    Returns
+    -------
+    list of str
+        Sentences, each once: what the fit suspects, and what its check failed.
+    """
+    every = failures(result) if failed is None else failed
+    return [*dict.fromkeys([*suspicions(result), *failures_in_words(every)])]
+
+
+def failures_in_words(failed: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Say what a check failed, and what it means for an answer.
+
+    Parameters
+    ----------
+    failed : iterable of mapping
+        From `failures`.
+
+    Returns
+    -------
+    list of str
+        A sentence each.
+    """
+    return [
+        unpredicted(each)
+        if each["key"].startswith(("predictive ", "loo_pit ", "spread ", "batches "))
+        else str(each["sentence"])
+        for each in failed
+    ]
+
+
+def worth_of_rows(failed: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return as how many cells the rows of a scatter count that lie together in batches.
+
+    Parameters
+    ----------
+    failed : iterable of mapping
+        From `failures`.
+
+    Returns
+    -------
+    dict of str to int
+        By scatter; those whose rows are so many cells are missing.
+    """
+    return {
+        each["key"].removeprefix("batches "): max(1, round(each["numbers"]["worth"]))
+        for each in failed
+        if each["key"].startswith("batches ") and "worth" in each["numbers"]
+    }
+
+
+def above_tested(result: "Result", mechanism: str, current: float) -> list[str]:
+    """Say that a current lies above every one at which a cell of the data was tested.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    mechanism : str
+        By which new cells fail at that current.
+    current : float
+        The current density [mA/cm^2].
+
+    Returns
+    -------
+    list of str
+        Empty where it does not, or where no cell tells of the mechanism.
+    """
+    highest, words = highest_tested(result).get(mechanism, (float("inf"), ""))
+    return [words] if current > highest else []
+
+
+def highest_tested(result: "Result") -> dict[str, tuple[float, str]]:
+    """Return by mechanism the highest current tested [mA/cm^2], and how to say that one is above.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    dict
+        Mechanisms that no cell tells of are missing.
+    """
+    return {
+        mechanism: (
+            highest := float(own["highest"]),
+            f"ABOVE EVERY CURRENT TESTED: no cell that tells of {mechanism} was tested above "
+            f"{highest:.3g} {CURRENT.unit}; beyond it the law speaks alone, not the data.",
+        )
+        for mechanism, own in _tested(result).items()
+    }
+
+
+def _tested(result: "Result") -> Mapping[str, Mapping[str, Any]]:
+    return dict(json.loads(str(result.attrs.get("tested", "{}"))))
+
+
+def _none_failed(result: "Result", cell: Cell) -> list[str]:
+    found = []
+    for item in MECHANISMS[cell]:
+        own = _tested(result).get(item.name, {"failed": 1})
+        if own["failed"]:
+            continue
+        count = own["cells"]
+        cells = f"all {count} cells that tell" if count > 1 else "the only cell that tells"
+        published = " and on published estimates" if "published" in result.blocks else ""
+        found.append(
+            f"NO CELL FAILED by {item.name}: {cells} of it survived, up to "
+            f"{own['highest']:.3g} {CURRENT.unit}. They bound the current from below only; how far "
+            f"above it cells fail rests on the prior{published}."
+        )
+    return found
+
+
+def failures(result: "Result") -> list[Mapping[str, Any]]:
+    """Return what the stored check of this very result failed, or what its fit does.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    list of mapping
+        Findings as in ``check.json``; what the convergence gate tells is not among them.
+    """
+    check = stored_check(result.folder, str(result.attrs.get("result_id")))
+    if check is None:
+        if result not in _UNCHECKED:
+            _UNCHECKED[result] = failing_predictions(result)
+        return _UNCHECKED[result]
+    return [
+        each
+        for section in check["sections"]
+        if section["name"] not in _TOLD_OTHERWISE
+        for each in section["findings"]
+        if each["verdict"] == "fail"
+    ]

@@ -1,0 +1,638 @@
+"""The mechanisms by which a cell fails, and the threshold current density of each.
+
+Every limit is a current density at which a cell just fails. Cells differ from the median one by a
+factor u on it: by the scatter between cells, of the law that the fit chose (`models.cells`), and by
+lognormal scatters between separators and, where the fit holds offsets of them, laboratories. At a
+fixed charge the threshold is the root of ``j = u j_x(Q/j)``, so u stays inside the equation.
+
+All is NumPy: parameters and conditions in SI, draws along the last axis.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self, cast
+
+import numpy as np
+
+from data.units import to_si
+from inference.designs.design import Cell, FloatArray, Protocol
+from models import physics
+from models.cells import LAWS, LOGNORMAL, Cells, deviate
+
+if TYPE_CHECKING:
+    from inference.runs.result import Result
+
+__all__ = [
+    "ACTIVATION",
+    "COVERS",
+    "CURRENT_FACTOR",
+    "DOES_NOT_COVER",
+    "LAB_SCATTER",
+    "MECHANISMS",
+    "SEPARATOR_OFFSET",
+    "SEPARATOR_SCATTER",
+    "Deviates",
+    "Mechanism",
+    "Setting",
+    "Values",
+    "cell_factor",
+    "cell_scatter",
+    "cell_scatters",
+    "cells_of",
+    "has_lab_offsets",
+    "lab_source",
+    "option",
+    "own_property",
+    "parameter_draws",
+]
+
+CURRENT_FACTOR: Final = 10.0
+"""A/m^2 in one mA/cm^2."""
+
+LAB_SCATTER: Final = "lab_scatter"
+"""Posterior variable: scatter of thresholds between laboratories."""
+
+SEPARATOR_SCATTER: Final = "separator_scatter"
+"""Posterior variable: scatter of the logarithm of penetration currents between separators."""
+
+SEPARATOR_OFFSET: Final = "separator_offset"
+"""Posterior variable over separators, and parameter of cells of one of them: its own share of that
+scatter."""
+
+ACTIVATION: Final[Mapping[str, str]] = {
+    "exchange_current_density": "exchange_current_density_activation_energy",
+    "ambipolar_diffusivity": "ambipolar_diffusivity_activation_energy",
+}
+"""Activation energies that give a parameter of the electrolyte its law of temperature."""
+
+_DEFAULT_OPTIONS: Final = {
+    "cells": LOGNORMAL.name,
+    "creep_current": "empirical",
+    "pores": "typical",
+}
+
+Values = Mapping[str, FloatArray]
+Deviates = Callable[[str], FloatArray]
+Threshold = Callable[[Values, Values, FloatArray, "Setting", FloatArray | None], FloatArray]
+Core = Callable[[Values, Values, "Setting"], FloatArray]
+
+COVERS: Final[Mapping[Cell, str]] = {
+    "liquid": (
+        "one laboratory cell in one half-cycle: metal plated through a porous separator in liquid "
+        "electrolyte, until it penetrates the pores or the salt is depleted."
+    ),
+    "solid": (
+        "one laboratory cell in one half-cycle: metal stripped from a ceramic electrolyte, until "
+        "voids form because the metal is not resupplied fast enough."
+    ),
+}
+"""What a map speaks of, by kind of cell."""
+
+DOES_NOT_COVER: Final[Mapping[Cell, str]] = {
+    "liquid": (
+        "cells that were tested and are not in the tables (every one must be, early failures "
+        "too), larger areas or many cells (the weakest spot decides), many cycles, the largest "
+        "pores of the separator, transport in a porous cathode, growth of the interphase, gas, "
+        "Coulombic efficiency, shorts at the edge, thermal runaway. The mechanisms' cell factors "
+        "are taken as independent, which is cautious; concentration polarisation is left out of "
+        "the penetration current, which is optimistic near the limiting current."
+    ),
+    "solid": (
+        "cells that were tested and are not in the tables (every one must be, early failures "
+        "too), larger areas or many cells (the weakest spot decides), many cycles, plating and "
+        "dendrites, transport in a porous cathode, growth of the interphase, gas, Coulombic "
+        "efficiency, shorts at the edge, thermal runaway."
+    ),
+}
+"""What a map does not speak of, by kind of cell."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is fixed over a whole map: the metal and the laws.
+
+    Parameters
+    ----------
+    molar_volume : float
+        Of the metal [m^3/mol].
+    kinetics, creep_current, pores : str
+        Names of the laws of the fit.
+    """
+
+    molar_volume: float
+    kinetics: str
+    creep_current: str
+    pores: str
+
+    @classmethod
+    def of(cls, result: "Result") -> Self:
+        """Return what a fit says.
+
+        Parameters
+        ----------
+        result : Result
+            A finished fit.
+
+        Returns
+        -------
+        Setting
+            Its metal and laws.
+        """
+        return cls(
+            physics.MOLAR_VOLUME[result.metal],
+            result.kinetics,
+            option(result.attrs, "dc_polarization", "creep_current"),
+            option(result.attrs, "penetration", "pores"),
+        )
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """One way in which a cell fails.
+
+    Parameters
+    ----------
+    name : str
+        Name, as in the map.
+    long_name : str
+        What happens, in words.
+    scatters : tuple of str
+        Posterior variables that are standard deviations of the logarithm of u: between cells
+        first, and between separators where that is another one. The scatter between laboratories
+        comes in where the fit has offsets of them.
+    axes : frozenset of str
+        The conditions that the threshold depends on. It is evaluated on these alone.
+    law : callable
+        ``law(parameters, conditions, u, setting, core)`` is the threshold current [A/m^2].
+    core : callable, optional
+        ``core(parameters, conditions, setting)``: a part of the law that depends on fewer
+        conditions, and not on u.
+    core_axes : frozenset of str
+        The conditions that the core depends on.
+    smooth : bool
+        Whether the core is worth interpolating: dear, above 0, and smooth over its conditions.
+    also : tuple of str
+        Posterior variables that are the scatter between cells of the same threshold in other
+        tables, where they are fitted: of them and the first of `scatters` the widest counts.
+    """
+
+    name: str
+    long_name: str
+    scatters: tuple[str, ...]
+    axes: frozenset[str]
+    law: Threshold
+    core: Core | None = None
+    core_axes: frozenset[str] = frozenset()
+    smooth: bool = False
+    also: tuple[str, ...] = ()
+
+    @property
+    def block(self) -> str:
+        """The table that shows the scatter between cells, and holds its options."""
+        return self.scatters[0].removesuffix("_scatter")
+
+    def threshold(
+        self,
+        parameters: Values,
+        conditions: Values,
+        factor: FloatArray,
+        setting: Setting,
+        core: FloatArray | None = None,
+    ) -> FloatArray:
+        """Return the threshold current density.
+
+        Parameters
+        ----------
+        parameters, conditions : mapping of str to ndarray
+            In SI, broadcast against each other, draws along the last axis.
+        factor : ndarray
+            Factor u of the cells [1].
+        setting : Setting
+            Metal and laws.
+        core : ndarray, optional
+            Value of the core, where it is known already.
+
+        Returns
+        -------
+        ndarray
+            Threshold current density [A/m^2].
+        """
+        if core is None and self.core is not None:
+            core = self.core(parameters, conditions, setting)
+        return self.law(parameters, conditions, factor, setting, core)
+
+
+def _pore_current(parameters: Values, conditions: Values, setting: Setting) -> FloatArray:
+    """Return the current [A/m^2 of wetted area] at which metal enters the pores."""
+    radius = conditions["pore_radius"]
+    if setting.pores == "weakest_link":
+        spread = conditions.get("pore_size_spread", parameters.get("pore_size_spread"))
+        radius = physics.largest_pore_radius(radius, spread, parameters["wetted_pores"])
+    current = physics.critical_current_density(
+        parameters["wetting_product"],
+        radius,
+        1.0,
+        _at_temperature(parameters, "exchange_current_density", conditions["temperature"]),
+        parameters["reorganization_energy"],
+        conditions["temperature"],
+        setting.molar_volume,
+        kinetics=setting.kinetics,
+    )
+    return cast("FloatArray", current)
+
+
+def _penetration(
+    parameters: Values,  # noqa: ARG001 - every mechanism is called alike
+    conditions: Values,
+    factor: FloatArray,
+    setting: Setting,  # noqa: ARG001
+    core: FloatArray | None,
+) -> FloatArray:
+    """Return the current [A/m^2] at which metal enters the pores."""
+    return factor * (conditions["porosity"] * cast("FloatArray", core))
+
+
+def _depletion(
+    parameters: Values,
+    conditions: Values,
+    factor: FloatArray,
+    setting: Setting,  # noqa: ARG001 - every mechanism is called alike
+    core: FloatArray | None,  # noqa: ARG001
+) -> FloatArray:
+    """Return the current [A/m^2] at which the salt runs out, in the steady state or at a charge."""
+    diffusivity = _at_temperature(parameters, "ambipolar_diffusivity", conditions["temperature"])
+    transference = parameters["transference_number"]
+    thickness, porosity = conditions["thickness"], conditions["porosity"]
+    macmullin = conditions["macmullin_number"]
+    if "charge" in conditions:
+        current = physics.depletion_current_density_at_charge(
+            conditions["charge"],
+            conditions["concentration"],
+            diffusivity,
+            transference,
+            thickness,
+            porosity,
+            macmullin,
+            cell_factor=factor,
+        )
+        return cast("FloatArray", current)
+    layer = physics.Layer(thickness, porosity, macmullin)
+    limit = physics.limiting_current_density(
+        diffusivity, transference, conditions["concentration"], [layer]
+    )
+    return cast("FloatArray", factor * limit)
+
+
+def _creep_current(parameters: Values, conditions: Values, setting: Setting) -> FloatArray:
+    """Return the current [A/m^2] that creep of the metal feeds."""
+    temperature, thickness = conditions["temperature"], conditions["metal_thickness"]
+    if setting.creep_current == "norton":
+        current = physics.creep_fed_current_density_norton(
+            conditions["pressure"],
+            thickness,
+            temperature,
+            parameters["creep_exponent"],
+            parameters["creep_reference_stress"],
+            parameters["creep_activation_energy"],
+            parameters["constraint_factor"],
+            setting.molar_volume,
+        )
+    else:
+        current = physics.creep_fed_current_density(
+            conditions["pressure"],
+            thickness,
+            temperature,
+            parameters["creep_current_at_9_MPa"],
+            parameters["creep_pressure_exponent"],
+            parameters["creep_activation_energy"],
+        )
+    return cast("FloatArray", current)
+
+
+def _voids(
+    parameters: Values,
+    conditions: Values,
+    factor: FloatArray,
+    setting: Setting,
+    core: FloatArray | None,
+) -> FloatArray:
+    """Return the current [A/m^2] at which voids form; 0 where the metal holds less than Q."""
+    diffusivity = physics.arrhenius(
+        parameters["self_diffusivity"],
+        parameters["self_diffusion_activation_energy"],
+        conditions["temperature"],
+    )
+    current = physics.void_free_current_density_at_charge(
+        conditions["charge"],
+        diffusivity,
+        setting.molar_volume,
+        supply_factor=parameters["supply_factor"],
+        creep_current_density=cast("FloatArray", core),
+        cell_factor=factor,
+    )
+    capacity = physics.metal_capacity(conditions["metal_thickness"], setting.molar_volume)
+    holds = conditions["charge"] <= capacity
+    return cast("FloatArray", current if np.all(holds) else np.where(holds, current, 0.0))
+
+
+def _at_temperature(parameters: Values, name: str, temperature: FloatArray) -> FloatArray:
+    """Return a parameter at a temperature [K], constant unless it has an activation energy."""
+    energy = parameters.get(ACTIVATION[name])
+    if energy is None:
+        return parameters[name]
+    return cast("FloatArray", physics.arrhenius(parameters[name], energy, temperature))
+
+
+_POROUS: Final = frozenset({"porosity", "temperature", "area_ratio"})
+_ENTRY: Final = frozenset({"pore_radius", "temperature", "pore_size_spread"})
+_FED: Final = frozenset({"pressure", "metal_thickness", "temperature"})
+_SALT: Final = frozenset({"thickness", "macmullin_number", "concentration", "charge"})
+
+MECHANISMS: Final[Mapping[Cell, tuple[Mechanism, ...]]] = {
+    "liquid": (
+        Mechanism(
+            "penetration",
+            "metal penetrates the pores of the separator",
+            ("penetration_scatter", SEPARATOR_SCATTER),
+            _POROUS | _ENTRY,
+            _penetration,
+            _pore_current,
+            _ENTRY,
+            smooth=True,
+        ),
+        Mechanism(
+            "depletion",
+            "the electrolyte runs out of salt",
+            ("sand_scatter",),
+            _POROUS | _SALT,
+            _depletion,
+            also=("lsv_scatter",),
+        ),
+    ),
+    "solid": (
+        Mechanism(
+            "voids",
+            "voids form under the metal",
+            ("dc_polarization_scatter",),
+            _FED | {"charge", "area_ratio"},
+            _voids,
+            _creep_current,
+            _FED,
+        ),
+    ),
+}
+"""The mechanisms that limit each kind of cell; those of different kinds are never mixed."""
+
+_PARAMETERS: Final[Mapping[Cell, tuple[str, ...]]] = {
+    "liquid": (
+        "wetting_product",
+        "reorganization_energy",
+        "exchange_current_density",
+        "ambipolar_diffusivity",
+        "transference_number",
+    ),
+    "solid": (
+        "self_diffusivity",
+        "self_diffusion_activation_energy",
+        "supply_factor",
+        "creep_current_at_9_MPa",
+        "creep_pressure_exponent",
+        "creep_exponent",
+        "creep_reference_stress",
+        "creep_activation_energy",
+    ),
+}
+
+
+def cell_factor(
+    mechanism: Mechanism, parameters: Values, conditions: Values, noise: Deviates | None
+) -> FloatArray:
+    """Return the factor u of cells on their threshold.
+
+    A cell of several patches has the smallest factor among them; what belongs to a separator or a
+    laboratory its patches share. Cells of a separator that was fitted have its own offset in place
+    of the scatter between separators, the median cell too; their laboratory is a new one.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+        The mechanism.
+    parameters, conditions : mapping of str to ndarray
+        In SI, draws along the last axis.
+    noise : callable, optional
+        ``noise(source)`` are the standard normal numbers of new cells. Without it the cell is the
+        median one.
+
+    Returns
+    -------
+    ndarray
+        Factor u [1], draws along the last axis.
+    """
+    between_cells, *shared = mechanism.scatters
+    scatter = parameters[between_cells]
+    normal = np.zeros_like(scatter) if noise is None else noise(between_cells)
+    cells = cells_of(mechanism, parameters)
+    own = deviate(cells.law, normal, cells.parameter, conditions.get("area_ratio", 1.0))
+    log_factor = scatter * own
+    if SEPARATOR_SCATTER in shared and SEPARATOR_OFFSET in parameters:
+        shared.remove(SEPARATOR_SCATTER)
+        log_factor = log_factor + parameters[SEPARATOR_OFFSET]
+    if noise is not None:
+        terms = [parameters[name] * noise(name) for name in shared]
+        if lab_source(mechanism) in parameters:
+            source = lab_source(mechanism)
+            terms.append(parameters[source] * noise(source))
+        log_factor = log_factor + np.sum(terms, axis=0)
+    return cast("FloatArray", np.exp(log_factor))
+
+
+def cells_of(mechanism: Mechanism, parameters: Values) -> Cells:
+    """Return the law of cells that parameters speak of, with its own parameter.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+        The mechanism.
+    parameters : mapping of str to ndarray
+        From `parameter_draws`.
+
+    Returns
+    -------
+    Cells
+        Lognormal where there is no parameter of another law.
+    """
+    for law in LAWS.values():
+        if law.parameter and law.parameter_of(mechanism.block) in parameters:
+            return Cells(law, parameters[law.parameter_of(mechanism.block)])
+    return Cells()
+
+
+def cell_scatters(mechanism: Mechanism, result: "Result") -> tuple[str, ...]:
+    """Return the names of a fit's scatters between cells on the threshold of a mechanism.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+        The mechanism.
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    tuple of str
+        Of every table that shows one; a limiting current scatters as a plateau, too.
+    """
+    return (mechanism.scatters[0], *(name for name in mechanism.also if name in result.posterior))
+
+
+def cell_scatter(mechanism: Mechanism, result: "Result") -> FloatArray:
+    """Return the scatter between cells that maps and answers count: the widest of every draw.
+
+    Two tables that show the cells of one limit differently leave open which of them a new cell
+    follows; the wider scatter is the cautious one.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+        The mechanism.
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    ndarray, shape (chain, draw)
+        Standard deviation of the logarithm of u [1].
+    """
+    widest = result.posterior[list(cell_scatters(mechanism, result))].to_array().max("variable")
+    missing = {
+        # A parameter that the job pins may be stored without its draws.
+        dim: result.posterior.sizes[dim]
+        for dim in ("chain", "draw")
+        if dim not in widest.dims
+    }
+    return np.asarray(widest.expand_dims(missing).transpose("chain", "draw").to_numpy())
+
+
+def lab_source(mechanism: Mechanism) -> str:
+    """Return the name under which the laboratories' scatter and noise of a mechanism are kept.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+        The mechanism.
+
+    Returns
+    -------
+    str
+        Such as ``lab_scatter of voids``.
+    """
+    return f"{LAB_SCATTER} of {mechanism.name}"
+
+
+def own_property(axis: str) -> str:
+    """Return the name under which a fitted separator's own property is kept among the parameters.
+
+    Parameters
+    ----------
+    axis : str
+        Name of the axis.
+
+    Returns
+    -------
+    str
+        Such as ``porosity of the separator``.
+    """
+    return f"{axis} of the separator"
+
+
+def has_lab_offsets(mechanism: Mechanism, result: "Result") -> bool:
+    """Say whether a fit found the threshold of a mechanism to differ between laboratories.
+
+    Parameters
+    ----------
+    mechanism : Mechanism
+        The mechanism.
+    result : Result
+        A finished fit.
+
+    Returns
+    -------
+    bool
+        Whether it holds offsets of laboratories.
+    """
+    return f"{mechanism.block}_lab_offset" in result.posterior
+
+
+def option(attrs: Mapping[str, Any], block: str, name: str) -> str:
+    """Return what a fit chose, or the default where it was stored before there was a choice.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Attributes of the fit.
+    block, name : str
+        The block, and its option.
+
+    Returns
+    -------
+    str
+        The choice.
+    """
+    options = json.loads(str(attrs.get("options", "{}")))
+    return str(options.get(block, {}).get(name, _DEFAULT_OPTIONS[name]))
+
+
+def parameter_draws(
+    result: "Result", cell: Cell, protocol: Protocol, chosen: "np.ndarray[Any, Any]"
+) -> dict[str, FloatArray]:
+    """Return the parameters that the mechanisms of a kind of cell need.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    cell : {"liquid", "solid"}
+        The kind of cell.
+    protocol : {"one_way", "step"}
+        Whose supply factor is taken (solid only).
+    chosen : ndarray of int, shape (draw,)
+        Posterior draws, counted through the chains one after the other.
+
+    Returns
+    -------
+    dict of str to ndarray
+        In SI, shape (draw,).
+    """
+    posterior = result.posterior
+    names = list(_PARAMETERS[cell])
+    for mechanism in MECHANISMS[cell]:
+        names += mechanism.scatters
+        law = LAWS[option(result.attrs, mechanism.block, "cells")]
+        names += [law.parameter_of(mechanism.block)] if law.parameter else []
+    if cell == "liquid":
+        names += [name for name in ACTIVATION.values() if name in posterior]
+        if option(result.attrs, "penetration", "pores") == "weakest_link":
+            names += [name for name in ("wetted_pores", "pore_size_spread") if name in posterior]
+    elif option(result.attrs, "dc_polarization", "creep_current") == "norton":
+        names.append("constraint_factor")
+    values = {}
+    for name in names:
+        variable = posterior[name]
+        if "protocol" in variable.dims:
+            variable = variable.sel(protocol=protocol)
+        # A parameter that the job pins may be stored without its draws.
+        missing = {
+            dim: posterior.sizes[dim] for dim in ("chain", "draw") if dim not in variable.dims
+        }
+        whole = variable.expand_dims(missing) if missing else variable
+        flat = whole.transpose("chain", "draw").to_numpy().reshape(-1)[chosen]
+        unit = str(variable.attrs["units"])
+        # The physics takes reorganization energies in eV, as the field does.
+        values[name] = flat if unit == "eV" else to_si(flat, unit)
+    for mechanism in MECHANISMS[cell]:
+        values[mechanism.scatters[0]] = cell_scatter(mechanism, result).reshape(-1)[chosen]
+        if has_lab_offsets(mechanism, result):
+            scatter = posterior[LAB_SCATTER].transpose("chain", "draw").to_numpy().reshape(-1)
+            values[lab_source(mechanism)] = scatter[chosen]
+    return values

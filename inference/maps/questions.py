@@ -1,0 +1,1090 @@
+"""Direct answers to design questions: what is safe, how small a pore, how much pressure.
+
+Each answer rests on the numbers of the map: its *value* is the current at which a new cell fails
+with the stated risk, or the condition at which that current is the one asked for, over all
+posterior draws with the noise of `inference.maps.noise`. All that is not known is counted in: the
+scatter of cells, and the parameters.
+
+Its *interval* says how sure that is. Within one posterior draw the parameters are known, and the
+risk is a share of new cells (512 of them, evenly spread: ``cell_noise``): each draw has a current,
+or a condition, of its own. The interval holds nine tenths of these over at most 1000 draws
+(``band_draw``), equal tails. More data narrow it. It is not centred on the value: at a small risk
+the value, for which the least favourable draws decide, may lie outside it. Of risks smaller than
+one of these cells stands for there is none.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+from data.errors import AnodebayesError, MapError
+from data.ranges import UNSTATED_CELLS
+from data.units import parse_quantity, to_si
+from inference.designs.design import (
+    AXES,
+    CURRENT,
+    SEPARATOR_AXES,
+    VARIANTS,
+    WORDS,
+    Axis,
+    AxisKind,
+    Cell,
+    Design,
+    FloatArray,
+    read_design,
+)
+from inference.designs.design import shown as _shown
+from inference.maps.caveats import above_tested, caveats, failures, worth_of_rows
+from inference.maps.evaluation import Cells, Conditions, order_statistics
+from inference.maps.extrapolation import in_words, supports
+from inference.maps.gaps import between_sentences
+from inference.maps.mapping import (
+    check_risk,
+    drawn,
+    draws_due,
+    highest_pressure,
+    one_design,
+    refuse_uncovered,
+    refuse_unresolved,
+    scatter_notes,
+    shared_conditions,
+)
+from inference.maps.mechanisms import (
+    CURRENT_FACTOR,
+    MECHANISMS,
+    Mechanism,
+    Setting,
+    Values,
+    cell_factor,
+    cell_scatter,
+    cell_scatters,
+    cells_of,
+)
+from inference.maps.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
+from inference.maps.separators import as_fitted, belonging, offset_in_words
+from inference.maps.tails import AS_FITTED, other_cells, tail_sentence
+from inference.maps.tails import WORDS as CELL_WORDS
+from inference.maps.unseen import (
+    beside_sentence,
+    cells_behind,
+    law_sentence,
+    near_separator,
+    rare_kind_sentence,
+    separator_law_sentence,
+)
+from inference.thresholds import BATCHES, DEFAULT_RISK, INTERVAL, INTERVAL_DEVIATE
+from models.options import SHARED_THRESHOLD
+from models.physics import metal_capacity
+
+if TYPE_CHECKING:
+    from inference.runs.result import Result
+
+__all__ = [
+    "Answer",
+    "required_pore_radius",
+    "required_pressure",
+    "safe_current",
+]
+
+_NO_INTERVAL: Final = (math.nan, math.nan)
+_TAILS: Final = ((1.0 - INTERVAL) / 2.0, (1.0 + INTERVAL) / 2.0)
+_PLACEHOLDER: Final = "300 nm"
+_EXACT: Final = 1e-10
+_CLOSE: Final = 1e-5
+_NODES: Final = 24
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a design question.
+
+    Attributes
+    ----------
+    question : str
+        ``safe_current``, ``required_pore_radius`` or ``required_pressure``.
+    quantity : str
+        What the value is: ``current_density``, ``pore_radius`` or ``pressure``.
+    value : float or None
+        The answer [unit], all that is not known counted in; None where there is none within the
+        legal range, and `reason` says why.
+    unit : str
+        Unit of value and interval.
+    interval : tuple of float
+        Where the answer would lie, with 90 % probability, if the parameters were known exactly, as
+        this module says; ``-inf`` or ``inf`` where an end lies beyond the legal range, NaN where
+        the risk is too small for it. The value may lie outside.
+    drawn : tuple of float
+        Where more draws would put the value, with 90 % probability [unit]: its Monte-Carlo error.
+    draws : int
+        How many there are.
+    risk : float
+        Probability that a new cell fails.
+    cell : {"liquid", "solid"}
+        The kind of cell.
+    variant : {"polymer", "straight", "step", "one_way"}
+        The kind of pores of a liquid cell, the protocol of a solid one.
+    conditions : dict of str to float
+        The design, by axis, in the axes' units; of a separator as fitted posterior medians.
+    separator : str
+        The separator of the campaign that new cells are of, as it was fitted; empty where they are
+        of a new separator, or of a solid cell.
+    mechanism : str
+        The mechanism that limits most new cells of the design, at the answer.
+    mechanism_probability : float
+        The share of new cells that it limits.
+    median_cell : tuple of float
+        Critical current density of the median cell at the answer and its 90 % interval: median,
+        lower, upper [mA/cm^2].
+    extrapolation : tuple of str
+        Conditions outside the range of the data, in words.
+    reason : str
+        Why there is no answer, or why no current is safe; empty where one is.
+    notes : tuple of str
+        What must be known with it: synthetic data, a fit that has not converged, scatter that the
+        prior alone knows.
+    warnings : tuple of str
+        Those of the notes that stand before the answer: what makes its number none to rely on.
+    cells : tuple of str
+        Laws of the cells of the mechanisms, as the job writes them.
+    tails : mapping of str to float
+        Safe current of the answer's design ``as_fitted``, and under the other laws of
+        `models.cells`, the middle half of the cells spread as fitted [mA/cm^2]; see
+        `inference.maps.tails`.
+    cells_behind : int
+        Cells that tell how those of `mechanism` scatter; 0 where the prior alone says it.
+    law : str
+        Where the answer rests on a law that tests have hardly tried, what they were made with, in
+        words: see `inference.maps.unseen` and `inference.maps.gaps`.
+    design : Design, optional
+        The design that the answer comes to.
+    seed : int
+        Of its draws and noise.
+    result : Result, optional
+        The fit that it is of.
+    """
+
+    question: str
+    quantity: str
+    value: float | None
+    unit: str
+    interval: tuple[float, float]
+    drawn: tuple[float, float]
+    draws: int
+    risk: float
+    cell: Cell
+    variant: str
+    conditions: Mapping[str, float]
+    mechanism: str
+    mechanism_probability: float
+    median_cell: tuple[float, float, float]
+    extrapolation: tuple[str, ...] = ()
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    current_density: float | None = None
+    cells: tuple[str, ...] = ()
+    tails: Mapping[str, float] = field(default_factory=dict)
+    separator: str = ""
+    cells_behind: int = 0
+    law: str = ""
+    design: Design | None = field(default=None, repr=False, compare=False)
+    warnings: tuple[str, ...] = ()
+    seed: int = 0
+    result: "Result | None" = field(default=None, repr=False, compare=False)
+    _design: str = field(default="", repr=False)
+
+    @cached_property
+    def _told(self) -> tuple[tuple[str, ...], Mapping[str, Any]]:
+        from inference.checks.influence import Rows
+
+        return ((), {}) if self.result is None else Rows(self.result).told(self)
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Rows of the data that decide it, and rows that the rest calls nearly impossible.
+
+        In words; they are weighed when they are first asked for, which may take seconds.
+        """
+        return self._told[0]
+
+    @property
+    def row_numbers(self) -> Mapping[str, Any]:
+        """The same as plain data."""
+        return self._told[1]
+
+    @property
+    def new_cell(self) -> str:
+        """The new cell that it speaks of, with its conditions, in words."""
+        return self._design
+
+    def sentence(self) -> str:
+        """Return the answer and what limits the cell, in plain sentences.
+
+        Returns
+        -------
+        str
+            With units, and what the value is; :meth:`how_sure` says its interval.
+        """
+        doing = {item.name: item.long_name for item in MECHANISMS[self.cell]}[self.mechanism]
+        binds = (
+            f"What limits it is {self.mechanism}: {doing} "
+            f"({100 * self.mechanism_probability:.0f} % of new cells)."
+        )
+        if self.median_cell[0] == 0.0:  # the metal does not hold the charge
+            binds = ""
+        if self.value is None:
+            return f"{self.reason} {binds}".rstrip()
+        risk = f"{100 * self.risk:g} %"
+        cell = self.new_cell
+        at = f"For {_shown(self.current_density)} {CURRENT.unit} at {risk} risk"
+        value = f"{_shown(self.value)} {self.unit}"
+        counted = "with all that is not known counted in, it"
+        fails = f"{counted} then fails with a probability of {risk}."
+        if self.question == "required_pore_radius":
+            text = f"{at} the pore radius of {cell} must be at most {value}: {fails}"
+        elif self.question == "required_pressure":
+            text = f"{at} {cell} needs at least {value}: {fails}"
+            if self.value == 0.0:
+                text = f"{at} {cell} needs no pressure."
+        elif self.value == 0.0:
+            text = f"At {risk} risk {cell} bears no current: {self.reason}"
+        else:
+            text = (
+                f"At {risk} risk {cell} bears {value}: {counted} fails at that current with a "
+                f"probability of {risk}."
+            )
+        return f"{text} {binds}".rstrip()
+
+    def how_sure(self) -> str:
+        """Return what the interval is, in plain sentences.
+
+        Returns
+        -------
+        str
+            Empty where there is no answer, or no current is safe.
+        """
+        if self.value is None or (self.question == "safe_current" and self.value == 0.0):
+            return ""
+        fail = f"{100 * self.risk:g} % of new cells fail"
+        if self.question == "safe_current":
+            what = f"the current at which {fail}"
+        else:
+            name = WORDS[self.quantity]
+            what = f"the {name} at which {fail} at {_shown(self.current_density)} {CURRENT.unit}"
+        drawn = (
+            f"The value is from {self.draws} draws: more of them would put it "
+            f"{_span(self.drawn, self.unit, 3)}."
+        )
+        lower, upper = self.interval
+        if math.isnan(lower):
+            return (
+                f"How sure: not told. At risks below {100 * LEAST_SHARE_OF_CELLS:.2g} % the cells "
+                f"that stand for all new ones hold none so weak. {drawn}"
+            )
+        beyond = self.value > upper if self.question == "required_pressure" else self.value < lower
+        outside = (
+            " The value lies outside this interval, on the cautious side: it allows for the least "
+            "favourable parameters that the data leave possible."
+        )
+        return (
+            f"How sure: {what} lies {_span(self.interval, self.unit, 2)} with "
+            f"{100 * INTERVAL:.0f} % probability; more data narrow this interval."
+            f"{outside if beyond else ''} {drawn}"
+        ) + (f" {unseen}" if (unseen := rare_kind_sentence(self.cells_behind, self.risk)) else "")
+
+    def tail(self) -> str:
+        """Return how far the answer rests on the tail of the cells' scatter, in plain sentences.
+
+        Returns
+        -------
+        str
+            Empty where there is no answer, or the risk is 5 % or more and the tail moves little.
+        """
+        shown = {name: f"{_shown(each)} {CURRENT.unit}" for name, each in self.tails.items()}
+        own = " and ".join(CELL_WORDS[name] for name in dict.fromkeys(self.cells))
+        return tail_sentence(self.tails, own, self.risk, shown)
+
+    def sentences(self) -> list[str]:
+        """Return the answer and what must be known with it.
+
+        Returns
+        -------
+        list of str
+            The warnings first, then the answer.
+        """
+        middle, lower, upper = self.median_cell
+        words = [*self.warnings, self.sentence()]
+        if sure := self.how_sure():
+            words.append(sure)
+        if self.value is not None and middle > 0.0:
+            words.append(
+                f"The median cell fails at {_shown(middle)} {CURRENT.unit} ({100 * INTERVAL:.0f} % "
+                f"interval {_shown(lower)} to {_shown(upper)} {CURRENT.unit})."
+            )
+        if tail := self.tail():
+            words.append(tail)
+        if self.law:
+            words.append(self.law)
+        if self.extrapolation:
+            words.append("Extrapolated, no data there: " + "; ".join(self.extrapolation) + ".")
+        told = {*self.warnings}
+        return [*words, *(each for each in (*self.rows, *self.notes) if each not in told)]
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows."""
+        from inference.runs.html import answer_html
+
+        return answer_html(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as plain data, as `anodebayes ask --json` prints it.
+
+        Returns
+        -------
+        dict
+            Without numbers that JSON has not: an end beyond the legal range is None.
+        """
+        return {
+            "question": self.question,
+            "quantity": self.quantity,
+            "value": self.value,
+            "unit": self.unit,
+            "interval": [each if math.isfinite(each) else None for each in self.interval],
+            "interval_probability": INTERVAL,
+            "drawn": [each if math.isfinite(each) else None for each in self.drawn],
+            "draws": self.draws,
+            "risk": self.risk,
+            "current_density [mA/cm^2]": self.current_density,
+            "cell": self.cell,
+            _choice(self.cell): self.variant,
+            "separator": self.separator or None,
+            "conditions": {
+                f"{name} [{_kind(self.cell, name).unit}]": value
+                for name, value in self.conditions.items()
+            },
+            "mechanism": self.mechanism,
+            "mechanism_probability": self.mechanism_probability,
+            "median_cell [mA/cm^2]": self.median_cell[0],
+            "median_cell_interval [mA/cm^2]": list(self.median_cell[1:]),
+            "extrapolation": list(self.extrapolation),
+            "reason": self.reason,
+            "rows": {**self.row_numbers, "sentences": list(self.rows)},
+            "notes": list(self.notes),
+            "sentence": self.sentence(),
+            "how_sure": self.how_sure(),
+            "cells": list(self.cells),
+            "tails [mA/cm^2]": dict(self.tails),
+            "tail": self.tail(),
+            "cells_behind": self.cells_behind,
+            "law": self.law,
+        }
+
+
+def safe_current(
+    result: "Result",
+    design: Design | Mapping[str, Any],
+    risk: float = DEFAULT_RISK,
+    *,
+    draws: int = 4000,
+    seed: int | None = None,
+) -> Answer:
+    """Return the current that a new cell bears at a risk.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    design : Design or mapping
+        One cell; a mapping is one as in a job file, with the key `cell` ("liquid" or "solid"),
+        every condition a single quantity. A condition that it leaves out is that of the data,
+        where all have the same, and a note says so.
+    risk : float, optional
+        Probability of failure, in (0, 0.5].
+    draws, seed
+        As in `inference.maps.mapping.safe_current_map`; more draws are used where the risk calls
+        for them.
+
+    Returns
+    -------
+    Answer
+        Value and interval in mA/cm^2.
+
+    Raises
+    ------
+    MapError
+        If the design is not legal, is not of one cell, or asks for what nothing in the fit speaks
+        of.
+    """
+    design, alike = _as_all_rows(result, design)
+    cell = _Asked(result, _single(result, design), risk, draws, seed)
+    value = cell.safe(cell.design)
+    interval = _NO_INTERVAL
+    if cell.bands_reach:
+        by_draw = cell.by_draw(cell.design)
+        lower, upper = (float(np.quantile(by_draw, tail)) for tail in _TAILS)
+        interval = lower, upper
+    least, most = (cell.safe(cell.design, level) for level in cell.levels)
+    found = _Found(value, interval, (least, most))
+    reason = cell.why_none(cell.design) if value == 0.0 else ""
+    answer = cell.answer("safe_current", "current_density", value, found, cell.design, reason)
+    return replace(answer, notes=(*alike, *answer.notes))
+
+
+def required_pore_radius(
+    result: "Result",
+    current: str | float,
+    risk: float = DEFAULT_RISK,
+    design: Mapping[str, Any] | None = None,
+    *,
+    draws: int = 4000,
+    seed: int | None = None,
+) -> Answer:
+    """Return the largest pore radius at which a new liquid cell bears a current at a risk.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    current : str or float
+        Such as "2 mA/cm^2"; a plain number is in mA/cm^2.
+    risk : float, optional
+        Probability of failure, in (0, 0.5].
+    design : mapping, optional
+        The liquid cell as in a job file, without its pore radius; `pore_radius_sd` is legal.
+    draws, seed
+        As in `inference.maps.mapping.safe_current_map`.
+
+    Returns
+    -------
+    Answer
+        Value and interval in nm.
+
+    Raises
+    ------
+    MapError
+        If the design is not legal, or asks for what nothing in the fit speaks of.
+    """
+    section = _without(design, "pore_radius", "required_pore_radius")
+    start = _single(result, {**section, "cell": "liquid", "pore_radius": _PLACEHOLDER})
+    cell = _Asked(result, start, risk, draws, seed)
+    target = _amount(CURRENT, current, "current")
+    low, high = cell.reach("pore_radius", np.geomspace)
+    # The safe current falls with the radius.
+    found = cell.solve("pore_radius", target, low, high, rising=False)
+    kind = start.axes["pore_radius"].kind
+    value: float | None = found.value
+    reason = ""
+    at = f"{_shown(target)} {CURRENT.unit} at {100 * risk:g} % risk"
+    if found.value == -math.inf:
+        value, best = None, cell.with_axis("pore_radius", low)
+        reason = (
+            f"No pore radius is small enough for {at}: even with {_shown(low)} {kind.unit} "
+            f"{cell.words(best, 'pore_radius')} bears only "
+            f"{_shown(cell.safe(best))} {CURRENT.unit}."
+        )
+    elif found.value == math.inf:
+        value, best = None, cell.with_axis("pore_radius", high)
+        reason = (
+            f"Any pore radius up to {_shown(high)} {kind.unit} will do for {at}: with it "
+            f"{cell.words(best, 'pore_radius')} bears "
+            f"{_shown(cell.safe(best))} {CURRENT.unit}."
+        )
+    else:
+        best = cell.with_axis("pore_radius", found.value)
+    return cell.answer("required_pore_radius", "pore_radius", value, found, best, reason, target)
+
+
+def required_pressure(
+    result: "Result",
+    current: str | float,
+    capacity: str | float,
+    risk: float = DEFAULT_RISK,
+    design: Mapping[str, Any] | None = None,
+    *,
+    draws: int = 4000,
+    seed: int | None = None,
+) -> Answer:
+    """Return the least stack pressure at which a new solid cell bears a current at a risk.
+
+    Parameters
+    ----------
+    result : Result
+        A finished fit.
+    current : str or float
+        Such as "2 mA/cm^2"; a plain number is in mA/cm^2.
+    capacity : str or float
+        Stripped in one half-cycle, such as "3 mAh/cm^2"; a plain number is in mAh/cm^2.
+    risk : float, optional
+        Probability of failure, in (0, 0.5].
+    design : mapping, optional
+        The solid cell as in a job file, without its pressure and charge.
+    draws, seed
+        As in `inference.maps.mapping.safe_current_map`.
+
+    Returns
+    -------
+    Answer
+        Value and interval in MPa.
+
+    Raises
+    ------
+    MapError
+        If the design is not legal, or asks for what nothing in the fit speaks of.
+    """
+    section = _without(design, "pressure", "required_pressure")
+    if "charge" in section:
+        raise MapError("required_pressure is given the capacity: leave 'charge' out of the design")
+    charge = _kind("solid", "charge")
+    stripped = _amount(charge, capacity, "capacity")
+    start = _single(
+        result,
+        {
+            **section,
+            "cell": "solid",
+            "charge": f"{stripped!r} {charge.unit}",
+            "pressure": "0 MPa",
+        },
+    )
+    cell = _Asked(result, start, risk, draws, seed)
+    target = _amount(CURRENT, current, "current")
+    low, high = cell.reach("pressure", np.linspace, most=highest_pressure(result))
+    found = cell.solve("pressure", target, low, high, rising=True)
+    found = found.from_zero()
+    value: float | None = found.value
+    reason = ""
+    if found.value == math.inf:
+        value, best = None, cell.with_axis("pressure", high)
+        most = cell.safe(best)
+        why = (
+            cell.why_none(best)
+            if most == 0.0
+            else f"with {_shown(high)} MPa it bears {_shown(most)} {CURRENT.unit}, and nothing is "
+            "known above."
+        )
+        reason = (
+            f"No pressure that anything is known of is enough for {_shown(target)} {CURRENT.unit} "
+            f"at {100 * risk:g} % risk of {cell.words(best, 'pressure')}: {why}"
+        )
+    else:
+        best = cell.with_axis("pressure", found.value)
+    return cell.answer("required_pressure", "pressure", value, found, best, reason, target)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was solved for, its interval and Monte-Carlo interval; infinite beyond the range.
+
+    The interval is not a number where the cells that it stands on do not reach the risk.
+    """
+
+    value: float
+    interval: tuple[float, float]
+    drawn: tuple[float, float]
+
+    def from_zero(self) -> Self:
+        """Return the same where nothing lies below 0."""
+        low, high = (max(each, 0.0) for each in self.interval)  # NaN stays
+        least, most = (max(each, 0.0) for each in self.drawn)
+        return type(self)(max(self.value, 0.0), (low, high), (least, most))
+
+
+class _Asked:
+    """One question to a fit: the draws and the noise that answer it."""
+
+    def __init__(
+        self, result: "Result", design: Design, risk: float, draws: int, seed: int | None
+    ) -> None:
+        check_risk(risk)
+        refuse_uncovered(design, result)
+        seed = int(result.attrs["seed"]) if seed is None else seed
+        self.result, self.design, self.risk = result, design, risk
+        self.setting, self.seed = Setting.of(result), seed
+        draws = max(draws, draws_due(risk))
+        self.parameters, self.noise = drawn(result, design, draws, seed)
+        self.fitted = {name: median for name, (median, _) in as_fitted(self.parameters).items()}
+        count = next(iter(self.parameters.values())).shape[-1]
+        refuse_unresolved(risk, count)
+        self.draws = count
+        self._cell_noise = CellNoise(seed)
+        rows = band_draws(count)
+        self._factors: dict[str, FloatArray] = {}
+        self._band = {name: values[rows][:, None] for name, values in self.parameters.items()}
+
+    @property
+    def bands_reach(self) -> bool:
+        """Whether the evenly spread cells of a draw tell of a share as small as the risk."""
+        return self.risk >= LEAST_SHARE_OF_CELLS
+
+    @cached_property
+    def levels(self) -> tuple[float, float]:
+        """Shares of new cells between which more draws would put the risk, with 90 % probability.
+
+        Draws of a chain depend on each other: they count as the independent ones that the share of
+        them below the value is worth.
+        """
+        lowest = self.thresholds(self.design).min(axis=0)
+        below = lowest <= order_statistics(np.sort(lowest), np.array([self.risk]))[0]
+        half = INTERVAL_DEVIATE * math.sqrt(
+            self.risk * (1.0 - self.risk) / _draws_worth(below, self.risk)
+        )
+        return max(self.risk - half, 0.0), min(self.risk + half, 1.0)
+
+    def thresholds(
+        self, design: Design, *, median: bool = False, parameters: Values | None = None
+    ) -> FloatArray:
+        """Return the threshold of each mechanism in each draw [mA/cm^2], (mechanism, draw)."""
+        noise = None if median else self.noise
+        cells = Cells(design, parameters or self.parameters, self.setting, noise)
+        found = [cells.threshold(mechanism, ()) for mechanism in cells.mechanisms]
+        return np.stack(found) / CURRENT_FACTOR
+
+    def safe(
+        self, design: Design, level: float | None = None, parameters: Values | None = None
+    ) -> float:
+        """Return the current [mA/cm^2] that the risk, or another share of new cells, stands for."""
+        ordered = np.sort(self.thresholds(design, parameters=parameters).min(axis=0))
+        levels = np.array([self.risk if level is None else level])
+        return float(order_statistics(ordered, levels)[0])
+
+    def tails(self, design: Design) -> dict[str, float]:
+        """Return the safe current [mA/cm^2] as fitted, and under the other laws of the cells."""
+        others = other_cells(self.result, design.cell, self.parameters, self.noise)
+        found = {AS_FITTED: self.safe(design)}
+        return found | {law: self.safe(design, parameters=each) for law, each in others.items()}
+
+    def why_none(self, design: Design) -> str:
+        """Say why no current of a design is safe: its metal does not hold the charge."""
+        charge, thickness = (design.axes[name] for name in ("charge", "metal_thickness"))
+        metal = float(thickness.values[0])
+        per_area = metal_capacity(to_si(metal, thickness.kind.unit), self.setting.molar_volume)
+        holds = float(per_area / to_si(1.0, charge.kind.unit))
+        if holds < charge.values[0]:
+            return (
+                f"metal of {_shown(metal)} {thickness.kind.unit} holds {_shown(holds)} "
+                f"{charge.kind.unit}, less than the charge of a half-cycle."
+            )
+        share = float((self.thresholds(design).min(axis=0) == 0.0).mean())
+        return f"in {100 * share:.0f} % of new cells the metal does not hold the charge."
+
+    def by_draw(self, design: Design) -> FloatArray:
+        """Return the current that the risk stands for in each draw of the band [mA/cm^2]."""
+        noise = self._cell_noise
+        conditions = Conditions(design, noise, len(noise.table), self._band).of(())
+        lowest: Any = np.inf
+        for mechanism in MECHANISMS[design.cell]:
+            if mechanism.name not in self._factors:  # no question changes the area
+                self._factors[mechanism.name] = cell_factor(
+                    mechanism, self._band, conditions, noise
+                )
+            factor = self._factors[mechanism.name]
+            core = self._core_over_cells(mechanism, conditions)
+            here = mechanism.threshold(self._band, conditions, factor, self.setting, core)
+            lowest = np.minimum(lowest, here)
+        ordered = np.sort(lowest, axis=-1)
+        # The points divide the unit interval evenly: each stands for the middle of its share.
+        count = ordered.shape[-1]
+        place = min((self.risk * count - 0.5) / (count - 1), 1.0)
+        return np.asarray(order_statistics(ordered, np.array([place]))[0] / CURRENT_FACTOR)
+
+    def _core_over_cells(self, mechanism: Mechanism, conditions: Values) -> FloatArray | None:
+        """Return a dear core that one condition changes from cell to cell, interpolated over it.
+
+        None where nothing changes it, or more than one condition does.
+        """
+        spread = [
+            name
+            for name in mechanism.core_axes
+            if name in conditions and conditions[name].shape[-1] > 1
+        ]
+        if mechanism.core is None or not mechanism.smooth or len(spread) != 1:
+            return None
+        values = np.log(conditions[spread[0]])  # in SI and above 0, temperatures too
+        low, high = values.min(), values.max()
+        nodes = (low + high) / 2.0 + (high - low) / 2.0 * chebyshev.chebpts1(_NODES)
+        changed = {**conditions, spread[0]: np.exp(nodes)}
+        known = np.log(mechanism.core(self._band, changed, self.setting))
+        x = (2.0 * values - low - high) / (high - low)
+        at_nodes = chebyshev.chebvander(chebyshev.chebpts1(_NODES), _NODES - 1)
+        weights = np.linalg.solve(at_nodes.T, chebyshev.chebvander(x, _NODES - 1).T)
+        return np.asarray(np.exp(known @ weights))
+
+    def words(self, design: Design, without: str) -> str:
+        """Return new cells of a design in words, without the condition that is asked for."""
+        own = belonging(design, self.result)
+        return f"a new {design.cell} cell{own} ({_words(design, self.fitted, without)})"
+
+    def with_axis(self, name: str, value: float) -> Design:
+        """Return the design with another value of a condition."""
+        axis = Axis(self.design.axes[name].kind, np.array([value]), swept=False)
+        return replace(self.design, axes={**self.design.axes, name: axis})
+
+    def reach(
+        self, name: str, spaced: Callable[..., FloatArray], most: float = math.inf
+    ) -> tuple[float, float]:
+        """Return the ends between which a condition and its tolerance are legal."""
+        kind = self.design.axes[name].kind
+        values = spaced(kind.lower, min(kind.upper, most), 400)
+
+        def legal(value: float) -> bool:
+            try:
+                refuse_uncovered(self.with_axis(name, value), self.result)
+            except MapError:
+                return False
+            return True
+
+        low = next((value for value in values if legal(value)), None)
+        high = next((value for value in values[::-1] if legal(value)), None)
+        if low is None or high is None:
+            raise MapError(
+                f"{name}_sd leaves no legal {name} between {kind.range_text}: state a smaller one"
+            )
+        return float(low), float(high)
+
+    def solve(self, name: str, target: float, low: float, high: float, *, rising: bool) -> _Found:
+        """Solve for the condition at which the safe current is the one asked for."""
+
+        def root(safe: Callable[[Design], float], exact: float) -> float:
+            from scipy.optimize import brentq
+
+            # Between the ends the safe current may fall to 0 where the metal runs out.
+            def excess(place: float) -> float:
+                current = safe(self.with_axis(name, to_value(place)))
+                return math.log(max(current, 1e-300) / target)
+
+            to_value = (lambda place: min(max(math.exp(place), low), high)) if low > 0 else float
+            ends = (math.log(low), math.log(high)) if low > 0 else (low, high)
+            at_low, at_high = excess(ends[0]), excess(ends[1])
+            if rising:
+                if at_low >= 0.0:
+                    return -math.inf
+                if at_high < 0.0:
+                    return math.inf
+            else:
+                if at_low < 0.0:
+                    return -math.inf
+                if at_high >= 0.0:
+                    return math.inf
+            return float(to_value(brentq(excess, *ends, xtol=1e-14, rtol=exact)))
+
+        def share(tail: float) -> Callable[[Design], float]:
+            return lambda design: float(np.quantile(self.by_draw(design), tail))
+
+        tails = _TAILS[::-1] if rising else _TAILS
+        lower, upper = _NO_INTERVAL
+        if self.bands_reach:
+            lower, upper = (root(share(tail), _CLOSE) for tail in tails)
+        levels = self.levels[::-1] if rising else self.levels
+        least, most = (root(partial(self.safe, level=level), _CLOSE) for level in levels)
+        return _Found(root(self.safe, _EXACT), (lower, upper), (least, most))
+
+    def _beside(self, design: Design) -> str:
+        """Say what a tested separator bears that a new one is nearly like; empty where none is."""
+        values = {name: float(axis.values[0]) for name, axis in design.axes.items()}
+        name = near_separator(self.result, values["pore_radius"], values["porosity"])
+        if not name:
+            return ""
+        try:
+            named = one_design({"cell": "liquid", "separators": [name]}, self.result)
+        except MapError:  # of which not enough is stated
+            return ""
+        own = replace(
+            named,
+            axes=_belonging(named.axes, True) | _belonging(design.axes, False),
+            tolerances=_belonging(named.tolerances, True) | _belonging(design.tolerances, False),
+        )
+        safe = _Asked(self.result, own, self.risk, self.draws, self.seed).safe(own)
+        return beside_sentence(self.result, name, f"{_shown(safe)} {CURRENT.unit}", self.risk)
+
+    def answer(
+        self,
+        question: str,
+        quantity: str,
+        value: float | None,
+        found: _Found,
+        design: Design,
+        reason: str = "",
+        target: float | None = None,
+    ) -> Answer:
+        """Put an answer together at the design that it comes to."""
+        thresholds = self.thresholds(design)
+        shares = np.bincount(thresholds.argmin(axis=0), minlength=len(thresholds))
+        first = int(shares.argmax())
+        mechanism = MECHANISMS[design.cell][first]
+        median = self.thresholds(design, median=True).min(axis=0)
+        middle, lower, upper = (float(np.quantile(median, q)) for q in (0.5, *_TAILS))
+        kind = CURRENT if quantity == "current_density" else design.axes[quantity].kind
+        current = target if value is None or target is not None else value
+        laws = between_sentences(design, self.result)
+        if design.cell == "solid" and current is not None and "charge" in design.axes:
+            charge = float(design.axes["charge"].values[0])
+            ranges = supports(design, self.result)[0].ranges
+            laws = [law_sentence(design.protocol, ranges, charge, current, _shown), *laws]
+        elif mechanism.name == "penetration" and not design.separator:
+            laws = [separator_law_sentence(self.result), self._beside(design), *laws]
+        failed = failures(self.result)
+        warnings = (
+            *_warnings(self.result, design.cell, failed),
+            *above_tested(self.result, mechanism.name, current or 0.0),
+        )
+        return Answer(
+            question=question,
+            quantity=quantity,
+            value=value,
+            unit=kind.unit,
+            interval=found.interval,
+            drawn=found.drawn,
+            draws=self.draws,
+            risk=self.risk,
+            cell=design.cell,
+            variant=_variant(design),
+            conditions={name: float(axis.values[0]) for name, axis in design.axes.items()}
+            | self.fitted,
+            mechanism=mechanism.name,
+            mechanism_probability=float(shares[first] / shares.sum()),
+            median_cell=(middle, lower, upper),
+            extrapolation=in_words(design, self.result),
+            reason=reason,
+            notes=_notes(self.result, design, offset_in_words(design, self.parameters), warnings),
+            warnings=warnings,
+            current_density=current,
+            cells=tuple(
+                cells_of(each, self.parameters).law.name for each in MECHANISMS[design.cell]
+            ),
+            tails={} if value is None else self.tails(design),
+            separator=design.separator,
+            cells_behind=cells_behind(self.result, mechanism, worth=worth_of_rows(failed)),
+            law=" ".join(filter(None, laws)),
+            design=design,
+            seed=self.seed,
+            result=self.result,
+            _design=self.words(design, quantity),
+        )
+
+
+def _belonging[T](every: Mapping[str, T], separator: bool) -> dict[str, T]:
+    """Return what belongs to a separator of axes or tolerances, or the rest."""
+    return {name: each for name, each in every.items() if (name in SEPARATOR_AXES) is separator}
+
+
+def _draws_worth(below: "np.ndarray[Any, Any]", share: float) -> float:
+    """Return how many independent draws a share of draws is worth, by the means of batches.
+
+    Parameters
+    ----------
+    below : ndarray of bool, shape (draw,)
+        Chain after chain.
+    share : float
+        Of those that are True.
+    """
+    each = below.size // BATCHES
+    means = below[: each * BATCHES].reshape(BATCHES, each).mean(axis=1) if each else np.zeros(2)
+    variance = float(means.var(ddof=1)) / BATCHES
+    return below.size if variance == 0.0 else min(share * (1.0 - share) / variance, below.size)
+
+
+def _single(result: "Result", design: Design | Mapping[str, Any]) -> Design:
+    """Return the design of one cell, every condition a single one."""
+    read = design if isinstance(design, Design) else one_design(design, result)
+    if read.dims:
+        examples = ", ".join(
+            f'{name} = "{read.axes[name].values[0]:.3g} {read.axes[name].kind.unit}"'
+            for name in read.dims
+        )
+        raise MapError(
+            f"the question is about one {read.cell} cell, and its design has no single value of "
+            f"{' and '.join(read.dims)}: give one, such as {examples}"
+        )
+    return read
+
+
+def _as_all_rows(
+    result: "Result", design: Design | Mapping[str, Any]
+) -> tuple[Design | Mapping[str, Any], tuple[str, ...]]:
+    """Return the design with what it leaves open as all rows have it, and notes that say so.
+
+    A separator is no condition of a test: its properties belong together and are asked for.
+    """
+    if isinstance(design, Design):
+        return design, ()
+    read, usual = one_design(design, result), read_design(str(design["cell"]), {})
+    found, notes = dict(design), []
+    shared = shared_conditions(read.cell, design, result)
+    for name in read.dims:
+        ends = result.data_ranges.get(read.cell, {}).get(name, [])
+        if not (name in design or name in SEPARATOR_AXES or len(set(ends)) != 1):
+            shared[name] = f"{ends[0]!r} {read.axes[name].kind.unit}"
+    for name, entry in shared.items():
+        value = Axis.parse(read.axes[name].kind, entry).values
+        if np.array_equal(value, usual.axes[name].values):
+            continue  # as it is always taken
+        found[name] = entry
+        unit = read.axes[name].kind.unit
+        notes.append(
+            f"The {WORDS[name]} was not stated: {_shown(value[0])}"
+            f"{'' if unit == '1' else f' {unit}'}, as in all rows of {read.cell} cells."
+        )
+    return found, tuple(notes)
+
+
+def _without(design: Mapping[str, Any] | None, name: str, question: str) -> dict[str, Any]:
+    """Return a section, having refused what the question asks for."""
+    section = dict(design or {})
+    if name in section:
+        raise MapError(f"{question} looks for {name!r}: leave it out of the design")
+    cell = "liquid" if name == "pore_radius" else "solid"
+    if section.pop("cell", cell) != cell:
+        raise MapError(f"{question} is a question about {cell} cells: leave 'cell' out")
+    return section
+
+
+def _amount(kind: AxisKind, value: str | float, name: str) -> float:
+    """Read a quantity, a plain number in its own unit."""
+    try:
+        if isinstance(value, str):
+            found = float(parse_quantity(value, to=kind.unit))
+        else:
+            found = float(value)
+    except (AnodebayesError, TypeError, ValueError) as error:
+        raise MapError(f"{name}: {error}") from error
+    if not kind.lower <= found <= kind.upper:
+        raise MapError(f"{name} is {found:g} {kind.unit}, legal are {kind.range_text}")
+    return found
+
+
+def _kind(cell: Cell, name: str) -> AxisKind:
+    return AXES[cell][name]
+
+
+def _notes(
+    result: "Result", design: Design, offset: str, warnings: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Say what must be known with an answer."""
+    return (
+        *((offset,) if offset else ()),
+        *_pooled(result, design.separator),
+        *warnings,
+        *scatter_notes(result, design),
+        *(_scatter(result, item) for item in MECHANISMS[design.cell]),
+    )
+
+
+def _pooled(result: "Result", separator: str) -> tuple[str, ...]:
+    """Say that the scatter of a named separator's cells, where cells tell it, is that of all."""
+    penetration = next(each for each in MECHANISMS["liquid"] if each.name == "penetration")
+    every = cells_behind(result, penetration)
+    if not separator or not every:
+        return ()
+    known = any("separator" in each for each in result.groups.values())
+    own = f", of which {cells_behind(result, penetration, separator)} are its own" if known else ""
+    return (
+        f"New cells of the separator {separator!r} are taken to scatter as those of all separators "
+        f"together do ({every} cells{own}): where its own scatter more, its safe current is lower.",
+    )
+
+
+def _warnings(result: "Result", cell: Cell, failed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Say why no number of a fit is to be relied on."""
+    found = []
+    gate = getattr(result, "gate", None)
+    if gate is not None and not gate.passed:
+        found.append("NOT CONVERGED: do not use; the convergence gate failed.")
+    if result.synthetic:
+        found.append("SYNTHETIC DATA: nobody measured what this rests on.")
+    return (*found, *caveats(result, cell, failed))
+
+
+def _scatter(result: "Result", mechanism: Mechanism) -> str:
+    """Say how much cells differ, and what is assumed of the cells that tell it."""
+    names = cell_scatters(mechanism, result)
+    scatter = cell_scatter(mechanism, result)
+    lower, middle, upper = np.quantile(scatter, [_TAILS[0], 0.5, _TAILS[1]])
+    which = names[0] if len(names) == 1 else f"the wider of {' and '.join(names)}"
+    text = (
+        f"Between cells the logarithm of the current for {mechanism.name} scatters by "
+        f"{_shown(middle, 2)} ({100 * INTERVAL:.0f} % interval {_shown(lower, 2)} to "
+        f"{_shown(upper, 2)}; {which})."
+    )
+    if counts := _unstated_cells(result, mechanism.block):
+        text += (
+            f" {counts} range{'s' if counts > 1 else ''} over cells behind it "
+            f"{'do' if counts > 1 else 'does'} not state the number of cells: "
+            f"{UNSTATED_CELLS[0]} to {UNSTATED_CELLS[-1]} assumed, few more likely than many."
+        )
+    return text
+
+
+def _unstated_cells(result: "Result", block: str) -> int:
+    """Count the fitted ranges over cells of a threshold that do not state how many cells."""
+    count = 0
+    for table in SHARED_THRESHOLD.get(block, (block,)):
+        if (name := f"{table}_range_design") in result.constant_data:
+            design = result.constant_data[name]
+            cells = design.sel({f"{table}_range_column": "cells"})
+            count += int((cells == 0).sum()) // 2  # the lowest and the highest step of each
+    return count
+
+
+def _words(design: Design, fitted: Mapping[str, float], without: str) -> str:
+    """Return the conditions of a design in words, those of a separator as fitted."""
+    parts = [VARIANTS[_variant(design)]]
+    for name, kind in AXES[design.cell].items():
+        if name == without or not (name in design.axes or name in fitted):
+            continue
+        unit = "" if kind.unit == "1" else f" {kind.unit}"
+        value = fitted[name] if name in fitted else float(design.axes[name].values[0])
+        text = f"{WORDS[name]} {_shown(value)}"
+        if name in design.tolerances and name not in fitted:
+            tolerance = design.tolerances[name]
+            sd = (
+                f"{100 * tolerance.sd:g} %"
+                if tolerance.relative
+                else f"{tolerance.sd:g}{unit.replace('degC', 'K')}"
+            )
+            text += f"{unit} ± {sd}"
+        else:
+            text += unit
+        parts.append(text)
+    if design.cell == "liquid" and "charge" not in design.axes:
+        parts.append("steady state")
+    return ", ".join(parts)
+
+
+def _choice(cell: Cell) -> str:
+    return "pore_type" if cell == "liquid" else "protocol"
+
+
+def _variant(design: Design) -> str:
+    return design.pore_type if design.cell == "liquid" else design.protocol
+
+
+def _span(interval: tuple[float, float], unit: str, digits: int) -> str:
+    """Say where something lies."""
+    lower, upper = interval
+    if not (math.isfinite(lower) or math.isfinite(upper)):
+        return "anywhere in the legal range or beyond"
+    if not math.isfinite(lower):
+        return f"below {_shown(upper, digits)} {unit}"
+    if not math.isfinite(upper):
+        return f"anywhere from {_shown(lower, digits)} {unit} to beyond what anything is known of"
+    return f"between {_shown(lower, digits)} and {_shown(upper, digits)} {unit}"
+
+
+def as_json(answer: Answer) -> str:
+    """Return an answer as JSON text.
+
+    Parameters
+    ----------
+    answer : Answer
+        The answer.
+
+    Returns
+    -------
+    str
+        Indented.
+    """
+    return json.dumps(answer.to_dict(), indent=2, ensure_ascii=False)

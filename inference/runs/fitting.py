@@ -1,0 +1,633 @@
+"""From a job to a result: build, sample, predict, judge, write."""
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from data.campaign import Campaign, load_campaign
+from data.errors import RunFolderError, StorageError
+from data.quantities import quantities
+from inference.rows.data_ranges import currents_tested, data_gaps, data_hulls, data_ranges
+from inference.rows.doubtful import doubted_tables
+from inference.runs.findings import findings
+from inference.runs.gate import Gate, check_gate, longer_chains_may_do
+from inference.jobs.job import (
+    MOST_DRAWS,
+    Job,
+    ResolvedJob,
+    SamplerSection,
+    job_for_campaign,
+    load_job,
+    resolve,
+)
+from inference.maps.mapping import check_designs
+from inference.maps.separators import separator_sections
+from inference.jobs.notes import row_notes, unused_options
+from inference.engine.prediction import Predictor
+from inference.runs.result import Result, load_result
+from inference.rows.conditions import row_conditions, row_groups
+from inference.maps.row_counts import fresh_cells, left_out
+from inference.runs.run_folder import RESULT, SUMMARY, RunFolder
+from inference.engine.sampling import (
+    Sampler,
+    convergence,
+    energy_information,
+    moved_intervals,
+    scalars,
+)
+from inference.runs.summary import summary_table
+from inference.runs.symptoms import symptom_findings
+from inference.thresholds import INTERVAL, STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
+from models.joint import block_options, blocks_to_fit, build_model, observed_lines, priors_of
+
+__all__ = ["Source", "dry_run", "fit", "split_draws"]
+
+type Source = Job | Campaign | str | os.PathLike[str]
+"""A job, the path or name of one, or a campaign."""
+
+PRIOR_DRAWS = 1000
+_SHOWN = 5
+
+logger = logging.getLogger(__name__)
+
+
+def _job_and_campaign(source: Source) -> tuple[Job, Campaign]:
+    if isinstance(source, Campaign):
+        return job_for_campaign(source), source
+    job = source if isinstance(source, Job) else load_job(source)
+    return job, load_campaign(job.campaign_location())
+
+
+def fit(
+    source: Source,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    progress: bool = False,
+) -> Result:
+    """Fit a job.
+
+    Parameters
+    ----------
+    source : Job, str, path or Campaign
+        A job, its file, the name of a bundled job, or a campaign (fitted with every default).
+    folder : str or path, optional
+        Run folder to write; nothing is written when left out. A folder that already holds the
+        whole result of the same job is read instead of being computed again; where only the axes
+        of its maps have changed, they are taken over.
+    force : bool
+        Replace the result of another job.
+    progress : bool
+        Show the sampler's progress bar.
+
+    Returns
+    -------
+    Result
+        With its verdict (`Result.gate`): a failed gate is marked, not raised.
+
+    Raises
+    ------
+    JobError, CampaignError, PriorError, ModelError
+        If the input is not legal.
+    MapError
+        If the job asks for a map that will not be drawn.
+    RunFolderError
+        If the folder is in use, is no run folder, or holds the result of another job or one that
+        cannot be read.
+    StorageError
+        If there is no space left; a fit that is finished is kept elsewhere where there is room.
+    """
+    job, campaign = _job_and_campaign(source)
+    priors = priors_of(campaign, job.model_options())
+    resolved = resolve(job, campaign, priors)
+    if folder is None:
+        return Result(_compute(job, campaign, resolved, *_built(job, campaign), progress))
+    run = RunFolder(folder)
+    # What is there whole is only read, and reading keeps nobody out.
+    if run.state(resolved) == "complete" and not run.asks_other_maps(resolved):
+        found = _read(run, force=force)
+        if found is not None and run.state(resolved) == "complete":  # still
+            return found
+    with run.lock():
+        state = run.state(resolved)
+        found = _read(run, force=force) if state in {"complete", "unreadable"} else None
+        if found is not None:
+            if run.asks_other_maps(resolved):
+                check_designs(job.map.designs, found)
+                run.take_maps(resolved, job.source_text)
+                logger.info("the axes of its maps have changed: the fit stands")
+            return found
+        if state == "different" and not force:
+            changes = run.differences(resolved)
+            raise RunFolderError(
+                f"{str(run.path)!r} holds the result of another job. What changed:\n"
+                + "\n".join(f"  - {change}" for change in changes)
+                + "\nGive another folder (--out), or replace the result (--force)."
+            )
+        model, timings = _built(job, campaign)
+        run.start(resolved, job.source_text)
+        with run.log():
+            logger.info("%s data of campaign %s", _kind(campaign), campaign.metadata.name)
+            tree = _compute(job, campaign, resolved, model, timings, progress)
+            result = Result(tree, run.path)
+            begin = time.perf_counter()
+            try:
+                _write(result, run)
+            except StorageError as error:
+                raise _kept_elsewhere(error, result, resolved, job.source_text) from error
+            logger.info("write %.2f s", time.perf_counter() - begin)
+    return result
+
+
+def _read(run: RunFolder, *, force: bool) -> Result | None:
+    """Read the result of a folder; None where it cannot be read and may be replaced."""
+    try:
+        result = load_result(run.path)
+    except RunFolderError as error:
+        if not force:
+            raise RunFolderError(
+                f"{error}. Nothing was changed; --force fits anew and replaces the result"
+            ) from error
+        logger.warning("the result is fitted anew: %s", error)
+        return None
+    logger.info("%s already holds this job's result", run.path)
+    return result
+
+
+def _write(result: Result, run: RunFolder) -> None:
+    """Write what a fit has found, the file that marks it complete last."""
+    run.write(SUMMARY, lambda path: _summary_to_write(result).to_csv(path))
+    run.write(RESULT, result.save)
+
+
+def _kept_elsewhere(
+    error: StorageError, result: Result, resolved: ResolvedJob, job_text: str
+) -> StorageError:
+    """Keep a finished fit where temporary files go; say where, or that there is no room either."""
+    kept: Path | None = None
+    try:
+        kept = Path(tempfile.mkdtemp(prefix="anodebayes-"))
+        other = RunFolder(kept / "run")
+        other.start(resolved, job_text)
+        _write(result, other)
+    except (OSError, StorageError) as too:
+        if kept is not None:
+            shutil.rmtree(kept, ignore_errors=True)
+        return StorageError(f"{error}. The fit is lost: it found no room elsewhere ({too})")
+    return StorageError(
+        f"{error}. The finished fit is kept as a run folder of its own: {str(other.path)!r}"
+    )
+
+
+def _kind(campaign: Campaign) -> str:
+    kind = campaign.metadata.kind
+    return kind.upper() if kind == "synthetic" else kind
+
+
+def _summary_to_write(result: Result) -> Any:
+    """Return the table of parameters, the kind of the data its first column."""
+    table = result.summary()
+    table.insert(0, "data_kind", str(result.attrs["campaign_kind"]))
+    return table
+
+
+def dry_run(source: Source) -> str:
+    """Build and check everything, sample nothing.
+
+    Parameters
+    ----------
+    source : Job, str, path or Campaign
+        As for `fit`.
+
+    Returns
+    -------
+    str
+        What would be fitted.
+
+    Raises
+    ------
+    JobError, CampaignError, PriorError, ModelError
+        If the input is not legal, or the model has no finite density at its starting point.
+    MapError
+        If the job asks for a map that will not be drawn.
+    """
+    from data.errors import ModelError
+
+    job, campaign = _job_and_campaign(source)
+    resolved = resolve(job, campaign, priors_of(campaign, job.model_options()))
+    chosen = job.model_options()
+    fitted_blocks = blocks_to_fit(campaign, chosen)
+    fitted = campaign.subset(fitted_blocks)
+    model = _checked_model(job, campaign)
+    terms = model.point_logps(model.initial_point())
+    broken = [name for name, value in terms.items() if not np.isfinite(value)]
+    if broken:
+        raise ModelError(f"the density at the starting point is not finite in {', '.join(broken)}")
+    rows = [
+        f"  {name}: {len(model.coords[f'{name}_row'])} observations" for name in model.observations
+    ]
+    free = sum(int(np.prod(rv.shape.eval())) for rv in model.free_RVs)
+    return "\n".join(
+        [
+            f"job {job.name}: {free} unknowns, kinetics {job.model.kinetics}",
+            *rows,
+            *(f"note: {note}" for note in unused_options(campaign, fitted_blocks, chosen)),
+            *(f"note: {note}" for note in row_notes(fitted)),
+            f"resolved hash {resolved.hash[:12]}; nothing was sampled",
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """What the maps of a fit that is planned can rest on; as `inference.maps.mapping.Known`."""
+
+    posterior: frozenset[str]
+    data_ranges: dict[str, dict[str, list[float]]]
+    attrs: dict[str, Any]
+    salt_concentration: float | None
+
+
+def _checked_model(job: Job, campaign: Campaign) -> Any:
+    """Build the model; refuse a job whose maps will be refused before any time is spent on it."""
+    options = job.model_options()
+    model = build_model(campaign, options)
+    if not job.map.axes:
+        return model
+    chosen = {key: value.model_dump() for key, value in block_options(options).items()}
+    planned = _Planned(
+        posterior=frozenset(model.named_vars),
+        data_ranges=data_ranges(campaign.subset(blocks_to_fit(campaign, options))),
+        attrs={
+            "options": json.dumps(chosen),
+            "separators": json.dumps(separator_sections(campaign.tables.get("separators"))),
+        },
+        salt_concentration=campaign.metadata.salt_concentration,
+    )
+    check_designs(job.map.designs, planned)
+    return model
+
+
+class _Timings(dict[str, float]):
+    """Seconds by stage."""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time one stage, which may come again, and log it."""
+        begin = time.perf_counter()
+        yield
+        took = time.perf_counter() - begin
+        self[name] = self.get(name, 0.0) + took
+        logger.info("%s %.2f s", name, took)
+
+
+def _sample(
+    compiled: Sampler,
+    section: SamplerSection,
+    history: list[str],
+    progress: bool,
+    steadiest: float = STEADY_TARGET_ACCEPT,
+) -> tuple[xr.Dataset, xr.Dataset, SamplerSection]:
+    """Sample, again in smaller steps where transitions diverged; note what was sampled again."""
+    smaller = (STEADY_TARGET_ACCEPT, STEADIEST_TARGET_ACCEPT)
+    accepts = [section.target_accept]
+    accepts += [each for each in smaller if section.target_accept < each <= steadiest]
+    for accept in accepts:
+        sampled, sample_stats = compiled.sample(
+            draws=section.draws,
+            tune=section.tune,
+            chains=section.chains,
+            cores=section.resolved_cores,
+            seed=section.seed,
+            target_accept=accept,
+            max_tree_depth=section.max_tree_depth,
+            progress=progress,
+        )
+        divergences = int(sample_stats["diverging"].sum())
+        told = f"{divergences} divergent transitions at target_accept {accept:g}"
+        logger.info("sampled: %s", told)
+        if not divergences or accept == accepts[-1]:
+            break
+        history.append(f"{told} in {section.draws} draws a chain")
+    return sampled, sample_stats, section.model_copy(update={"target_accept": accept})
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Draws of the posterior, what follows from them, and the verdict on their sampling."""
+
+    posterior: xr.Dataset
+    internal: xr.Dataset
+    sample_stats: xr.Dataset
+    after: dict[str, xr.Dataset]
+    diagnostics: Any
+    gate: Gate
+
+
+def _draw(
+    compiled: Sampler,
+    predictor: Predictor,
+    asked: SamplerSection,
+    noise: int,
+    timings: _Timings,
+    progress: bool,
+) -> _Drawn:
+    """Sample, in longer and longer chains until the gate passes or a limit is reached.
+
+    The sampler cannot go on where it stopped, so that every attempt begins anew, with the same
+    seed. It takes seconds; and warming up for longer is half of what helps.
+    """
+    section, first = asked, None
+    history: list[str] = []
+    while True:
+        with timings.stage("sample"):
+            steadiest = STEADY_TARGET_ACCEPT if first is None else STEADIEST_TARGET_ACCEPT
+            sampled, sample_stats, section = _sample(
+                compiled, section, history, progress, steadiest
+            )
+        with timings.stage("predict"):
+            after = predictor.evaluate(sampled, noise, row_by_row=True, to_store=True)
+        with timings.stage("diagnose"):
+            posterior, internal = split_draws(sampled, after["derived"])
+            diagnostics = convergence(scalars(posterior.merge(internal)))
+            verdict = (
+                diagnostics,
+                int(sample_stats["diverging"].sum()),
+                energy_information(sample_stats),
+            )
+        longer = section.model_copy(
+            update={"draws": 2 * section.draws, "tune": min(2 * section.tune, MOST_DRAWS)}
+        )
+        if (
+            sample_stats.attrs.get("solutions_not_weighed")
+            or longer.draws > asked.resolved_most_draws
+            or not longer_chains_may_do(*verdict, section)
+        ):
+            break
+        if first is None:
+            first = posterior, check_gate(*verdict).failures
+        logger.info("drawing on: %d draws a chain are not enough", section.draws)
+        section = longer
+    drawn_on = {}
+    if first is not None:
+        drawn_on = _drawn_on(asked, section, first[1], scalars(first[0]), scalars(posterior))
+    gate = check_gate(
+        *verdict, history, sampler=section, drawn_on=drawn_on, solutions=sample_stats.attrs
+    )
+    return _Drawn(posterior, internal, sample_stats, after, diagnostics, gate)
+
+
+def _drawn_on(
+    asked: SamplerSection,
+    section: SamplerSection,
+    failures: Sequence[str],
+    before: xr.Dataset,
+    after: xr.Dataset,
+) -> dict[str, str]:
+    """Say how far a fit was drawn on, why, and which intervals that has moved."""
+    moved = moved_intervals(before, after)
+    told = [
+        f"{name} from {one[0]:.3g} to {one[1]:.3g} became {other[0]:.3g} to {other[1]:.3g}"
+        for name, (one, other) in moved.items()
+    ]
+    more = len(told) - _SHOWN
+    return {
+        "draws a chain": (
+            f"drawn on to {section.draws} instead of {asked.draws}, with which the gate failed: "
+            + "; ".join(failures)
+        ),
+        f"{INTERVAL:.0%} intervals that drawing on moved by more than chance": (
+            "; ".join(told[:_SHOWN]) + (f"; and {more} more" if more > 0 else "") or "none"
+        ),
+    }
+
+
+def _built(job: Job, campaign: Campaign) -> tuple[Any, _Timings]:
+    timings = _Timings()
+    with timings.stage("build"):
+        return _checked_model(job, campaign), timings
+
+
+def _compute(
+    job: Job,
+    campaign: Campaign,
+    resolved: ResolvedJob,
+    model: Any,
+    timings: _Timings,
+    progress: bool,
+) -> xr.DataTree:
+    options = job.model_options()
+    sampler = job.sampler
+    # One seed for the job; independent streams for what is drawn besides the chains.
+    prior_seed, prior_noise, noise = (
+        int(s.generate_state(1)[0]) for s in np.random.SeedSequence(sampler.seed).spawn(3)
+    )
+    model_blocks = blocks_to_fit(campaign, options)
+    fitted = campaign.subset(model_blocks)
+    with timings.stage("compile"):
+        compiled, predictor = Sampler(model), Predictor(model)
+    drawn = _draw(compiled, predictor, sampler, noise, timings, progress)
+    posterior, internal, after = drawn.posterior, drawn.internal, drawn.after
+    with timings.stage("predict"):
+        before_free = predictor.prior(PRIOR_DRAWS, prior_seed)
+        before = predictor.evaluate(before_free, prior_noise, to_store=True)
+    with timings.stage("diagnose"):
+        prior, _ = split_draws(before_free, before["derived"])
+        summary = summary_table(
+            posterior, prior, model.priors, model.informed_by, drawn.diagnostics
+        )
+        observed = xr.Dataset(
+            {name: (f"{name}_row", values) for name, values in predictor.observed.items()},
+            coords={
+                f"{name}_row": list(model.coords[f"{name}_row"]) for name in model.observations
+            },
+        )
+        doubts = doubted_tables(fitted)
+        suspected = [
+            each.sentence
+            for each in symptom_findings(
+                observed, after["predictive"], posterior, model.priors, internal, doubts
+            )
+        ]
+        further = findings(
+            fitted,
+            posterior,
+            after["predictive"],
+            summary,
+            model.informed_by,
+            options.kinetics,
+            log_likelihood=after["log_likelihood"],
+        )
+        counted = {"left_out": left_out(fitted), "fresh_cells": fresh_cells(fitted)}
+        first = [*suspected, *counted["left_out"].values()]
+        found = [*first, *(each for each in further if each not in first)]
+        found += counted["fresh_cells"].values()
+        found += unused_options(campaign, model_blocks, options)
+    kinds = {
+        group: _labelled(after[group].mean(("chain", "draw")), "cell of the second kind")
+        for group in {"second_kind"} & {*after}
+    }
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": posterior,
+            "prior": prior,
+            "sample_stats": _labelled(drawn.sample_stats, "of the sampler"),
+            "log_likelihood": _labelled(after["log_likelihood"], "log-likelihood"),
+            "log_prior": _labelled(after["log_prior"], "log-density of the prior"),
+            "posterior_predictive": _observables(after["predictive"]),
+            "prior_predictive": _observables(before["predictive"]),
+            "observed_data": _observables(observed),
+            "constant_data": _designs(model),
+            "sampled": _labelled(internal),
+            "summary": xr.Dataset.from_dataframe(summary),
+        }
+        | kinds
+    )
+    tree.attrs = {
+        "name": job.name,
+        "campaign": campaign.metadata.name,
+        "campaign_kind": campaign.metadata.kind,
+        "campaign_summary": _campaign_lines(fitted),
+        "metal": campaign.metadata.metal,
+        "model_options": options.model_dump_json(),
+        "options": json.dumps(
+            {key: value.model_dump() for key, value in block_options(options).items()}
+        ),
+        "blocks": json.dumps(list(model_blocks)),
+        "lines": json.dumps(
+            {
+                dim.removesuffix("_row"): lines
+                for name in model_blocks
+                for dim, lines in observed_lines(campaign, name).items()
+            }
+        ),
+        "conditions": json.dumps(row_conditions(campaign, model_blocks)),
+        "groups": json.dumps(row_groups(campaign, model_blocks)),
+        "informed_by": json.dumps(model.informed_by),
+        "result_id": uuid.uuid4().hex,
+        "resolved_hash": resolved.hash,
+        "data_hash": resolved.data_hash,
+        "prior_hash": resolved.prior_hash,
+        "seed": sampler.seed,
+        "versions": json.dumps(resolved.versions),
+        "data_ranges": json.dumps(data_ranges(fitted)),
+        "data_hulls": json.dumps(data_hulls(fitted)),
+        "data_gaps": json.dumps(data_gaps(fitted)),
+        "tested": json.dumps(currents_tested(fitted)),
+        "separators": json.dumps(separator_sections(campaign.tables.get("separators"))),
+        "fitted_sources": json.dumps(campaign.fitted_sources(blocks_to_fit(campaign, options))),
+        "prior_sources": json.dumps(model.priors.sources),
+        "references": json.dumps(dict(campaign.metadata.references)),
+        "assumptions": json.dumps([str(each) for each in fitted.assumptions]),
+        "findings": json.dumps(found),
+        "doubted": json.dumps(doubts),
+        "suspicions": json.dumps(suspected),
+        **{key: json.dumps(sentences) for key, sentences in counted.items()},
+        "gate": json.dumps(asdict(drawn.gate)),
+        "timings": json.dumps(timings),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    if campaign.metadata.salt_concentration is not None:
+        tree.attrs["salt_concentration"] = campaign.metadata.salt_concentration
+    return tree
+
+
+def split_draws(free: xr.Dataset, derived: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+    """Part the parameters from what the sampler needed to get at them.
+
+    Parameters
+    ----------
+    free, derived : Dataset
+        Draws of the free variables, and of what follows from them.
+
+    Returns
+    -------
+    public, internal : Dataset
+        Every draw is in one of them; what is public has its unit and long name.
+    """
+    public = [name for name in free.data_vars if str(name) in quantities()]
+    internal = [name for name in free.data_vars if str(name) not in quantities()]
+    return _labelled(derived.merge(free[public])), free[internal]
+
+
+def _labelled(dataset: xr.Dataset, what: str | None = None) -> xr.Dataset:
+    """Give every variable its unit and long name."""
+    for name, variable in dataset.data_vars.items():
+        known = quantities().get(str(name))
+        words = str(name).replace("_", " ")
+        variable.attrs = {
+            "units": known.unit if known and what is None else "1",
+            "long_name": f"{what}: {words}" if what else known.long_name if known else words,
+        }
+    return dataset
+
+
+_OBSERVABLES = {
+    "penetration": ("1", "cell penetrated (1) or survived (0)"),
+    "critical_current_cells": ("1", "cell penetrated (1) or survived (0)"),
+    "critical_current_one_cell": ("mA/cm^2", "critical current density of one cell"),
+    "critical_current_range": ("mA/cm^2", "lowest and highest failing step of several cells"),
+    "critical_current_overpotential": ("mV", "overpotential at penetration"),
+    "kinetics": ("mA/cm^2", "magnitude of the current density"),
+    "lsv": ("mA", "plateau current"),
+    "sand": ("s", "time of depletion or planned end"),
+    "dc_polarization_one_way": ("s", "time of transition or planned end"),
+    "dc_polarization_step": ("mA/cm^2", "current density of failure within a step"),
+    "dc_polarization_range": ("mA/cm^2", "lowest and highest failing step of several cells"),
+    "creep": ("MPa", "stress"),
+    "morphology_coverage": ("1", "coverage"),
+    "morphology_thickness": ("um", "thickness of the deposit"),
+    "published": ("of the row", "published estimate"),
+}
+
+
+def _observables(dataset: xr.Dataset) -> xr.Dataset:
+    for name, variable in dataset.data_vars.items():
+        # An experiment that brings its own block is named by its table.
+        units, words = _OBSERVABLES.get(str(name), ("1", str(name).replace("_", " ")))
+        variable.attrs = {"units": units, "long_name": words}
+    return dataset
+
+
+def _designs(model: Any) -> xr.Dataset:
+    """Return the designs of the observed variables with their columns named."""
+    found = {}
+    for name, columns in model.design_columns.items():
+        values = np.asarray(model[f"{name}_design"].get_value())
+        found[f"{name}_design"] = xr.DataArray(
+            values,
+            dims=(f"{name}_design_row", f"{name}_column"),
+            coords={f"{name}_column": list(columns)},
+            attrs={
+                "units": "SI, logarithms of SI, or natural scale",
+                "long_name": f"design of {name}",
+            },
+        )
+    return xr.Dataset(found)
+
+
+def _campaign_lines(campaign: Campaign) -> str:
+    """Say in a few lines what is fitted."""
+    metadata = campaign.metadata
+    kind = metadata.kind.upper() if metadata.kind == "synthetic" else metadata.kind
+    tables = ", ".join(f"{name} ({table.sizes[name]})" for name, table in campaign.tables.items())
+    excluded = sum(table.sizes[name] for name, table in campaign.excluded.items())
+    text = f"Campaign {metadata.name}: {kind} data, {metadata.metal}. Rows: {tables}."
+    if excluded:
+        text += f" Left out with a reason: {excluded}."
+    if campaign.assumptions:
+        text += f" Assumed numbers: {len(campaign.assumptions)}, listed below."
+    return text

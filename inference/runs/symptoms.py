@@ -1,0 +1,580 @@
+"""Symptoms of data that are not what the model takes them for, in sentences.
+
+Two electrolytes, two batches or a factor of ten in a few rows make a scatter that lies far above
+its prior, or rows that fall into two populations. A factor of ten in a whole column, or a mistaken
+exponent, makes a parameter that its prior all but excludes; a slip in what is stated of a separator
+moves its true value far from it, or makes separators differ more than they do. The model predicts
+such rows well, and its answers are wrong.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from data.tables import tables
+from inference.engine.arviz_statistics import quantile_errors
+from inference.checks.populations import (
+    Kinds,
+    Split,
+    deviates,
+    resolution,
+    two_kinds,
+    two_populations,
+)
+from inference.checks.tension import Gaussian, Told
+from inference.checks.verdicts import Finding
+from inference.engine.draws import SAMPLE
+from inference.runs.standing import beyond, share_error
+from inference.thresholds import (
+    ABOVE_ITS_PRIOR,
+    GATE_ESS,
+    INTERVAL,
+    OUTSIDE_ITS_PRIOR,
+    POPULATIONS_APART,
+    TWO_KINDS,
+    TWO_POPULATIONS,
+)
+from models.blocks import table_of
+from models.options import SHARED_THRESHOLD
+from models.priors import PriorSet
+
+if TYPE_CHECKING:
+    from inference.runs.result import Result
+
+__all__ = ["doubted", "suspicions", "symptom_findings", "variables_of_scatters"]
+
+_MOST_SHOWN = 4  # rows at either end
+_WRONG_UNIT = (
+    "A unit that a whole column does not have (a factor of ten or a thousand in current, time, "
+    "pressure or thickness), an exponent mistaken, or cells that fail by another mechanism look "
+    "like this, and every answer is then wrong by as much. Look at the units of the tables that "
+    "inform it; where they are right, the law or the prior is not."
+)
+_FARTHEST, _GRID = 6.0, 1201  # standard deviations of a prior, and places at which it is known
+_PART = 0.05  # of a direction's squared length, from which a parameter is of it
+_NORMAL_MAD = 1.4826  # standard deviation of normal values over their median distance
+_STANDS_OUT = 3.0  # standard deviations of the bulk
+_FEWEST_OFFSETS = 3  # of two, neither is the one that is off
+_OF_OFFSETS = {"separator_scatter": "separators", "lab_scatter": "laboratories"}
+_OFFSETS_WORDS = {
+    "separators": (
+        "A pore radius or porosity mistyped or in another unit, or pores of another kind, look "
+        "like this: look at these rows of separators.csv and at the names in the column separator.",
+        "The fit lies between them: what it says of a new separator may lie above what the poorer "
+        "bear.",
+    ),
+    "laboratories": (
+        "A current or area in another unit, or another way to call a cell failed, looks like this: "
+        "look at the rows of these laboratories.",
+        "The fit lies between them: a safe current from it may lie above what the poorer find.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows that share one scatter: over all observed variables of it.
+
+    Parameters
+    ----------
+    labels, units : list of str
+        What a reader calls each row, and the cell it is of.
+    residuals : ndarray, shape (rows,)
+        Row against its predictions, for order: low is poor.
+    z : ndarray, shape (rows,)
+        From `populations.deviates`.
+    halfwidth : ndarray, shape (rows,)
+        From `populations.resolution`.
+    logs : ndarray, shape (rows,)
+        Logarithm of each row over the median of its predictions; NaN where it is not positive.
+    share : ndarray, shape (rows,)
+        Predicted probability of failing of rows that are verdicts; NaN of others.
+    failed : ndarray of bool, shape (rows,)
+        Whether a verdict is that the cell failed.
+    tables : list of str
+        That they are of.
+    """
+
+    labels: list[str]
+    units: list[str]
+    residuals: NDArray[np.float64]
+    z: NDArray[np.float64]
+    halfwidth: NDArray[np.float64]
+    logs: NDArray[np.float64]
+    share: NDArray[np.float64]
+    failed: NDArray[np.bool_]
+    tables: list[str]
+
+
+def suspicions(result: "Result") -> list[str]:
+    """Return what a fit said of scatters that are symptoms, to be said with every answer of it."""
+    return [str(each) for each in json.loads(str(result.attrs.get("suspicions", "[]")))]
+
+
+def doubted(result: "Result") -> dict[str, list[str]]:
+    """Return what a fit said of rows that may not be the cells that they say, by table."""
+    return dict(json.loads(str(result.attrs.get("doubted", "{}"))))
+
+
+def symptom_findings(
+    observed: xr.Dataset,
+    predictive: xr.Dataset,
+    posterior: xr.Dataset,
+    priors: PriorSet,
+    sampled: xr.Dataset | None = None,
+    doubts: Mapping[str, Sequence[str]] | None = None,
+) -> list[Finding]:
+    """Name scatters, parameters and true values that are symptoms, and what to look at.
+
+    A scatter is named with the rows, separators or laboratories at both ends; a parameter with its
+    prior; a true value with the row that states another.
+
+    Parameters
+    ----------
+    observed : Dataset
+        Observed variables, their rows labelled.
+    predictive : Dataset
+        Posterior predictive draws of them.
+    posterior : Dataset
+        Draws of the parameters.
+    priors : PriorSet
+        Of the job.
+    sampled : Dataset, optional
+        Draws of the free variables that are no parameters: those of `models.latents`, called
+        ``<name>_z``, are standard normal where all is well.
+    doubts : mapping of str to sequence of str, optional
+        From `inference.rows.doubtful.doubted_tables`: they come first, and a scatter of the same
+        rows may be their effect.
+
+    Returns
+    -------
+    list of Finding
+        One a symptom, verdict ``fail``, after one a doubt, ``warn``; none where all is well.
+    """
+    doubts = doubts or {}
+    found = [
+        Finding.of(f"cells {table}", "warn", note)
+        for table, notes in doubts.items()
+        for note in notes
+    ]
+    of_scatters = variables_of_scatters(map(str, observed.data_vars), priors)
+    for scatter, variables in of_scatters.items():
+        rows = _rows(variables, observed, predictive)
+        above = _above_its_prior(scatter, posterior, priors)
+        split = two_populations(rows.z, rows.units, rows.halfwidth)
+        if split is not None and not _told_apart(split, rows):
+            split = None
+        kinds = _kinds(rows, posterior[scatter]) if scatter in posterior else None
+        if above is None and split is None and kinds is None:
+            continue
+        found.append(_finding(scatter, rows, above, split, kinds, posterior, [*doubts]))
+    for scatter, kind in _OF_OFFSETS.items():
+        if scatter in priors and (above := _above_its_prior(scatter, posterior, priors)):
+            usual = float(priors[scatter].distribution.quantile(0.5))
+            found.append(_offsets_finding(scatter, kind, above, usual, posterior))
+    outside = _outside_their_priors(posterior, priors)
+    found += outside + _outside_together(posterior, priors, outside)
+    if sampled is not None:
+        found += _far_from_stated(posterior, sampled)
+    return found
+
+
+def variables_of_scatters(variables: Iterable[str], known: Container[str]) -> dict[str, list[str]]:
+    """Return the observed variables of each scatter.
+
+    Parameters
+    ----------
+    variables : iterable of str
+        Observed variables.
+    known : container of str
+        The scatters that there are.
+    """
+    members: dict[str, list[str]] = defaultdict(list)
+    for variable in variables:
+        table = table_of(variable)
+        owner = next((own for own, every in SHARED_THRESHOLD.items() if table in every), table)
+        own = variable.removeprefix(f"{table}_")  # coverage, thickness, overpotential
+        for name in (f"{own}_scatter", f"{owner}_scatter"):
+            if name in known:
+                members[name].append(variable)
+                break
+    return dict(members)
+
+
+def _rows(variables: Sequence[str], observed: xr.Dataset, predictive: xr.Dataset) -> _Rows:
+    labels: list[str] = []
+    units: list[str] = []
+    residuals, z, widths, logs, shares, failed = [], [], [], [], [], []
+    for name in variables:
+        values = np.asarray(observed[name].values, dtype=float)
+        drawn = np.asarray(predictive[name].values, dtype=float).reshape(-1, values.size)
+        own = [str(each) for each in observed[f"{name}_row"].values]
+        labels += own
+        # The points of one cell or specimen are of one kind; its name begins their labels.
+        several = tables()[table_of(name)].label[0] in {"cell", "specimen"}
+        units += [each.partition(", ")[0] if several else f"{name} {each}" for each in own]
+        z.append(deviates(values, drawn))
+        if name.endswith("_range"):  # the highest steps are given the lowest, which tell the middle
+            z[-1][values.size // 2 :] = np.nan
+        widths.append(resolution(values, z[-1]))
+        verdicts = np.isin(values, (0.0, 1.0)) & np.isin(drawn, (0.0, 1.0)).all(axis=0)
+        share = np.clip(drawn.mean(axis=0), 1e-6, 1.0 - 1e-6)
+        shares.append(
+            np.where(verdicts, np.clip(share, 0.5 / len(drawn), 1 - 0.5 / len(drawn)), np.nan)
+        )
+        failed.append(verdicts & (values > 0.5))
+        # A cell that failed where few do is a weak one.
+        surprise = np.where(verdicts, (share - values) / np.sqrt(share * (1.0 - share)), z[-1])
+        residuals.append(surprise)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            logs.append(np.log(values) - np.log(np.median(drawn, axis=0)))
+    return _Rows(
+        labels=labels,
+        units=units,
+        residuals=np.concatenate(residuals),
+        z=np.concatenate(z),
+        halfwidth=np.concatenate(widths),
+        logs=np.concatenate(logs),
+        share=np.concatenate(shares),
+        failed=np.concatenate(failed),
+        tables=list(dict.fromkeys(map(table_of, variables))),
+    )
+
+
+def _above_its_prior(
+    scatter: str, posterior: xr.Dataset, priors: PriorSet
+) -> tuple[float, float] | None:
+    """Return the median and the limit where the posterior of a scatter lies above its prior."""
+    if priors[scatter].fixed or scatter not in posterior:
+        return None
+    limit = float(priors[scatter].distribution.quantile(ABOVE_ITS_PRIOR))
+    median = float(posterior[scatter].median())
+    error = float(quantile_errors(posterior[[scatter]], 0.5)[scatter])
+    return (median, limit) if beyond(median, limit, error) else None
+
+
+def _above_in_words(scatter: str, above: tuple[float, float], posterior: xr.Dataset) -> str:
+    median, limit = above
+    tail = (1.0 - INTERVAL) / 2.0
+    low, high = np.quantile(posterior[scatter].values, [tail, 1.0 - tail])
+    return (
+        f"{scatter} is {median:.2g} ({100 * INTERVAL:g} % interval {low:.2g} to {high:.2g}), "
+        f"above the {100 * ABOVE_ITS_PRIOR:g} % point of its prior ({limit:.2g})"
+    )
+
+
+def _offsets_finding(
+    scatter: str, kind: str, above: tuple[float, float], usual: float, posterior: xr.Dataset
+) -> Finding:
+    """Name the separators or laboratories that stand out, or else those at both ends."""
+    medians: dict[str, float] = {}
+    ending = scatter.replace("_scatter", "_offset")
+    for name in map(str, posterior.data_vars):
+        if name.endswith(ending):
+            block = name.removesuffix(ending).removesuffix("_")
+            (dim,) = set(posterior[name].dims) - set(SAMPLE)
+            for label, median in zip(
+                posterior[dim].values, posterior[name].median(SAMPLE).values, strict=True
+            ):
+                medians[f"{label} of {block}" if block else str(label)] = float(median)
+    order = sorted(medians, key=medians.__getitem__)
+    half = min(_MOST_SHOWN, (len(order) + 1) // 2)
+    ends = order[:half], order[half:][: -_MOST_SHOWN - 1 : -1]
+    away = _outstanding(medians, usual)
+
+    def listed(names: Sequence[str]) -> str:
+        shown = "; ".join(
+            f"{name} ({np.exp(medians[name]):.2g} times)" for name in names[:_MOST_SHOWN]
+        )
+        return (
+            f"{shown}; and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else shown
+        )
+
+    if away:
+        rest = [float(np.exp(medians[name])) for name in order if name not in away]
+        shown = (
+            f"Threshold against the model, those that stand out, the farthest first: "
+            f"{listed(away)}. The {len(rest)} others lie between {rest[0]:.2g} and "
+            f"{rest[-1]:.2g} times."
+        )
+    else:
+        shown = (
+            f"Lowest threshold against the model: {listed(ends[0])}. Highest: "
+            f"{listed(ends[1]) or 'none'}."
+        )
+    look, harm = _OFFSETS_WORDS[kind]
+    return Finding.of(
+        f"scatter {scatter}",
+        "fail",
+        f"{_above_in_words(scatter, above, posterior)}: the {kind} do not seem to follow one law. "
+        f"{shown} {look} {harm}",
+        median=above[0],
+        limit=above[1],
+        lowest=list(ends[0]),
+        highest=list(ends[1]),
+        outstanding=away,
+    )
+
+
+def _outstanding(offsets: Mapping[str, float], usual: float) -> list[str]:
+    """Return those that lie far from the bulk of all, the farthest first.
+
+    The bulk is told by median and median distance, which the few that are far do not move; it is
+    taken to scatter no less than is usual.
+    """
+    values = np.array([*offsets.values()])
+    away = np.abs(values - np.median(values))
+    spread = max(_NORMAL_MAD * float(np.median(away)), usual)
+    names = [
+        name
+        for name, far in sorted(zip(offsets, away, strict=True), key=lambda each: -each[1])
+        if far > _STANDS_OUT * spread
+    ]
+    return names if len(values) >= _FEWEST_OFFSETS else []
+
+
+def _free_parameters(posterior: xr.Dataset, priors: PriorSet) -> dict[str, xr.DataArray]:
+    """Return the draws of the parameters that have a prior, without scatters.
+
+    Those have a rule of their own.
+    """
+    found = {}
+    for name, prior in priors.items():
+        base, _, member = name.removesuffix("]").partition("[")
+        if not (prior.fixed or name.endswith("_scatter") or base not in posterior):
+            found[name] = posterior[base].sel(protocol=member) if member else posterior[base]
+    return found
+
+
+def _outside_their_priors(posterior: xr.Dataset, priors: PriorSet) -> list[Finding]:
+    """Name the parameters that lie where their priors all but exclude them."""
+    found = []
+    tail = (1.0 - OUTSIDE_ITS_PRIOR) / 2.0
+    for name, draws in _free_parameters(posterior, priors).items():
+        prior = priors[name]
+        low, high = map(float, prior.distribution.quantile(np.array([tail, 1.0 - tail])))
+        median = float(draws.median())
+        error = float(quantile_errors(draws.rename(name).to_dataset()[[name]], 0.5)[name])
+        if not (beyond(median, high, error) or beyond(low, median, error)):
+            continue
+        unit = "" if prior.unit == "1" else f" {prior.unit}"
+        found.append(
+            Finding.of(
+                f"prior {name}",
+                "fail",
+                f"{name} is {median:.2g}{unit}, outside the {low:.2g} to {high:.2g}{unit} that "
+                f"hold {100 * OUTSIDE_ITS_PRIOR:g} % of its prior ({prior}; source: "
+                f"{prior.source}). {_WRONG_UNIT}",
+                median=median,
+                range=[low, high],
+                source=prior.source,
+            )
+        )
+    return found
+
+
+def _outside_together(
+    posterior: xr.Dataset, priors: PriorSet, alone: Sequence[Finding]
+) -> list[Finding]:
+    r"""Name parameters that together lie where their priors all but exclude them.
+
+    Where data tell a product alone, its priors share what a wrong unit moves: none of two equal
+    ones is further out than :math:`1/\sqrt{2}` of what their product is. On the scale on which the
+    prior is standard normal, the posterior mean along a direction whose variance data reduce to
+    :math:`1 - c` has, over what prior and model hold possible, the variance c.
+    """
+    draws = _free_parameters(posterior, priors)
+    if len(draws) < 2:
+        return []
+    grid = np.linspace(-_FARTHEST, _FARTHEST, _GRID)
+    scores = np.stack(
+        [
+            np.interp(each.values.ravel(), priors[name].distribution.quantile(ndtr(grid)), grid)
+            for name, each in draws.items()
+        ]
+    )
+    size = len(scores)
+    told = Told(
+        Gaussian(scores.mean(axis=1), np.cov(scores), GATE_ESS),  # no fewer where a fit converged
+        Gaussian(np.zeros(size), np.eye(size)),
+    )
+    count = told.found.size
+    limit = -float(ndtri(0.5 * (1.0 - OUTSIDE_ITS_PRIOR) / max(count, 1)))
+    named = {each.key.removeprefix("prior ") for each in alone}
+    found = []
+    for at in np.argsort(-np.abs(told.found)):
+        size_of = np.sqrt(told.contraction[at])
+        z, error = told.found[at] / size_of, np.sqrt(told.noise[at]) / size_of
+        weights = (told.root @ told.directions[:, at]) ** 2
+        parts = [list(draws)[i] for i in np.argsort(-weights) if weights[i] > _PART]
+        if len(parts) < 2 or named & {*parts} or not beyond(abs(z), limit, float(error)):
+            continue
+        among = f" among {count} that the data tell" if count > 1 else ""
+        names = f"{', '.join(parts[:-1])} and {parts[-1]}"
+        values = ", ".join(
+            f"{name} {float(draws[name].median()):.2g}"
+            f"{'' if priors[name].unit == '1' else f' {priors[name].unit}'} ({priors[name]})"
+            for name in parts
+        )
+        found.append(
+            Finding.of(
+                f"prior {names}",
+                "fail",
+                f"{names} lie together {abs(z):.1f} standard deviations from their priors, though "
+                f"none does alone: the data tell a combination of them, and beyond {limit:.1f} "
+                f"is one of {1.0 / (1.0 - OUTSIDE_ITS_PRIOR):.0f}{among}. By the fit: {values}. "
+                f"{_WRONG_UNIT}",
+                deviates=float(z),
+                parameters=parts,
+            )
+        )
+    return found
+
+
+def _far_from_stated(posterior: xr.Dataset, sampled: xr.Dataset) -> list[Finding]:
+    """Name the true values that lie far from what is stated of them."""
+    found = []
+    limit = float(ndtri((1.0 + OUTSIDE_ITS_PRIOR) / 2.0))
+    for variable in map(str, sampled.data_vars):
+        name = variable.removesuffix("_z")
+        if name == variable or name not in posterior:
+            continue
+        z, values = sampled[variable], posterior[name]
+        (along,), (dim,) = (set(each.dims) - set(SAMPLE) for each in (z, values))
+        middle = z.median(SAMPLE).values
+        if not (np.abs(middle) > limit).any():
+            continue
+        # What is stated without an error has no latent of its own.
+        free = np.flatnonzero(values.std(SAMPLE).values > 0.0)
+        if free.size != z.sizes[along]:
+            continue
+        flat = xr.Dataset({str(i): z.isel({along: i}, drop=True) for i in range(free.size)})
+        errors = quantile_errors(flat, 0.5)
+        for i, at in enumerate(free):
+            if not beyond(abs(float(middle[i])), limit, float(errors[str(i)])):
+                continue
+            label = str(values[dim].values[at]) if dim in values.coords else f"row {at + 1}"
+            units = str(values.attrs.get("units", "1"))
+            unit = "" if units == "1" else f" {units}"
+            median = float(values.isel({dim: at}).median())
+            how = "above" if middle[i] > 0.0 else "below"
+            found.append(
+                Finding.of(
+                    f"stated {name} {label}",
+                    "fail",
+                    f"{name} of {label} is {median:.3g}{unit} by the fit, "
+                    f"{abs(float(middle[i])):.1f} standard deviations {how} what is stated or "
+                    f"assumed of it (beyond {limit:.1f} is one of "
+                    f"{1.0 / (1.0 - OUTSIDE_ITS_PRIOR):.0f}). A slip of the pen, a wrong unit or "
+                    "another definition of the quantity looks like this. Look at its row.",
+                    median=median,
+                    deviates=float(middle[i]),
+                )
+            )
+    return found
+
+
+def _factor(split: Split, rows: _Rows) -> float:
+    """Return how many times larger the upper population is; NaN where that means nothing."""
+    low, high = rows.logs[split.low], rows.logs[split.high]
+    return float(np.exp(np.mean(high) - np.mean(low)))
+
+
+def _told_apart(split: Split, rows: _Rows) -> bool:
+    factor = _factor(split, rows)
+    return split.margin > TWO_POPULATIONS and not factor < POPULATIONS_APART
+
+
+def _kinds(rows: _Rows, scatter: xr.DataArray) -> Kinds | None:
+    """Return two kinds of cells, where the verdicts among the rows call for them."""
+    at = np.isfinite(rows.share)
+    least = float(np.log(POPULATIONS_APART))
+    found = two_kinds(rows.failed[at], rows.share[at], float(scatter.median()), least)
+    if found is None:
+        return None
+    error = share_error(found.p_value, found.drawn)
+    return found if beyond(TWO_KINDS, found.p_value, error) else None
+
+
+def _finding(
+    scatter: str,
+    rows: _Rows,
+    above: tuple[float, float] | None,
+    split: Split | None,
+    kinds: Kinds | None,
+    posterior: xr.Dataset,
+    doubts: Sequence[str],
+) -> Finding:
+    order = np.argsort(rows.residuals)  # those without a residual come last
+    known = order[: int(np.isfinite(rows.residuals).sum())]
+    said, numbers = [], dict[str, Any]()
+    if above is not None:
+        said.append(_above_in_words(scatter, above, posterior))
+        numbers |= {"median": above[0], "limit": above[1]}
+    if kinds is not None:
+        said.append(
+            f"the verdicts of {' and '.join(rows.tables)} call for two kinds of cells, about "
+            f"{np.exp(kinds.apart):.2g} times apart, of which the poorer are about "
+            f"{100 * kinds.share:.0f} % (p = {kinds.p_value:.1g})"
+        )
+        numbers |= {"p_value": kinds.p_value, "apart": np.exp(kinds.apart), "share": kinds.share}
+    if split is None:
+        ends = (known[:_MOST_SHOWN], known[: -_MOST_SHOWN - 1 : -1])
+        names = ("Lowest against the model", "Highest")
+    else:
+        factor = _factor(split, rows)
+        times = f", {factor:.2g} times apart" if np.isfinite(factor) else ""
+        said.append(
+            f"two populations predict the rows of {' and '.join(rows.tables)} better than one, by "
+            f"{split.margin:.1f} in log predictive density ({TWO_POPULATIONS:g} are due){times}"
+        )
+        numbers |= {"margin": split.margin, "factor": factor}
+        ends = (known[split.low[known]], known[::-1][split.high[known[::-1]]])
+        names = ("The lower", "The upper")
+    shown = ". ".join(
+        f"{kind}: {_listed([rows.labels[at] for at in each])}"
+        for kind, each in zip(names, ends, strict=True)
+    )
+    text = ", and ".join(said)
+    doubtful = [f"{name}.csv" for name in rows.tables if name in doubts]
+    first = (
+        f"That may be the effect of rows of {' and '.join(doubtful)} that are not the cells that "
+        "they say, as told before: mend these first, and fit again. Else two"
+        if doubtful
+        else "Two"
+    )
+    return Finding.of(
+        f"scatter {scatter}",
+        "fail",
+        f"{text[0].upper() if above is None else text[0]}{text[1:]}: these rows do not seem to "
+        f"measure one thing. {shown}. {first} electrolytes, two batches or a factor of ten in a "
+        "column look like this. The fit lies between them: a safe current from it may lie above "
+        f"what the poorer kind bears. Look at these rows; {_remedy(rows.tables, posterior)}.",
+        **numbers,
+        lowest=[rows.labels[at] for at in ends[0]],
+        highest=[rows.labels[at] for at in ends[1]],
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_SHOWN
+    shown = "; ".join(names[:_MOST_SHOWN])
+    return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def _remedy(of: Sequence[str], posterior: xr.Dataset) -> str:
+    takes = [name for name in of if any(each.name == "lab" for each in tables()[name].columns)]
+    told = [name for name in takes if f"{name}_lab_offset" in posterior]
+    if takes and not told:
+        return (
+            "mend a slip, name the batch or laboratory of every row in the column lab, or fit the "
+            "two kinds as two campaigns"
+        )
+    return "mend a slip, or fit the two kinds as two campaigns"

@@ -1,0 +1,1 @@
+"""Studies of many fits: simulation, recovery, overlays, calibration, comparison."""
