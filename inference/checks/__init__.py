@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from inference.checks.page import check as check
     from inference.checks.page import prefit_check as prefit_check
     from inference.checks.page import write_check as write_check
-    from inference.checks.verdicts import Check as Check
+    from inference.misfit.verdicts import Check as Check
 
 _MODULE_OF = {
-    "Check": "inference.checks.verdicts",
+    "Check": "inference.misfit.verdicts",
     "check": "inference.checks.page",
     "prefit_check": "inference.checks.page",
     "write_check": "inference.checks.page",

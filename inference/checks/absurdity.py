@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from inference.checks.verdicts import Finding, Verdict, plain
-from inference.runs.standing import beyond, share_error
+from inference.engine.standing import beyond, share_error
+from inference.misfit.verdicts import Finding, Verdict
 from inference.thresholds import ABSURD_FAIL, ABSURD_WARN
+from inference.words.plain import plain
 
 __all__ = ["RULES", "Rule", "absurd_shares", "absurdity_findings"]
 

@@ -10,7 +10,7 @@ tables,
 
    z_{tJ} = \frac{\mu_t - \mu_J}{\sqrt{v_t - v_J}}.
 
-Two tables are compared in all that both inform together (`inference.checks.tension`), the critical
+Two tables are compared in all that both inform together (`inference.misfit.tension`), the critical
 current of each separator included: several parameters act through it, and two tables that
 contradict each other about it need not do so in any one of them.
 
@@ -39,13 +39,13 @@ from numpy.typing import NDArray
 from data.whole_files import temporary_folder
 from inference.checks.coordinates import Coordinates
 from inference.checks.refitting import Refit, read_draws
-from inference.checks.scales import natural, natural_values, prior_covariance, prior_spread
-from inference.checks.tension import Gaussian, distance, equivalent, pair_tension
-from inference.checks.verdicts import Finding, Section, Verdict, plain
 from inference.engine.arviz_statistics import diagnostics
 from inference.engine.sampling import scalars
+from inference.engine.scales import natural, natural_values, prior_covariance, prior_spread
+from inference.engine.standing import beyond
+from inference.misfit.tension import Gaussian, distance, equivalent, pair_tension
+from inference.misfit.verdicts import Finding, Section, Verdict
 from inference.runs.result import Result
-from inference.runs.standing import beyond
 from inference.thresholds import (
     GATE_R_HAT,
     TENSION_FAIL,
@@ -53,6 +53,7 @@ from inference.thresholds import (
     TENSION_MEASURABLE,
     TENSION_WARN,
 )
+from inference.words.plain import plain
 from models.priors import PriorSet, resolve_priors
 
 if TYPE_CHECKING:

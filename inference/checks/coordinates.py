@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from data.quantities import quantity
 from data.units import si_factor
-from inference.checks.scales import natural_values, prior_covariance
 from inference.engine.sampling import scalars
+from inference.engine.scales import natural_values, prior_covariance
 from inference.runs.result import Result
 from models import physics
 

@@ -1,6 +1,6 @@
 """Verdicts on what the data identify: contraction, power scaling, ridges.
 
-Everything is measured on the natural scale of each parameter (`inference.checks.scales`).
+Everything is measured on the natural scale of each parameter (`inference.engine.scales`).
 """
 
 import json
@@ -11,7 +11,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from inference.checks.scales import (
+from inference.engine.arviz_statistics import power_scaling, quantile_errors, spread_errors
+from inference.engine.sampling import scalars
+from inference.engine.scales import (
     CENTRAL,
     CENTRAL_DEVIATE,
     log_jacobian,
@@ -21,12 +23,10 @@ from inference.checks.scales import (
     prior_values,
     robust_sd,
 )
-from inference.checks.verdicts import Finding, Section, Verdict, plain
-from inference.engine.arviz_statistics import power_scaling, quantile_errors, spread_errors
-from inference.engine.sampling import scalars
+from inference.engine.standing import Standing, beyond, standing
+from inference.misfit.verdicts import Finding, Section, Verdict
 from inference.runs.remedies import ridge_remedy, why_open
 from inference.runs.result import Result
-from inference.runs.standing import Standing, beyond, standing
 from inference.runs.summary import FACTORS
 from inference.thresholds import (
     POWER_SCALING,
@@ -34,6 +34,7 @@ from inference.thresholds import (
     PRIOR_ITSELF_CONTRACTION,
     RIDGE,
 )
+from inference.words.plain import plain
 from models.blocks import table_of
 from models.priors import PriorSet, resolve_priors
 
@@ -221,7 +222,7 @@ def contraction_findings(
         Of a fit: Monte Carlo errors of the contractions.
     standings : mapping of str to str, optional
         Of a fit: what each posterior comes from, by narrowing and shift
-        (`inference.runs.standing`). A forecast knows narrowing alone.
+        (`inference.engine.standing`). A forecast knows narrowing alone.
     shifts : mapping of str to float, optional
         Of a fit: how far the median has moved, in standard deviations of the prior.
     """

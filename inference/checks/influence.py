@@ -35,10 +35,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from data.errors import InputError, RunFolderError, StorageError
-from inference.checks.predictive import natural_scale
-from inference.checks.verdicts import Finding, Section, plain
 from inference.engine.draws import SAMPLE
-from inference.runs.sealed_trees import read_tree, write_tree
+from inference.engine.sealed_trees import read_tree, write_tree
+from inference.misfit.predictive import natural_scale
+from inference.misfit.verdicts import Finding, Section
 from inference.thresholds import (
     ALIKE_WEIGHTS,
     DECIDES,
@@ -48,11 +48,12 @@ from inference.thresholds import (
     MOST_ROWS_NAMED,
     MOST_ROWS_REFITTED,
 )
+from inference.words.plain import plain
 
 if TYPE_CHECKING:
     from inference.designs.design import Cell, Design
-    from inference.maps.mechanisms import Setting
-    from inference.maps.noise import Noise
+    from inference.designs.mechanisms import Setting
+    from inference.designs.noise import Noise
     from inference.runs.result import Result
     from inference.studies.comparison.leave_out import Unit
 
@@ -411,10 +412,10 @@ class Rows:
         Deciding
             With the value that `inference.maps.questions.safe_current` has for the design.
         """
+        from inference.designs.mechanisms import Setting
+        from inference.designs.noise import chosen_draws
         from inference.maps.mapping import drawn as drawn_parameters
         from inference.maps.mapping import new_cell_currents
-        from inference.maps.mechanisms import Setting
-        from inference.maps.noise import chosen_draws
 
         design, risk, draws = answer.design, answer.risk, answer.draws
         assert design is not None  # noqa: S101 - every answer that was computed has one
@@ -637,7 +638,7 @@ def headline_designs(result: "Result") -> list["Design"]:
     list of Design
         One of each kind of cell that the run maps, or has data of.
     """
-    from inference.report_page.payload import explorable_cells, start_design
+    from inference.maps.start import explorable_cells, start_design
 
     axes: Mapping[str, Mapping[str, Any]] = {}
     if result.folder is not None:

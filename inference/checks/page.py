@@ -8,12 +8,13 @@ import numpy as np
 
 from data.campaign import Campaign, load_campaign
 from data.errors import RunFolderError
-from inference.checks.verdicts import Check, Finding, Section, plain
 from inference.designs.design import Design
 from inference.maps.questions import safe_current
+from inference.misfit.verdicts import Check, Finding, Section
 from inference.runs.fitted_campaign import fitted_campaign
 from inference.runs.result import Result
 from inference.thresholds import DEFAULT_RISK
+from inference.words.plain import plain
 
 if TYPE_CHECKING:
     from inference.jobs.job import Job
@@ -110,9 +111,9 @@ def _told_unchecked(section: Section, *, asked: bool) -> Section:
 
 def _fit_section(result: Result, seed: int) -> Section:
     from inference.checks.absurdity import absurd_shares, absurdity_findings
-    from inference.checks.kinds import second_kind_findings
-    from inference.checks.predictive import fit_findings
-    from inference.runs.symptoms import doubted, symptom_findings
+    from inference.misfit.kinds import second_kind_findings
+    from inference.misfit.predictive import fit_findings
+    from inference.misfit.symptoms import doubted, symptom_findings
     from models.priors import resolve_priors
 
     priors = resolve_priors(result.metal, result.model_options.priors)
@@ -211,6 +212,7 @@ def write_check(found: Check, folder: str | os.PathLike[str]) -> None:
     RunFolderError
         If another process writes to the folder, or it holds another result by now.
     """
-    from inference.runs.run_folder import CHECK, RunFolder
+    from inference.misfit.verdicts import CHECK
+    from inference.runs.run_folder import RunFolder
 
     RunFolder(folder, result_id=found.result_id).write_text(CHECK, found.to_json())

@@ -46,9 +46,10 @@ from inference.checks.identifiability import (
     ridge_findings,
     ridges_of,
 )
-from inference.checks.scales import natural_values, prior_covariance
-from inference.checks.verdicts import Finding, Section, plain
 from inference.engine.free_function import FreeFunction
+from inference.engine.scales import natural_values, prior_covariance
+from inference.misfit.verdicts import Finding, Section
+from inference.words.plain import plain
 from models.blocks import table_of
 
 __all__ = ["Forecast", "forecast", "prefit_sections"]

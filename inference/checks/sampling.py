@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from inference.checks.verdicts import Finding, Section, plain
 from inference.engine.arviz_statistics import diagnostics
 from inference.engine.sampling import energy_information, scalars
+from inference.misfit.verdicts import Finding, Section
 from inference.runs.result import Result
 from inference.thresholds import CHECK_MCSE, CHECK_TREE_DEPTH, GATE_BFMI, GATE_ESS, GATE_R_HAT
+from inference.words.plain import plain
 
 __all__ = ["sampling_section"]
 

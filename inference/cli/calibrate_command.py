@@ -39,10 +39,11 @@ def calibrate(
     import numpy as np
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    from inference.cli.text import heading, number, paragraph, show_table, table, ticked
+    from inference.cli.text import heading, paragraph, show_table, table, ticked
     from inference.jobs.job import load_job
     from inference.steps import calibrate as run
     from inference.thresholds import CALIBRATION_FAILED, CALIBRATION_LEVELS
+    from inference.words.numbers import number
 
     loaded = load_job(job)
     folder = resolved(out or Path("calibrations") / loaded.name)

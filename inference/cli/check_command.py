@@ -9,13 +9,13 @@ import typer
 from data.files import resolved
 from inference.cli.ask_command import At, Kind, Risk, Separator, asked_design, asked_risk
 from inference.cli.guard import DONE, GATE_FAILED, guarded
-from inference.runs.run_folder import CHECK
+from inference.misfit.verdicts import CHECK
 from inference.thresholds import DEFAULT_RISK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inference.checks.verdicts import Check
+    from inference.misfit.verdicts import Check
     from inference.runs.result import Result
 
 __all__ = ["check", "check_run", "exit_code", "show_check"]
@@ -158,7 +158,7 @@ def check_run(
 def _fuller(folder: Path, result_id: str) -> bool:
     """Say whether the folder has a check of the same run in which tables were fitted alone."""
     from data.errors import RunFolderError
-    from inference.checks.verdicts import stored_check
+    from inference.misfit.verdicts import stored_check
 
     try:
         stored = stored_check(folder, result_id)

@@ -8,17 +8,9 @@ import typer
 
 from data.files import resolved
 from inference.cli.guard import DONE, GATE_FAILED, guarded, session
-from inference.cli.text import (
-    field,
-    heading,
-    interval,
-    number,
-    paragraph,
-    show_table,
-    table,
-    ticked,
-)
+from inference.cli.text import field, heading, paragraph, show_table, table, ticked
 from inference.thresholds import INTERVAL
+from inference.words.numbers import interval, number
 
 if TYPE_CHECKING:
     import xarray as xr

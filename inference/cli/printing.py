@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from inference.cli.text import (
-    field,
-    heading,
-    interval,
-    number,
-    paragraph,
-    show_table,
-    table,
-    ticked,
-)
+from inference.cli.text import field, heading, paragraph, show_table, table, ticked
 from inference.designs.design import WORDS
+from inference.engine.standing import PRIOR_DRIVEN_WORDS
 from inference.maps.caveats import caveats, failures, warned
-from inference.runs.standing import PRIOR_DRIVEN_WORDS
 from inference.thresholds import INTERVAL
+from inference.words.numbers import interval, number
 
 if TYPE_CHECKING:
     import pandas as pd

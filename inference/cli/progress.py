@@ -165,10 +165,10 @@ def draw_maps(result: "Result", folder: Path, *, again: bool) -> "Mapping[str, x
         A map is not legal, or there is nothing to map.
     """
     from data.errors import MapError
+    from inference.designs.noise import noise_table
     from inference.jobs.job import load_job
     from inference.maps.files import load_maps, save_map_table, save_maps
     from inference.maps.mapping import drawn_with, maps_from_job
-    from inference.maps.noise import noise_table
 
     run = RunFolder(folder, result_id=result.id)
     axes = load_job(folder / RESOLVED).map.designs
@@ -226,10 +226,10 @@ def draw_separators(
         A separator is not known, or its map is not legal.
     """
     from inference.designs.design import OF_SEPARATOR
+    from inference.designs.noise import noise_table
     from inference.jobs.job import load_job
     from inference.maps.files import save_map_table, save_maps
     from inference.maps.mapping import safe_current_map
-    from inference.maps.noise import noise_table
 
     asked = load_job(folder / RESOLVED).map.designs.get("liquid", {})
     section = {key: value for key, value in asked.items() if key not in OF_SEPARATOR}

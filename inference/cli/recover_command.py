@@ -43,11 +43,12 @@ def recover(
 ) -> int:
     """Draw a synthetic campaign from a truth, fit it, show truth against posterior."""
     from inference.cli.printing import show_gate
-    from inference.cli.text import heading, interval, number, paragraph, show_table, table
+    from inference.cli.text import heading, paragraph, show_table, table
     from inference.jobs.job import load_job
     from inference.runs.run_folder import RunFolder
     from inference.studies.recovery import recover as run
     from inference.thresholds import INTERVAL
+    from inference.words.numbers import interval, number
 
     loaded = load_job(job)
     folder = resolved(out or Path("runs") / f"{loaded.name}-recovery")

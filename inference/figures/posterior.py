@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from data.quantities import quantities
+from inference.engine.standing import prior_driven
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -26,7 +27,6 @@ from inference.figures.style import (
     pretty_unit,
     styled,
 )
-from inference.runs.standing import prior_driven
 from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING, PRIOR_DRIVEN_SHIFT
 
 if TYPE_CHECKING:

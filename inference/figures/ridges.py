@@ -59,8 +59,8 @@ def ridge_pairs(result: "Result") -> Figure:
         If no two parameters are correlated above 0.3.
     """
     from inference.checks.identifiability import PRODUCTS, main_parameters
-    from inference.checks.scales import natural
     from inference.engine.sampling import scalars
+    from inference.engine.scales import natural
 
     draws, prior = scalars(result.posterior), scalars(result.prior)
     names = [

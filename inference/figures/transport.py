@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from inference.designs.mechanisms import MECHANISMS, cell_factor, option
 from inference.figures.bands import (
     BEYOND,
     NAME_SHARE,
@@ -37,7 +38,6 @@ from inference.figures.style import (
     printed_width,
     styled,
 )
-from inference.maps.mechanisms import MECHANISMS, cell_factor, option
 from models import physics
 from models.cells import LAWS
 from models.temperature import TEMPERATURE_WINDOW

@@ -13,7 +13,6 @@ from data.errors import InputError
 from data.files import file_stems
 from data.schema import nearest
 from data.tables import tables
-from inference.checks.verdicts import stored_check
 from inference.figures.capillarity import (
     critical_current_against_radius,
     overpotential_against_radius,
@@ -28,7 +27,8 @@ from inference.figures.sensitivity import table_sensitivity
 from inference.figures.style import FORMATS, NothingToDrawError, Width, save_figure
 from inference.figures.transport import limiting_currents, sand_times
 from inference.figures.voids import void_free_capacities, void_regimes
-from inference.runs.run_folder import CHECK, MAP
+from inference.misfit.verdicts import CHECK, stored_check
+from inference.runs.run_folder import MAP
 
 if TYPE_CHECKING:
     from data.campaign import Campaign

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from inference.maps.mechanisms import MECHANISMS
+from inference.designs.mechanisms import MECHANISMS
 from inference.rows.doubtful import doubtful_cells, doubtful_numbers
 from models.blocks import block_names
 from models.blocks.dc_polarization import beyond_metal

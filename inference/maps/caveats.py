@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from inference.checks.predictive import failing_predictions, unpredicted
-from inference.checks.verdicts import stored_check
 from inference.designs.design import CURRENT, Cell
-from inference.maps.mechanisms import MECHANISMS
+from inference.designs.mechanisms import MECHANISMS
 from inference.maps.row_counts import told_of_rows
-from inference.runs.symptoms import suspicions
+from inference.misfit.predictive import failing_predictions, unpredicted
+from inference.misfit.symptoms import suspicions
+from inference.misfit.verdicts import stored_check
 
 if TYPE_CHECKING:
-    from inference.runs.result import Result
+    from inference.designs.basis import Basis
 
 __all__ = [
     "above_tested",
@@ -31,18 +31,18 @@ __all__ = [
 ]
 
 _TOLD_OTHERWISE = {"sampling"}  # by the convergence gate
-_UNCHECKED: "WeakKeyDictionary[Result, list[Mapping[str, Any]]]" = WeakKeyDictionary()
+_UNCHECKED: "WeakKeyDictionary[Basis, list[Mapping[str, Any]]]" = WeakKeyDictionary()
 """What results without a stored check do not predict: a second or two to find."""
 
 
 def caveats(
-    result: "Result", cell: Cell, failed: Sequence[Mapping[str, Any]] | None = None
+    result: "Basis", cell: Cell, failed: Sequence[Mapping[str, Any]] | None = None
 ) -> list[str]:
     """Return why numbers of a fit on one kind of cell may be wrong.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     cell : {"liquid", "solid"}
         The kind of cell.
@@ -58,12 +58,12 @@ def caveats(
     return [*dict.fromkeys([*warned(result, failed), *left_out, *_none_failed(result, cell)])]
 
 
-def warned(result: "Result", failed: Sequence[Mapping[str, Any]] | None = None) -> list[str]:
+def warned(result: "Basis", failed: Sequence[Mapping[str, Any]] | None = None) -> list[str]:
     """Return why any number of a fit may be wrong, whatever cell it is of.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     failed : sequence of mapping, optional
         From `failures`, where they are known already.
@@ -118,12 +118,12 @@ def worth_of_rows(failed: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     }
 
 
-def above_tested(result: "Result", mechanism: str, current: float) -> list[str]:
+def above_tested(result: "Basis", mechanism: str, current: float) -> list[str]:
     """Say that a current lies above every one at which a cell of the data was tested.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     mechanism : str
         By which new cells fail at that current.
@@ -139,12 +139,12 @@ def above_tested(result: "Result", mechanism: str, current: float) -> list[str]:
     return [words] if current > highest else []
 
 
-def highest_tested(result: "Result") -> dict[str, tuple[float, str]]:
+def highest_tested(result: "Basis") -> dict[str, tuple[float, str]]:
     """Return by mechanism the highest current tested [mA/cm^2], and how to say that one is above.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
 
     Returns
@@ -162,11 +162,11 @@ def highest_tested(result: "Result") -> dict[str, tuple[float, str]]:
     }
 
 
-def _tested(result: "Result") -> Mapping[str, Mapping[str, Any]]:
+def _tested(result: "Basis") -> Mapping[str, Mapping[str, Any]]:
     return dict(json.loads(str(result.attrs.get("tested", "{}"))))
 
 
-def _none_failed(result: "Result", cell: Cell) -> list[str]:
+def _none_failed(result: "Basis", cell: Cell) -> list[str]:
     found = []
     for item in MECHANISMS[cell]:
         own = _tested(result).get(item.name, {"failed": 1})
@@ -183,12 +183,12 @@ def _none_failed(result: "Result", cell: Cell) -> list[str]:
     return found
 
 
-def failures(result: "Result") -> list[Mapping[str, Any]]:
+def failures(result: "Basis") -> list[Mapping[str, Any]]:
     """Return what the stored check of this very result failed, or what its fit does.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
 
     Returns

@@ -25,7 +25,7 @@ from numpy.polynomial import chebyshev
 
 from data.units import to_si
 from inference.designs.design import AXES, Axis, Design, FloatArray
-from inference.maps.mechanisms import (
+from inference.designs.mechanisms import (
     CURRENT_FACTOR,
     MECHANISMS,
     Deviates,
@@ -35,7 +35,7 @@ from inference.maps.mechanisms import (
     cell_factor,
     own_property,
 )
-from inference.maps.noise import tolerance_source
+from inference.designs.noise import tolerance_source
 from models import physics
 from models.separators import MACMULLIN_SCATTER
 
@@ -70,7 +70,7 @@ class Conditions:
         Draws.
     parameters : mapping of str to ndarray
         In SI, draws along their first axis. Properties of a fitted separator among them
-        (`inference.maps.mechanisms.own_property`) take the place of those of the design and its
+        (`inference.designs.mechanisms.own_property`) take the place of those of the design and its
         tolerances.
     """
 

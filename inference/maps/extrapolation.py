@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from inference.designs.design import AXES, SEPARATOR_AXES, WORDS, Design, FloatArray, shown
-from inference.maps.mechanisms import MECHANISMS
+from inference.designs.mechanisms import MECHANISMS
 from inference.rows.data_ranges import LINEAR, on_scale
 from models.temperature import TEMPERATURE_WINDOW
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from inference.runs.result import Result
+    from inference.designs.basis import Basis
 
 __all__ = [
     "STEADY_STATE",
@@ -133,14 +133,14 @@ class Support:
         return WIDER * float(np.ptp(corners[:, which])) if name in LINEAR else math.log1p(WIDER)
 
 
-def supports(design: Design, result: "Result") -> list[Support]:
+def supports(design: Design, result: "Basis") -> list[Support]:
     """Return what the rows span that tell of each limit of a design.
 
     Parameters
     ----------
     design : Design
         The design.
-    result : Result
+    result : Basis
         The fit.
 
     Returns
@@ -173,14 +173,14 @@ def supports(design: Design, result: "Result") -> list[Support]:
     return found or [Support("", ranges.get("liquid", {}))]
 
 
-def extrapolated(design: Design, result: "Result") -> dict[str, Any]:
+def extrapolated(design: Design, result: "Basis") -> dict[str, Any]:
     """Say axis by axis where a design lies outside the range of the data.
 
     Parameters
     ----------
     design : Design
         The design.
-    result : Result
+    result : Basis
         The fit.
 
     Returns
@@ -196,14 +196,14 @@ def extrapolated(design: Design, result: "Result") -> dict[str, Any]:
     return found
 
 
-def extrapolation(design: Design, result: "Result") -> "NDArray[np.bool_]":
+def extrapolation(design: Design, result: "Basis") -> "NDArray[np.bool_]":
     """Return where the conditions of a design are not supported by rows, shape of its grid.
 
     Parameters
     ----------
     design : Design
         The design.
-    result : Result
+    result : Basis
         The fit.
 
     Returns
@@ -228,14 +228,14 @@ def extrapolation(design: Design, result: "Result") -> "NDArray[np.bool_]":
     return np.asarray(outside)
 
 
-def in_words(design: Design, result: "Result") -> tuple[str, ...]:
+def in_words(design: Design, result: "Basis") -> tuple[str, ...]:
     """Say which conditions of one cell the rows do not support, and how far these go.
 
     Parameters
     ----------
     design : Design
         Of one cell.
-    result : Result
+    result : Basis
         The fit.
 
     Returns

@@ -12,12 +12,12 @@ from data.csv_reader import cell_of
 from data.errors import MapError, RunFolderError
 from data.units import format_header
 from inference.designs.design import AXES, SEPARATOR_AXES
-from inference.runs.sealed_trees import read_tree, write_tree
+from inference.engine.sealed_trees import read_tree, write_tree
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from inference.runs.result import Result
+    from inference.designs.basis import Basis
 
 __all__ = [
     "load_maps",
@@ -52,7 +52,7 @@ def save_maps(
     path : Path or str
         The file.
     noise : xarray.Dataset, optional
-        The table they were drawn with (`inference.maps.noise.noise_table`), the group ``noise``.
+        The table they were drawn with (`inference.designs.noise.noise_table`), the group ``noise``.
     """
     groups = {name: _by_convention(dataset) for name, dataset in maps.items()}
     if noise is not None:
@@ -74,14 +74,14 @@ def save_maps(
     write_tree(tree, Path(path), "maps", encoding)
 
 
-def load_maps(path: Path | str, result: "Result | None" = None) -> dict[str, xr.Dataset]:
+def load_maps(path: Path | str, result: "Basis | None" = None) -> dict[str, xr.Dataset]:
     """Read maps that :func:`save_maps` wrote.
 
     Parameters
     ----------
     path : Path or str
         The file.
-    result : Result, optional
+    result : Basis, optional
         The fit that they are to be of.
 
     Returns
@@ -114,7 +114,7 @@ def load_noise(path: Path | str) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        As `inference.maps.noise` says.
+        As `inference.designs.noise` says.
 
     Raises
     ------

@@ -13,19 +13,19 @@ from inference.designs.design import SEPARATOR_AXES, WORDS, Design, shown
 from inference.maps.extrapolation import Support, supports
 
 if TYPE_CHECKING:
-    from inference.runs.result import Result
+    from inference.designs.basis import Basis
 
 __all__ = ["between_sentences"]
 
 
-def between_sentences(design: Design, result: "Result") -> list[str]:
+def between_sentences(design: Design, result: "Basis") -> list[str]:
     """Say where a design lies far from every level tested, and where no row states a charge.
 
     Parameters
     ----------
     design : Design
         Of one cell or of a map.
-    result : Result
+    result : Basis
         The fit.
 
     Returns

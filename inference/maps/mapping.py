@@ -6,21 +6,22 @@ scatter of its separator and by the tolerances of its design; the spread of its 
 the *predictive* one, and its quantile at a stated risk is the safe current. At a fixed charge the
 threshold is the root of ``j = u j_x(Q/j)``, so u stays inside the equation.
 
-The mechanisms are in `inference.maps.mechanisms`, the numbers are computed in
-`inference.maps.evaluation`, with the noise of `inference.maps.noise`: one standard normal number
+The mechanisms are in `inference.designs.mechanisms`, the numbers are computed in
+`inference.maps.evaluation`, with the noise of `inference.designs.noise`: one standard normal number
 for each draw and each source of scatter, used at every point, so that maps are smooth and repeat
 exactly.
 """
 
 import json
 import math
-from collections.abc import Collection, Hashable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast, get_args
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 import numpy as np
 import xarray as xr
 
 from data.errors import MapError
+from inference.designs.basis import Planned
 from inference.designs.design import (
     AXES,
     CURRENT,
@@ -32,11 +33,7 @@ from inference.designs.design import (
     read_design,
     read_designs,
 )
-from inference.maps.caveats import above_tested, caveats
-from inference.maps.evaluation import QUANTILES, Cells, MapNumbers, evaluate
-from inference.maps.extrapolation import extrapolation, supports
-from inference.maps.gaps import between_sentences
-from inference.maps.mechanisms import (
+from inference.designs.mechanisms import (
     ACTIVATION,
     COVERS,
     CURRENT_FACTOR,
@@ -49,22 +46,25 @@ from inference.maps.mechanisms import (
     option,
     parameter_draws,
 )
-from inference.maps.noise import Noise, chosen_draws
+from inference.designs.noise import Noise, chosen_draws
+from inference.engine.standing import PRIOR_DRIVEN_WORDS, Standing, standing
+from inference.maps.caveats import above_tested, caveats
+from inference.maps.evaluation import QUANTILES, Cells, MapNumbers, evaluate
+from inference.maps.extrapolation import extrapolation, supports
+from inference.maps.gaps import between_sentences
 from inference.maps.row_counts import told_of_rows
 from inference.maps.separators import as_fitted, belonging, separator_draws, separators_of
 from inference.maps.unseen import one_condition
-from inference.runs.standing import PRIOR_DRIVEN_WORDS, Standing, standing
 from inference.thresholds import DEFAULT_RISK, TOLERANCE_REACH
 from models import physics
 from models.separators import MACMULLIN_SCATTER
 from models.temperature import TEMPERATURE_WINDOW
 
 if TYPE_CHECKING:
-    from inference.runs.result import Result
+    from inference.designs.basis import Basis
 
 __all__ = [
     "RISKS",
-    "Known",
     "check_designs",
     "check_risk",
     "drawn",
@@ -95,7 +95,7 @@ the tail."""
 
 
 def safe_current_map(
-    result: "Result",
+    result: "Basis",
     design: Design | Mapping[str, Any],
     *,
     draws: int = 4000,
@@ -107,7 +107,7 @@ def safe_current_map(
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     design : Design or mapping
         The design; a mapping is one as in a job file, with the key `cell` ("liquid" or "solid").
@@ -179,7 +179,7 @@ def safe_current_map(
     return dataset.assign_attrs(asked | ({"suspicions": told} if told else {}))
 
 
-def _doubts(result: "Result", design: Design, dataset: xr.Dataset) -> list[str]:
+def _doubts(result: "Basis", design: Design, dataset: xr.Dataset) -> list[str]:
     """Say why a map may be wrong, and that it reaches above every current tested.
 
     Where it is extrapolated it says so by itself.
@@ -195,7 +195,7 @@ def _doubts(result: "Result", design: Design, dataset: xr.Dataset) -> list[str]:
 
 
 def _one_map(
-    result: "Result", design: Design, draws: int, risk: float, seed: int, block_size: int
+    result: "Basis", design: Design, draws: int, risk: float, seed: int, block_size: int
 ) -> xr.Dataset:
     parameters, noise = drawn(result, design, max(draws, draws_due(risk)), seed)
     count = next(iter(parameters.values())).shape[-1]
@@ -218,13 +218,13 @@ def _one_map(
 
 
 def drawn(
-    result: "Result", design: Design, draws: int, seed: int
+    result: "Basis", design: Design, draws: int, seed: int
 ) -> tuple[dict[str, FloatArray], Noise]:
     """Return the posterior draws of a map and the noise of its new cells.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     design : Design
         The design.
@@ -360,7 +360,7 @@ def _beside(designs: Mapping[str, Design], found: Mapping[str, xr.Dataset]) -> x
 
 
 def new_cell_currents(
-    result: "Result",
+    result: "Basis",
     design: Design | Mapping[str, Any],
     *,
     draws: int = 4000,
@@ -370,7 +370,7 @@ def new_cell_currents(
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     design, draws, seed
         As in :func:`safe_current_map`; of one separator.
@@ -397,28 +397,8 @@ def new_cell_currents(
     return cast("FloatArray", lowest / CURRENT_FACTOR)
 
 
-class Known(Protocol):
-    """What a design is checked against: a finished fit, or one that is planned."""
-
-    @property
-    def posterior(self) -> Collection[Hashable]:
-        """Names of the parameters."""
-
-    @property
-    def data_ranges(self) -> Mapping[str, Mapping[str, list[float]]]:
-        """Ranges of the data by kind of cell and axis."""
-
-    @property
-    def attrs(self) -> Mapping[str, Any]:
-        """With ``options``, those of the blocks."""
-
-    @property
-    def salt_concentration(self) -> float | None:
-        """Of the campaign's electrolyte [mol/L]."""
-
-
 def _variables(
-    result: "Result", design: Design, numbers: MapNumbers, risk: float, risks: FloatArray
+    result: "Basis", design: Design, numbers: MapNumbers, risk: float, risks: FloatArray
 ) -> dict[str, Any]:
     """Return the variables of a map with their dimensions, units and names."""
     grid = design.dims
@@ -480,7 +460,7 @@ def _variables(
 
 
 def maps_from_job(
-    result: "Result",
+    result: "Basis",
     axes: Mapping[str, Mapping[str, Any]],
     *,
     draws: int = 4000,
@@ -491,7 +471,7 @@ def maps_from_job(
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     axes : mapping
         The section `map.axes` of the job: designs by kind of cell. When it is empty, the default
@@ -517,7 +497,7 @@ def maps_from_job(
 
 
 def drawn_with(
-    maps: Mapping[str, xr.Dataset], axes: Mapping[str, Mapping[str, Any]], result: "Result"
+    maps: Mapping[str, xr.Dataset], axes: Mapping[str, Mapping[str, Any]], result: "Basis"
 ) -> bool:
     """Say whether maps were drawn with the axes that a job asks for.
 
@@ -527,7 +507,7 @@ def drawn_with(
         Maps by kind of cell.
     axes : mapping
         The section `map.axes` of the job.
-    result : Result
+    result : Basis
         The fit.
 
     Returns
@@ -545,7 +525,7 @@ def drawn_with(
 
 
 def _sections(
-    axes: Mapping[str, Mapping[str, Any]], result: "Result"
+    axes: Mapping[str, Mapping[str, Any]], result: "Basis"
 ) -> dict[str, Mapping[str, Any]]:
     """Return the designs that are mapped: those asked for, or one of each cell with data."""
     return dict(axes) or {cell: {} for cell in AXES if result.data_ranges.get(cell)}
@@ -557,7 +537,7 @@ def _as_asked(section: Mapping[str, Any]) -> dict[str, str]:
     return {"axes": json.dumps(axes, sort_keys=True, default=str)}
 
 
-def _designs(section: Mapping[str, Any], result: "Result") -> dict[str, Design]:
+def _designs(section: Mapping[str, Any], result: "Basis") -> dict[str, Design]:
     """Return the designs of a section: one, or one for each of its named separators."""
     entries = dict(section)
     if "cell" not in entries:
@@ -566,7 +546,7 @@ def _designs(section: Mapping[str, Any], result: "Result") -> dict[str, Design]:
     return _read(cell, entries, result)
 
 
-def _read(cell: str, section: Mapping[str, Any], known: Known) -> dict[str, Design]:
+def _read(cell: str, section: Mapping[str, Any], known: Planned) -> dict[str, Design]:
     separators = separators_of(known) if names_known_separators(section) else {}
     return read_designs(
         cell,
@@ -577,7 +557,7 @@ def _read(cell: str, section: Mapping[str, Any], known: Known) -> dict[str, Desi
 
 
 def shared_conditions(
-    cell: str, section: Mapping[str, Any], known: Known
+    cell: str, section: Mapping[str, Any], known: Planned
 ) -> dict[str, str | float]:
     """Return what a design takes from the data: conditions of which all rows have one value.
 
@@ -587,7 +567,7 @@ def shared_conditions(
         The kind of cell.
     section : mapping
         The design as a job writes it.
-    known : Known
+    known : Planned
         A finished fit, or what one that is planned will speak of.
 
     Returns
@@ -612,14 +592,14 @@ def shared_conditions(
     }
 
 
-def one_design(section: Mapping[str, Any], result: "Result") -> Design:
+def one_design(section: Mapping[str, Any], result: "Basis") -> Design:
     """Read the design of one cell.
 
     Parameters
     ----------
     section : mapping
         As in a job file, with the key `cell`.
-    result : Result
+    result : Basis
         The fit.
 
     Returns
@@ -640,14 +620,14 @@ def one_design(section: Mapping[str, Any], result: "Result") -> Design:
     return next(iter(designs.values()))
 
 
-def check_designs(axes: Mapping[str, Mapping[str, Any]], known: Known) -> None:
+def check_designs(axes: Mapping[str, Mapping[str, Any]], known: Planned) -> None:
     """Refuse designs that no map will be drawn of, before anything is computed.
 
     Parameters
     ----------
     axes : mapping
         The section `map.axes` of a job: designs by kind of cell.
-    known : Known
+    known : Planned
         A finished fit, or what one that is planned will speak of.
 
     Raises
@@ -661,14 +641,14 @@ def check_designs(axes: Mapping[str, Mapping[str, Any]], known: Known) -> None:
             refuse_uncovered(design, known)
 
 
-def refuse_uncovered(design: Design, result: Known) -> None:
+def refuse_uncovered(design: Design, result: Planned) -> None:
     """Refuse conditions about which neither data nor priors of the fit say anything.
 
     Parameters
     ----------
     design : Design
         The design.
-    result : Known
+    result : Planned
         A finished fit, or what one that is planned will speak of.
 
     Raises
@@ -724,12 +704,12 @@ def refuse_uncovered(design: Design, result: Known) -> None:
         )
 
 
-def highest_pressure(result: Known) -> float:
+def highest_pressure(result: Planned) -> float:
     """Return the stack pressure above which nothing is known.
 
     Parameters
     ----------
-    result : Known
+    result : Planned
         The fit.
 
     Returns
@@ -755,12 +735,12 @@ def _reaches(design: Design, name: str, value: float) -> str:
     return f"reaches {shown} within {name}_sd ({TOLERANCE_REACH:g} standard deviations)"
 
 
-def scatter_standings(result: "Result", design: Design) -> list[Standing]:
+def scatter_standings(result: "Basis", design: Design) -> list[Standing]:
     """Say for each mechanism what its scatters come from: of several, the least known.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         The fit.
     design : Design
         Of the kind of cell.
@@ -768,7 +748,7 @@ def scatter_standings(result: "Result", design: Design) -> list[Standing]:
     Returns
     -------
     list of {"prior", "near", "data"}
-        In the order of `MECHANISMS`; see `inference.runs.standing`.
+        In the order of `MECHANISMS`; see `inference.engine.standing`.
     """
     found: list[Standing] = []
     for own in _standings(result, design).values():
@@ -777,7 +757,7 @@ def scatter_standings(result: "Result", design: Design) -> list[Standing]:
     return found
 
 
-def _standings(result: "Result", design: Design) -> dict[str, dict[str, Standing]]:
+def _standings(result: "Basis", design: Design) -> dict[str, dict[str, Standing]]:
     """Return what each scatter of new cells comes from, by mechanism."""
     rows = result.summary().to_dict("index")
     # Cells of one separator do not differ by the scatter between separators.
@@ -795,12 +775,12 @@ def _standings(result: "Result", design: Design) -> dict[str, dict[str, Standing
     }
 
 
-def scatter_prior_driven(result: "Result", design: Design) -> Any:
+def scatter_prior_driven(result: "Basis", design: Design) -> Any:
     """Say for each mechanism whether the data hardly speak of one of its scatters.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         The fit.
     design : Design
         Of the kind of cell.
@@ -813,12 +793,12 @@ def scatter_prior_driven(result: "Result", design: Design) -> Any:
     return np.array([each == "prior" for each in scatter_standings(result, design)])
 
 
-def scatter_notes(result: "Result", design: Design) -> list[str]:
+def scatter_notes(result: "Basis", design: Design) -> list[str]:
     """Say in sentences which scatters of new cells are their prior's, and what rows count as cells.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         The fit.
     design : Design
         Of the kind of cell.
@@ -909,7 +889,7 @@ def _coordinates(design: Design, fitted: Mapping[str, tuple[float, float]]) -> d
 
 
 def _attributes(
-    result: "Result", design: Design, risk: float, seed: int, count: int
+    result: "Basis", design: Design, risk: float, seed: int, count: int
 ) -> dict[str, Any]:
     cell, every = design.cell, supports(design, result)
     ranges = {each.limit: dict(each.ranges) for each in every}

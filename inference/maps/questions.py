@@ -2,8 +2,8 @@
 
 Each answer rests on the numbers of the map: its *value* is the current at which a new cell fails
 with the stated risk, or the condition at which that current is the one asked for, over all
-posterior draws with the noise of `inference.maps.noise`. All that is not known is counted in: the
-scatter of cells, and the parameters.
+posterior draws with the noise of `inference.designs.noise`. All that is not known is counted in:
+the scatter of cells, and the parameters.
 
 Its *interval* says how sure that is. Within one posterior draw the parameters are known, and the
 risk is a share of new cells (512 of them, evenly spread: ``cell_noise``): each draw has a current,
@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -40,6 +40,18 @@ from inference.designs.design import (
     read_design,
 )
 from inference.designs.design import shown as _shown
+from inference.designs.mechanisms import (
+    CURRENT_FACTOR,
+    MECHANISMS,
+    Mechanism,
+    Setting,
+    Values,
+    cell_factor,
+    cell_scatter,
+    cell_scatters,
+    cells_of,
+)
+from inference.designs.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
 from inference.maps.caveats import above_tested, caveats, failures, worth_of_rows
 from inference.maps.evaluation import Cells, Conditions, order_statistics
 from inference.maps.extrapolation import in_words, supports
@@ -55,18 +67,6 @@ from inference.maps.mapping import (
     scatter_notes,
     shared_conditions,
 )
-from inference.maps.mechanisms import (
-    CURRENT_FACTOR,
-    MECHANISMS,
-    Mechanism,
-    Setting,
-    Values,
-    cell_factor,
-    cell_scatter,
-    cell_scatters,
-    cells_of,
-)
-from inference.maps.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
 from inference.maps.separators import as_fitted, belonging, offset_in_words
 from inference.maps.tails import AS_FITTED, other_cells, tail_sentence
 from inference.maps.tails import WORDS as CELL_WORDS
@@ -83,7 +83,7 @@ from models.options import SHARED_THRESHOLD
 from models.physics import metal_capacity
 
 if TYPE_CHECKING:
-    from inference.runs.result import Result
+    from inference.designs.basis import Basis
 
 __all__ = [
     "Answer",
@@ -165,7 +165,7 @@ class Answer:
         The design that the answer comes to.
     seed : int
         Of its draws and noise.
-    result : Result, optional
+    result : Basis, optional
         The fit that it is of.
     """
 
@@ -195,14 +195,14 @@ class Answer:
     design: Design | None = field(default=None, repr=False, compare=False)
     warnings: tuple[str, ...] = ()
     seed: int = 0
-    result: "Result | None" = field(default=None, repr=False, compare=False)
+    result: "Basis | None" = field(default=None, repr=False, compare=False)
     _design: str = field(default="", repr=False)
 
     @cached_property
     def _told(self) -> tuple[tuple[str, ...], Mapping[str, Any]]:
-        from inference.checks.influence import Rows
+        from inference.checks.influence import Rows  # above: it fits again
 
-        return ((), {}) if self.result is None else Rows(self.result).told(self)
+        return ((), {}) if self.result is None else Rows(cast("Any", self.result)).told(self)
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -337,7 +337,7 @@ class Answer:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows."""
-        from inference.runs.html import answer_html
+        from inference.maps.answer_html import answer_html
 
         return answer_html(self)
 
@@ -386,7 +386,7 @@ class Answer:
 
 
 def safe_current(
-    result: "Result",
+    result: "Basis",
     design: Design | Mapping[str, Any],
     risk: float = DEFAULT_RISK,
     *,
@@ -397,7 +397,7 @@ def safe_current(
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     design : Design or mapping
         One cell; a mapping is one as in a job file, with the key `cell` ("liquid" or "solid"),
@@ -436,7 +436,7 @@ def safe_current(
 
 
 def required_pore_radius(
-    result: "Result",
+    result: "Basis",
     current: str | float,
     risk: float = DEFAULT_RISK,
     design: Mapping[str, Any] | None = None,
@@ -448,7 +448,7 @@ def required_pore_radius(
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     current : str or float
         Such as "2 mA/cm^2"; a plain number is in mA/cm^2.
@@ -500,7 +500,7 @@ def required_pore_radius(
 
 
 def required_pressure(
-    result: "Result",
+    result: "Basis",
     current: str | float,
     capacity: str | float,
     risk: float = DEFAULT_RISK,
@@ -513,7 +513,7 @@ def required_pressure(
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     current : str or float
         Such as "2 mA/cm^2"; a plain number is in mA/cm^2.
@@ -597,7 +597,7 @@ class _Asked:
     """One question to a fit: the draws and the noise that answer it."""
 
     def __init__(
-        self, result: "Result", design: Design, risk: float, draws: int, seed: int | None
+        self, result: "Basis", design: Design, risk: float, draws: int, seed: int | None
     ) -> None:
         check_risk(risk)
         refuse_uncovered(design, result)
@@ -887,7 +887,7 @@ def _draws_worth(below: "np.ndarray[Any, Any]", share: float) -> float:
     return below.size if variance == 0.0 else min(share * (1.0 - share) / variance, below.size)
 
 
-def _single(result: "Result", design: Design | Mapping[str, Any]) -> Design:
+def _single(result: "Basis", design: Design | Mapping[str, Any]) -> Design:
     """Return the design of one cell, every condition a single one."""
     read = design if isinstance(design, Design) else one_design(design, result)
     if read.dims:
@@ -903,7 +903,7 @@ def _single(result: "Result", design: Design | Mapping[str, Any]) -> Design:
 
 
 def _as_all_rows(
-    result: "Result", design: Design | Mapping[str, Any]
+    result: "Basis", design: Design | Mapping[str, Any]
 ) -> tuple[Design | Mapping[str, Any], tuple[str, ...]]:
     """Return the design with what it leaves open as all rows have it, and notes that say so.
 
@@ -961,7 +961,7 @@ def _kind(cell: Cell, name: str) -> AxisKind:
 
 
 def _notes(
-    result: "Result", design: Design, offset: str, warnings: tuple[str, ...]
+    result: "Basis", design: Design, offset: str, warnings: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Say what must be known with an answer."""
     return (
@@ -973,7 +973,7 @@ def _notes(
     )
 
 
-def _pooled(result: "Result", separator: str) -> tuple[str, ...]:
+def _pooled(result: "Basis", separator: str) -> tuple[str, ...]:
     """Say that the scatter of a named separator's cells, where cells tell it, is that of all."""
     penetration = next(each for each in MECHANISMS["liquid"] if each.name == "penetration")
     every = cells_behind(result, penetration)
@@ -987,7 +987,7 @@ def _pooled(result: "Result", separator: str) -> tuple[str, ...]:
     )
 
 
-def _warnings(result: "Result", cell: Cell, failed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _warnings(result: "Basis", cell: Cell, failed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Say why no number of a fit is to be relied on."""
     found = []
     gate = getattr(result, "gate", None)
@@ -998,7 +998,7 @@ def _warnings(result: "Result", cell: Cell, failed: Sequence[Mapping[str, Any]])
     return (*found, *caveats(result, cell, failed))
 
 
-def _scatter(result: "Result", mechanism: Mechanism) -> str:
+def _scatter(result: "Basis", mechanism: Mechanism) -> str:
     """Say how much cells differ, and what is assumed of the cells that tell it."""
     names = cell_scatters(mechanism, result)
     scatter = cell_scatter(mechanism, result)
@@ -1018,7 +1018,7 @@ def _scatter(result: "Result", mechanism: Mechanism) -> str:
     return text
 
 
-def _unstated_cells(result: "Result", block: str) -> int:
+def _unstated_cells(result: "Basis", block: str) -> int:
     """Count the fitted ranges over cells of a threshold that do not state how many cells."""
     count = 0
     for table in SHARED_THRESHOLD.get(block, (block,)):

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from data.ranges import ENDS, RANGE_COLUMNS, range_rows
 from data.tables import tables as all_tables
-from inference.maps.mechanisms import MECHANISMS
+from inference.designs.mechanisms import MECHANISMS
 from inference.maps.unseen import tables_behind
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from data.campaign import Campaign
+    from inference.designs.basis import Basis
     from inference.designs.design import Cell
-    from inference.runs.result import Result
 
 __all__ = ["fresh_cells", "left_out", "told_of_rows"]
 
@@ -29,12 +29,12 @@ _EVENTS: Final = ("transition_time", "sand_time")
 _ALIKE: Final = ("separator", "protocol", "temperature", "pressure", "step_time", "lab")
 
 
-def told_of_rows(result: "Result", key: str, cell: "Cell") -> list[str]:
+def told_of_rows(result: "Basis", key: str, cell: "Cell") -> list[str]:
     """Return what a fit said of the rows behind answers on one kind of cell.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     key : {"left_out", "fresh_cells"}
         Of which function of this module.

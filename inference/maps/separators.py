@@ -13,7 +13,7 @@ import numpy as np
 
 from data.units import si_factor, to_si
 from inference.designs.design import AXES, SEPARATOR_AXES, Design, FloatArray
-from inference.maps.mechanisms import (
+from inference.designs.mechanisms import (
     MECHANISMS,
     SEPARATOR_OFFSET,
     SEPARATOR_SCATTER,
@@ -23,7 +23,7 @@ from inference.maps.mechanisms import (
     option,
     own_property,
 )
-from inference.maps.noise import tolerance_source
+from inference.designs.noise import tolerance_source
 from inference.thresholds import INTERVAL
 from models import physics
 from models.separators import MACMULLIN_SCATTER
@@ -31,7 +31,7 @@ from models.separators import MACMULLIN_SCATTER
 if TYPE_CHECKING:
     import xarray as xr
 
-    from inference.runs.result import Result
+    from inference.designs.basis import Basis
 
 __all__ = [
     "as_fitted",
@@ -89,7 +89,7 @@ def separators_of(result: _Fit) -> dict[str, dict[str, Any]]:
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit, or one that is planned.
 
     Returns
@@ -105,7 +105,7 @@ def separators_of(result: _Fit) -> dict[str, dict[str, Any]]:
 
 
 def separator_draws(
-    result: "Result",
+    result: "Basis",
     design: Design,
     chosen: "np.ndarray[Any, Any]",
     parameters: Values,
@@ -118,7 +118,7 @@ def separator_draws(
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     design : Design
         The design.
@@ -132,8 +132,8 @@ def separator_draws(
     Returns
     -------
     dict of str to ndarray
-        Properties by `inference.maps.mechanisms.own_property` and the offset, in SI, shape (draw,);
-        empty where the design names no separator.
+        Properties by `inference.designs.mechanisms.own_property` and the offset, in SI, shape
+        (draw,); empty where the design names no separator.
     """
     if not design.separator:
         return {}
@@ -214,14 +214,14 @@ def offset_in_words(design: Design, parameters: Values) -> str:
     )
 
 
-def belonging(design: Design, result: "Result") -> str:
+def belonging(design: Design, result: "Basis") -> str:
     """Say of which separator, and in which laboratory, the new cells of a design are.
 
     Parameters
     ----------
     design : Design
         The design.
-    result : Result
+    result : Basis
         A finished fit.
 
     Returns

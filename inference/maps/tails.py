@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from inference.designs.design import Cell, FloatArray
-from inference.maps.mechanisms import MECHANISMS, Deviates, Values, cells_of
+from inference.designs.mechanisms import MECHANISMS, Deviates, Values, cells_of
 from inference.thresholds import DEFAULT_RISK, LAW_MOVES
 from models.cells import LAWS, deviate
 from models.priors import resolve_priors
 
 if TYPE_CHECKING:
-    from inference.runs.result import Result
+    from inference.designs.basis import Basis
 
 __all__ = ["AS_FITTED", "WORDS", "other_cells", "tail_sentence"]
 
@@ -36,18 +36,18 @@ WORDS: Final[Mapping[str, str]] = {
 
 
 def other_cells(
-    result: "Result", cell: Cell, parameters: Values, noise: Deviates
+    result: "Basis", cell: Cell, parameters: Values, noise: Deviates
 ) -> dict[str, dict[str, FloatArray]]:
     """Return parameters under which cells follow the other laws, their middle half as before.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit, whose job may have given the priors of the laws.
     cell : {"liquid", "solid"}
         The kind of cell.
     parameters : mapping of str to ndarray
-        From `inference.maps.mechanisms.parameter_draws`.
+        From `inference.designs.mechanisms.parameter_draws`.
     noise : callable
         ``noise(source)`` are standard normal numbers, shape (draw,).
 

@@ -28,7 +28,7 @@ import numpy as np
 from data.tables import tables
 from data.units import parse_quantity, si_factor
 from inference.designs.design import CURRENT, WORDS, FloatArray, Protocol, shown
-from inference.maps.mechanisms import (
+from inference.designs.mechanisms import (
     SEPARATOR_OFFSET,
     SEPARATOR_SCATTER,
     Mechanism,
@@ -42,7 +42,7 @@ from models.options import SHARED_THRESHOLD
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from inference.runs.result import Result
+    from inference.designs.basis import Basis
 
 __all__ = [
     "NEAR",
@@ -81,12 +81,12 @@ TESTED: Final[Mapping[Protocol, tuple[str, int, str, str]]] = {
 it goes with where metal diffuses; and words and unit of it."""
 
 
-def tables_behind(result: "Result", mechanism: Mechanism) -> set[str]:
+def tables_behind(result: "Basis", mechanism: Mechanism) -> set[str]:
     """Return the tables that tell how cells scatter, whether the fit has them or not.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     mechanism : Mechanism
         The mechanism.
@@ -101,7 +101,7 @@ def tables_behind(result: "Result", mechanism: Mechanism) -> set[str]:
 
 
 def cells_behind(
-    result: "Result",
+    result: "Basis",
     mechanism: Mechanism,
     separator: str = "",
     worth: Mapping[str, int] = MappingProxyType({}),
@@ -110,7 +110,7 @@ def cells_behind(
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     mechanism : Mechanism
         The mechanism.
@@ -146,7 +146,7 @@ def cells_behind(
     return min([count, *(worth[name] for name in scatters if name in worth)])
 
 
-def _cells(result: "Result", name: str) -> "NDArray[np.str_]":
+def _cells(result: "Basis", name: str) -> "NDArray[np.str_]":
     """Return of which cell each row of an observed variable is, by whatever its table tells it."""
     labels = result.observed_data[f"{name}_row"].values.astype(str)
     by = tables()[table_of(name)].label
@@ -255,12 +255,12 @@ def one_condition(
     )
 
 
-def separator_law_sentence(result: "Result") -> str:
+def separator_law_sentence(result: "Basis") -> str:
     """Say what the law of separators was held against, for cells of new ones.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
 
     Returns
@@ -287,12 +287,12 @@ def separator_law_sentence(result: "Result") -> str:
     return " ".join(filter(None, found))
 
 
-def tested_separators(result: "Result") -> dict[str, dict[str, float]]:
+def tested_separators(result: "Basis") -> dict[str, dict[str, float]]:
     """Return the separators of which cells were tested until metal penetrates, or did not.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
 
     Returns
@@ -440,12 +440,12 @@ def _chance(away: FloatArray, rest: FloatArray, freedom: int, usual: FloatArray)
     return float((softmax(log_weights, axis=1) * tails).sum(axis=1).mean())
 
 
-def near_separator(result: "Result", pore_radius: float, porosity: float) -> str:
+def near_separator(result: "Basis", pore_radius: float, porosity: float) -> str:
     """Return the tested separator that a new one is nearly like, by its nominal values.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     pore_radius : float
         Of the new one [nm].
@@ -469,12 +469,12 @@ def near_separator(result: "Result", pore_radius: float, porosity: float) -> str
     return nearest if nearest and away[nearest] <= math.log(NEAR) + 1e-9 else ""
 
 
-def beside_sentence(result: "Result", name: str, safe: str, risk: float) -> str:
+def beside_sentence(result: "Basis", name: str, safe: str, risk: float) -> str:
     """Say what a tested separator bears that stands beside an answer.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     name : str
         From `near_separator`.

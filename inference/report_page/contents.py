@@ -15,16 +15,16 @@ from data.schema import ROW_UNIT, show_number
 from data.summary import tally_phrases
 from data.tables import tables as all_tables
 from data.units import format_header
-from inference.cli.text import interval, number
 from inference.designs.design import VARIANTS, WORDS, Cell, Design
+from inference.designs.mechanisms import Setting
+from inference.engine.standing import PRIOR_DRIVEN_WORDS, prior_driven
 from inference.maps.caveats import failures, failures_in_words
 from inference.maps.files import which_new_cells
-from inference.maps.mechanisms import Setting
 from inference.maps.questions import safe_current
 from inference.maps.tails import WORDS as CELL_WORDS
 from inference.runs.citations import citations
-from inference.runs.standing import PRIOR_DRIVEN_WORDS, prior_driven
 from inference.thresholds import INTERVAL
+from inference.words.numbers import interval, number
 from models.cells import LOGNORMAL
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ and properties of separators in single, which moves a current by less than one p
 """
 
 import base64
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 import numpy as np
@@ -16,17 +15,8 @@ import numpy.typing as npt
 
 from data.errors import MapError
 from data.units import to_si
-from inference.designs.design import AXES, VARIANTS, WORDS, Axis, Cell, Design, PoreType, Protocol
-from inference.maps.caveats import caveats, failures, highest_tested, worth_of_rows
-from inference.maps.extrapolation import WIDER, Support, extrapolated, supports
-from inference.maps.mapping import (
-    LEAST_DRAWS_BEYOND,
-    highest_pressure,
-    one_design,
-    refuse_uncovered,
-    scatter_notes,
-)
-from inference.maps.mechanisms import (
+from inference.designs.design import AXES, VARIANTS, WORDS, Cell, Design, PoreType, Protocol
+from inference.designs.mechanisms import (
     ACTIVATION,
     COVERS,
     CURRENT_FACTOR,
@@ -41,7 +31,15 @@ from inference.maps.mechanisms import (
     own_property,
     parameter_draws,
 )
-from inference.maps.noise import Noise, noise_table
+from inference.designs.noise import Noise, noise_table
+from inference.maps.caveats import caveats, failures, highest_tested, worth_of_rows
+from inference.maps.extrapolation import WIDER, Support, supports
+from inference.maps.mapping import (
+    LEAST_DRAWS_BEYOND,
+    highest_pressure,
+    one_design,
+    scatter_notes,
+)
 from inference.maps.separators import (
     as_fitted,
     belonging,
@@ -49,6 +47,7 @@ from inference.maps.separators import (
     separator_draws,
     separators_of,
 )
+from inference.maps.start import default_design, start_design
 from inference.maps.tails import WORDS as CELL_WORDS
 from inference.maps.tails import other_cells
 from inference.maps.unseen import (
@@ -77,7 +76,7 @@ from models.temperature import TEMPERATURE_WINDOW
 if TYPE_CHECKING:
     from inference.runs.result import Result
 
-__all__ = ["explorable_cells", "page_payload", "physics_document", "start_design"]
+__all__ = ["page_payload", "physics_document"]
 
 _MOST_SEPARATORS: Final = 16
 """Separators whose draws a page carries: about 0.1 MB each."""
@@ -147,42 +146,6 @@ def _axes(cell: Cell) -> dict[str, dict[str, Any]]:
             "log": name not in LINEAR,
         }
     return found
-
-
-def explorable_cells(result: "Result", cells: Iterable[str]) -> dict[Cell, str]:
-    """Say which kinds of cell the page can speak of.
-
-    Parameters
-    ----------
-    result : Result
-        A finished fit.
-    cells : iterable of str
-        Kinds of cell that the run maps.
-
-    Returns
-    -------
-    dict of str to str
-        By kind of cell: empty where it can, otherwise why not.
-    """
-    found: dict[Cell, str] = {}
-    for cell in get_args(Cell):
-        if cell not in {*cells} and not result.data_ranges.get(cell):
-            continue
-        try:
-            refuse_uncovered(_default(result, cell), result)
-        except MapError as error:
-            found[cell] = str(error)
-        else:
-            found[cell] = ""
-    return found
-
-
-def _default(result: "Result", cell: Cell) -> Design:
-    section: dict[str, Any] = {"cell": cell}
-    weakest = option(result.attrs, "penetration", "pores") == "weakest_link"
-    if cell == "liquid" and weakest and "pore_size_spread" not in result.posterior:
-        section["pore_size_spread"] = 0.1
-    return one_design(section, result)
 
 
 def page_payload(
@@ -264,11 +227,11 @@ def page_payload(
             "does_not_cover": {cell: DOES_NOT_COVER[cell] for cell in cells},
             "cells": dict(CELL_WORDS),
             "own_cells": {cell: _own_cells(cell, parameters) for cell in cells},
-            "belonging": {cell: belonging(_default(result, cell), result) for cell in cells},
+            "belonging": {cell: belonging(default_design(result, cell), result) for cell in cells},
         },
         "caveats": {cell: caveats(result, cell, failed) for cell in cells},
         "highest_tested": highest_tested(result),
-        "scatter": {cell: scatter_notes(result, _default(result, cell)) for cell in cells},
+        "scatter": {cell: scatter_notes(result, default_design(result, cell)) for cell in cells},
         "cells_order": cells,
         "data_kind": str(result.attrs["campaign_kind"]),
         "not_converged": not result.gate.passed,
@@ -336,69 +299,6 @@ def _legal(axes: dict[str, Any], cell: Cell, result: "Result") -> dict[str, Any]
     elif "pore_size_spread" not in result.posterior:
         axes["pore_size_spread"]["optional"] = False
     return axes
-
-
-def start_design(
-    result: "Result", cell: Cell, section: Mapping[str, Any]
-) -> tuple[Design, dict[str, list[float]]]:
-    """Return the design of one cell that the page starts from.
-
-    Parameters
-    ----------
-    result : Result
-        A finished fit.
-    cell : {"liquid", "solid"}
-        The kind of cell.
-    section : mapping
-        The design of its map as a job writes it; empty for the default.
-
-    Returns
-    -------
-    design : Design
-        Of a swept axis the middle to two digits, or the middle of what lies inside the range of
-        the data, where the middle of all does not.
-    ends : dict of str to list
-        Ends of the swept axes.
-    """
-    design = _default(result, cell)
-    if section and "separators" not in section:
-        design = one_design({**section, "cell": cell}, result)
-    beyond = extrapolated(design, result)
-    axes, ends = {}, {}
-    for name, axis in design.axes.items():
-        middle = float(axis.values[0])
-        if axis.swept:
-            ends[name] = [float(axis.values[0]), float(axis.values[-1])]
-            middle = _middle(axis, beyond.get(name, np.zeros(axis.values.size, bool)), ends[name])
-            if name in beyond and beyond[name].all():
-                middle = _between(name, supports(design, result), ends[name], middle)
-        axes[name] = replace(axis, values=np.array([middle]), swept=False)
-    return replace(design, axes=axes), ends
-
-
-def _middle(axis: Axis, beyond: npt.NDArray[np.bool_], ends: list[float]) -> float:
-    """Return the value of a swept axis that the page starts from."""
-    place = (axis.values.size - 1) // 2
-    if beyond[place] and not beyond.all():
-        inside = np.flatnonzero(~beyond)
-        place = int(inside[(inside.size - 1) // 2])
-    value = float(axis.values[place])
-    short = min(max(float(f"{value:.2g}"), ends[0]), ends[1])
-    # Rounded only where that does not lead out of the range of the data.
-    near = np.abs(axis.values - short).argmin()
-    return value if beyond[near] and not beyond[place] else short
-
-
-def _between(name: str, every: Iterable[Support], ends: Sequence[float], otherwise: float) -> float:
-    """Return the middle of a range of the data that lies between two values of a swept axis."""
-    known = [each.ranges[name] for each in every if name in each.ranges]
-    low = max([ends[0], *(each[0] for each in known)])
-    high = min([ends[1], *(each[1] for each in known)])
-    if not known or low > high:
-        return otherwise
-    if low == high:
-        return low
-    return 0.5 * (low + high) if name in LINEAR else math.sqrt(low * high)
 
 
 def _start(result: "Result", cell: Cell, section: Mapping[str, Any]) -> dict[str, Any]:
@@ -469,7 +369,7 @@ def _supports(result: "Result", cells: Iterable[Cell]) -> dict[str, list[dict[st
     found: dict[str, list[dict[str, Any]]] = {}
     for cell in cells:
         if cell == "liquid":
-            found[cell] = _as_data(supports(_default(result, cell), result))
+            found[cell] = _as_data(supports(default_design(result, cell), result))
             continue
         for protocol in get_args(Protocol):
             design = one_design({"cell": "solid", "protocol": protocol}, result)

@@ -2,7 +2,7 @@
 
 A fit lies between them, with an interval as narrow as if they agreed. That needs no fit to be seen:
 rows of one quantity under one condition share one value of the model, and nothing but their errors
-may part them. Rows of every other table differ by a scatter, of which `inference.runs.symptoms`
+may part them. Rows of every other table differ by a scatter, of which `inference.misfit.symptoms`
 tells where it is far above its prior.
 """
 

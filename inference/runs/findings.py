@@ -9,9 +9,9 @@ import xarray as xr
 from inference.engine.arviz_statistics import quantile_errors
 from inference.runs.remedies import why_open
 from inference.rows.data_ranges import data_ranges
-from inference.maps.mechanisms import LAB_SCATTER, MECHANISMS
+from inference.designs.mechanisms import LAB_SCATTER, MECHANISMS
 from inference.jobs.notes import laboratories, row_notes
-from inference.runs.standing import (
+from inference.engine.standing import (
     PRIOR_DRIVEN_WORDS,
     Standing,
     beyond,

@@ -49,7 +49,7 @@ from inference.engine.sampling import (
     scalars,
 )
 from inference.runs.summary import summary_table
-from inference.runs.symptoms import symptom_findings
+from inference.misfit.symptoms import symptom_findings
 from inference.thresholds import INTERVAL, STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
 from models.joint import block_options, blocks_to_fit, build_model, observed_lines, priors_of
 
@@ -253,7 +253,7 @@ def dry_run(source: Source) -> str:
 
 @dataclass(frozen=True)
 class _Planned:
-    """What the maps of a fit that is planned can rest on; as `inference.maps.mapping.Known`."""
+    """What the maps of a fit that is planned can rest on; a `Planned` of `inference.designs.basis`."""
 
     posterior: frozenset[str]
     data_ranges: dict[str, dict[str, list[float]]]

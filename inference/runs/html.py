@@ -1,22 +1,21 @@
-"""What a notebook shows of a result and of an answer.
-
-Both show themselves with what stands here, which therefore knows neither.
-"""
+"""What a notebook shows of a result, which shows itself with it: so it does not know it."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from data.display import fill
-from inference.runs.standing import PRIOR_DRIVEN_WORDS
+from inference.engine.standing import PRIOR_DRIVEN_WORDS
 from inference.thresholds import INTERVAL
+from inference.words.marks import marks
+from inference.words.numbers import interval, number
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from inference.runs.gate import Gate
 
-__all__ = ["answer_html", "result_html"]
+__all__ = ["result_html"]
 
 _OF_ALL = ("", "one_way]", "step]")
 
@@ -42,13 +41,7 @@ prior that is shown.</p>
 {{ listed("Assumed numbers (%d)" % assumed | length, assumed) }}
 </div>
 """
-_ANSWER = """
-{%- from "shared" import mark, listed, cell -%}
-<div>{% for warning in warnings %}<p><strong>{{ warning }}</strong></p>{% endfor %}
-<p><strong>{{ question }}: {{ value }}</strong>{{ mark(marks) }}</p>
-{% for sentence in sentences %}<p>{{ sentence }}</p>{% endfor %}
-</div>
-"""
+
 
 
 class _Result(Protocol):
@@ -70,22 +63,6 @@ class _Result(Protocol):
     def summary(self) -> "pd.DataFrame": ...
 
 
-class _Answer(Protocol):
-    """What is shown of an `inference.maps.questions.Answer`."""
-
-    @property
-    def question(self) -> str: ...
-    @property
-    def value(self) -> float | None: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def notes(self) -> Sequence[str]: ...
-    @property
-    def warnings(self) -> Sequence[str]: ...
-    def sentences(self) -> Sequence[str]: ...
-
-
 def result_html(result: _Result) -> str:
     """Return what a notebook shows of a result.
 
@@ -100,8 +77,6 @@ def result_html(result: _Result) -> str:
         HTML: the verdict on the sampling and the parameters; findings, criteria and assumed numbers
         are folded.
     """
-    from inference.cli.text import interval, number
-
     gate, summary = result.gate, result.summary()
     rows: list[dict[str, Any]] = []
     for label, row in summary.iterrows():
@@ -120,7 +95,7 @@ def result_html(result: _Result) -> str:
     return fill(
         _RESULT,
         name=str(result.attrs["name"]),
-        marks=_marks(synthetic=result.synthetic, passed=gate.passed),
+        marks=marks(synthetic=result.synthetic, passed=gate.passed),
         campaign=str(result.attrs["campaign"]),
         blocks=", ".join(result.blocks),
         kinetics=result.kinetics.replace("_", "-"),
@@ -134,39 +109,3 @@ def result_html(result: _Result) -> str:
         criteria=[f"{name}: {value}" for name, value in gate.criteria.items()],
         assumed=result.assumptions,
     )
-
-
-def answer_html(answer: _Answer) -> str:
-    """Return what a notebook shows of an answer to a design question.
-
-    Parameters
-    ----------
-    answer : Answer
-        From `inference.safe_current` and its like.
-
-    Returns
-    -------
-    str
-        HTML: what warns of the value, the value, and everything that must be known with it, in
-        sentences.
-    """
-    value = "no answer within what is known"
-    if answer.value is not None:
-        value = f"{answer.value:.3g} {answer.unit}"
-    synthetic = any(note.startswith("SYNTHETIC") for note in answer.notes)
-    failed = any(note.startswith("NOT CONVERGED") for note in answer.notes)
-    words = answer.question.replace("_", " ")
-    return fill(
-        _ANSWER,
-        question=words[0].upper() + words[1:],
-        value=value,
-        marks=_marks(synthetic=synthetic, passed=not failed),
-        warnings=answer.warnings,
-        sentences=answer.sentences()[len(answer.warnings) :],
-    )
-
-
-def _marks(*, synthetic: bool, passed: bool) -> str:
-    """Return what must stand beside numbers that are not to be taken as they are."""
-    marks = [*(["SYNTHETIC DATA"] if synthetic else []), *([] if passed else ["NOT CONVERGED"])]
-    return ", ".join(marks)

@@ -72,7 +72,7 @@ def parameter_table(
 
 
 def _latex(result: "Result", table: Any) -> Iterator[str]:
-    from inference.cli.text import interval, number
+    from inference.words.numbers import interval, number
 
     share = rf"{100 * INTERVAL:.0f}\,\%"
     name = str(result.attrs["name"])

@@ -11,7 +11,7 @@ import xarray as xr
 from data.errors import RunFolderError
 from inference.engine.draws import compression
 from inference.runs.gate import Gate
-from inference.runs.sealed_trees import read_tree, write_tree
+from inference.engine.sealed_trees import read_tree, write_tree
 from models.options import ModelOptions
 
 if TYPE_CHECKING:

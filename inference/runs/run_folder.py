@@ -29,7 +29,8 @@ from data.whole_files import (
 from inference.runs.run_marker import MARKER, Kind, Marker, read_marker
 
 if TYPE_CHECKING:
-    from inference.jobs.job import ResolvedJob
+    from inference.misfit.verdicts import CHECK
+from inference.jobs.job import ResolvedJob
 
 __all__ = ["RunFolder", "State"]
 
@@ -42,7 +43,6 @@ SUMMARY = "summary.csv"
 MAP = "map.nc"
 MAP_TABLE = "map_{}.csv"  # by kind of cell, and of named separators
 SEPARATOR_MAP = "map_separators.nc"
-CHECK = "check.json"
 WITHOUT = "without.nc"
 REPORT = "report.html"
 PARAMETERS = "parameters.tex"
@@ -531,7 +531,7 @@ class RunFolder:
         """Refuse to add to a result what was computed from another one."""
         if self._result_id is None:
             return
-        from inference.runs.sealed_trees import read_seal
+        from inference.engine.sealed_trees import read_seal
 
         if self.result_path.is_file():
             found = read_seal(self.result_path, "result").get("result_id")
@@ -609,7 +609,7 @@ class RunFolder:
         """Return the resolved job of the folder's result, None where it holds no result."""
         if not os.path.lexists(self.result_path):
             return None
-        from inference.runs.sealed_trees import read_seal
+        from inference.engine.sealed_trees import read_seal
 
         found = read_seal(self.result_path, "result").get("resolved_hash")
         document = self._resolved_document()

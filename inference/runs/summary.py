@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data.quantities import quantities
 from inference.engine.arviz_statistics import quantile_errors
-from inference.checks.scales import prior_values
+from inference.engine.scales import prior_values
 from inference.engine.sampling import intervals, scalars
 from inference.thresholds import INTERVAL, INTERVAL_DEVIATE
 from models.priors import PriorSet

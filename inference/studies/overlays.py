@@ -20,10 +20,10 @@ from data.errors import InputError
 from data.files import expanded
 from data.quantities import quantities
 from inference.engine.sampling import scalars
+from inference.engine.standing import prior_driven
 from inference.jobs.job import software_versions
 from inference.runs.result import Result, load_result
 from inference.runs.run_folder import MAP
-from inference.runs.standing import prior_driven
 from inference.thresholds import INTERVAL, MOVED, NARROWED
 
 if TYPE_CHECKING:

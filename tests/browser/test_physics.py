@@ -13,8 +13,7 @@ import pytest
 
 from inference import safe_current
 from inference.designs.design import AXES, Axis, Design, Tolerance
-from inference.maps.evaluation import QUANTILES, evaluate
-from inference.maps.mechanisms import (
+from inference.designs.mechanisms import (
     CURRENT_FACTOR,
     MECHANISMS,
     SEPARATOR_OFFSET,
@@ -22,7 +21,8 @@ from inference.maps.mechanisms import (
     own_property,
     parameter_draws,
 )
-from inference.maps.noise import LEAST_SHARE_OF_CELLS, SOURCES, CellNoise, Noise, band_draws
+from inference.designs.noise import LEAST_SHARE_OF_CELLS, SOURCES, CellNoise, Noise, band_draws
+from inference.maps.evaluation import QUANTILES, evaluate
 from inference.maps.tails import other_cells
 from inference.report_page.payload import physics_document
 

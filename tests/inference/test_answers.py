@@ -15,10 +15,10 @@ from data.errors import MapError
 from inference import required_pore_radius, required_pressure, safe_current, safe_current_map
 from inference.cli.ask_command import asked_design
 from inference.cli.commands import app
+from inference.designs.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
 from inference.maps.files import map_table
 from inference.maps.mapping import new_cell_currents
-from inference.maps.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
-from inference.report_page.payload import start_design
+from inference.maps.start import start_design
 from inference.runs.result import Result
 
 _spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from inference.checks.batches import ORDER, alike, groupings, neighbours
-from inference.checks.predictive import batch_findings, failing_predictions
-from inference.checks.spreads import Known
 from inference.maps.caveats import failures_in_words, worth_of_rows
+from inference.misfit.batches import ORDER, alike, groupings, neighbours
+from inference.misfit.predictive import batch_findings, failing_predictions
+from inference.misfit.spreads import Known
 from inference.thresholds import BATCH_FAIL, BATCH_WARN
 
 _spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_spreads.py"))

@@ -29,11 +29,7 @@ from inference.checks.identifiability import (
     ridge_findings,
     ridges,
 )
-from inference.checks.predictive import predictive_p_values
 from inference.checks.prefit import forecast
-from inference.checks.scales import log_jacobian, natural, natural_values, robust_sd
-from inference.checks.tension import Gaussian, distance, equivalent, pair_tension
-from inference.checks.verdicts import Check, Finding, Section, worst
 from inference.engine.arviz_statistics import (
     left_out_weights,
     loo_pit,
@@ -43,7 +39,11 @@ from inference.engine.arviz_statistics import (
 )
 from inference.engine.free_function import FreeFunction
 from inference.engine.sampling import convergence
-from inference.runs.standing import standing
+from inference.engine.scales import log_jacobian, natural, natural_values, robust_sd
+from inference.engine.standing import standing
+from inference.misfit.predictive import predictive_p_values
+from inference.misfit.tension import Gaussian, distance, equivalent, pair_tension
+from inference.misfit.verdicts import Check, Finding, Section, worst
 from inference.runs.summary import summary_table
 from models.joint import build_model
 from models.options import ModelOptions
@@ -568,7 +568,7 @@ def test_checks_of_a_large_table_read_predictions_of_every_second_draw(
     fabricated: Callable[..., Any],
 ) -> None:
     from inference.checks.influence import Rows
-    from inference.checks.predictive import fit_findings
+    from inference.misfit.predictive import fit_findings
     from models.blocks import table_of
 
     result = fabricated(synthetic=False)

@@ -17,7 +17,7 @@ from data.errors import JobError
 from data.stopping import PATIENCE
 from inference.cli import guard
 from inference.cli.commands import app
-from inference.cli.text import interval, number
+from inference.words.numbers import interval, number
 
 COMMANDS = ("new", "validate", "list", "priors", "options", "fit", "map", "run", "show", "cite",
             "simulate", "import", "export-bdf")  # fmt: skip

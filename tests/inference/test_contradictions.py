@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from data.campaign import Campaign
-from inference.checks.predictive import contradicting_rows
-from inference.checks.verdicts import Check, Finding, Section
 from inference.cli import check_command
 from inference.cli.commands import app
 from inference.jobs.notes import campaign_notes
+from inference.misfit.predictive import contradicting_rows
+from inference.misfit.verdicts import Check, Finding, Section
 from inference.rows.contradictions import excluding_pairs
 
 HEADER = (

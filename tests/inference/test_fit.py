@@ -21,11 +21,11 @@ from data.errors import RunFolderError
 from data.units import parse_quantity
 from inference import Result, fit, load_result
 from inference.engine.sampling import intervals, moved_intervals, scalars
+from inference.engine.standing import standing
 from inference.jobs.job import SamplerSection, parse_job
 from inference.runs.fitting import _draw, _Timings, dry_run
 from inference.runs.gate import check_gate
 from inference.runs.run_folder import RunFolder
-from inference.runs.standing import standing
 from inference.runs.summary import summary_table
 from inference.thresholds import STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
 from models import physics

@@ -13,10 +13,10 @@ import xarray as xr
 
 from data.campaign import Campaign
 from inference import fit, safe_current, safe_current_map
+from inference.designs.noise import Noise, band_draws
 from inference.figures import liquid_map
 from inference.maps.files import load_maps, map_table, save_maps, which_new_cells
 from inference.maps.mapping import drawn_with
-from inference.maps.noise import Noise, band_draws
 from inference.report_page.payload import page_payload
 from models import physics
 

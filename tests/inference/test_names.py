@@ -20,10 +20,10 @@ from data.errors import CampaignError
 from data.files import file_stems
 from inference.cli.commands import app
 from inference.engine.arviz_statistics import diagnostics, power_scaling, quantile_errors
+from inference.engine.sealed_trees import read_tree, write_tree
 from inference.figures import predictive_check, save_figure
 from inference.report_page.writing import _data_block
 from inference.runs.parameter_table import latex_text
-from inference.runs.sealed_trees import read_tree, write_tree
 
 HOSTILE = [
     "PP/PE/PP", "/", "..", ".", "a\\b", "con", "NUL.txt", "__proto__", "</script><b>", "$x$", "$",

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from data import Campaign, InputError, load_campaign, new_campaign, write_campaign
 from data.units import parse_quantity
 from inference import fit, import_records, simulate
-from inference.checks.scales import natural_values
 from inference.cli.commands import app
+from inference.engine.scales import natural_values
 from inference.importing import Outcome
 from inference.importing.raw_curves import CAMPAIGN, RAW, RawCurve, write_raw_curves
 

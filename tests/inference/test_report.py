@@ -18,8 +18,8 @@ from data import InputError
 from inference import Result, parameter_table, write_report
 from inference.cli import main
 from inference.figures import RunContents, run_contents
+from inference.maps.start import start_design
 from inference.report_page.contents import answers_in_words
-from inference.report_page.payload import start_design
 from inference.report_page.writing import LARGEST, _in_words, _with_signs, is_current
 from inference.runs.citations import citations
 from inference.runs.parameter_table import latex_text, latex_unit

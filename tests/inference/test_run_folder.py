@@ -19,8 +19,8 @@ import tomli_w
 import xarray as xr
 
 from data.errors import RunFolderError
+from inference.engine.sealed_trees import write_tree
 from inference.runs.run_folder import PRODUCTS, RunFolder
-from inference.runs.sealed_trees import write_tree
 
 
 def resolved_job(result_hash: str = "a" * 64, **changes: Any) -> Any:

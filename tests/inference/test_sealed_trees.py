@@ -11,8 +11,8 @@ from netCDF4 import Dataset
 
 from data.errors import RunFolderError
 from inference import load_result
+from inference.engine.sealed_trees import read_seal, read_tree, write_tree
 from inference.runs.result import _ATTRIBUTES, _GROUPS
-from inference.runs.sealed_trees import read_seal, read_tree, write_tree
 
 
 def draws() -> xr.Dataset:

@@ -10,9 +10,9 @@ import xarray as xr
 from scipy import stats
 
 from data.campaign import Campaign
-from inference.checks.predictive import failing_predictions, spread_findings
-from inference.checks.spreads import Known, cuts, known, uneven
 from inference.maps.caveats import failures_in_words
+from inference.misfit.predictive import failing_predictions, spread_findings
+from inference.misfit.spreads import Known, cuts, known, uneven
 from inference.rows.conditions import row_groups
 from inference.thresholds import SPREAD_FAIL, SPREAD_WARN
 from models.blocks import table_of

@@ -11,9 +11,9 @@ from scipy import stats
 from data.campaign import Campaign
 from inference import fit, safe_current
 from inference.checks import check
-from inference.checks.populations import deviates, resolution, two_kinds, two_populations
 from inference.jobs.job import parse_job
-from inference.runs.symptoms import suspicions, symptom_findings
+from inference.misfit.populations import deviates, resolution, two_kinds, two_populations
+from inference.misfit.symptoms import suspicions, symptom_findings
 from inference.thresholds import TWO_KINDS, TWO_POPULATIONS
 from models.priors import resolve_priors
 

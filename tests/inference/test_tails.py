@@ -13,7 +13,7 @@ import xarray as xr
 from scipy import stats
 
 from inference import required_pore_radius, safe_current, safe_current_map
-from inference.checks.kinds import second_kind_findings
+from inference.misfit.kinds import second_kind_findings
 from models.cells import CONTAMINATED_MULTIPLIER
 
 _spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))

@@ -24,7 +24,7 @@ from inference.rows.conditions import levels
 from models.blocks import table_of
 
 if TYPE_CHECKING:
-    from inference.runs.result import Result
+    from inference.designs.basis import Basis
 
 __all__ = [
     "MOST_LEVELS",
@@ -386,12 +386,12 @@ def _varying(conditions: Mapping[str, Array], without: str = "") -> dict[str, Ar
     }
 
 
-def conditions_of(result: "Result", variable: str, design: Mapping[str, Array]) -> dict[str, Array]:
+def conditions_of(result: "Basis", variable: str, design: Mapping[str, Array]) -> dict[str, Array]:
     """Return the conditions of the rows of an observed variable.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     variable : str
         Name of the observed variable.
@@ -417,7 +417,7 @@ def conditions_of(result: "Result", variable: str, design: Mapping[str, Array]) 
     }
 
 
-def _of_table(result: "Result", variable: str) -> dict[str, Array]:
+def _of_table(result: "Basis", variable: str) -> dict[str, Array]:
     """Return the design of a whole table at the rows of one of its observed variables."""
     table, lines = table_of(variable), result.lines
     key = f"{table}_design"

@@ -19,10 +19,17 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from data.tables import tables
-from inference.checks.batches import Alike, alike, groupings, neighbours
-from inference.checks.batches import in_words as batches_in_words
-from inference.checks.spreads import Known, Uneven, cuts, known, uneven
-from inference.checks.trends import (
+from inference.designs.basis import Basis
+from inference.designs.mechanisms import MECHANISMS
+from inference.engine.arviz_statistics import left_out_weights, loo_pit, pareto_k, uniformity
+from inference.engine.draws import SAMPLE
+from inference.engine.sampling import scalars
+from inference.engine.standing import beyond, share_error
+from inference.misfit.batches import Alike, alike, groupings, neighbours
+from inference.misfit.batches import in_words as batches_in_words
+from inference.misfit.spreads import Known, Uneven, cuts, known, uneven
+from inference.misfit.symptoms import variables_of_scatters
+from inference.misfit.trends import (
     Trend,
     chosen_by_outcome,
     conditions_of,
@@ -31,15 +38,8 @@ from inference.checks.trends import (
     trends,
     verdicts,
 )
-from inference.checks.verdicts import Finding, Verdict, plain, worst
-from inference.engine.arviz_statistics import left_out_weights, loo_pit, pareto_k, uniformity
-from inference.engine.draws import SAMPLE
-from inference.engine.sampling import scalars
-from inference.maps.mechanisms import MECHANISMS
+from inference.misfit.verdicts import Finding, Verdict, worst
 from inference.rows.conditions import LEVELS, MARKS
-from inference.runs.result import Result
-from inference.runs.standing import beyond, share_error
-from inference.runs.symptoms import variables_of_scatters
 from inference.thresholds import (
     BATCH_FAIL,
     BATCH_WARN,
@@ -51,6 +51,7 @@ from inference.thresholds import (
     SPREAD_WARN,
     TENSION_FAIL,
 )
+from inference.words.plain import plain
 from models.blocks import table_of
 from models.cells import LAWS
 from models.observations import TOLERANCE
@@ -89,12 +90,12 @@ _MOST = 5_000_000
 """Predicted numbers that statistics are computed from; bounds the memory of large tables."""
 
 
-def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[str, Any]]]:
+def fit_findings(result: Basis, seed: int) -> tuple[list[Finding], list[dict[str, Any]]]:
     """Judge the fit of every observed variable.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     seed : int
         Of the randomisation of ties.
@@ -136,12 +137,12 @@ def fit_findings(result: Result, seed: int) -> tuple[list[Finding], list[dict[st
     return findings + _spreads(result, cells) + _batches(result, cells), table
 
 
-def failing_predictions(result: Result) -> list[Mapping[str, Any]]:
+def failing_predictions(result: Basis) -> list[Mapping[str, Any]]:
     """Return what observations the model does not predict, as every answer of the fit must say.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
 
     Returns
@@ -179,12 +180,12 @@ def unpredicted(finding: Mapping[str, Any]) -> str:
     return words if alone else f"{words}{kinds}"
 
 
-def spread_findings(result: Result) -> list[Finding]:
+def spread_findings(result: Basis) -> list[Finding]:
     """Judge whether the cells of each threshold scatter alike, whatever their conditions and names.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
 
     Returns
@@ -196,12 +197,12 @@ def spread_findings(result: Result) -> list[Finding]:
     return _spreads(result, _cells(result))
 
 
-def batch_findings(result: Result) -> list[Finding]:
+def batch_findings(result: Basis) -> list[Finding]:
     """Judge whether the cells of each threshold are so many, or resemble each other in batches.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
 
     Returns
@@ -229,7 +230,7 @@ class _Cells:
         return np.unique(levels, return_inverse=True)[1]
 
 
-def _cells(result: Result) -> dict[str, _Cells]:
+def _cells(result: Basis) -> dict[str, _Cells]:
     """Return the rows of every scatter that a safe current depends on."""
     due = {
         name
@@ -246,7 +247,7 @@ def _cells(result: Result) -> dict[str, _Cells]:
     return {scatter: _together(result, single) for scatter, single in every.items() if single}
 
 
-def _spreads(result: Result, every: Mapping[str, _Cells]) -> list[Finding]:
+def _spreads(result: Basis, every: Mapping[str, _Cells]) -> list[Finding]:
     found = []
     for scatter, cells in every.items():
         names = ("table", *LEVELS)
@@ -258,7 +259,7 @@ def _spreads(result: Result, every: Mapping[str, _Cells]) -> list[Finding]:
     return [_spread(result, *each, chances=len(found)) for each in found]
 
 
-def _batches(result: Result, every: Mapping[str, _Cells]) -> list[Finding]:
+def _batches(result: Basis, every: Mapping[str, _Cells]) -> list[Finding]:
     found = []
     for scatter, cells in every.items():
         offsets = f"{scatter.removesuffix('_scatter')}_lab_offset" in result.posterior
@@ -273,7 +274,7 @@ def _batches(result: Result, every: Mapping[str, _Cells]) -> list[Finding]:
     return [_batch(result, *each, chances=len(found)) for each in found]
 
 
-def _together(result: Result, variables: list[str]) -> _Cells:
+def _together(result: Basis, variables: list[str]) -> _Cells:
     """Return the rows of some observed variables that share one scatter."""
     rows: list[Known] = []
     conditions: dict[str, Array] = {}
@@ -308,7 +309,7 @@ def _together(result: Result, variables: list[str]) -> _Cells:
     return _Cells(variables, Known.of(rows), conditions, groups, of)
 
 
-def _batch(result: Result, scatter: str, found: Alike, cells: _Cells, chances: int) -> Finding:
+def _batch(result: Basis, scatter: str, found: Alike, cells: _Cells, chances: int) -> Finding:
     """Say of the cells of one scatter whether they are so many."""
     p_value = min(1.0, chances * found.p_value)
     error = chances * share_error(found.p_value, found.tables)
@@ -350,7 +351,7 @@ def _batch(result: Result, scatter: str, found: Alike, cells: _Cells, chances: i
     )
 
 
-def _batch_remedy(result: Result, scatter: str, found: Alike, cells: _Cells) -> str:
+def _batch_remedy(result: Basis, scatter: str, found: Alike, cells: _Cells) -> str:
     """Say what to do of rows that lie together."""
     names = sorted({table_of(name) for name in cells.variables})
     without = [name for name in names if all(each.name != "lab" for each in tables()[name].columns)]
@@ -368,7 +369,7 @@ def _batch_remedy(result: Result, scatter: str, found: Alike, cells: _Cells) -> 
     return f"Name the batch of every row in the column lab of {into}"
 
 
-def _spread(result: Result, scatter: str, odd: Uneven, cells: _Cells, chances: int) -> Finding:
+def _spread(result: Basis, scatter: str, odd: Uneven, cells: _Cells, chances: int) -> Finding:
     """Say of one scatter whether it is one."""
     middle = float(result.posterior[scatter].median())
     p_value = min(1.0, chances * odd.p_value)
@@ -444,7 +445,7 @@ def _shift(rows: Known, part: NDArray[np.bool_]) -> float:
     return mean if 2.0 * z.size * mean**2 > float(z @ z) and z.size > _FEW else 0.0
 
 
-def _judged(result: Result, name: str) -> tuple[Finding, dict[str, float]]:
+def _judged(result: Basis, name: str) -> tuple[Finding, dict[str, float]]:
     """Judge the statistics of one observed variable."""
     observed = np.asarray(result.observed_data[name].values, dtype=float)
     drawn = result.posterior_predictive[name]
@@ -467,7 +468,7 @@ def _judged(result: Result, name: str) -> tuple[Finding, dict[str, float]]:
 
 
 def _with_pair(
-    finding: Finding, result: Result, name: str, observed: Array, predicted: Array
+    finding: Finding, result: Basis, name: str, observed: Array, predicted: Array
 ) -> Finding:
     """Name the two rows that the model can hold together least, where chance gives none such."""
     pair = contradicting_rows(observed, predicted)
@@ -530,7 +531,7 @@ def contradicting_rows(observed: Array, predicted: Array) -> tuple[int, int, flo
     return (*pairs[worst_pair], float(apart[worst_pair]))
 
 
-def _columns(result: Result, name: str) -> dict[str, Array]:
+def _columns(result: Basis, name: str) -> dict[str, Array]:
     """Return the columns of a variable's design by name, where they go with its rows."""
     key = f"{name}_design"
     if key not in result.constant_data:

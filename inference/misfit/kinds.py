@@ -1,19 +1,19 @@
 """Which rows are cells of the second kind, where the fit lets a share of them scatter more."""
 
-from inference.checks.verdicts import Finding, Verdict
-from inference.runs.result import Result
+from inference.designs.basis import Basis
+from inference.misfit.verdicts import Finding, Verdict
 from inference.thresholds import SECOND_KIND
 from models.cells import CONTAMINATED_MULTIPLIER
 
 __all__ = ["second_kind_findings"]
 
 
-def second_kind_findings(result: Result) -> list[Finding]:
+def second_kind_findings(result: Basis) -> list[Finding]:
     """Name the rows that are probably of the second kind.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
 
     Returns

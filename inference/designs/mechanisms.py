@@ -21,7 +21,7 @@ from models import physics
 from models.cells import LAWS, LOGNORMAL, Cells, deviate
 
 if TYPE_CHECKING:
-    from inference.runs.result import Result
+    from inference.designs.basis import Basis
 
 __all__ = [
     "ACTIVATION",
@@ -126,12 +126,12 @@ class Setting:
     pores: str
 
     @classmethod
-    def of(cls, result: "Result") -> Self:
+    def of(cls, result: "Basis") -> Self:
         """Return what a fit says.
 
         Parameters
         ----------
-        result : Result
+        result : Basis
             A finished fit.
 
         Returns
@@ -468,14 +468,14 @@ def cells_of(mechanism: Mechanism, parameters: Values) -> Cells:
     return Cells()
 
 
-def cell_scatters(mechanism: Mechanism, result: "Result") -> tuple[str, ...]:
+def cell_scatters(mechanism: Mechanism, result: "Basis") -> tuple[str, ...]:
     """Return the names of a fit's scatters between cells on the threshold of a mechanism.
 
     Parameters
     ----------
     mechanism : Mechanism
         The mechanism.
-    result : Result
+    result : Basis
         A finished fit.
 
     Returns
@@ -486,7 +486,7 @@ def cell_scatters(mechanism: Mechanism, result: "Result") -> tuple[str, ...]:
     return (mechanism.scatters[0], *(name for name in mechanism.also if name in result.posterior))
 
 
-def cell_scatter(mechanism: Mechanism, result: "Result") -> FloatArray:
+def cell_scatter(mechanism: Mechanism, result: "Basis") -> FloatArray:
     """Return the scatter between cells that maps and answers count: the widest of every draw.
 
     Two tables that show the cells of one limit differently leave open which of them a new cell
@@ -496,7 +496,7 @@ def cell_scatter(mechanism: Mechanism, result: "Result") -> FloatArray:
     ----------
     mechanism : Mechanism
         The mechanism.
-    result : Result
+    result : Basis
         A finished fit.
 
     Returns
@@ -546,14 +546,14 @@ def own_property(axis: str) -> str:
     return f"{axis} of the separator"
 
 
-def has_lab_offsets(mechanism: Mechanism, result: "Result") -> bool:
+def has_lab_offsets(mechanism: Mechanism, result: "Basis") -> bool:
     """Say whether a fit found the threshold of a mechanism to differ between laboratories.
 
     Parameters
     ----------
     mechanism : Mechanism
         The mechanism.
-    result : Result
+    result : Basis
         A finished fit.
 
     Returns
@@ -584,13 +584,13 @@ def option(attrs: Mapping[str, Any], block: str, name: str) -> str:
 
 
 def parameter_draws(
-    result: "Result", cell: Cell, protocol: Protocol, chosen: "np.ndarray[Any, Any]"
+    result: "Basis", cell: Cell, protocol: Protocol, chosen: "np.ndarray[Any, Any]"
 ) -> dict[str, FloatArray]:
     """Return the parameters that the mechanisms of a kind of cell need.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     cell : {"liquid", "solid"}
         The kind of cell.

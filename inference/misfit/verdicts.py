@@ -1,18 +1,19 @@
 """The form of a check: sections of findings, each a sentence with its numbers and a verdict."""
 
-import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from data.errors import RunFolderError
-from inference.runs.run_folder import CHECK
+from inference.words.plain import plain
 
-__all__ = ["Check", "Finding", "Section", "Verdict", "plain", "stored_check", "worst"]
+__all__ = ["CHECK", "Check", "Finding", "Section", "Verdict", "stored_check", "worst"]
+
+CHECK: Final = "check.json"
+"""Its file in a run folder."""
 
 Verdict = Literal["ok", "not checked", "warn", "fail"]
 _ORDER: dict[Verdict, int] = {"ok": 0, "not checked": 1, "warn": 2, "fail": 3}
@@ -21,21 +22,6 @@ _ORDER: dict[Verdict, int] = {"ok": 0, "not checked": 1, "warn": 2, "fail": 3}
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the gravest of some verdicts, ``ok`` where there is none."""
     return max(verdicts, key=_ORDER.__getitem__, default="ok")
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON holds it: no NumPy, nothing infinite or undefined."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple | set):
-        return [plain(each) for each in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def stored_check(folder: Path | None, result_id: str) -> dict[str, Any] | None:

@@ -46,10 +46,10 @@ import numpy as np
 import xarray as xr
 
 from inference.designs.design import AXES, FloatArray
-from inference.maps.mechanisms import MECHANISMS, lab_source
+from inference.designs.mechanisms import MECHANISMS, lab_source
 
 if TYPE_CHECKING:
-    from inference.runs.result import Result
+    from inference.designs.basis import Basis
 
 __all__ = [
     "LEAST_SHARE_OF_CELLS",
@@ -143,12 +143,12 @@ class CellNoise:
         return self.table[:, SOURCES.index(source)]
 
 
-def chosen_draws(result: "Result", draws: int, seed: int) -> "np.ndarray[Any, Any]":
+def chosen_draws(result: "Basis", draws: int, seed: int) -> "np.ndarray[Any, Any]":
     """Choose posterior draws at random, all of them where there are no more.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     draws : int
         How many.
@@ -184,12 +184,12 @@ def band_draws(count: int) -> "np.ndarray[Any, Any]":
     return np.unique(np.linspace(0, count - 1, min(count, _BANDS)).round().astype(np.intp))
 
 
-def noise_table(result: "Result", draws: int = 4000, seed: int | None = None) -> xr.Dataset:
+def noise_table(result: "Basis", draws: int = 4000, seed: int | None = None) -> xr.Dataset:
     """Return the noise of the maps and answers of a fit.
 
     Parameters
     ----------
-    result : Result
+    result : Basis
         A finished fit.
     draws : int, optional
         Posterior draws, as for `inference.maps.mapping.safe_current_map`.

@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtri
 
-from inference.checks.trends import MOST_LEVELS, value_in_words
+from inference.misfit.trends import MOST_LEVELS, value_in_words
 from inference.rows.conditions import levels
 from models.observations import TOLERANCE
 

@@ -5,7 +5,7 @@ batch, the scatter of new batches is known worse than the fit says, and its safe
 high. Medians, ends and the spread of all residuals are as predicted; what tells is that residuals
 of one batch lie together.
 
-The deviates are those of `inference.checks.spreads`: of each row among the predictions of a fit to
+The deviates are those of `inference.misfit.spreads`: of each row among the predictions of a fit to
 the others. A row has its deviate, or the mean of a standard normal one within the interval that is
 known of it; the mean over what the fit gives a level of its own is taken off. Of rows grouped by
 what they have in common (the beginning or the end of cells' names, a source, a note) the statistic
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr
 
-from inference.checks.spreads import Known
+from inference.misfit.spreads import Known
 
 __all__ = ["ORDER", "Alike", "alike", "groupings", "in_words", "neighbours"]
 

@@ -20,7 +20,9 @@ from scipy.special import ndtr, ndtri
 
 from data.tables import tables
 from inference.engine.arviz_statistics import quantile_errors
-from inference.checks.populations import (
+from inference.engine.draws import SAMPLE
+from inference.engine.standing import beyond, share_error
+from inference.misfit.populations import (
     Kinds,
     Split,
     deviates,
@@ -28,10 +30,8 @@ from inference.checks.populations import (
     two_kinds,
     two_populations,
 )
-from inference.checks.tension import Gaussian, Told
-from inference.checks.verdicts import Finding
-from inference.engine.draws import SAMPLE
-from inference.runs.standing import beyond, share_error
+from inference.misfit.tension import Gaussian, Told
+from inference.misfit.verdicts import Finding
 from inference.thresholds import (
     ABOVE_ITS_PRIOR,
     GATE_ESS,
@@ -46,7 +46,7 @@ from models.options import SHARED_THRESHOLD
 from models.priors import PriorSet
 
 if TYPE_CHECKING:
-    from inference.runs.result import Result
+    from inference.designs.basis import Basis
 
 __all__ = ["doubted", "suspicions", "symptom_findings", "variables_of_scatters"]
 
@@ -113,12 +113,12 @@ class _Rows:
     tables: list[str]
 
 
-def suspicions(result: "Result") -> list[str]:
+def suspicions(result: "Basis") -> list[str]:
     """Return what a fit said of scatters that are symptoms, to be said with every answer of it."""
     return [str(each) for each in json.loads(str(result.attrs.get("suspicions", "[]")))]
 
 
-def doubted(result: "Result") -> dict[str, list[str]]:
+def doubted(result: "Basis") -> dict[str, list[str]]:
     """Return what a fit said of rows that may not be the cells that they say, by table."""
     return dict(json.loads(str(result.attrs.get("doubted", "{}"))))
 

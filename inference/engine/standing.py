@@ -62,8 +62,8 @@ def standing(row: Mapping[str, Any] | None) -> Standing:
     Parameters
     ----------
     row : mapping, optional
-        A row of `inference.runs.summary.summary_table`: ``narrowing`` and ``shift`` with their errors,
-        zero where left out. None stands for a parameter without a row: it is fixed.
+        A row of `inference.runs.summary.summary_table`: ``narrowing`` and ``shift`` with their
+        errors, zero where left out. None stands for a parameter without a row: it is fixed.
 
     Returns
     -------
