@@ -51,7 +51,8 @@ from inference.thresholds import (
 from inference.words.plain import plain
 
 if TYPE_CHECKING:
-    from inference.designs.design import Cell, Design
+    from inference.designs.axes import Cell
+    from inference.designs.design import Design
     from inference.designs.mechanisms import Setting
     from inference.designs.noise import Noise
     from inference.runs.result import Result

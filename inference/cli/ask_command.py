@@ -172,7 +172,7 @@ def _section(
 ) -> dict[str, Any]:
     """Return the design that the options write."""
     from data.errors import MapError
-    from inference.designs.design import OF_SEPARATOR
+    from inference.designs.reading import OF_SEPARATOR
 
     section: dict[str, Any] = {}
     own: dict[str, Any] = {}
@@ -238,7 +238,7 @@ def _of_a_new_one(answer: "Answer", separator: str | None) -> "Answer":
 def _cell(section: dict[str, Any], result: "Result") -> str:
     """Return the kind of cell that the conditions, or else the data, speak of."""
     from data.errors import MapError
-    from inference.designs.design import AXES
+    from inference.designs.axes import AXES
 
     own = {"liquid": {"pore_type"}, "solid": {"protocol"}}
     names = {key.removesuffix("_sd") for key in section}

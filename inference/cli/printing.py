@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import typer
 
 from inference.cli.text import field, heading, paragraph, show_table, table, ticked
-from inference.designs.design import WORDS
+from inference.designs.axes import WORDS
 from inference.engine.standing import PRIOR_DRIVEN_WORDS
 from inference.maps.caveats import caveats, failures, warned
 from inference.thresholds import INTERVAL
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from data.campaign import Campaign
-    from inference.designs.design import Cell
+    from inference.designs.axes import Cell
     from inference.jobs.job import Job
     from inference.runs.result import Result
 

@@ -225,8 +225,8 @@ def draw_separators(
     MapError
         A separator is not known, or its map is not legal.
     """
-    from inference.designs.design import OF_SEPARATOR
     from inference.designs.noise import noise_table
+    from inference.designs.reading import OF_SEPARATOR
     from inference.jobs.job import load_job
     from inference.maps.files import save_map_table, save_maps
     from inference.maps.mapping import safe_current_map

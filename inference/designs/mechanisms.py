@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 import numpy as np
 
 from data.units import to_si
-from inference.designs.design import Cell, FloatArray, Protocol
+from inference.designs.axes import Cell, FloatArray, Protocol
 from models import physics
 from models.cells import LAWS, LOGNORMAL, Cells, deviate
 

@@ -45,7 +45,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import xarray as xr
 
-from inference.designs.design import AXES, FloatArray
+from inference.designs.axes import AXES, FloatArray
 from inference.designs.mechanisms import MECHANISMS, lab_source
 
 if TYPE_CHECKING:

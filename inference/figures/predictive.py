@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from data.errors import InputError
 from data.quantities import quantities
 from data.units import parse_number
-from inference.designs.design import FloatArray
+from inference.designs.axes import FloatArray
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -47,7 +47,7 @@ _CONDITIONS: Final = 0.6  # of a label's room, for the conditions of an estimate
 _ROW_HEIGHT: Final = 3.6  # mm
 _HEAD: Final = 16.0  # mm, of a line of columns: title and axis
 _PROTOCOLS: Final = {"one_way": "one way", "step": "steps"}
-_TOLERANCE: Final = 1e-6
+TOLERANCE: Final = 1e-6
 _ROOM: Final = 0.05
 _ARROW: Final = 0.25
 _HOUR: Final = 3600.0
@@ -264,8 +264,8 @@ def _marks(rows: _Rows) -> _Marks:
     x = _natural(value, scale)
     half = design.get("halfwidth", zero)
     ceiling, floor = design.get("ceiling", zero + np.inf), design.get("floor", zero - np.inf)
-    above = (ceiling < _BEYOND) & (x >= ceiling - _TOLERANCE)
-    below = (floor > -_BEYOND) & (x <= floor + _TOLERANCE)
+    above = (ceiling < _BEYOND) & (x >= ceiling - TOLERANCE)
+    below = (floor > -_BEYOND) & (x <= floor + TOLERANCE)
     # Where there is a measurement error instead of an interval, the bar is two of its sd long.
     half = np.where(half > 0, half, design.get("sd", zero))
     half = np.where(above | below, 0.0, half)
@@ -359,7 +359,7 @@ def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int, share: float) -> 
 def _agreement(part: _Rows, row: int, side: int) -> float:
     """Return the share of predictions that lie on the same side of a one-sided observation."""
     value, drawn = part.observed[row], part.drawn[row]
-    slack = _TOLERANCE * abs(value)
+    slack = TOLERANCE * abs(value)
     beyond = drawn >= value - slack if side > 0 else drawn <= value + slack
     return float(beyond.mean())
 

@@ -158,7 +158,7 @@ class MapSection(Section):
     ----------
     axes : dict
         By kind of cell (`liquid`, `solid`), the axes of its map as
-        `inference.designs.design.read_designs` reads them. The cells that are named are mapped;
+        `inference.designs.reading.read_designs` reads them. The cells that are named are mapped;
         when none is, those the campaign has data of.
     """
 
@@ -764,7 +764,7 @@ def _map_mistakes(document: Mapping[str, Any]) -> list[str]:
     axes = section.get("axes") if isinstance(section, Mapping) else None
     if not isinstance(axes, Mapping):
         return []
-    from inference.designs.design import read_designs
+    from inference.designs.reading import read_designs
 
     mistakes = []
     for cell in get_args(Cell):

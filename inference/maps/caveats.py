@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from inference.designs.design import CURRENT, Cell
+from inference.designs.axes import CURRENT, Cell
 from inference.designs.mechanisms import MECHANISMS
 from inference.maps.row_counts import told_of_rows
 from inference.misfit.predictive import failing_predictions, unpredicted

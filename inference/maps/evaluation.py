@@ -24,7 +24,8 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from data.units import to_si
-from inference.designs.design import AXES, Axis, Design, FloatArray
+from inference.designs.axes import AXES, Axis, FloatArray
+from inference.designs.design import Design
 from inference.designs.mechanisms import (
     CURRENT_FACTOR,
     MECHANISMS,

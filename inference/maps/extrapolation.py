@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from inference.designs.design import AXES, SEPARATOR_AXES, WORDS, Design, FloatArray, shown
+from inference.designs.axes import AXES, WORDS, FloatArray, shown
+from inference.designs.design import Design
 from inference.designs.mechanisms import MECHANISMS
+from inference.designs.reading import SEPARATOR_AXES
 from inference.rows.data_ranges import LINEAR, on_scale
 from models.temperature import TEMPERATURE_WINDOW
 

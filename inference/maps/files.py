@@ -11,7 +11,8 @@ import xarray as xr
 from data.csv_reader import cell_of
 from data.errors import MapError, RunFolderError
 from data.units import format_header
-from inference.designs.design import AXES, SEPARATOR_AXES
+from inference.designs.axes import AXES
+from inference.designs.reading import SEPARATOR_AXES
 from inference.engine.sealed_trees import read_tree, write_tree
 
 if TYPE_CHECKING:

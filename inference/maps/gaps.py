@@ -9,7 +9,9 @@ it any longer. Neither is called extrapolated: a sentence is due with the answer
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from inference.designs.design import SEPARATOR_AXES, WORDS, Design, shown
+from inference.designs.axes import WORDS, shown
+from inference.designs.design import Design
+from inference.designs.reading import SEPARATOR_AXES
 from inference.maps.extrapolation import Support, supports
 
 if TYPE_CHECKING:

@@ -21,18 +21,9 @@ import numpy as np
 import xarray as xr
 
 from data.errors import MapError
+from inference.designs.axes import AXES, CURRENT, Cell, FloatArray
 from inference.designs.basis import Planned
-from inference.designs.design import (
-    AXES,
-    CURRENT,
-    SEPARATOR_AXES,
-    Cell,
-    Design,
-    FloatArray,
-    names_known_separators,
-    read_design,
-    read_designs,
-)
+from inference.designs.design import Design
 from inference.designs.mechanisms import (
     ACTIVATION,
     COVERS,
@@ -47,6 +38,12 @@ from inference.designs.mechanisms import (
     parameter_draws,
 )
 from inference.designs.noise import Noise, chosen_draws
+from inference.designs.reading import (
+    SEPARATOR_AXES,
+    names_known_separators,
+    read_design,
+    read_designs,
+)
 from inference.engine.standing import PRIOR_DRIVEN_WORDS, Standing, standing
 from inference.maps.caveats import above_tested, caveats
 from inference.maps.evaluation import QUANTILES, Cells, MapNumbers, evaluate

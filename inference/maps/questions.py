@@ -26,20 +26,9 @@ from numpy.polynomial import chebyshev
 from data.errors import AnodebayesError, MapError
 from data.ranges import UNSTATED_CELLS
 from data.units import parse_quantity, to_si
-from inference.designs.design import (
-    AXES,
-    CURRENT,
-    SEPARATOR_AXES,
-    VARIANTS,
-    WORDS,
-    Axis,
-    AxisKind,
-    Cell,
-    Design,
-    FloatArray,
-    read_design,
-)
-from inference.designs.design import shown as _shown
+from inference.designs.axes import AXES, CURRENT, VARIANTS, WORDS, Axis, AxisKind, Cell, FloatArray
+from inference.designs.axes import shown as _shown
+from inference.designs.design import Design
 from inference.designs.mechanisms import (
     CURRENT_FACTOR,
     MECHANISMS,
@@ -52,6 +41,7 @@ from inference.designs.mechanisms import (
     cells_of,
 )
 from inference.designs.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
+from inference.designs.reading import SEPARATOR_AXES, read_design
 from inference.maps.caveats import above_tested, caveats, failures, worth_of_rows
 from inference.maps.evaluation import Cells, Conditions, order_statistics
 from inference.maps.extrapolation import in_words, supports

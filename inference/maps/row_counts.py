@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from data.campaign import Campaign
+    from inference.designs.axes import Cell
     from inference.designs.basis import Basis
-    from inference.designs.design import Cell
 
 __all__ = ["fresh_cells", "left_out", "told_of_rows"]
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from data.units import si_factor, to_si
-from inference.designs.design import AXES, SEPARATOR_AXES, Design, FloatArray
+from inference.designs.axes import AXES, FloatArray
+from inference.designs.design import Design
 from inference.designs.mechanisms import (
     MECHANISMS,
     SEPARATOR_OFFSET,
@@ -24,6 +25,7 @@ from inference.designs.mechanisms import (
     own_property,
 )
 from inference.designs.noise import tolerance_source
+from inference.designs.reading import SEPARATOR_AXES
 from inference.thresholds import INTERVAL
 from models import physics
 from models.separators import MACMULLIN_SCATTER

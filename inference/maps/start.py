@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from data.errors import MapError
-from inference.designs.design import Axis, Cell, Design
+from inference.designs.axes import Axis, Cell
+from inference.designs.design import Design
 from inference.designs.mechanisms import option
 from inference.maps.extrapolation import Support, extrapolated, supports
 from inference.maps.mapping import one_design, refuse_uncovered

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from inference.designs.design import Cell, FloatArray
+from inference.designs.axes import Cell, FloatArray
 from inference.designs.mechanisms import MECHANISMS, Deviates, Values, cells_of
 from inference.thresholds import DEFAULT_RISK, LAW_MOVES
 from models.cells import LAWS, deviate

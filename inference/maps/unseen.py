@@ -27,7 +27,7 @@ import numpy as np
 
 from data.tables import tables
 from data.units import parse_quantity, si_factor
-from inference.designs.design import CURRENT, WORDS, FloatArray, Protocol, shown
+from inference.designs.axes import CURRENT, WORDS, FloatArray, Protocol, shown
 from inference.designs.mechanisms import (
     SEPARATOR_OFFSET,
     SEPARATOR_SCATTER,

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import linregress, t
 
-from inference.designs.design import shown
+from inference.designs.axes import shown
 from inference.rows.conditions import levels
 from models.blocks import table_of
 

@@ -15,7 +15,8 @@ from data.schema import ROW_UNIT, show_number
 from data.summary import tally_phrases
 from data.tables import tables as all_tables
 from data.units import format_header
-from inference.designs.design import VARIANTS, WORDS, Cell, Design
+from inference.designs.axes import VARIANTS, WORDS, Cell
+from inference.designs.design import Design
 from inference.designs.mechanisms import Setting
 from inference.engine.standing import PRIOR_DRIVEN_WORDS, prior_driven
 from inference.maps.caveats import failures, failures_in_words

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from data.errors import MapError
 from data.units import to_si
-from inference.designs.design import AXES, VARIANTS, WORDS, Cell, Design, PoreType, Protocol
+from inference.designs.axes import AXES, VARIANTS, WORDS, Cell, PoreType, Protocol
+from inference.designs.design import Design
 from inference.designs.mechanisms import (
     ACTIVATION,
     COVERS,

@@ -10,7 +10,8 @@ import numpy as np
 
 from data.ranges import ENDS, RANGE_COLUMNS
 from data.units import si_factor
-from inference.designs.design import SEPARATOR_AXES, FloatArray, Protocol
+from inference.designs.axes import FloatArray, Protocol
+from inference.designs.reading import SEPARATOR_AXES
 from inference.rows.conditions import levels
 from models.options import SHARED_THRESHOLD
 from models.physics import macmullin_number_from_porosity

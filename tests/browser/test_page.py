@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from inference import Result, safe_current
-from inference.designs.design import shown
+from inference.designs.axes import shown
 from inference.figures import RunContents
 from inference.maps.files import map_table
 from inference.maps.mapping import safe_current_map

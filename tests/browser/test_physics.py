@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from inference import safe_current
-from inference.designs.design import AXES, Axis, Design, Tolerance
+from inference.designs.axes import AXES, Axis, Tolerance
+from inference.designs.design import Design
 from inference.designs.mechanisms import (
     CURRENT_FACTOR,
     MECHANISMS,

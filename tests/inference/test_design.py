@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from data.errors import MapError
-from inference.designs.design import AXES, Axis, Design, Tolerance, read_design
+from inference.designs.axes import AXES, Axis, Tolerance
+from inference.designs.design import Design
+from inference.designs.reading import read_design
 
 
 def test_any_unit_of_the_right_dimension_is_converted() -> None:

@@ -18,9 +18,9 @@ from scipy.special import ndtr, ndtri
 from data.campaign import load_campaign
 from data.errors import MapError
 from data.quantities import quantity
-from inference.designs.design import read_design
 from inference.designs.mechanisms import MECHANISMS
 from inference.designs.noise import SOURCES, noise_table
+from inference.designs.reading import read_design
 from inference.maps.files import load_maps, load_noise, save_map_table, save_maps
 from inference.maps.mapping import drawn_with, maps_from_job, safe_current_map
 from inference.maps.questions import safe_current

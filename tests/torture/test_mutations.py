@@ -34,7 +34,7 @@ from data.features import find_penetration, find_plateaus, find_sand_time
 from data.schema import ROW_UNIT
 from data.tables import tables
 from inference.cli.guard import guarded
-from inference.designs.design import read_designs
+from inference.designs.reading import read_designs
 from inference.importing.recipe import recipe_of
 from inference.importing.sidecars import read_metadata
 from inference.jobs.job import Job, load_job, resolve
