@@ -26,11 +26,11 @@ from data.whole_files import (
     write_text_whole,
     write_whole,
 )
+from inference.misfit.verdicts import CHECK
 from inference.runs.run_marker import MARKER, Kind, Marker, read_marker
 
 if TYPE_CHECKING:
-    from inference.misfit.verdicts import CHECK
-from inference.jobs.job import ResolvedJob
+    from inference.jobs.job import ResolvedJob
 
 __all__ = ["RunFolder", "State"]
 
