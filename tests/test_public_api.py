@@ -116,7 +116,7 @@ def test_the_wheel_holds_every_file_and_works_from_another_folder(tmp_path: Path
         import sys
         sys.path.insert(0, {str(tmp_path / "site")!r})
         import data, models, inference
-        from inference.jobs.job import bundled_jobs, load_job
+        from inference.jobs.reading import bundled_jobs, load_job
         from inference.figures import style
         from models.priors import catalogue
         for info in data.list_campaigns():

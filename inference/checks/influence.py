@@ -517,7 +517,7 @@ class Rows:
         if not due:
             return False
         from inference.engine.sampling import convergence, scalars
-        from inference.jobs.job import load_job
+        from inference.jobs.reading import load_job
         from inference.runs.fitted_campaign import fitted_campaign
         from inference.runs.fitting import split_draws
         from inference.runs.run_folder import RESOLVED
@@ -643,7 +643,7 @@ def headline_designs(result: "Result") -> list["Design"]:
 
     axes: Mapping[str, Mapping[str, Any]] = {}
     if result.folder is not None:
-        from inference.jobs.job import load_job
+        from inference.jobs.reading import load_job
         from inference.runs.run_folder import RESOLVED
 
         axes = load_job(result.folder / RESOLVED).map.designs

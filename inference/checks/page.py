@@ -176,7 +176,8 @@ def prefit_check(
         If the input is not legal.
     """
     from inference.checks.prefit import prefit_sections
-    from inference.jobs.job import Job, job_for_campaign, load_job
+    from inference.jobs.job import Job
+    from inference.jobs.reading import job_for_campaign, load_job
     from models.joint import blocks_to_fit, build_model
 
     if isinstance(source, Campaign):

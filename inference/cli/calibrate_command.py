@@ -40,7 +40,7 @@ def calibrate(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from inference.cli.text import heading, paragraph, show_table, table, ticked
-    from inference.jobs.job import load_job
+    from inference.jobs.reading import load_job
     from inference.steps import calibrate as run
     from inference.thresholds import CALIBRATION_FAILED, CALIBRATION_LEVELS
     from inference.words.numbers import number

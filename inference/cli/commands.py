@@ -129,7 +129,7 @@ def list_bundled() -> None:
     """List the campaigns and jobs that come with the program."""
     from data import list_campaigns
     from inference.cli.text import paragraph, ticked
-    from inference.jobs.job import bundled_jobs, load_job
+    from inference.jobs.reading import bundled_jobs, load_job
 
     for info in list_campaigns():
         paragraph(f"Campaign {info.name} ({info.kind}, {info.metal})", bold=True)
@@ -186,7 +186,7 @@ def fit(
     ] = False,
 ) -> int:
     """Fit the joint model to a campaign and write a run folder."""
-    from inference.jobs.job import load_job
+    from inference.jobs.reading import load_job
 
     if dry_run:
         from inference.runs.fitting import dry_run as check
@@ -228,7 +228,7 @@ def draw_map(
         stored_result,
         take_maps,
     )
-    from inference.jobs.job import load_job
+    from inference.jobs.reading import load_job
     from inference.runs.run_folder import FIGURES, MAP
 
     folder = resolved(run)
@@ -369,7 +369,7 @@ def _fit(name: str, out: Path | None, *, force: bool) -> "tuple[Result, Path]":
     from data import load_campaign
     from inference.cli.printing import show_job
     from inference.cli.progress import fit_job
-    from inference.jobs.job import load_job
+    from inference.jobs.reading import load_job
 
     job = load_job(name)
     folder = job.run_folder() if out is None else resolved(out)
@@ -387,7 +387,7 @@ def _report(result: "Result", folder: Path, *, everything: bool = False) -> int:
     printing.show_parameters(result, everything=everything)
     printing.show_findings(result)
     if (folder / MAP).is_file():
-        from inference.jobs.job import load_job
+        from inference.jobs.reading import load_job
         from inference.maps.files import load_maps
         from inference.maps.mapping import drawn_with
 

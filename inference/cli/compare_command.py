@@ -64,7 +64,7 @@ def compare(
     ] = False,
 ) -> int:
     """Compare models that fit the same data by how well they predict what they have not seen."""
-    from inference.jobs.job import load_job
+    from inference.jobs.reading import load_job
     from inference.runs.run_folder import RESOLVED, RunFolder
     from inference.studies.comparison.comparison import compare as compare_jobs
 

@@ -166,7 +166,7 @@ def draw_maps(result: "Result", folder: Path, *, again: bool) -> "Mapping[str, x
     """
     from data.errors import MapError
     from inference.designs.noise import noise_table
-    from inference.jobs.job import load_job
+    from inference.jobs.reading import load_job
     from inference.maps.files import load_maps, save_map_table, save_maps
     from inference.maps.mapping import drawn_with, maps_from_job
 
@@ -227,7 +227,7 @@ def draw_separators(
     """
     from inference.designs.noise import noise_table
     from inference.designs.reading import OF_SEPARATOR
-    from inference.jobs.job import load_job
+    from inference.jobs.reading import load_job
     from inference.maps.files import save_map_table, save_maps
     from inference.maps.mapping import safe_current_map
 
@@ -263,7 +263,7 @@ def take_maps(job: "Job", result: "Result", folder: Path) -> None:
     """
     from data.campaign import load_campaign
     from data.errors import RunFolderError
-    from inference.jobs.job import resolve
+    from inference.jobs.resolved import resolve
     from inference.maps.mapping import check_designs
     from models.joint import priors_of
 

@@ -44,7 +44,7 @@ def recover(
     """Draw a synthetic campaign from a truth, fit it, show truth against posterior."""
     from inference.cli.printing import show_gate
     from inference.cli.text import heading, paragraph, show_table, table
-    from inference.jobs.job import load_job
+    from inference.jobs.reading import load_job
     from inference.runs.run_folder import RunFolder
     from inference.studies.recovery import recover as run
     from inference.thresholds import INTERVAL

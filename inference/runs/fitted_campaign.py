@@ -25,7 +25,7 @@ def fitted_campaign(result: "Result") -> "Campaign | None":
     Campaign or None
         None where it is gone, or its content is not what was fitted.
     """
-    from inference.jobs.job import load_job
+    from inference.jobs.reading import load_job
     from inference.runs.run_folder import RESOLVED
 
     if result.folder is None:

@@ -24,15 +24,9 @@ from inference.rows.data_ranges import currents_tested, data_gaps, data_hulls, d
 from inference.rows.doubtful import doubted_tables
 from inference.runs.findings import findings
 from inference.runs.gate import Gate, check_gate, longer_chains_may_do
-from inference.jobs.job import (
-    MOST_DRAWS,
-    Job,
-    ResolvedJob,
-    SamplerSection,
-    job_for_campaign,
-    load_job,
-    resolve,
-)
+from inference.jobs.job import MOST_DRAWS, Job, SamplerSection
+from inference.jobs.reading import job_for_campaign, load_job
+from inference.jobs.resolved import ResolvedJob, resolve
 from inference.maps.mapping import check_designs
 from inference.maps.separators import separator_sections
 from inference.jobs.notes import row_notes, unused_options

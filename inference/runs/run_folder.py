@@ -30,7 +30,7 @@ from inference.misfit.verdicts import CHECK
 from inference.runs.run_marker import MARKER, Kind, Marker, read_marker
 
 if TYPE_CHECKING:
-    from inference.jobs.job import ResolvedJob
+    from inference.jobs.resolved import ResolvedJob
 
 __all__ = ["RunFolder", "State"]
 
@@ -256,7 +256,7 @@ class RunFolder:
         list of str
             One phrase a difference; empty when the folder holds no resolved job or the same.
         """
-        from inference.jobs.job import job_differences
+        from inference.jobs.resolved import job_differences
 
         stored = self._resolved_document()
         return [] if stored is None else job_differences(stored, resolved.document)
@@ -314,7 +314,7 @@ class RunFolder:
         job_text : str
             The job as given.
         """
-        from inference.jobs.job import with_maps_of
+        from inference.jobs.resolved import with_maps_of
 
         with self.lock():
             stored = self._resolved_document()

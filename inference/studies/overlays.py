@@ -21,7 +21,7 @@ from data.files import expanded
 from data.quantities import quantities
 from inference.engine.sampling import scalars
 from inference.engine.standing import prior_driven
-from inference.jobs.job import software_versions
+from inference.jobs.resolved import software_versions
 from inference.runs.result import Result, load_result
 from inference.runs.run_folder import MAP
 from inference.thresholds import INTERVAL, MOVED, NARROWED

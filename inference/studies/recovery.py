@@ -22,7 +22,8 @@ from data.files import resolved
 from data.quantities import quantities
 from data.stopping import undone, uninterrupted
 from data.whole_files import TEMPORARY, remove, write_text_whole
-from inference.jobs.job import Job, load_job
+from inference.jobs.job import Job
+from inference.jobs.reading import load_job
 from inference.thresholds import INTERVAL
 
 if TYPE_CHECKING:

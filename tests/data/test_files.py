@@ -13,7 +13,7 @@ from data.files import expanded, resolved
 from data.tables import tables
 from inference.importing.recipe import recipe_of
 from inference.importing.sidecars import read_metadata
-from inference.jobs.job import load_job
+from inference.jobs.reading import load_job
 from inference.studies.simulation import read_truth
 
 METADATA = 'name = "mine"\nmetal = "Na"\nelectrolyte = "NaPF6"\nkind = "measured"\n'

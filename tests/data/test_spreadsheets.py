@@ -14,7 +14,7 @@ import pytest
 from data import CampaignError, InputError, load_campaign
 from data.appending import append_rows
 from data.metadata import FILE
-from inference.jobs.job import load_job
+from inference.jobs.reading import load_job
 
 METADATA = {"name": "mine", "metal": "Na", "electrolyte": "NaPF6", "kind": "measured"}
 TABLES: dict[str, list[list[Any]]] = {

@@ -13,7 +13,8 @@ from scipy import stats
 from data.campaign import Campaign, load_campaign
 from data.errors import RunFolderError
 from inference.engine.fingerprint import fingerprint, fingerprint_differences
-from inference.jobs.job import Job, job_for_campaign, load_job
+from inference.jobs.job import Job
+from inference.jobs.reading import job_for_campaign, load_job
 from inference.steps import calibrate
 from inference.studies.calibration.calibration import (
     RECORD,
@@ -339,7 +340,7 @@ def test_a_calibration_goes_on_where_it_stopped(job: Job, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECORDS.glob("*.json")))
 def test_the_recorded_calibrations_are_of_these_priors_and_passed(name: str) -> None:
     record: Mapping[str, Any] = json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
-    from inference.jobs.job import resolve
+    from inference.jobs.resolved import resolve
 
     job = load_job(name)
     campaign = load_campaign(job.campaign_location())

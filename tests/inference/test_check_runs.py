@@ -17,7 +17,7 @@ from inference import Result, fit, load_result
 from inference.checks import Check, check, prefit_check
 from inference.cli.check_command import check as command
 from inference.engine.sampling import scalars
-from inference.jobs.job import parse_job
+from inference.jobs.reading import parse_job
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 from data.campaign import Campaign, load_campaign
 from data.errors import InputError
 from inference.cli.compare_command import compare as command
-from inference.jobs.job import Job, bundled_jobs, load_job, parse_job
+from inference.jobs.job import Job
+from inference.jobs.reading import bundled_jobs, load_job, parse_job
 from inference.studies.comparison.comparison import (
     ALL_POINTS,
     CELLS,
@@ -313,7 +314,7 @@ def test_the_command_says_what_was_done_and_fails_where_numbers_are_not_reliable
         "inference.studies.comparison.comparison.compare", lambda *_, **__: made(problems)
     )
     monkeypatch.setattr(
-        "inference.jobs.job.load_job", lambda _: SimpleNamespace(run_folder=lambda: tmp_path)
+        "inference.jobs.reading.load_job", lambda _: SimpleNamespace(run_folder=lambda: tmp_path)
     )
     app = typer.Typer()
     app.command()(command)

@@ -22,7 +22,8 @@ from data.units import parse_quantity
 from inference import Result, fit, load_result
 from inference.engine.sampling import intervals, moved_intervals, scalars
 from inference.engine.standing import standing
-from inference.jobs.job import SamplerSection, parse_job
+from inference.jobs.job import SamplerSection
+from inference.jobs.reading import parse_job
 from inference.runs.fitting import _draw, _Timings, dry_run
 from inference.runs.gate import check_gate
 from inference.runs.run_folder import RunFolder

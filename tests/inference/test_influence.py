@@ -17,7 +17,7 @@ from data.campaign import Campaign
 from inference import Result, check, fit, safe_current
 from inference.checks.influence import Deciding, Rows, tail_probability
 from inference.cli.commands import app
-from inference.jobs.job import parse_job
+from inference.jobs.reading import parse_job
 from inference.report_page.writing import report_html
 from inference.thresholds import IMPROBABLE
 

@@ -12,17 +12,9 @@ import tomli_w
 
 from data.campaign import bundled_campaigns
 from data.errors import JobError
-from inference.jobs.job import (
-    Job,
-    bundled_jobs,
-    job_differences,
-    job_for_campaign,
-    load_job,
-    parse_job,
-    resolve,
-    software_versions,
-    with_maps_of,
-)
+from inference.jobs.job import Job
+from inference.jobs.reading import bundled_jobs, job_for_campaign, load_job, parse_job
+from inference.jobs.resolved import job_differences, resolve, software_versions, with_maps_of
 from models.priors import resolve_priors
 
 MINIMAL = 'schema_version = 1\nname = "mine"\ncampaign = "sodium-literature"\n'

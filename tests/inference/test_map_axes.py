@@ -13,7 +13,8 @@ from data.campaign import Campaign
 from data.errors import MapError
 from inference import fit, load_result
 from inference.cli.commands import app
-from inference.jobs.job import Job, parse_job
+from inference.jobs.job import Job
+from inference.jobs.reading import parse_job
 from inference.maps.files import load_maps
 from inference.maps.mapping import maps_from_job
 from inference.runs import fitting

@@ -18,7 +18,8 @@ from data.errors import InputError, RunFolderError, StorageError
 from data.whole_files import append_whole, write_whole, write_whole_folder
 from inference import Result, fit, load_result
 from inference.cli.progress import make_report
-from inference.jobs.job import parse_job, resolve
+from inference.jobs.reading import parse_job
+from inference.jobs.resolved import resolve
 from inference.report_page.writing import _run_id, write_report
 from inference.runs.result import _ATTRIBUTES, _GROUPS
 from inference.runs.run_folder import RunFolder

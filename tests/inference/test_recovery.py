@@ -10,7 +10,8 @@ import pytest
 
 from data.campaign import Campaign
 from data.errors import AnodebayesError, InputError, RunFolderError
-from inference.jobs.job import Job, job_for_campaign
+from inference.jobs.job import Job
+from inference.jobs.reading import job_for_campaign
 from inference.studies.recovery import recover
 
 pytestmark = pytest.mark.slow

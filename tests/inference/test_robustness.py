@@ -23,7 +23,7 @@ from data.tables import tables as schemas
 from data.writer import write_campaign
 from inference.engine.prediction import Predictor
 from inference.engine.sampling import Sampler, convergence, energy_information, scalars
-from inference.jobs.job import bundled_jobs, load_job
+from inference.jobs.reading import bundled_jobs, load_job
 from inference.runs.fitting import _sample, split_draws
 from inference.runs.gate import check_gate
 from models.joint import build_model

@@ -11,7 +11,7 @@ from scipy import stats
 from data.campaign import Campaign
 from inference import fit, safe_current
 from inference.checks import check
-from inference.jobs.job import parse_job
+from inference.jobs.reading import parse_job
 from inference.misfit.populations import deviates, resolution, two_kinds, two_populations
 from inference.misfit.symptoms import suspicions, symptom_findings
 from inference.thresholds import TWO_KINDS, TWO_POPULATIONS

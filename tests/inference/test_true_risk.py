@@ -18,7 +18,7 @@ import xarray as xr
 from scipy import stats
 
 from data.campaign import Campaign
-from inference.jobs.job import job_for_campaign
+from inference.jobs.reading import job_for_campaign
 from inference.maps.mapping import new_cell_currents
 from inference.maps.separators import separator_sections
 from inference.runs.result import Result

@@ -420,7 +420,8 @@ def test_a_factor_on_stated_pressures_acts_as_other_pressures_would(
 def test_a_published_creep_current_is_norton_s_where_the_job_says_so(
     campaign_of: Callable[..., Campaign],
 ) -> None:
-    from inference.jobs.job import parse_job, resolve
+    from inference.jobs.reading import parse_job
+    from inference.jobs.resolved import resolve
     from models.joint import priors_of
 
     campaign = campaign_of(

@@ -37,8 +37,10 @@ from inference.cli.guard import guarded
 from inference.designs.reading import read_designs
 from inference.importing.recipe import recipe_of
 from inference.importing.sidecars import read_metadata
-from inference.jobs.job import Job, load_job, resolve
+from inference.jobs.job import Job
 from inference.jobs.notes import campaign_notes
+from inference.jobs.reading import load_job
+from inference.jobs.resolved import resolve
 from inference.studies.simulation import Truth, read_truth
 from models.priors import resolve_priors
 from tests.data.instruments import conftest as makers

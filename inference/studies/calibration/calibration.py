@@ -27,7 +27,9 @@ from numpy.typing import NDArray
 from data.errors import RunFolderError
 from data.stopping import deaf_children, ends_with_parent
 from inference.engine.fingerprint import fingerprint, fingerprint_differences
-from inference.jobs.job import Job, load_job, resolve
+from inference.jobs.job import Job
+from inference.jobs.reading import load_job
+from inference.jobs.resolved import resolve
 from inference.runs.run_folder import RunFolder
 from inference.studies.calibration.replicates import (
     LIKELIHOOD,

@@ -30,7 +30,9 @@ from data.errors import InputError
 from data.files import resolved
 from data.schema import TEXT_COLUMNS
 from data.tables import tables as all_tables
-from inference.jobs.job import Job, job_for_campaign, load_job, software_versions
+from inference.jobs.job import Job
+from inference.jobs.reading import job_for_campaign, load_job
+from inference.jobs.resolved import software_versions
 from inference.runs.fitting import fit
 from inference.runs.result import Result
 from inference.runs.run_folder import RESOLVED, RunFolder
