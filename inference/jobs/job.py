@@ -316,6 +316,7 @@ def shown_value(value: object) -> str:
 
 
 def as_toml(document: Mapping[str, Any]) -> str:
+    """Return a document as TOML, without what is empty."""
     import tomli_w
 
     return tomli_w.dumps(_without_empty(document))
