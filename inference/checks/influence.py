@@ -415,7 +415,7 @@ class Rows:
         """
         from inference.designs.mechanisms import Setting
         from inference.designs.noise import chosen_draws
-        from inference.maps.mapping import drawn as drawn_parameters
+        from inference.maps.known import drawn as drawn_parameters
         from inference.maps.mapping import new_cell_currents
 
         design, risk, draws = answer.design, answer.risk, answer.draws

@@ -8,7 +8,7 @@ import typer
 from inference.cli.guard import DONE, GATE_FAILED, guarded
 
 if TYPE_CHECKING:
-    from inference.maps.questions import Answer
+    from inference.maps.answer import Answer
     from inference.runs.result import Result
 
 __all__ = [
@@ -281,7 +281,7 @@ def asked_risk(text: str) -> float:
 
 def _show(answer: "Answer", result: "Result", *, as_json: bool) -> int:
     from inference.cli.text import paragraph
-    from inference.maps.questions import as_json as written
+    from inference.maps.answer import as_json as written
 
     if as_json:
         typer.echo(written(answer))

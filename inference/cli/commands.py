@@ -388,8 +388,8 @@ def _report(result: "Result", folder: Path, *, everything: bool = False) -> int:
     printing.show_findings(result)
     if (folder / MAP).is_file():
         from inference.jobs.reading import load_job
+        from inference.maps.asked import drawn_with
         from inference.maps.files import load_maps
-        from inference.maps.mapping import drawn_with
 
         maps = load_maps(folder / MAP, result)
         printing.show_maps(result, maps)

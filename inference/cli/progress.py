@@ -167,8 +167,9 @@ def draw_maps(result: "Result", folder: Path, *, again: bool) -> "Mapping[str, x
     from data.errors import MapError
     from inference.designs.noise import noise_table
     from inference.jobs.reading import load_job
+    from inference.maps.asked import drawn_with
     from inference.maps.files import load_maps, save_map_table, save_maps
-    from inference.maps.mapping import drawn_with, maps_from_job
+    from inference.maps.mapping import maps_from_job
 
     run = RunFolder(folder, result_id=result.id)
     axes = load_job(folder / RESOLVED).map.designs
@@ -264,7 +265,7 @@ def take_maps(job: "Job", result: "Result", folder: Path) -> None:
     from data.campaign import load_campaign
     from data.errors import RunFolderError
     from inference.jobs.resolved import resolve
-    from inference.maps.mapping import check_designs
+    from inference.maps.asked import check_designs
     from models.joint import priors_of
 
     campaign = load_campaign(job.campaign_location())

@@ -18,7 +18,7 @@ _ANSWER = """
 
 
 class _Answer(Protocol):
-    """What is shown of an `inference.maps.questions.Answer`."""
+    """What is shown of an `inference.maps.answer.Answer`."""
 
     @property
     def question(self) -> str: ...

@@ -12,8 +12,9 @@ from data.errors import MapError
 from inference.designs.axes import Axis, Cell
 from inference.designs.design import Design
 from inference.designs.mechanisms import option
+from inference.maps.asked import one_design
 from inference.maps.extrapolation import Support, extrapolated, supports
-from inference.maps.mapping import one_design, refuse_uncovered
+from inference.maps.known import refuse_uncovered
 from inference.rows.data_ranges import LINEAR
 
 if TYPE_CHECKING:

@@ -33,14 +33,10 @@ from inference.designs.mechanisms import (
     parameter_draws,
 )
 from inference.designs.noise import Noise, noise_table
+from inference.maps.asked import one_design
 from inference.maps.caveats import caveats, failures, highest_tested, worth_of_rows
 from inference.maps.extrapolation import WIDER, Support, supports
-from inference.maps.mapping import (
-    LEAST_DRAWS_BEYOND,
-    highest_pressure,
-    one_design,
-    scatter_notes,
-)
+from inference.maps.known import LEAST_DRAWS_BEYOND, highest_pressure, scatter_notes
 from inference.maps.separators import (
     as_fitted,
     belonging,

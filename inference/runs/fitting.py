@@ -27,7 +27,7 @@ from inference.runs.gate import Gate, check_gate, longer_chains_may_do
 from inference.jobs.job import MOST_DRAWS, Job, SamplerSection
 from inference.jobs.reading import job_for_campaign, load_job
 from inference.jobs.resolved import ResolvedJob, resolve
-from inference.maps.mapping import check_designs
+from inference.maps.asked import check_designs
 from inference.maps.separators import separator_sections
 from inference.jobs.notes import row_notes, unused_options
 from inference.engine.prediction import Predictor

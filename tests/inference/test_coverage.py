@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from data.campaign import Campaign
+from inference.maps.asked import one_design
 from inference.maps.extrapolation import Support, extrapolation, in_words
-from inference.maps.mapping import one_design
 from inference.maps.separators import separator_sections
 from inference.rows.data_ranges import data_hulls, data_ranges
 from inference.runs.findings import _depleted

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from inference.figures.style import new_figure
-from inference.maps.questions import Answer
+from inference.maps.answer import Answer
 from inference.runs.gate import Gate
 from inference.runs.html import result_html
 

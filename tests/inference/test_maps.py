@@ -21,8 +21,9 @@ from data.quantities import quantity
 from inference.designs.mechanisms import MECHANISMS
 from inference.designs.noise import SOURCES, noise_table
 from inference.designs.reading import read_design
+from inference.maps.asked import drawn_with
 from inference.maps.files import load_maps, load_noise, save_map_table, save_maps
-from inference.maps.mapping import drawn_with, maps_from_job, safe_current_map
+from inference.maps.mapping import maps_from_job, safe_current_map
 from inference.maps.questions import safe_current
 from inference.maps.separators import separator_sections
 from inference.rows.data_ranges import data_ranges

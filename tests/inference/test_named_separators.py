@@ -15,8 +15,8 @@ from data.campaign import Campaign
 from inference import fit, safe_current, safe_current_map
 from inference.designs.noise import Noise, band_draws
 from inference.figures import liquid_map
+from inference.maps.asked import drawn_with
 from inference.maps.files import load_maps, map_table, save_maps, which_new_cells
-from inference.maps.mapping import drawn_with
 from inference.report_page.payload import page_payload
 from models import physics
 

@@ -15,9 +15,9 @@ from data.campaign import Campaign
 from inference import safe_current, safe_current_map
 from inference.designs.mechanisms import DOES_NOT_COVER, MECHANISMS
 from inference.figures.maps import _caption
+from inference.maps.asked import one_design
 from inference.maps.extrapolation import extrapolated
 from inference.maps.gaps import between_sentences
-from inference.maps.mapping import one_design
 from inference.maps.separators import separator_sections
 from inference.maps.unseen import cells_behind, rare_kind_sentence, separator_law_sentence
 from inference.rows.data_ranges import data_gaps, data_ranges
