@@ -519,8 +519,8 @@ class Rows:
         from inference.engine.sampling import convergence, scalars
         from inference.jobs.reading import load_job
         from inference.runs.fitted_campaign import fitted_campaign
-        from inference.runs.fitting import split_draws
         from inference.runs.run_folder import RESOLVED
+        from inference.runs.tree import split_draws
         from inference.studies.comparison.leave_out import Fitted, RefitFailedError, Refits
 
         self.__dict__.pop("rows", None)

@@ -14,72 +14,32 @@ one of these cells stands for there is none.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from data.errors import AnodebayesError, MapError
-from data.ranges import UNSTATED_CELLS
-from data.units import parse_quantity, to_si
-from inference.designs.axes import CURRENT, WORDS, Axis, AxisKind, Cell, FloatArray
+from data.units import parse_quantity
+from inference.designs.axes import CURRENT, WORDS, Axis, AxisKind
 from inference.designs.axes import shown as _shown
 from inference.designs.design import Design
-from inference.designs.mechanisms import (
-    CURRENT_FACTOR,
-    MECHANISMS,
-    Mechanism,
-    Setting,
-    Values,
-    cell_factor,
-    cell_scatter,
-    cell_scatters,
-    cells_of,
-)
-from inference.designs.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
 from inference.designs.reading import SEPARATOR_AXES, read_design
-from inference.maps.answer import Answer, axis_kind, conditions_in_words, variant_in_words
+from inference.maps.answer import Answer, axis_kind
 from inference.maps.asked import one_design, shared_conditions
-from inference.maps.caveats import above_tested, caveats, failures, worth_of_rows
-from inference.maps.evaluation import Cells, Conditions, order_statistics
-from inference.maps.extrapolation import in_words, supports
-from inference.maps.gaps import between_sentences
 from inference.maps.known import (
-    check_risk,
-    drawn,
-    draws_due,
     highest_pressure,
-    refuse_uncovered,
-    refuse_unresolved,
-    scatter_notes,
 )
-from inference.maps.separators import as_fitted, belonging, offset_in_words
-from inference.maps.tails import AS_FITTED, other_cells
-from inference.maps.unseen import (
-    beside_sentence,
-    cells_behind,
-    law_sentence,
-    near_separator,
-    separator_law_sentence,
-)
-from inference.thresholds import BATCHES, DEFAULT_RISK, INTERVAL, INTERVAL_DEVIATE
-from models.options import SHARED_THRESHOLD
-from models.physics import metal_capacity
+from inference.maps.solving import NO_INTERVAL, TAILS, Asked, Found
+from inference.thresholds import DEFAULT_RISK
 
 if TYPE_CHECKING:
     from inference.designs.basis import Basis
 
 __all__ = ["required_pore_radius", "required_pressure", "safe_current"]
 
-_NO_INTERVAL: Final = (math.nan, math.nan)
-_TAILS: Final = ((1.0 - INTERVAL) / 2.0, (1.0 + INTERVAL) / 2.0)
 _PLACEHOLDER: Final = "300 nm"
-_EXACT: Final = 1e-10
-_CLOSE: Final = 1e-5
-_NODES: Final = 24
 
 
 def safe_current(
@@ -118,15 +78,15 @@ def safe_current(
         of.
     """
     design, alike = _as_all_rows(result, design)
-    cell = _Asked(result, _single(result, design), risk, draws, seed)
+    cell = Asked(result, _single(result, design), risk, draws, seed)
     value = cell.safe(cell.design)
-    interval = _NO_INTERVAL
+    interval = NO_INTERVAL
     if cell.bands_reach:
         by_draw = cell.by_draw(cell.design)
-        lower, upper = (float(np.quantile(by_draw, tail)) for tail in _TAILS)
+        lower, upper = (float(np.quantile(by_draw, tail)) for tail in TAILS)
         interval = lower, upper
     least, most = (cell.safe(cell.design, level) for level in cell.levels)
-    found = _Found(value, interval, (least, most))
+    found = Found(value, interval, (least, most))
     reason = cell.why_none(cell.design) if value == 0.0 else ""
     answer = cell.answer("safe_current", "current_density", value, found, cell.design, reason)
     return replace(answer, notes=(*alike, *answer.notes))
@@ -168,7 +128,7 @@ def required_pore_radius(
     """
     section = _without(design, "pore_radius", "required_pore_radius")
     start = _single(result, {**section, "cell": "liquid", "pore_radius": _PLACEHOLDER})
-    cell = _Asked(result, start, risk, draws, seed)
+    cell = Asked(result, start, risk, draws, seed)
     target = _amount(CURRENT, current, "current")
     low, high = cell.reach("pore_radius", np.geomspace)
     # The safe current falls with the radius.
@@ -247,7 +207,7 @@ def required_pressure(
             "pressure": "0 MPa",
         },
     )
-    cell = _Asked(result, start, risk, draws, seed)
+    cell = Asked(result, start, risk, draws, seed)
     target = _amount(CURRENT, current, "current")
     low, high = cell.reach("pressure", np.linspace, most=highest_pressure(result))
     found = cell.solve("pressure", target, low, high, rising=True)
@@ -270,320 +230,6 @@ def required_pressure(
     else:
         best = cell.with_axis("pressure", found.value)
     return cell.answer("required_pressure", "pressure", value, found, best, reason, target)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What was solved for, its interval and Monte-Carlo interval; infinite beyond the range.
-
-    The interval is not a number where the cells that it stands on do not reach the risk.
-    """
-
-    value: float
-    interval: tuple[float, float]
-    drawn: tuple[float, float]
-
-    def from_zero(self) -> Self:
-        """Return the same where nothing lies below 0."""
-        low, high = (max(each, 0.0) for each in self.interval)  # NaN stays
-        least, most = (max(each, 0.0) for each in self.drawn)
-        return type(self)(max(self.value, 0.0), (low, high), (least, most))
-
-
-class _Asked:
-    """One question to a fit: the draws and the noise that answer it."""
-
-    def __init__(
-        self, result: "Basis", design: Design, risk: float, draws: int, seed: int | None
-    ) -> None:
-        check_risk(risk)
-        refuse_uncovered(design, result)
-        seed = int(result.attrs["seed"]) if seed is None else seed
-        self.result, self.design, self.risk = result, design, risk
-        self.setting, self.seed = Setting.of(result), seed
-        draws = max(draws, draws_due(risk))
-        self.parameters, self.noise = drawn(result, design, draws, seed)
-        self.fitted = {name: median for name, (median, _) in as_fitted(self.parameters).items()}
-        count = next(iter(self.parameters.values())).shape[-1]
-        refuse_unresolved(risk, count)
-        self.draws = count
-        self._cell_noise = CellNoise(seed)
-        rows = band_draws(count)
-        self._factors: dict[str, FloatArray] = {}
-        self._band = {name: values[rows][:, None] for name, values in self.parameters.items()}
-
-    @property
-    def bands_reach(self) -> bool:
-        """Whether the evenly spread cells of a draw tell of a share as small as the risk."""
-        return self.risk >= LEAST_SHARE_OF_CELLS
-
-    @cached_property
-    def levels(self) -> tuple[float, float]:
-        """Shares of new cells between which more draws would put the risk, with 90 % probability.
-
-        Draws of a chain depend on each other: they count as the independent ones that the share of
-        them below the value is worth.
-        """
-        lowest = self.thresholds(self.design).min(axis=0)
-        below = lowest <= order_statistics(np.sort(lowest), np.array([self.risk]))[0]
-        half = INTERVAL_DEVIATE * math.sqrt(
-            self.risk * (1.0 - self.risk) / _draws_worth(below, self.risk)
-        )
-        return max(self.risk - half, 0.0), min(self.risk + half, 1.0)
-
-    def thresholds(
-        self, design: Design, *, median: bool = False, parameters: Values | None = None
-    ) -> FloatArray:
-        """Return the threshold of each mechanism in each draw [mA/cm^2], (mechanism, draw)."""
-        noise = None if median else self.noise
-        cells = Cells(design, parameters or self.parameters, self.setting, noise)
-        found = [cells.threshold(mechanism, ()) for mechanism in cells.mechanisms]
-        return np.stack(found) / CURRENT_FACTOR
-
-    def safe(
-        self, design: Design, level: float | None = None, parameters: Values | None = None
-    ) -> float:
-        """Return the current [mA/cm^2] that the risk, or another share of new cells, stands for."""
-        ordered = np.sort(self.thresholds(design, parameters=parameters).min(axis=0))
-        levels = np.array([self.risk if level is None else level])
-        return float(order_statistics(ordered, levels)[0])
-
-    def tails(self, design: Design) -> dict[str, float]:
-        """Return the safe current [mA/cm^2] as fitted, and under the other laws of the cells."""
-        others = other_cells(self.result, design.cell, self.parameters, self.noise)
-        found = {AS_FITTED: self.safe(design)}
-        return found | {law: self.safe(design, parameters=each) for law, each in others.items()}
-
-    def why_none(self, design: Design) -> str:
-        """Say why no current of a design is safe: its metal does not hold the charge."""
-        charge, thickness = (design.axes[name] for name in ("charge", "metal_thickness"))
-        metal = float(thickness.values[0])
-        per_area = metal_capacity(to_si(metal, thickness.kind.unit), self.setting.molar_volume)
-        holds = float(per_area / to_si(1.0, charge.kind.unit))
-        if holds < charge.values[0]:
-            return (
-                f"metal of {_shown(metal)} {thickness.kind.unit} holds {_shown(holds)} "
-                f"{charge.kind.unit}, less than the charge of a half-cycle."
-            )
-        share = float((self.thresholds(design).min(axis=0) == 0.0).mean())
-        return f"in {100 * share:.0f} % of new cells the metal does not hold the charge."
-
-    def by_draw(self, design: Design) -> FloatArray:
-        """Return the current that the risk stands for in each draw of the band [mA/cm^2]."""
-        noise = self._cell_noise
-        conditions = Conditions(design, noise, len(noise.table), self._band).of(())
-        lowest: Any = np.inf
-        for mechanism in MECHANISMS[design.cell]:
-            if mechanism.name not in self._factors:  # no question changes the area
-                self._factors[mechanism.name] = cell_factor(
-                    mechanism, self._band, conditions, noise
-                )
-            factor = self._factors[mechanism.name]
-            core = self._core_over_cells(mechanism, conditions)
-            here = mechanism.threshold(self._band, conditions, factor, self.setting, core)
-            lowest = np.minimum(lowest, here)
-        ordered = np.sort(lowest, axis=-1)
-        # The points divide the unit interval evenly: each stands for the middle of its share.
-        count = ordered.shape[-1]
-        place = min((self.risk * count - 0.5) / (count - 1), 1.0)
-        return np.asarray(order_statistics(ordered, np.array([place]))[0] / CURRENT_FACTOR)
-
-    def _core_over_cells(self, mechanism: Mechanism, conditions: Values) -> FloatArray | None:
-        """Return a dear core that one condition changes from cell to cell, interpolated over it.
-
-        None where nothing changes it, or more than one condition does.
-        """
-        spread = [
-            name
-            for name in mechanism.core_axes
-            if name in conditions and conditions[name].shape[-1] > 1
-        ]
-        if mechanism.core is None or not mechanism.smooth or len(spread) != 1:
-            return None
-        values = np.log(conditions[spread[0]])  # in SI and above 0, temperatures too
-        low, high = values.min(), values.max()
-        nodes = (low + high) / 2.0 + (high - low) / 2.0 * chebyshev.chebpts1(_NODES)
-        changed = {**conditions, spread[0]: np.exp(nodes)}
-        known = np.log(mechanism.core(self._band, changed, self.setting))
-        x = (2.0 * values - low - high) / (high - low)
-        at_nodes = chebyshev.chebvander(chebyshev.chebpts1(_NODES), _NODES - 1)
-        weights = np.linalg.solve(at_nodes.T, chebyshev.chebvander(x, _NODES - 1).T)
-        return np.asarray(np.exp(known @ weights))
-
-    def words(self, design: Design, without: str) -> str:
-        """Return new cells of a design in words, without the condition that is asked for."""
-        own = belonging(design, self.result)
-        return (
-            f"a new {design.cell} cell{own} ({conditions_in_words(design, self.fitted, without)})"
-        )
-
-    def with_axis(self, name: str, value: float) -> Design:
-        """Return the design with another value of a condition."""
-        axis = Axis(self.design.axes[name].kind, np.array([value]), swept=False)
-        return replace(self.design, axes={**self.design.axes, name: axis})
-
-    def reach(
-        self, name: str, spaced: Callable[..., FloatArray], most: float = math.inf
-    ) -> tuple[float, float]:
-        """Return the ends between which a condition and its tolerance are legal."""
-        kind = self.design.axes[name].kind
-        values = spaced(kind.lower, min(kind.upper, most), 400)
-
-        def legal(value: float) -> bool:
-            try:
-                refuse_uncovered(self.with_axis(name, value), self.result)
-            except MapError:
-                return False
-            return True
-
-        low = next((value for value in values if legal(value)), None)
-        high = next((value for value in values[::-1] if legal(value)), None)
-        if low is None or high is None:
-            raise MapError(
-                f"{name}_sd leaves no legal {name} between {kind.range_text}: state a smaller one"
-            )
-        return float(low), float(high)
-
-    def solve(self, name: str, target: float, low: float, high: float, *, rising: bool) -> _Found:
-        """Solve for the condition at which the safe current is the one asked for."""
-
-        def root(safe: Callable[[Design], float], exact: float) -> float:
-            from scipy.optimize import brentq
-
-            # Between the ends the safe current may fall to 0 where the metal runs out.
-            def excess(place: float) -> float:
-                current = safe(self.with_axis(name, to_value(place)))
-                return math.log(max(current, 1e-300) / target)
-
-            to_value = (lambda place: min(max(math.exp(place), low), high)) if low > 0 else float
-            ends = (math.log(low), math.log(high)) if low > 0 else (low, high)
-            at_low, at_high = excess(ends[0]), excess(ends[1])
-            if rising:
-                if at_low >= 0.0:
-                    return -math.inf
-                if at_high < 0.0:
-                    return math.inf
-            else:
-                if at_low < 0.0:
-                    return -math.inf
-                if at_high >= 0.0:
-                    return math.inf
-            return float(to_value(brentq(excess, *ends, xtol=1e-14, rtol=exact)))
-
-        def share(tail: float) -> Callable[[Design], float]:
-            return lambda design: float(np.quantile(self.by_draw(design), tail))
-
-        tails = _TAILS[::-1] if rising else _TAILS
-        lower, upper = _NO_INTERVAL
-        if self.bands_reach:
-            lower, upper = (root(share(tail), _CLOSE) for tail in tails)
-        levels = self.levels[::-1] if rising else self.levels
-        least, most = (root(partial(self.safe, level=level), _CLOSE) for level in levels)
-        return _Found(root(self.safe, _EXACT), (lower, upper), (least, most))
-
-    def _beside(self, design: Design) -> str:
-        """Say what a tested separator bears that a new one is nearly like; empty where none is."""
-        values = {name: float(axis.values[0]) for name, axis in design.axes.items()}
-        name = near_separator(self.result, values["pore_radius"], values["porosity"])
-        if not name:
-            return ""
-        try:
-            named = one_design({"cell": "liquid", "separators": [name]}, self.result)
-        except MapError:  # of which not enough is stated
-            return ""
-        own = replace(
-            named,
-            axes=_belonging(named.axes, True) | _belonging(design.axes, False),
-            tolerances=_belonging(named.tolerances, True) | _belonging(design.tolerances, False),
-        )
-        safe = _Asked(self.result, own, self.risk, self.draws, self.seed).safe(own)
-        return beside_sentence(self.result, name, f"{_shown(safe)} {CURRENT.unit}", self.risk)
-
-    def answer(
-        self,
-        question: str,
-        quantity: str,
-        value: float | None,
-        found: _Found,
-        design: Design,
-        reason: str = "",
-        target: float | None = None,
-    ) -> Answer:
-        """Put an answer together at the design that it comes to."""
-        thresholds = self.thresholds(design)
-        shares = np.bincount(thresholds.argmin(axis=0), minlength=len(thresholds))
-        first = int(shares.argmax())
-        mechanism = MECHANISMS[design.cell][first]
-        median = self.thresholds(design, median=True).min(axis=0)
-        middle, lower, upper = (float(np.quantile(median, q)) for q in (0.5, *_TAILS))
-        kind = CURRENT if quantity == "current_density" else design.axes[quantity].kind
-        current = target if value is None or target is not None else value
-        laws = between_sentences(design, self.result)
-        if design.cell == "solid" and current is not None and "charge" in design.axes:
-            charge = float(design.axes["charge"].values[0])
-            ranges = supports(design, self.result)[0].ranges
-            laws = [law_sentence(design.protocol, ranges, charge, current, _shown), *laws]
-        elif mechanism.name == "penetration" and not design.separator:
-            laws = [separator_law_sentence(self.result), self._beside(design), *laws]
-        failed = failures(self.result)
-        warnings = (
-            *_warnings(self.result, design.cell, failed),
-            *above_tested(self.result, mechanism.name, current or 0.0),
-        )
-        return Answer(
-            question=question,
-            quantity=quantity,
-            value=value,
-            unit=kind.unit,
-            interval=found.interval,
-            drawn=found.drawn,
-            draws=self.draws,
-            risk=self.risk,
-            cell=design.cell,
-            variant=variant_in_words(design),
-            conditions={name: float(axis.values[0]) for name, axis in design.axes.items()}
-            | self.fitted,
-            mechanism=mechanism.name,
-            mechanism_probability=float(shares[first] / shares.sum()),
-            median_cell=(middle, lower, upper),
-            extrapolation=in_words(design, self.result),
-            reason=reason,
-            notes=_notes(self.result, design, offset_in_words(design, self.parameters), warnings),
-            warnings=warnings,
-            current_density=current,
-            cells=tuple(
-                cells_of(each, self.parameters).law.name for each in MECHANISMS[design.cell]
-            ),
-            tails={} if value is None else self.tails(design),
-            separator=design.separator,
-            cells_behind=cells_behind(self.result, mechanism, worth=worth_of_rows(failed)),
-            law=" ".join(filter(None, laws)),
-            design=design,
-            seed=self.seed,
-            result=self.result,
-            _design=self.words(design, quantity),
-        )
-
-
-def _belonging[T](every: Mapping[str, T], separator: bool) -> dict[str, T]:
-    """Return what belongs to a separator of axes or tolerances, or the rest."""
-    return {name: each for name, each in every.items() if (name in SEPARATOR_AXES) is separator}
-
-
-def _draws_worth(below: "np.ndarray[Any, Any]", share: float) -> float:
-    """Return how many independent draws a share of draws is worth, by the means of batches.
-
-    Parameters
-    ----------
-    below : ndarray of bool, shape (draw,)
-        Chain after chain.
-    share : float
-        Of those that are True.
-    """
-    each = below.size // BATCHES
-    means = below[: each * BATCHES].reshape(BATCHES, each).mean(axis=1) if each else np.zeros(2)
-    variance = float(means.var(ddof=1)) / BATCHES
-    return below.size if variance == 0.0 else min(share * (1.0 - share) / variance, below.size)
 
 
 def _single(result: "Basis", design: Design | Mapping[str, Any]) -> Design:
@@ -653,72 +299,3 @@ def _amount(kind: AxisKind, value: str | float, name: str) -> float:
     if not kind.lower <= found <= kind.upper:
         raise MapError(f"{name} is {found:g} {kind.unit}, legal are {kind.range_text}")
     return found
-
-
-def _notes(
-    result: "Basis", design: Design, offset: str, warnings: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Say what must be known with an answer."""
-    return (
-        *((offset,) if offset else ()),
-        *_pooled(result, design.separator),
-        *warnings,
-        *scatter_notes(result, design),
-        *(_scatter(result, item) for item in MECHANISMS[design.cell]),
-    )
-
-
-def _pooled(result: "Basis", separator: str) -> tuple[str, ...]:
-    """Say that the scatter of a named separator's cells, where cells tell it, is that of all."""
-    penetration = next(each for each in MECHANISMS["liquid"] if each.name == "penetration")
-    every = cells_behind(result, penetration)
-    if not separator or not every:
-        return ()
-    known = any("separator" in each for each in result.groups.values())
-    own = f", of which {cells_behind(result, penetration, separator)} are its own" if known else ""
-    return (
-        f"New cells of the separator {separator!r} are taken to scatter as those of all separators "
-        f"together do ({every} cells{own}): where its own scatter more, its safe current is lower.",
-    )
-
-
-def _warnings(result: "Basis", cell: Cell, failed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Say why no number of a fit is to be relied on."""
-    found = []
-    gate = getattr(result, "gate", None)
-    if gate is not None and not gate.passed:
-        found.append("NOT CONVERGED: do not use; the convergence gate failed.")
-    if result.synthetic:
-        found.append("SYNTHETIC DATA: nobody measured what this rests on.")
-    return (*found, *caveats(result, cell, failed))
-
-
-def _scatter(result: "Basis", mechanism: Mechanism) -> str:
-    """Say how much cells differ, and what is assumed of the cells that tell it."""
-    names = cell_scatters(mechanism, result)
-    scatter = cell_scatter(mechanism, result)
-    lower, middle, upper = np.quantile(scatter, [_TAILS[0], 0.5, _TAILS[1]])
-    which = names[0] if len(names) == 1 else f"the wider of {' and '.join(names)}"
-    text = (
-        f"Between cells the logarithm of the current for {mechanism.name} scatters by "
-        f"{_shown(middle, 2)} ({100 * INTERVAL:.0f} % interval {_shown(lower, 2)} to "
-        f"{_shown(upper, 2)}; {which})."
-    )
-    if counts := _unstated_cells(result, mechanism.block):
-        text += (
-            f" {counts} range{'s' if counts > 1 else ''} over cells behind it "
-            f"{'do' if counts > 1 else 'does'} not state the number of cells: "
-            f"{UNSTATED_CELLS[0]} to {UNSTATED_CELLS[-1]} assumed, few more likely than many."
-        )
-    return text
-
-
-def _unstated_cells(result: "Basis", block: str) -> int:
-    """Count the fitted ranges over cells of a threshold that do not state how many cells."""
-    count = 0
-    for table in SHARED_THRESHOLD.get(block, (block,)):
-        if (name := f"{table}_range_design") in result.constant_data:
-            design = result.constant_data[name]
-            cells = design.sel({f"{table}_range_column": "cells"})
-            count += int((cells == 0).sum()) // 2  # the lowest and the highest step of each
-    return count

@@ -46,8 +46,9 @@ from inference.runs.summary import summary_table
 from inference.misfit.symptoms import symptom_findings
 from inference.thresholds import INTERVAL, STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
 from models.joint import block_options, blocks_to_fit, build_model, observed_lines, priors_of
+from inference.runs.tree import campaign_lines, designs_of_rows, with_labels, labelled_observations, split_draws
 
-__all__ = ["Source", "dry_run", "fit", "split_draws"]
+__all__ = ["Source", "dry_run", "fit"]
 
 type Source = Job | Campaign | str | os.PathLike[str]
 """A job, the path or name of one, or a campaign."""
@@ -471,21 +472,21 @@ def _compute(
         found += counted["fresh_cells"].values()
         found += unused_options(campaign, model_blocks, options)
     kinds = {
-        group: _labelled(after[group].mean(("chain", "draw")), "cell of the second kind")
+        group: with_labels(after[group].mean(("chain", "draw")), "cell of the second kind")
         for group in {"second_kind"} & {*after}
     }
     tree = xr.DataTree.from_dict(
         {
             "posterior": posterior,
             "prior": prior,
-            "sample_stats": _labelled(drawn.sample_stats, "of the sampler"),
-            "log_likelihood": _labelled(after["log_likelihood"], "log-likelihood"),
-            "log_prior": _labelled(after["log_prior"], "log-density of the prior"),
-            "posterior_predictive": _observables(after["predictive"]),
-            "prior_predictive": _observables(before["predictive"]),
-            "observed_data": _observables(observed),
-            "constant_data": _designs(model),
-            "sampled": _labelled(internal),
+            "sample_stats": with_labels(drawn.sample_stats, "of the sampler"),
+            "log_likelihood": with_labels(after["log_likelihood"], "log-likelihood"),
+            "log_prior": with_labels(after["log_prior"], "log-density of the prior"),
+            "posterior_predictive": labelled_observations(after["predictive"]),
+            "prior_predictive": labelled_observations(before["predictive"]),
+            "observed_data": labelled_observations(observed),
+            "constant_data": designs_of_rows(model),
+            "sampled": with_labels(internal),
             "summary": xr.Dataset.from_dataframe(summary),
         }
         | kinds
@@ -494,7 +495,7 @@ def _compute(
         "name": job.name,
         "campaign": campaign.metadata.name,
         "campaign_kind": campaign.metadata.kind,
-        "campaign_summary": _campaign_lines(fitted),
+        "campaign_summary": campaign_lines(fitted),
         "metal": campaign.metadata.metal,
         "model_options": options.model_dump_json(),
         "options": json.dumps(
@@ -539,89 +540,13 @@ def _compute(
     return tree
 
 
-def split_draws(free: xr.Dataset, derived: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
-    """Part the parameters from what the sampler needed to get at them.
-
-    Parameters
-    ----------
-    free, derived : Dataset
-        Draws of the free variables, and of what follows from them.
-
-    Returns
-    -------
-    public, internal : Dataset
-        Every draw is in one of them; what is public has its unit and long name.
-    """
-    public = [name for name in free.data_vars if str(name) in quantities()]
-    internal = [name for name in free.data_vars if str(name) not in quantities()]
-    return _labelled(derived.merge(free[public])), free[internal]
 
 
-def _labelled(dataset: xr.Dataset, what: str | None = None) -> xr.Dataset:
-    """Give every variable its unit and long name."""
-    for name, variable in dataset.data_vars.items():
-        known = quantities().get(str(name))
-        words = str(name).replace("_", " ")
-        variable.attrs = {
-            "units": known.unit if known and what is None else "1",
-            "long_name": f"{what}: {words}" if what else known.long_name if known else words,
-        }
-    return dataset
 
 
-_OBSERVABLES = {
-    "penetration": ("1", "cell penetrated (1) or survived (0)"),
-    "critical_current_cells": ("1", "cell penetrated (1) or survived (0)"),
-    "critical_current_one_cell": ("mA/cm^2", "critical current density of one cell"),
-    "critical_current_range": ("mA/cm^2", "lowest and highest failing step of several cells"),
-    "critical_current_overpotential": ("mV", "overpotential at penetration"),
-    "kinetics": ("mA/cm^2", "magnitude of the current density"),
-    "lsv": ("mA", "plateau current"),
-    "sand": ("s", "time of depletion or planned end"),
-    "dc_polarization_one_way": ("s", "time of transition or planned end"),
-    "dc_polarization_step": ("mA/cm^2", "current density of failure within a step"),
-    "dc_polarization_range": ("mA/cm^2", "lowest and highest failing step of several cells"),
-    "creep": ("MPa", "stress"),
-    "morphology_coverage": ("1", "coverage"),
-    "morphology_thickness": ("um", "thickness of the deposit"),
-    "published": ("of the row", "published estimate"),
-}
 
 
-def _observables(dataset: xr.Dataset) -> xr.Dataset:
-    for name, variable in dataset.data_vars.items():
-        # An experiment that brings its own block is named by its table.
-        units, words = _OBSERVABLES.get(str(name), ("1", str(name).replace("_", " ")))
-        variable.attrs = {"units": units, "long_name": words}
-    return dataset
 
 
-def _designs(model: Any) -> xr.Dataset:
-    """Return the designs of the observed variables with their columns named."""
-    found = {}
-    for name, columns in model.design_columns.items():
-        values = np.asarray(model[f"{name}_design"].get_value())
-        found[f"{name}_design"] = xr.DataArray(
-            values,
-            dims=(f"{name}_design_row", f"{name}_column"),
-            coords={f"{name}_column": list(columns)},
-            attrs={
-                "units": "SI, logarithms of SI, or natural scale",
-                "long_name": f"design of {name}",
-            },
-        )
-    return xr.Dataset(found)
 
 
-def _campaign_lines(campaign: Campaign) -> str:
-    """Say in a few lines what is fitted."""
-    metadata = campaign.metadata
-    kind = metadata.kind.upper() if metadata.kind == "synthetic" else metadata.kind
-    tables = ", ".join(f"{name} ({table.sizes[name]})" for name, table in campaign.tables.items())
-    excluded = sum(table.sizes[name] for name, table in campaign.excluded.items())
-    text = f"Campaign {metadata.name}: {kind} data, {metadata.metal}. Rows: {tables}."
-    if excluded:
-        text += f" Left out with a reason: {excluded}."
-    if campaign.assumptions:
-        text += f" Assumed numbers: {len(campaign.assumptions)}, listed below."
-    return text
