@@ -29,8 +29,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from models.physics import weakest_deviate
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
     "deviate",
 ]
 
-Array = NDArray[np.float64]
 Mixture = tuple[Any, Any]
 
 CONTAMINATED_MULTIPLIER: Final = 4.0

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from data.arrays import Array
 from data.errors import ModelError
 from data.units import si_factor
 from models.cells import LAWS, Cells
@@ -28,8 +28,6 @@ from models.separators import Separators
 from models.temperature import TEMPERATURE_WINDOW, activation_energy, refuse_far
 
 __all__ = ["TEMPERATURE_WINDOW", "Context"]
-
-Array = NDArray[np.float64]
 
 
 class Context:

@@ -7,7 +7,7 @@ work (`models.priors`). A ``Fixed`` value is a distribution too: a parameter tha
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -17,6 +17,8 @@ from pydantic import (
     PositiveFloat,
     model_validator,
 )
+
+from data.arrays import Array
 
 __all__ = [
     "AbsCosineBeta",
@@ -30,8 +32,6 @@ __all__ = [
     "Uniform",
 ]
 
-FloatArray = NDArray[np.float64]
-
 
 class _Distribution(BaseModel):
     """What all distributions share."""
@@ -43,7 +43,7 @@ class _Distribution(BaseModel):
         """Interval outside of which the density is zero."""
         raise NotImplementedError
 
-    def quantile(self, probability: ArrayLike) -> FloatArray:
+    def quantile(self, probability: ArrayLike) -> Array:
         """Return quantiles, shape of `probability`."""
         raise NotImplementedError
 
@@ -64,7 +64,7 @@ class LogNormal(_Distribution):
         """Interval outside of which the density is zero."""
         return 0.0, np.inf
 
-    def quantile(self, probability: ArrayLike) -> FloatArray:
+    def quantile(self, probability: ArrayLike) -> Array:
         """Return quantiles, shape of `probability`."""
         from scipy.special import ndtri
 
@@ -100,7 +100,7 @@ class Normal(_Distribution):
     def _bounds(self) -> tuple[float, float]:
         return (self.lower - self.mean) / self.sd, (self.upper - self.mean) / self.sd
 
-    def quantile(self, probability: ArrayLike) -> FloatArray:
+    def quantile(self, probability: ArrayLike) -> Array:
         """Return quantiles, shape of `probability`."""
         from scipy.stats import truncnorm
 
@@ -134,7 +134,7 @@ class HalfNormal(_Distribution):
         """Interval outside of which the density is zero."""
         return 0.0, np.inf
 
-    def quantile(self, probability: ArrayLike) -> FloatArray:
+    def quantile(self, probability: ArrayLike) -> Array:
         """Return quantiles, shape of `probability`."""
         from scipy.special import ndtri
 
@@ -159,7 +159,7 @@ class Beta(_Distribution):
         """Interval outside of which the density is zero."""
         return 0.0, 1.0
 
-    def quantile(self, probability: ArrayLike) -> FloatArray:
+    def quantile(self, probability: ArrayLike) -> Array:
         """Return quantiles, shape of `probability`."""
         from scipy.special import betaincinv
 
@@ -182,7 +182,7 @@ class AbsCosineBeta(Beta):
         """Interval outside of which the density is zero [degree]."""
         return 90.0, 180.0
 
-    def quantile(self, probability: ArrayLike) -> FloatArray:
+    def quantile(self, probability: ArrayLike) -> Array:
         """Return quantiles [degree], shape of `probability`."""
         return np.asarray(180.0 - np.degrees(np.arccos(super().quantile(probability))))
 
@@ -208,7 +208,7 @@ class Gamma(_Distribution):
         """Interval outside of which the density is zero."""
         return self.lower, np.inf
 
-    def quantile(self, probability: ArrayLike) -> FloatArray:
+    def quantile(self, probability: ArrayLike) -> Array:
         """Return quantiles, shape of `probability`."""
         from scipy.special import gammaincc, gammainccinv
 
@@ -243,7 +243,7 @@ class Uniform(_Distribution):
         """Interval outside of which the density is zero."""
         return self.lower, self.upper
 
-    def quantile(self, probability: ArrayLike) -> FloatArray:
+    def quantile(self, probability: ArrayLike) -> Array:
         """Return quantiles, shape of `probability`."""
         return self.lower + (self.upper - self.lower) * np.asarray(probability, dtype=float)
 
@@ -265,7 +265,7 @@ class Fixed(_Distribution):
         """The value, twice."""
         return self.value, self.value
 
-    def quantile(self, probability: ArrayLike) -> FloatArray:
+    def quantile(self, probability: ArrayLike) -> Array:
         """Return the value, shape of `probability`."""
         return np.full(np.shape(probability), self.value)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.errors import ModelError
 from data.quantities import quantity
 from data.units import si_factor
@@ -20,7 +20,6 @@ from models.priors import PriorSet
 
 __all__ = ["PROTOCOLS", "Parameters", "VoidGeometry", "known_with_error"]
 
-Array = NDArray[np.float64]
 
 PROTOCOLS = ("one_way", "step")
 

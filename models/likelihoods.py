@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.ranges import UNSTATED_CELLS
 from models.cells import Cells
 from models.observations import TOLERANCE, Design, Scale, inverse
@@ -59,7 +60,6 @@ __all__ = [
     "observed_verdict",
 ]
 
-Array = NDArray[np.float64]
 
 _ONE_KIND = Cells()
 

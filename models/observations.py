@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.errors import ModelError
 from data.ranges import RANGE_COLUMNS
 from data.tables import tables
@@ -32,7 +33,6 @@ __all__ = [
     "unit",
 ]
 
-Array = NDArray[np.float64]
 Scale = Literal["log", "logit", "linear"]
 
 _BEYOND = 1e3  # stands for infinity on a log, logit or mV scale, and keeps gradients finite

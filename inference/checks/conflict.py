@@ -34,8 +34,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.whole_files import temporary_folder
 from inference.checks.coordinates import Coordinates
 from inference.checks.refitting import Refit, read_draws
@@ -68,7 +68,6 @@ __all__ = [
     "tension_error",
 ]
 
-Array = NDArray[np.float64]
 
 _PROCESSES = 2
 _SAMPLER = {"draws": 500, "tune": 700, "chains": 2, "target_accept": 0.95}

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.quantities import quantity
 from data.units import si_factor
 from inference.engine.sampling import scalars
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Coordinates"]
 
-Array = NDArray[np.float64]
 
 _CRITICAL = "critical_current_density"
 _STANDS_FOR = {

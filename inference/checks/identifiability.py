@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from inference.engine.arviz_statistics import power_scaling, quantile_errors, spread_errors
 from inference.engine.sampling import scalars
 from inference.engine.scales import (
@@ -48,7 +48,6 @@ __all__ = [
     "ridges_of",
 ]
 
-Array = NDArray[np.float64]
 
 _OTHER_FACTOR = {
     "surface_energy": "contact_angle",

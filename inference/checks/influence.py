@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.errors import InputError, RunFolderError, StorageError
 from inference.engine.draws import SAMPLE
 from inference.engine.sealed_trees import read_tree, write_tree
@@ -60,7 +60,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Deciding", "Row", "Rows", "Without", "headline_designs", "rows_section"]
 
-Array = NDArray[np.float64]
 
 _TAIL: Final = 0.05  # of the predictions, from which their tail is continued
 _LEAST_IN_TAIL: Final = 10.0  # effective draws that a continued tail must rest on

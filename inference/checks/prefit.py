@@ -36,8 +36,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from inference.checks.absurdity import absurd_shares, absurdity_findings
 from inference.checks.identifiability import (
     PRODUCTS,
@@ -54,7 +54,6 @@ from models.blocks import table_of
 
 __all__ = ["Forecast", "forecast", "prefit_sections"]
 
-Array = NDArray[np.float64]
 
 POINTS = 24
 """Draws of the prior at which the information is computed."""

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from data.arrays import Array
 from data.errors import AnodebayesError, MapError
 from data.units import parse_quantity
 
@@ -21,7 +21,6 @@ __all__ = [
     "Axis",
     "AxisKind",
     "Cell",
-    "FloatArray",
     "PoreType",
     "Protocol",
     "Spread",
@@ -42,9 +41,6 @@ Protocol = Literal["one_way", "step"]
 
 
 Spread = Literal["lognormal", "logit_normal", "normal"]
-
-
-FloatArray = npt.NDArray[np.float64]
 
 
 TOLERANCE = "_sd"
@@ -228,7 +224,7 @@ class Axis:
     """
 
     kind: AxisKind
-    values: FloatArray
+    values: Array
     swept: bool = True
 
     def __post_init__(self) -> None:
@@ -299,7 +295,7 @@ class Tolerance:
     sd: float
     relative: bool = False
 
-    def apply(self, kind: AxisKind, values: FloatArray, normal: FloatArray) -> FloatArray:
+    def apply(self, kind: AxisKind, values: Array, normal: Array) -> Array:
         """Spread values about their nominal ones.
 
         Parameters
@@ -358,7 +354,7 @@ def _parse_value(kind: AxisKind, entry: object, *, unit: str | None = None) -> f
         raise MapError(f"map axis {kind.name!r}: {error}") from error
 
 
-def parse_range(kind: AxisKind, entry: Mapping[str, Any]) -> FloatArray:
+def parse_range(kind: AxisKind, entry: Mapping[str, Any]) -> Array:
     """Return the values of an axis that is written as a range."""
     legal = ("from", "to", "points", "scale")
     for key in entry:

@@ -13,6 +13,7 @@ from typing import Final, get_args
 
 import numpy as np
 
+from data.arrays import Array
 from data.errors import MapError
 from inference.designs.axes import (
     AXES,
@@ -21,7 +22,6 @@ from inference.designs.axes import (
     Axis,
     AxisKind,
     Cell,
-    FloatArray,
     PoreType,
     Protocol,
     Tolerance,
@@ -125,7 +125,7 @@ class Design:
                     f"{kind.range_text}: state a smaller {name}{TOLERANCE}, or move the axis"
                 )
 
-    def reach(self, name: str) -> tuple[FloatArray, FloatArray]:
+    def reach(self, name: str) -> tuple[Array, Array]:
         """Return how far built cells lie from the values of an axis, 19 of 20 of them.
 
         Parameters

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import numpy as np
 
+from data.arrays import Array
 from data.units import to_si
-from inference.designs.axes import Cell, FloatArray, Protocol
+from inference.designs.axes import Cell, Protocol
 from models import physics
 from models.cells import LAWS, LOGNORMAL, Cells, deviate
 
@@ -72,10 +73,10 @@ _DEFAULT_OPTIONS: Final = {
     "pores": "typical",
 }
 
-Values = Mapping[str, FloatArray]
-Deviates = Callable[[str], FloatArray]
-Threshold = Callable[[Values, Values, FloatArray, "Setting", FloatArray | None], FloatArray]
-Core = Callable[[Values, Values, "Setting"], FloatArray]
+Values = Mapping[str, Array]
+Deviates = Callable[[str], Array]
+Threshold = Callable[[Values, Values, Array, "Setting", Array | None], Array]
+Core = Callable[[Values, Values, "Setting"], Array]
 
 COVERS: Final[Mapping[Cell, str]] = {
     "liquid": (
@@ -196,10 +197,10 @@ class Mechanism:
         self,
         parameters: Values,
         conditions: Values,
-        factor: FloatArray,
+        factor: Array,
         setting: Setting,
-        core: FloatArray | None = None,
-    ) -> FloatArray:
+        core: Array | None = None,
+    ) -> Array:
         """Return the threshold current density.
 
         Parameters
@@ -223,7 +224,7 @@ class Mechanism:
         return self.law(parameters, conditions, factor, setting, core)
 
 
-def _pore_current(parameters: Values, conditions: Values, setting: Setting) -> FloatArray:
+def _pore_current(parameters: Values, conditions: Values, setting: Setting) -> Array:
     """Return the current [A/m^2 of wetted area] at which metal enters the pores."""
     radius = conditions["pore_radius"]
     if setting.pores == "weakest_link":
@@ -239,27 +240,27 @@ def _pore_current(parameters: Values, conditions: Values, setting: Setting) -> F
         setting.molar_volume,
         kinetics=setting.kinetics,
     )
-    return cast("FloatArray", current)
+    return cast("Array", current)
 
 
 def _penetration(
     parameters: Values,  # noqa: ARG001 - every mechanism is called alike
     conditions: Values,
-    factor: FloatArray,
+    factor: Array,
     setting: Setting,  # noqa: ARG001
-    core: FloatArray | None,
-) -> FloatArray:
+    core: Array | None,
+) -> Array:
     """Return the current [A/m^2] at which metal enters the pores."""
-    return factor * (conditions["porosity"] * cast("FloatArray", core))
+    return factor * (conditions["porosity"] * cast("Array", core))
 
 
 def _depletion(
     parameters: Values,
     conditions: Values,
-    factor: FloatArray,
+    factor: Array,
     setting: Setting,  # noqa: ARG001 - every mechanism is called alike
-    core: FloatArray | None,  # noqa: ARG001
-) -> FloatArray:
+    core: Array | None,  # noqa: ARG001
+) -> Array:
     """Return the current [A/m^2] at which the salt runs out, in the steady state or at a charge."""
     diffusivity = _at_temperature(parameters, "ambipolar_diffusivity", conditions["temperature"])
     transference = parameters["transference_number"]
@@ -276,15 +277,15 @@ def _depletion(
             macmullin,
             cell_factor=factor,
         )
-        return cast("FloatArray", current)
+        return cast("Array", current)
     layer = physics.Layer(thickness, porosity, macmullin)
     limit = physics.limiting_current_density(
         diffusivity, transference, conditions["concentration"], [layer]
     )
-    return cast("FloatArray", factor * limit)
+    return cast("Array", factor * limit)
 
 
-def _creep_current(parameters: Values, conditions: Values, setting: Setting) -> FloatArray:
+def _creep_current(parameters: Values, conditions: Values, setting: Setting) -> Array:
     """Return the current [A/m^2] that creep of the metal feeds."""
     temperature, thickness = conditions["temperature"], conditions["metal_thickness"]
     if setting.creep_current == "norton":
@@ -307,16 +308,16 @@ def _creep_current(parameters: Values, conditions: Values, setting: Setting) -> 
             parameters["creep_pressure_exponent"],
             parameters["creep_activation_energy"],
         )
-    return cast("FloatArray", current)
+    return cast("Array", current)
 
 
 def _voids(
     parameters: Values,
     conditions: Values,
-    factor: FloatArray,
+    factor: Array,
     setting: Setting,
-    core: FloatArray | None,
-) -> FloatArray:
+    core: Array | None,
+) -> Array:
     """Return the current [A/m^2] at which voids form; 0 where the metal holds less than Q."""
     diffusivity = physics.arrhenius(
         parameters["self_diffusivity"],
@@ -328,20 +329,20 @@ def _voids(
         diffusivity,
         setting.molar_volume,
         supply_factor=parameters["supply_factor"],
-        creep_current_density=cast("FloatArray", core),
+        creep_current_density=cast("Array", core),
         cell_factor=factor,
     )
     capacity = physics.metal_capacity(conditions["metal_thickness"], setting.molar_volume)
     holds = conditions["charge"] <= capacity
-    return cast("FloatArray", current if np.all(holds) else np.where(holds, current, 0.0))
+    return cast("Array", current if np.all(holds) else np.where(holds, current, 0.0))
 
 
-def _at_temperature(parameters: Values, name: str, temperature: FloatArray) -> FloatArray:
+def _at_temperature(parameters: Values, name: str, temperature: Array) -> Array:
     """Return a parameter at a temperature [K], constant unless it has an activation energy."""
     energy = parameters.get(ACTIVATION[name])
     if energy is None:
         return parameters[name]
-    return cast("FloatArray", physics.arrhenius(parameters[name], energy, temperature))
+    return cast("Array", physics.arrhenius(parameters[name], energy, temperature))
 
 
 _POROUS: Final = frozenset({"porosity", "temperature", "area_ratio"})
@@ -407,7 +408,7 @@ _PARAMETERS: Final[Mapping[Cell, tuple[str, ...]]] = {
 
 def cell_factor(
     mechanism: Mechanism, parameters: Values, conditions: Values, noise: Deviates | None
-) -> FloatArray:
+) -> Array:
     """Return the factor u of cells on their threshold.
 
     A cell of several patches has the smallest factor among them; what belongs to a separator or a
@@ -444,7 +445,7 @@ def cell_factor(
             source = lab_source(mechanism)
             terms.append(parameters[source] * noise(source))
         log_factor = log_factor + np.sum(terms, axis=0)
-    return cast("FloatArray", np.exp(log_factor))
+    return cast("Array", np.exp(log_factor))
 
 
 def cells_of(mechanism: Mechanism, parameters: Values) -> Cells:
@@ -486,7 +487,7 @@ def cell_scatters(mechanism: Mechanism, result: "Basis") -> tuple[str, ...]:
     return (mechanism.scatters[0], *(name for name in mechanism.also if name in result.posterior))
 
 
-def cell_scatter(mechanism: Mechanism, result: "Basis") -> FloatArray:
+def cell_scatter(mechanism: Mechanism, result: "Basis") -> Array:
     """Return the scatter between cells that maps and answers count: the widest of every draw.
 
     Two tables that show the cells of one limit differently leave open which of them a new cell
@@ -585,7 +586,7 @@ def option(attrs: Mapping[str, Any], block: str, name: str) -> str:
 
 def parameter_draws(
     result: "Basis", cell: Cell, protocol: Protocol, chosen: "np.ndarray[Any, Any]"
-) -> dict[str, FloatArray]:
+) -> dict[str, Array]:
     """Return the parameters that the mechanisms of a kind of cell need.
 
     Parameters

@@ -45,7 +45,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import xarray as xr
 
-from inference.designs.axes import AXES, FloatArray
+from data.arrays import Array
+from inference.designs.axes import AXES
 from inference.designs.mechanisms import MECHANISMS, lab_source
 
 if TYPE_CHECKING:
@@ -112,9 +113,9 @@ class Noise:
     def __init__(self, seed: int, count: int) -> None:
         self._seed = seed
         self._count = count
-        self._table: dict[str, FloatArray] = {}
+        self._table: dict[str, Array] = {}
 
-    def __call__(self, source: str) -> FloatArray:
+    def __call__(self, source: str) -> Array:
         """Return the numbers of one source, shape (draw,)."""
         if source not in self._table:
             self._table[source] = _generator(self._seed, source).standard_normal(self._count)
@@ -136,9 +137,9 @@ class CellNoise:
 
         points = qmc.Sobol(len(SOURCES), rng=_generator(seed, "cells")).random(_CELLS)
         # A point may lie at 0 to the last digit.
-        self.table: FloatArray = ndtri(np.clip(points, 1e-9, 1.0 - 1e-9))
+        self.table: Array = ndtri(np.clip(points, 1e-9, 1.0 - 1e-9))
 
-    def __call__(self, source: str) -> FloatArray:
+    def __call__(self, source: str) -> Array:
         """Return the numbers of one source, shape (cell,)."""
         return self.table[:, SOURCES.index(source)]
 

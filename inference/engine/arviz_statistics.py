@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from inference.engine.draws import SAMPLE, STACKED, stacked
 from inference.engine.sampling import convergence
 
@@ -27,7 +27,6 @@ __all__ = [
     "uniformity",
 ]
 
-Array = NDArray[np.float64]
 
 _NULLS = 20
 _APART: Final = 1e-8  # below what single precision tells apart

@@ -14,11 +14,11 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from data.arrays import Array
 
 __all__ = ["Density", "compile_copy", "compile_density", "interpreted"]
 
-Array = NDArray[np.float64]
 
 FAILED, NOT_FINITE = 1, 3
 """What the C function answers; both make the sampler's transition diverge, and 0 is success."""

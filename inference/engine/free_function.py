@@ -5,13 +5,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.quantities import quantities
 
 __all__ = ["FreeFunction"]
-
-Array = NDArray[np.float64]
 
 
 class FreeFunction:

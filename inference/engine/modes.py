@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Array
 from inference.thresholds import SECOND_SOLUTION
 
 __all__ = ["CLIMBS", "LogDensity", "Solution", "belongs", "solutions", "starting_points"]
 
-Array = NDArray[np.float64]
 LogDensity = Callable[[Array], tuple[float, Array]]
 """From coordinates to the log density there, not finite where there is none, and its gradient."""
 

@@ -13,13 +13,13 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from data.arrays import Array
 from inference.engine.compilation import interpreted
 from inference.engine.draws import SAMPLE, coordinates, dimensions, labelled
 from models.graph_building import building_graphs
 
 __all__ = ["Predictor"]
 
-Array = NDArray[np.float64]
 
 _AT_ONCE = 100_000_000
 """Numbers held at once of what observations depend on; bounds the memory of large tables."""

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from data.arrays import Array
 from data.quantities import quantities
 from models.priors import PriorSet
 
@@ -22,7 +22,6 @@ __all__ = [
     "robust_sd",
 ]
 
-Array = NDArray[np.float64]
 
 CENTRAL = (0.16, 0.84)
 """Probabilities of the ends of the central 68 %."""

@@ -8,8 +8,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.units import to_si
 from inference.figures.style import BLACK, BLUE, NothingToDrawError, fitting, words
 
@@ -37,7 +37,6 @@ __all__ = [
     "separators",
 ]
 
-type FloatArray = NDArray[np.float64]
 
 QUANTILES: Final = (0.05, 0.5, 0.95)
 """Lower end, middle and upper end of every band."""
@@ -58,7 +57,7 @@ _PROTOCOL: Final = "protocol"
 _NAME_WIDTH: Final = 6.5  # mm along the axis that a slanted name takes
 
 
-def draws_in_si(result: "Result", *names: str, most: int = MOST_DRAWS) -> dict[str, FloatArray]:
+def draws_in_si(result: "Result", *names: str, most: int = MOST_DRAWS) -> dict[str, Array]:
     """Return posterior draws of scalar parameters.
 
     Parameters
@@ -93,7 +92,7 @@ def draws_in_si(result: "Result", *names: str, most: int = MOST_DRAWS) -> dict[s
     return found
 
 
-def _flat(variable: "xr.DataArray", posterior: "xr.Dataset", most: int) -> FloatArray:
+def _flat(variable: "xr.DataArray", posterior: "xr.Dataset", most: int) -> Array:
     """Return the draws of a variable, flat and in SI, any other dimensions behind them."""
     sizes = {dim: posterior.sizes[dim] for dim in ("chain", "draw")}
     # A parameter that the job pins may be stored without its draws.
@@ -109,7 +108,7 @@ def _flat(variable: "xr.DataArray", posterior: "xr.Dataset", most: int) -> Float
 
 def separators(
     result: "Result", *properties: str, most: int = MOST_DRAWS
-) -> dict[str, dict[str, FloatArray]]:
+) -> dict[str, dict[str, Array]]:
     """Return posterior draws of properties of the campaign's separators.
 
     Parameters
@@ -169,7 +168,7 @@ def require_informed(result: "Result", *names: str) -> None:
         )
 
 
-def design_columns(result: "Result", name: str) -> dict[str, FloatArray]:
+def design_columns(result: "Result", name: str) -> dict[str, Array]:
     """Return the columns of a stored design, in SI or logarithms of SI.
 
     Parameters
@@ -216,9 +215,9 @@ def grid(lower: float, upper: float, *marks: float, log: bool = True, points: in
     return np.union1d(even, inside)
 
 
-def quantiles(values: FloatArray) -> FloatArray:
+def quantiles(values: Array) -> Array:
     """Return the ends and the middle of a band, in front; draws are the last axis of `values`."""
-    found: FloatArray = np.nanquantile(values, QUANTILES, axis=-1)
+    found: Array = np.nanquantile(values, QUANTILES, axis=-1)
     return found
 
 
@@ -235,8 +234,8 @@ def runs(flags: Any) -> Iterator[tuple[int, int]]:
 
 def band(
     axes: Axes,
-    x: FloatArray,
-    levels: FloatArray,
+    x: Array,
+    levels: Array,
     inside: Any,
     colour: str = BLUE,
     *,
@@ -406,7 +405,7 @@ def add_rug(axes: Axes, places: Iterable[tuple[str, float]]) -> str:
     return f"Names are those of {most} of {count}. " if count > most else ""
 
 
-def _apart(places: FloatArray, gap: float) -> FloatArray:
+def _apart(places: Array, gap: float) -> Array:
     """Move increasing places apart to a least gap, each crowd about its middle."""
     crowds: list[list[float]] = []  # sum of what each place would have its crowd begin at, count
     for place in places.tolist():

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = ["critical_current_against_radius", "overpotential_against_radius"]
 
-type FloatArray = np.ndarray[Any, Any]
+type Array = np.ndarray[Any, Any]
 
 _HEIGHT: Final = 90.0  # mm
 _DEFAULT_RADII: Final = (10.0, 100.0)  # nm, where the campaign has no separators
@@ -64,7 +64,7 @@ _MM: Final = 1e-3  # V in a mV
 _NM: Final = 1e-9
 
 
-def _radii(result: "Result") -> tuple[dict[str, FloatArray], tuple[float, float]]:
+def _radii(result: "Result") -> tuple[dict[str, Array], tuple[float, float]]:
     """Return the radii of the separators [nm] and the range of the data."""
     radii = {
         name: each["pore_radius"] / _NM for name, each in separators(result, "pore_radius").items()
@@ -73,7 +73,7 @@ def _radii(result: "Result") -> tuple[dict[str, FloatArray], tuple[float, float]
     return radii, (covered[0], covered[1]) if covered else (np.inf, -np.inf)
 
 
-def _reach(radii: dict[str, FloatArray], covered: tuple[float, float]) -> tuple[float, float]:
+def _reach(radii: dict[str, Array], covered: tuple[float, float]) -> tuple[float, float]:
     """Return the radii between which curves are drawn [nm]."""
     medians = [float(np.median(values)) for values in radii.values()]
     known = [*medians, *(end for end in covered if np.isfinite(end))] or [*_DEFAULT_RADII]
@@ -189,7 +189,7 @@ def overpotential_against_radius(result: "Result", *, width: Width | None = None
 
 
 def _overpotentials(
-    result: "Result", radii: dict[str, FloatArray], resistance: float
+    result: "Result", radii: dict[str, Array], resistance: float
 ) -> dict[str, tuple[float, float]]:
     """Return measured overpotentials less the ohmic drop, and their sd, by separator [mV]."""
     name = "critical_current_overpotential"
@@ -368,9 +368,7 @@ _MARKS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def _tests(
-    result: "Result", campaign: "Campaign | None", radii: dict[str, FloatArray]
-) -> list[_Test]:
+def _tests(result: "Result", campaign: "Campaign | None", radii: dict[str, Array]) -> list[_Test]:
     """Return the tests of a campaign, at the posterior medians of their separators."""
     if campaign is None:
         return []

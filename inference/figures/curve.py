@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.features.wording import describe
 from data.whole_files import write_whole
 from inference.figures.style import (
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["curve_figure", "write_curve_figure"]
 
-type Array = NDArray[np.float64]
 
 _MOST_POINTS: Final = 3000
 _HEIGHT: Final = 78.0  # mm

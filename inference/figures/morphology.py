@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["deposits_under_pressure"]
 
-type FloatArray = np.ndarray[Any, Any]
+type Array = np.ndarray[Any, Any]
 
 _KPA: Final = 1e3  # Pa
 _UM: Final = 1e-6

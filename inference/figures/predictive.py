@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from data.arrays import Array
 from data.errors import InputError
 from data.quantities import quantities
 from data.units import parse_number
-from inference.designs.axes import FloatArray
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -108,9 +108,9 @@ class _Rows:
 
     name: str
     labels: list[str]
-    observed: FloatArray
-    drawn: FloatArray
-    design: Mapping[str, FloatArray]
+    observed: Array
+    drawn: Array
+    design: Mapping[str, Array]
     panel: _Panel
 
 
@@ -219,7 +219,7 @@ def _in_hours(rows: _Rows) -> _Rows:
     )
 
 
-def _design(constant: xr.Dataset, name: str) -> dict[str, FloatArray]:
+def _design(constant: xr.Dataset, name: str) -> dict[str, Array]:
     """Return the named columns of the design of one observed variable."""
     matrix = constant.get(f"{name}_design")
     if matrix is None or matrix.ndim != 2 or str(matrix.dims[1]) not in matrix.coords:
@@ -228,14 +228,14 @@ def _design(constant: xr.Dataset, name: str) -> dict[str, FloatArray]:
     return {str(key): matrix.to_numpy()[:, index] for index, key in enumerate(columns)}
 
 
-def _natural(values: FloatArray, scale: str) -> FloatArray:
+def _natural(values: Array, scale: str) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         if scale == "log":
             return np.log(values)
         return np.log(values) - np.log1p(-values) if scale == "logit" else values
 
 
-def _inverse(values: FloatArray, scale: str) -> FloatArray:
+def _inverse(values: Array, scale: str) -> Array:
     if scale == "log":
         return np.exp(values)
     return 1.0 / (1.0 + np.exp(-values)) if scale == "logit" else values
@@ -245,9 +245,9 @@ def _inverse(values: FloatArray, scale: str) -> FloatArray:
 class _Marks:
     """How the rows are marked: values, ends of intervals, and rows known from one side only."""
 
-    value: FloatArray
-    lower: FloatArray
-    upper: FloatArray
+    value: Array
+    lower: Array
+    upper: Array
     above: Any
     below: Any
 
@@ -378,9 +378,7 @@ def _draw_arrow(axes: Axes, value: float, row: int, side: int, share: float) -> 
     )
 
 
-def _value_axis(
-    axes: Axes, ends: FloatArray, scale: str, below: FloatArray, above: FloatArray
-) -> None:
+def _value_axis(axes: Axes, ends: Array, scale: str, below: Array, above: Array) -> None:
     """Set the limits so that everything shows, on a log scale where the quantity lives on one."""
     ends = ends[np.isfinite(ends)]
     if scale == "logit":
@@ -398,7 +396,7 @@ def _value_axis(
         log_axis(axes, "x", most=5)
 
 
-def _draw_verdicts(axes: Axes, places: Any, observed: FloatArray, drawn: FloatArray) -> None:
+def _draw_verdicts(axes: Axes, places: Any, observed: Array, drawn: Array) -> None:
     failed = observed > 0.5
     probability = drawn.mean(axis=1)
     axes.barh(places, probability, height=0.72, color=BLUE, alpha=0.55, linewidth=0)

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["limiting_currents", "sand_times"]
 
-type FloatArray = np.ndarray[Any, Any]
+type Array = np.ndarray[Any, Any]
 
 _HEIGHT: Final = 88.0  # mm
 _CURRENT: Final = 10.0  # A/m^2 in one mA/cm^2
@@ -68,7 +68,7 @@ def _concentration(result: "Result") -> float:
     return result.salt_concentration or 1.0
 
 
-def _near_room(columns: dict[str, FloatArray]) -> Any:
+def _near_room(columns: dict[str, Array]) -> Any:
     """Return which rows lie near 25 °C."""
     gap = np.abs(columns["temperature"] - physics.REFERENCE_TEMPERATURE)
     return gap <= TEMPERATURE_WINDOW
@@ -171,7 +171,7 @@ def limiting_currents(result: "Result", *, width: Width | None = None) -> Figure
     )
 
 
-def _plateaus(result: "Result", concentration: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _plateaus(result: "Result", concentration: float) -> tuple[Array, Array, Array]:
     """Return the plateaus near 25 °C.
 
     Returns
@@ -306,8 +306,8 @@ def sand_times(result: "Result", *, width: Width | None = None) -> Figure:
 
 
 def _depletion_times(
-    group: "_Transients", draws: dict[str, FloatArray], stack: tuple[Any, Any], current: FloatArray
-) -> FloatArray:
+    group: "_Transients", draws: dict[str, Array], stack: tuple[Any, Any], current: Array
+) -> Array:
     """Return quantiles of the time of depletion [s] at current densities [mA/cm^2]."""
     times = physics.depletion_time(
         current * _CURRENT,

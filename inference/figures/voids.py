@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["void_free_capacities", "void_regimes"]
 
-type FloatArray = np.ndarray[Any, Any]
+type Array = np.ndarray[Any, Any]
 
 _TABLE: Final = "dc_polarization"
 _HOUR: Final = 3600.0  # s
@@ -94,8 +94,8 @@ def void_free_capacities(
     grid = figure.subplots(*((1, 2) if aside else (2, 1)), sharex=True, sharey=True)
     temperatures = _temperatures(campaign)
     never = ranges = brackets = False
-    shown: list[FloatArray] = []
-    middles: list[tuple[FloatArray, FloatArray]] = []
+    shown: list[Array] = []
+    middles: list[tuple[Array, Array]] = []
     beyond = False
     for axes, (protocol, title) in zip(grid, _PANELS.items(), strict=True):
         charges, currents, inside = _capacities(result, protocol, temperatures)
@@ -184,7 +184,7 @@ def _map(result: "Result", design: dict[str, Any]) -> "xr.Dataset":
 
 def _capacities(
     result: "Result", protocol: str, temperatures: list[float]
-) -> tuple[FloatArray, FloatArray, Any]:
+) -> tuple[Array, Array, Any]:
     """Return capacities, the currents that leave them free of voids, and where data are.
 
     Returns
@@ -225,8 +225,8 @@ class _Cell:
     """
 
     temperature: float
-    current: FloatArray
-    capacity: FloatArray
+    current: Array
+    capacity: Array
     never: bool
     of_several: bool
 
@@ -243,7 +243,7 @@ def _cells(campaign: "Campaign | None", protocol: str) -> list[_Cell]:
     for index in range(rows.sizes[_TABLE]):
         row = rows.isel({_TABLE: index})
 
-        def known(*names: str, row: Any = row) -> FloatArray:
+        def known(*names: str, row: Any = row) -> Array:
             values = np.array([float(row[name]) for name in names])
             return values[np.isfinite(values)]
 
@@ -265,7 +265,7 @@ def _cells(campaign: "Campaign | None", protocol: str) -> list[_Cell]:
     return found
 
 
-def _draw_cells(axes: Axes, cells: list[_Cell], temperatures: list[float]) -> FloatArray:
+def _draw_cells(axes: Axes, cells: list[_Cell], temperatures: list[float]) -> Array:
     """Draw the cells near the temperature of a curve, and return their current densities."""
     currents = []
     for cell in cells:
@@ -320,8 +320,8 @@ def _draw_cells(axes: Axes, cells: list[_Cell], temperatures: list[float]) -> Fl
 
 def _name_curves(
     axes: Axes,
-    charges: FloatArray,
-    currents: FloatArray,
+    charges: Array,
+    currents: Array,
     temperatures: list[float],
     ends: tuple[float, float],
 ) -> None:

@@ -23,8 +23,9 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.polynomial import chebyshev
 
+from data.arrays import Array
 from data.units import to_si
-from inference.designs.axes import AXES, Axis, FloatArray
+from inference.designs.axes import AXES, Axis
 from inference.designs.design import Design
 from inference.designs.mechanisms import (
     CURRENT_FACTOR,
@@ -80,7 +81,7 @@ class Conditions:
     ) -> None:
         self._design = design
         self._noise = noise
-        self.own: dict[str, FloatArray] = {
+        self.own: dict[str, Array] = {
             name: parameters[own_property(name)]
             for name in AXES[design.cell]
             if own_property(name) in parameters
@@ -129,7 +130,7 @@ class Conditions:
     def _spreads(self, name: str) -> bool:
         return self._noise is not None and name in self._design.tolerances
 
-    def _values(self, name: str, where: slice) -> FloatArray:
+    def _values(self, name: str, where: slice) -> Array:
         design = self._design
         axis, kind = design.axes[name], AXES[design.cell][name]
         values = axis.values
@@ -141,10 +142,10 @@ class Conditions:
         with _lock:  # the registry of units is not made for threads
             return to_si(values, kind.unit)
 
-    def _macmullin(self, porosity: FloatArray) -> FloatArray:
+    def _macmullin(self, porosity: Array) -> Array:
         """Return the number of a separator of which the porosity alone is known."""
         pore_type = self._design.pore_type
-        number: FloatArray = physics.macmullin_number_from_porosity(porosity, pore_type)
+        number: Array = physics.macmullin_number_from_porosity(porosity, pore_type)
         if self._noise is None:
             return number
         normal = self._noise(tolerance_source("macmullin_number"))
@@ -184,7 +185,7 @@ class Cells:
         self.mechanisms = MECHANISMS[design.cell]
         self.count = next(iter(parameters.values())).shape[-1]
         self._conditions = Conditions(design, noise, self.count, parameters)
-        self._kept: dict[str, FloatArray] = {}
+        self._kept: dict[str, Array] = {}
         self._factors = {
             mechanism.name: cell_factor(mechanism, parameters, self._patches(None), noise)
             for mechanism in self.mechanisms
@@ -234,7 +235,7 @@ class Cells:
             for name, size in zip(design.dims, design.shape, strict=True)
         )
 
-    def threshold(self, mechanism: Mechanism, block: Block) -> FloatArray:
+    def threshold(self, mechanism: Mechanism, block: Block) -> Array:
         """Return the threshold current density of a mechanism on a block of the grid.
 
         Parameters
@@ -318,8 +319,8 @@ class _Core:
     def __init__(self, cells: Cells, mechanism: Mechanism) -> None:
         self._cells = cells
         self._mechanism = mechanism
-        self._values: FloatArray | None = None
-        self._matrices: dict[int, FloatArray] = {}
+        self._values: Array | None = None
+        self._matrices: dict[int, Array] = {}
         self._logarithm = False
         design = cells.design
         swept = [name for name in design.dims if name in mechanism.core_axes]
@@ -340,8 +341,8 @@ class _Core:
         if size * cells.count > _KEPT:
             ahead = []
 
-        def values_of(draws: slice) -> FloatArray:
-            values: FloatArray = self._at(nodes, draws)
+        def values_of(draws: slice) -> Array:
+            values: Array = self._at(nodes, draws)
             if matrices:
                 values = np.log(values)
             for place in ahead:
@@ -355,7 +356,7 @@ class _Core:
         self._logarithm = bool(matrices)
         self._matrices = {place: matrix for place, matrix in matrices.items() if place not in ahead}
 
-    def of(self, block: Block) -> FloatArray | None:
+    def of(self, block: Block) -> Array | None:
         """Return the core on a block, None where it has to be evaluated there."""
         if self._values is None:
             return None
@@ -373,7 +374,7 @@ class _Core:
             values = _interpolated(matrix[block[place]], values, place)
         return np.asarray(np.exp(values))
 
-    def _at(self, axes: Mapping[str, FloatArray], draws: "slice | np.ndarray[Any, Any]") -> Any:
+    def _at(self, axes: Mapping[str, Array], draws: "slice | np.ndarray[Any, Any]") -> Any:
         """Evaluate the core with other values on some axes, for some of the draws."""
         cells, mechanism = self._cells, self._mechanism
         changed = {
@@ -399,7 +400,7 @@ class _Core:
             cells.setting,
         )
 
-    def _nodes(self, name: str) -> FloatArray | None:
+    def _nodes(self, name: str) -> Array | None:
         """Return the fewest nodes of an axis that give the core to the last digits, or none."""
         cells = self._cells
         axis = cells.design.axes[name]
@@ -438,15 +439,15 @@ class _Core:
         return np.unique(np.concatenate(tried).astype(np.intp))
 
 
-def _interpolated(weights: FloatArray, values: FloatArray, place: int) -> FloatArray:
+def _interpolated(weights: Array, values: Array, place: int) -> Array:
     """Take values at the nodes of one axis to other places of it."""
     return np.moveaxis(np.tensordot(weights, values, axes=(1, place)), 0, place)
 
 
-def _natural(axis: Axis, values: FloatArray) -> FloatArray:
+def _natural(axis: Axis, values: Array) -> Array:
     """Return values of an axis on the scale on which they are interpolated, within -1 and 1."""
 
-    def scaled(values: FloatArray) -> FloatArray:
+    def scaled(values: Array) -> Array:
         with _lock:
             si = to_si(values, axis.kind.unit)  # rounded as the conditions are
         return np.log(si) if axis.kind.spread == "lognormal" else si
@@ -455,7 +456,7 @@ def _natural(axis: Axis, values: FloatArray) -> FloatArray:
     return np.asarray((2.0 * scaled(values) - low - high) / (high - low))
 
 
-def _chebyshev_nodes(axis: Axis, count: int) -> FloatArray:
+def _chebyshev_nodes(axis: Axis, count: int) -> Array:
     """Return Chebyshev nodes between the ends of an axis, increasing."""
     x = chebyshev.chebpts1(count)
     low, high = axis.values[0], axis.values[-1]
@@ -464,7 +465,7 @@ def _chebyshev_nodes(axis: Axis, count: int) -> FloatArray:
     return np.asarray((low + high) / 2.0 + (high - low) / 2.0 * x)
 
 
-def _matrix(axis: Axis, nodes: FloatArray, values: FloatArray) -> FloatArray:
+def _matrix(axis: Axis, nodes: Array, values: Array) -> Array:
     """Return the weights that take values at the nodes to those elsewhere, (value, node)."""
     last = nodes.size - 1
     at_nodes = chebyshev.chebvander(_natural(axis, nodes), last)
@@ -490,13 +491,13 @@ class MapNumbers:
         Share of new cells that each mechanism limits.
     """
 
-    median_cell: FloatArray
-    new_cell: FloatArray
-    median_limit: FloatArray
-    new_limit: FloatArray
-    safe: FloatArray
-    probability_safe: FloatArray
-    limiting: FloatArray
+    median_cell: Array
+    new_cell: Array
+    median_limit: Array
+    new_limit: Array
+    safe: Array
+    probability_safe: Array
+    limiting: Array
 
     @classmethod
     def empty(cls, mechanisms: int, currents: int, risks: int, grid: tuple[int, ...]) -> Self:
@@ -532,7 +533,7 @@ def evaluate(
     setting: Setting,
     noise: Deviates,
     *,
-    risks: FloatArray,
+    risks: Array,
     numbers_at_once: int,
 ) -> MapNumbers:
     """Evaluate a map.
@@ -623,7 +624,7 @@ def _evaluate_apart(
         found = np.empty((levels.size, *shape))
         cells.keep(mechanism, workers, points)
 
-        def fill(block: Block, cells: Cells = cells, found: FloatArray = found) -> None:
+        def fill(block: Block, cells: Cells = cells, found: Array = found) -> None:
             ordered = np.sort(cells.threshold(mechanism, block), axis=-1)
             found[:, *block] = order_statistics(ordered, levels)
 
@@ -660,7 +661,7 @@ def wait(done: Iterable[None]) -> None:
         pass
 
 
-def part(values: FloatArray, block: Block) -> FloatArray:
+def part(values: Array, block: Block) -> Array:
     """Return the part of an array that belongs to a block of the grid.
 
     Parameters
@@ -712,7 +713,7 @@ def blocks(shape: tuple[int, ...], points: int) -> Iterator[Block]:
     yield from itertools.product(*parts)
 
 
-def order_statistics(ordered: FloatArray, levels: FloatArray) -> FloatArray:
+def order_statistics(ordered: Array, levels: Array) -> Array:
     """Return quantiles along the last axis, by linear interpolation.
 
     Parameters
@@ -737,7 +738,7 @@ def order_statistics(ordered: FloatArray, levels: FloatArray) -> FloatArray:
     return found
 
 
-def _lowest(thresholds: list[FloatArray], lowest: FloatArray) -> FloatArray:
+def _lowest(thresholds: list[Array], lowest: Array) -> Array:
     """Fill in the lowest threshold of each draw; return each mechanism's share of the draws.
 
     Where two are equal the first mechanism counts.
@@ -759,7 +760,7 @@ def _lowest(thresholds: list[FloatArray], lowest: FloatArray) -> FloatArray:
     return np.asarray(np.stack(shares) / count)
 
 
-def _exceedance(ordered: FloatArray, currents: FloatArray) -> FloatArray:
+def _exceedance(ordered: Array, currents: Array) -> Array:
     """Return the share of thresholds above each current, currents in front."""
     count = ordered.shape[-1]
     rows = ordered.reshape(-1, count)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from inference.designs.axes import AXES, WORDS, FloatArray, shown
+from data.arrays import Array
+from inference.designs.axes import AXES, WORDS, shown
 from inference.designs.design import Design
 from inference.designs.mechanisms import MECHANISMS
 from inference.designs.reading import SEPARATOR_AXES
@@ -79,7 +80,7 @@ class Support:
             return axes[0] in self.ranges
         return any(tuple(hull["axes"]) == axes for hull in self.hulls)
 
-    def outside(self, name: str, values: FloatArray) -> "NDArray[np.bool_]":
+    def outside(self, name: str, values: Array) -> "NDArray[np.bool_]":
         """Return which values of an axis lie outside its range, shape (value,).
 
         On the way to the charge that cells of a separator passed lies any smaller one.
@@ -90,9 +91,7 @@ class Support:
         margin = TEMPERATURE_WINDOW if name == "temperature" else 1e-9 * abs(upper)
         return np.asarray((values < lower - margin) | (values > upper + margin))
 
-    def apart(
-        self, hull: Mapping[str, Any], first: FloatArray, second: FloatArray
-    ) -> "NDArray[np.bool_]":
+    def apart(self, hull: Mapping[str, Any], first: Array, second: Array) -> "NDArray[np.bool_]":
         """Return which pairs of values lie outside a region, shape (first, second)."""
         (x, y), corners, margins = self._on_scale(hull, first, second)
         low, high = corners.min(axis=0) - margins, corners.max(axis=0) + margins
@@ -118,8 +117,8 @@ class Support:
         return [each if second in LINEAR else math.exp(each) for each in ends]
 
     def _on_scale(
-        self, hull: Mapping[str, Any], first: FloatArray, second: FloatArray
-    ) -> tuple[tuple[FloatArray, FloatArray], FloatArray, FloatArray]:
+        self, hull: Mapping[str, Any], first: Array, second: Array
+    ) -> tuple[tuple[Array, Array], Array, Array]:
         """Return values, corners and margins on the scales of the axes of a region."""
         one, other = hull["axes"]
         corners = np.asarray(hull["hull"], dtype=np.float64)
@@ -128,7 +127,7 @@ class Support:
         return (on_scale(one, first), on_scale(other, second)), corners, margins
 
     @staticmethod
-    def _margin(hull: Mapping[str, Any], which: int, corners: FloatArray) -> float:
+    def _margin(hull: Mapping[str, Any], which: int, corners: Array) -> float:
         name = hull["axes"][which]
         if name == "temperature":
             return TEMPERATURE_WINDOW

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from data.arrays import Array
 from data.errors import MapError
-from inference.designs.axes import FloatArray
 from inference.designs.basis import Planned
 from inference.designs.design import Design
 from inference.designs.mechanisms import (
@@ -51,9 +51,7 @@ LEAST_DRAWS_BEYOND: Final = 20
 the tail."""
 
 
-def drawn(
-    result: "Basis", design: Design, draws: int, seed: int
-) -> tuple[dict[str, FloatArray], Noise]:
+def drawn(result: "Basis", design: Design, draws: int, seed: int) -> tuple[dict[str, Array], Noise]:
     """Return the posterior draws of a map and the noise of its new cells.
 
     Parameters
@@ -222,7 +220,7 @@ def highest_pressure(result: Planned) -> float:
     return max(PRESSURE_WITHOUT_DATA, measured[1])
 
 
-def _reached(design: Design, name: str) -> FloatArray:
+def _reached(design: Design, name: str) -> Array:
     """Return the values of an axis, the last first, and then the ends of its tolerance."""
     return np.concatenate([design.axes[name].values[::-1], *design.reach(name)])
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.designs.axes import AXES, CURRENT, FloatArray
+from data.arrays import Array
+from inference.designs.axes import AXES, CURRENT
 from inference.designs.design import Design
 from inference.designs.mechanisms import (
     COVERS,
@@ -35,12 +36,12 @@ __all__ = ["map_attributes", "map_coordinates", "map_variables", "risk_coordinat
 
 
 def map_variables(
-    result: "Basis", design: Design, numbers: MapNumbers, risk: float, risks: FloatArray
+    result: "Basis", design: Design, numbers: MapNumbers, risk: float, risks: Array
 ) -> dict[str, Any]:
     """Return the variables of a map with their dimensions, units and names."""
     grid = design.dims
 
-    def currents(dims: tuple[str, ...], values: FloatArray, name: str, **attrs: float) -> Any:
+    def currents(dims: tuple[str, ...], values: Array, name: str, **attrs: float) -> Any:
         described = {"units": CURRENT.unit, "long_name": name, **attrs}
         return (*dims, *grid), values / CURRENT_FACTOR, described
 
@@ -96,7 +97,7 @@ def map_variables(
     }
 
 
-def risk_coordinate(risks: FloatArray) -> Any:
+def risk_coordinate(risks: Array) -> Any:
     """Return the coordinate of risks."""
     return "risk", risks, {"units": "1", "long_name": "probability that a new cell fails"}
 

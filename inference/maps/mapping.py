@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 import xarray as xr
 
-from inference.designs.axes import FloatArray
+from data.arrays import Array
 from inference.designs.design import Design
 from inference.designs.mechanisms import (
     CURRENT_FACTOR,
@@ -230,7 +230,7 @@ def new_cell_currents(
     *,
     draws: int = 4000,
     seed: int | None = None,
-) -> FloatArray:
+) -> Array:
     """Draw the critical current densities of new cells.
 
     Parameters
@@ -259,7 +259,7 @@ def new_cell_currents(
     everywhere = tuple(slice(0, size) for size in design.shape)
     currents = [cells.threshold(mechanism, everywhere) for mechanism in cells.mechanisms]
     lowest = np.minimum.reduce(np.broadcast_arrays(*currents))
-    return cast("FloatArray", lowest / CURRENT_FACTOR)
+    return cast("Array", lowest / CURRENT_FACTOR)
 
 
 def maps_from_job(

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from data.arrays import Array
 from data.units import si_factor, to_si
-from inference.designs.axes import AXES, FloatArray
+from inference.designs.axes import AXES
 from inference.designs.design import Design
 from inference.designs.mechanisms import (
     MECHANISMS,
@@ -112,7 +113,7 @@ def separator_draws(
     chosen: "np.ndarray[Any, Any]",
     parameters: Values,
     noise: Deviates,
-) -> dict[str, FloatArray]:
+) -> dict[str, Array]:
     """Return what the fit knows of the separator that a design names.
 
     What no table of the campaign told the fit of is drawn as it is stated, within its standard
@@ -140,7 +141,7 @@ def separator_draws(
     if not design.separator:
         return {}
 
-    def fitted(name: str) -> FloatArray | None:
+    def fitted(name: str) -> Array | None:
         posterior = result.posterior
         if name not in posterior or design.separator not in posterior["separator"]:
             return None
@@ -148,18 +149,18 @@ def separator_draws(
         flat = variable.transpose("chain", "draw").to_numpy().reshape(-1)[chosen]
         return to_si(flat, str(posterior[name].attrs["units"]))
 
-    def stated(name: str) -> FloatArray:
+    def stated(name: str) -> Array:
         normal = noise(tolerance_source(name))
         if name not in design.axes:  # a MacMullin number that was not measured
             porosity = found[own_property("porosity")]
-            number: FloatArray = physics.macmullin_number_from_porosity(porosity, design.pore_type)
+            number: Array = physics.macmullin_number_from_porosity(porosity, design.pore_type)
             return number * np.exp(MACMULLIN_SCATTER[design.pore_type] * normal)
         kind, values = AXES["liquid"][name], np.repeat(design.axes[name].values, chosen.size)
         if name in design.tolerances:
             values = design.tolerances[name].apply(kind, values, normal)
         return to_si(values, kind.unit)
 
-    found: dict[str, FloatArray] = {}
+    found: dict[str, Array] = {}
     for name in _OWN:
         own = fitted(name)
         found[own_property(name)] = stated(name) if own is None else own

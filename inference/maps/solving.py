@@ -1,4 +1,4 @@
-"""The search behind a question: of the current, or of the condition, at which new cells fail as asked."""
+"""The search behind a question: the current or condition at which new cells fail as asked."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import numpy as np
 from numpy.polynomial import chebyshev
 
+from data.arrays import Array
 from data.errors import MapError
 from data.ranges import UNSTATED_CELLS
 from data.units import to_si
-from inference.designs.axes import CURRENT, Axis, Cell, FloatArray
+from inference.designs.axes import CURRENT, Axis, Cell
 from inference.designs.axes import shown as _shown
 from inference.designs.design import Design
 from inference.designs.mechanisms import (
@@ -112,7 +113,7 @@ class Asked:
         self.draws = count
         self._cell_noise = CellNoise(seed)
         rows = band_draws(count)
-        self._factors: dict[str, FloatArray] = {}
+        self._factors: dict[str, Array] = {}
         self._band = {name: values[rows][:, None] for name, values in self.parameters.items()}
 
     @property
@@ -136,7 +137,7 @@ class Asked:
 
     def thresholds(
         self, design: Design, *, median: bool = False, parameters: Values | None = None
-    ) -> FloatArray:
+    ) -> Array:
         """Return the threshold of each mechanism in each draw [mA/cm^2], (mechanism, draw)."""
         noise = None if median else self.noise
         cells = Cells(design, parameters or self.parameters, self.setting, noise)
@@ -171,7 +172,7 @@ class Asked:
         share = float((self.thresholds(design).min(axis=0) == 0.0).mean())
         return f"in {100 * share:.0f} % of new cells the metal does not hold the charge."
 
-    def by_draw(self, design: Design) -> FloatArray:
+    def by_draw(self, design: Design) -> Array:
         """Return the current that the risk stands for in each draw of the band [mA/cm^2]."""
         noise = self._cell_noise
         conditions = Conditions(design, noise, len(noise.table), self._band).of(())
@@ -191,7 +192,7 @@ class Asked:
         place = min((self.risk * count - 0.5) / (count - 1), 1.0)
         return np.asarray(order_statistics(ordered, np.array([place]))[0] / CURRENT_FACTOR)
 
-    def _core_over_cells(self, mechanism: Mechanism, conditions: Values) -> FloatArray | None:
+    def _core_over_cells(self, mechanism: Mechanism, conditions: Values) -> Array | None:
         """Return a dear core that one condition changes from cell to cell, interpolated over it.
 
         None where nothing changes it, or more than one condition does.
@@ -226,7 +227,7 @@ class Asked:
         return replace(self.design, axes={**self.design.axes, name: axis})
 
     def reach(
-        self, name: str, spaced: Callable[..., FloatArray], most: float = math.inf
+        self, name: str, spaced: Callable[..., Array], most: float = math.inf
     ) -> tuple[float, float]:
         """Return the ends between which a condition and its tolerance are legal."""
         kind = self.design.axes[name].kind

@@ -11,7 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from inference.designs.axes import Cell, FloatArray
+from data.arrays import Array
+from inference.designs.axes import Cell
 from inference.designs.mechanisms import MECHANISMS, Deviates, Values, cells_of
 from inference.thresholds import DEFAULT_RISK, LAW_MOVES
 from models.cells import LAWS, deviate
@@ -37,7 +38,7 @@ WORDS: Final[Mapping[str, str]] = {
 
 def other_cells(
     result: "Basis", cell: Cell, parameters: Values, noise: Deviates
-) -> dict[str, dict[str, FloatArray]]:
+) -> dict[str, dict[str, Array]]:
     """Return parameters under which cells follow the other laws, their middle half as before.
 
     Parameters

@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from data.arrays import Array
 from data.tables import tables
 from data.units import parse_quantity, si_factor
-from inference.designs.axes import CURRENT, WORDS, FloatArray, Protocol, shown
+from inference.designs.axes import CURRENT, WORDS, Protocol, shown
 from inference.designs.mechanisms import (
     SEPARATOR_OFFSET,
     SEPARATOR_SCATTER,
@@ -329,7 +330,7 @@ def tested_separators(result: "Basis") -> dict[str, dict[str, float]]:
     }
 
 
-def _radius_sentence(own: FloatArray, radii: FloatArray) -> str:
+def _radius_sentence(own: Array, radii: Array) -> str:
     """Say what the law in the pore radius was held against, where that is little, or it fails."""
     if np.ptp(radii) == 0.0:
         return ""
@@ -354,7 +355,7 @@ def _radius_sentence(own: FloatArray, radii: FloatArray) -> str:
 
 
 def _trend_sentence(
-    own: FloatArray, name: str, stated: Mapping[str, Mapping[str, float]], usual: FloatArray
+    own: Array, name: str, stated: Mapping[str, Mapping[str, float]], usual: Array
 ) -> str:
     """Say that the offsets of separators go with another property of theirs, where they do."""
     values = np.array([each.get(name, np.nan) for each in stated.values()])
@@ -383,9 +384,7 @@ def _trend_sentence(
     )
 
 
-def _lone_sentence(
-    own: FloatArray, stated: Mapping[str, Mapping[str, float]], usual: FloatArray
-) -> str:
+def _lone_sentence(own: Array, stated: Mapping[str, Mapping[str, float]], usual: Array) -> str:
     """Name a separator whose offset is far from those of all others."""
     count = own.shape[-1]
     if count < _FEWEST_OF_A_LONE:
@@ -414,7 +413,7 @@ def _lone_sentence(
     )
 
 
-def _chance(away: FloatArray, rest: FloatArray, freedom: int, usual: FloatArray) -> float:
+def _chance(away: Array, rest: Array, freedom: int, usual: Array) -> float:
     """Return how often chance puts something so far, by what the others scatter and usually do.
 
     Parameters
@@ -514,7 +513,7 @@ def in_words(stated: Mapping[str, float]) -> str:
     )
 
 
-def _rising(offsets: FloatArray, arms: FloatArray) -> float:
+def _rising(offsets: Array, arms: Array) -> float:
     """Return the probability that what offsets scatter about goes up, shape (..., separator)."""
     from scipy.stats import t
 

@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr
 
+from data.arrays import Array
 from inference.misfit.spreads import Known
 
 __all__ = ["ORDER", "Alike", "alike", "groupings", "in_words", "neighbours"]
 
-Array = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 ORDER: Final = "order"

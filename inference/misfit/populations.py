@@ -36,9 +36,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr, ndtri
 
+from data.arrays import Array
+
 __all__ = ["Kinds", "Split", "deviates", "resolution", "two_kinds", "two_populations"]
 
-Array = NDArray[np.float64]
 
 _MEANS = np.linspace(-1.0, 1.0, 11)  # in standard deviations of the deviates
 _SCALES = np.geomspace(0.6, 1.7, 9)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from data.arrays import Array
 from data.tables import tables
 from inference.designs.basis import Basis
 from inference.designs.mechanisms import MECHANISMS
@@ -67,7 +68,6 @@ __all__ = [
     "unpredicted",
 ]
 
-Array = NDArray[np.float64]
 
 _NAMES = {
     "mean": "the mean residual",

@@ -34,13 +34,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtri
 
+from data.arrays import Array
 from inference.misfit.trends import MOST_LEVELS, value_in_words
 from inference.rows.conditions import levels
 from models.observations import TOLERANCE
 
 __all__ = ["Cut", "Known", "Uneven", "cuts", "known", "uneven"]
 
-Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _FACTORS: Final = np.geomspace(0.1, 5.0, 25)

@@ -24,13 +24,12 @@ References
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from inference.thresholds import TENSION_INFORMED
 
 __all__ = ["Gaussian", "Told", "distance", "equivalent", "pair_tension"]
 
-Array = NDArray[np.float64]
 
 _LEAST = 1e-9  # of the variance of the prior
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import linregress, t
 
+from data.arrays import Array
 from inference.designs.axes import shown
 from inference.rows.conditions import levels
 from models.blocks import table_of
@@ -38,7 +39,6 @@ __all__ = [
     "verdicts",
 ]
 
-Array = NDArray[np.float64]
 
 MOST_LEVELS: Final = 6
 """Values of a condition up to which each stands for itself."""

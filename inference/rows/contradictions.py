@@ -9,9 +9,9 @@ tells where it is far above its prior.
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from data.arrays import Array
 from data.quantities import quantity
 from data.schema import show_number
 from inference.thresholds import TENSION_FAIL
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["contradicting_estimates", "excluding_pairs"]
 
 _SHOWN = 3
-
-Array = NDArray[np.float64]
 
 
 def excluding_pairs(

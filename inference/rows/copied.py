@@ -30,12 +30,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2, poisson
 
+from data.arrays import Array
+
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["copied_rows"]
 
-Array = NDArray[np.float64]
 
 _BY_CHANCE: Final = 1e-3  # probability of agreement that is no chance
 _LEAST_SPREAD: Final = (

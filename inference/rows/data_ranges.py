@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import numpy as np
 
+from data.arrays import Array
 from data.ranges import ENDS, RANGE_COLUMNS
 from data.units import si_factor
-from inference.designs.axes import FloatArray, Protocol
+from inference.designs.axes import Protocol
 from inference.designs.reading import SEPARATOR_AXES
 from inference.rows.conditions import levels
 from models.options import SHARED_THRESHOLD
@@ -198,7 +199,7 @@ def currents_tested(campaign: "Campaign") -> dict[str, dict[str, float]]:
     return found
 
 
-def _tests(table: "xr.Dataset") -> tuple[FloatArray, "NDArray[np.bool_]"]:
+def _tests(table: "xr.Dataset") -> tuple[Array, "NDArray[np.bool_]"]:
     """Return of each row the highest current [mA/cm^2], and whether a cell failed."""
     if "plateau_current" in table:  # which is the limiting one
         current = _numbers(table, "plateau_current") / _numbers(table, "area")
@@ -212,7 +213,7 @@ def _tests(table: "xr.Dataset") -> tuple[FloatArray, "NDArray[np.bool_]"]:
     return highest, np.logical_or.reduce(events)
 
 
-def _spans(values: Mapping[str, list[FloatArray]]) -> dict[str, list[float]]:
+def _spans(values: Mapping[str, list[Array]]) -> dict[str, list[float]]:
     spans = {}
     for axis, parts in values.items():
         known = np.concatenate([np.ravel(part) for part in parts]) if parts else np.empty(0)
@@ -236,9 +237,9 @@ class _Rows:
         Stated standard deviations of some of the values.
     """
 
-    values: dict[str, FloatArray]
+    values: dict[str, Array]
     separator: "NDArray[np.str_]"
-    sds: dict[str, FloatArray]
+    sds: dict[str, Array]
 
     def spans(self) -> dict[str, list[float]]:
         return _spans({name: [each] for name, each in self.values.items()})
@@ -255,7 +256,7 @@ class _Rows:
 
     @classmethod
     def together(cls, parts: Sequence["_Rows"]) -> "_Rows":
-        def joined(each: Sequence[Mapping[str, FloatArray]]) -> dict[str, FloatArray]:
+        def joined(each: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
             names = dict.fromkeys(name for one in each for name in one)
             blanks = [np.full(part.separator.size, np.nan) for part in parts]
             return {
@@ -363,7 +364,7 @@ def _between(rows: _Rows) -> _Gaps:
     return found
 
 
-def _gaps(axis: str, values: FloatArray) -> list[dict[str, list[float]]]:
+def _gaps(axis: str, values: Array) -> list[dict[str, list[float]]]:
     """Return the gaps of one condition, of one value a row or of several that enclose it.
 
     Parameters
@@ -420,7 +421,7 @@ def _hull(
     return {"axes": [one, other], "hull": corners.tolist()}
 
 
-def _corners(rows: _Rows, one: str, other: str) -> list[tuple[FloatArray, FloatArray]]:
+def _corners(rows: _Rows, one: str, other: str) -> list[tuple[Array, Array]]:
     """Return where rows may lie in two conditions.
 
     The properties of separators are known within their standard deviations; metal of any thickness
@@ -440,7 +441,7 @@ def _corners(rows: _Rows, one: str, other: str) -> list[tuple[FloatArray, FloatA
     return [(x, y)]
 
 
-def _around(points: FloatArray) -> list[int]:
+def _around(points: Array) -> list[int]:
     """Return the corners of the convex hull of points, counter-clockwise; two of a line."""
     _, first = np.unique(points, axis=0, return_index=True)
 
@@ -459,7 +460,7 @@ def _around(points: FloatArray) -> list[int]:
     return [*lower[:-1], *upper[:-1]] or lower
 
 
-def on_scale(axis: str, values: Any) -> FloatArray:
+def on_scale(axis: str, values: Any) -> Array:
     """Return values of an axis on the scale on which they are far or near.
 
     Parameters
@@ -509,7 +510,7 @@ def _of_separators(rows: Mapping[str, _Rows]) -> Iterator[tuple[str, _Rows]]:
         yield f"liquid penetration of {separator}", told.of(separator)
 
 
-def _charges_of_limits(campaign: "Campaign") -> dict[str, list[FloatArray]]:
+def _charges_of_limits(campaign: "Campaign") -> dict[str, list[Array]]:
     """Return the charges that are known of both limits of liquid cells."""
     tables = campaign.tables
     passed = []
@@ -581,18 +582,18 @@ def _of_protocol(campaign: "Campaign", protocol: str | None) -> "xr.Dataset | No
     return table.isel({_SOLID: np.flatnonzero(table["protocol"].to_numpy() == protocol)})
 
 
-def _charges_of_solid(table: "xr.Dataset") -> FloatArray:
+def _charges_of_solid(table: "xr.Dataset") -> Array:
     """Return the charges [mAh/cm^2] that rows of solid cells speak of, shape (charge, row)."""
     step_time = _numbers(table, "step_time") / _HOUR
     of_steps = [_numbers(table, name) * step_time for name in (*ENDS, *RANGE_COLUMNS[:2])]
     return np.concatenate([_charges(table, "transition_time"), of_steps])
 
 
-def _numbers(table: "xr.Dataset", name: str) -> FloatArray:
+def _numbers(table: "xr.Dataset", name: str) -> Array:
     return np.asarray(table[name].to_numpy(), dtype=np.float64)
 
 
-def _charges(table: "xr.Dataset", time: str) -> FloatArray:
+def _charges(table: "xr.Dataset", time: str) -> Array:
     """Return the charges [mAh/cm^2] passed by the event, or by the planned end without one."""
     current = _numbers(table, "current_density")
     seen = [_numbers(table, name) for name in (time, f"{time}_lower", f"{time}_upper")]
@@ -601,7 +602,7 @@ def _charges(table: "xr.Dataset", time: str) -> FloatArray:
     return np.array([current * part / _HOUR for part in (*seen, stop)])
 
 
-def _macmullin_numbers(separators: "xr.Dataset") -> FloatArray:
+def _macmullin_numbers(separators: "xr.Dataset") -> Array:
     """Return the numbers of the table, estimated from the porosity where they are blank."""
     measured = _numbers(separators, "macmullin_number")
     porosity = _numbers(separators, "porosity")

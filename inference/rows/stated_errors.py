@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["errors_over_cells"]
 
-Array = NDArray[np.float64]
 
 _CONDITIONS: Final = {
     "dc_polarization": ("temperature", "pressure", "electrode_thickness", "lab"),

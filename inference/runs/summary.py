@@ -1,5 +1,6 @@
 """The table of parameters: posterior beside prior, how far the data have narrowed and moved it."""
 
+from data.arrays import Array
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FACTORS", "summary_table"]
 
-Array = NDArray[np.float64]
 
 _OF_NORMAL_DRAWS = (0.88, 1.25)
 """Standard errors of the relative width of the 90 % interval, and of the median in standard

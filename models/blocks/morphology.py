@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from data.arrays import Array
 from models.context import Context
 from models.likelihoods import Observation, log_mean, log_value, observed_value
 from models.observations import Scale, labels, measured, recorded, si, unit
@@ -19,7 +19,6 @@ __all__ = ["SOURCES", "Options", "likelihood", "record"]
 
 SOURCES = ("jiao", "wang2020")
 
-Array = NDArray[np.float64]
 
 _SCALES: dict[str, Scale] = {"coverage": "logit", "thickness": "log"}
 

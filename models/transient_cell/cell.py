@@ -29,8 +29,8 @@ from typing import Any, Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.errors import InputError
 from models.physics import (
     FARADAY,
@@ -48,7 +48,6 @@ from models.transient_cell.stepping import Infeasible, State, integrate
 
 __all__ = ["KINETICS_OF_CELL", "TransientCell", "diffusion_time"]
 
-type Array = NDArray[np.float64]
 
 KINETICS_OF_CELL: Final = ("fast", "marcus_hush_chidsey", "butler_volmer")
 """Kinetics of a transient cell; `fast` is the limit of an infinite exchange current."""

@@ -13,13 +13,12 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from models.physics import marcus_hush_chidsey_current_density, thermal_voltage
 
 __all__ = ["ButlerVolmer", "Kinetics", "MarcusHushChidsey"]
 
-type Array = NDArray[np.float64]
 
 _POINTS: Final = 4000
 _LARGEST: Final = 600.0  # sinh is still finite

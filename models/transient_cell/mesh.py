@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from data.arrays import Array
 from models.physics import Layer
 
 __all__ = ["Mesh", "build_mesh"]
 
-type Array = NDArray[np.float64]
 
 _FEWEST: Final = 4  # volumes of a layer, however thin
 _REACH: Final = 3.0  # boundary layers that are divided finely: more of them, each less finely

@@ -7,15 +7,13 @@ Concentrations are in units of the initial one, time is ``D t`` [m^2], and the c
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from models.transient_cell.kinetics import Kinetics
 from models.transient_cell.mesh import Mesh
 from models.transient_cell.stepping import Diffusion, Infeasible
 
 __all__ = ["Solver", "VoltageControl"]
-
-type Array = NDArray[np.float64]
 
 
 class Solver:

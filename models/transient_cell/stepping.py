@@ -21,14 +21,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import lapack
 
+from data.arrays import Array
 from models.transient_cell.mesh import Mesh
 
 __all__ = ["Diffusion", "Infeasible", "State", "integrate"]
 
-type Array = NDArray[np.float64]
 
 type Control = Callable[[float, Array, Array], float]
 """Flux u [1/m] at a reduced time, where the concentrations of the volumes are ``a + u b``."""

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.errors import FeatureError
 from data.features import (
     Feature,
@@ -35,7 +35,6 @@ CURVES = 300
 SEED = 20
 THERMAL = 0.025693  # RT/F at 298.15 K [V]
 
-type Array = NDArray[np.float64]
 type Rng = np.random.Generator
 
 

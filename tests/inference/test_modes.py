@@ -5,15 +5,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtri
 
+from data.arrays import Array
 from data.campaign import Campaign
 from inference.engine.modes import LogDensity, belongs, solutions, starting_points
 from inference.engine.sampling import Sampler, convergence, scalars
 from inference.runs.gate import check_gate
 
-Array = NDArray[np.float64]
 SIZE = 12
 
 

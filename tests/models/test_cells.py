@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
+from data.arrays import Array
 from models import physics
 from models.cells import CONTAMINATED_MULTIPLIER, LAWS, Cells, deviate
 from models.distributions import Gamma
@@ -23,8 +23,6 @@ from models.likelihoods import (
 )
 from models.observations import Design
 from models.options import ModelOptions
-
-Array = NDArray[np.float64]
 
 ROWS = 7
 Z = np.array([-40.0, -4.0, -1.0, 0.0, 0.6, 3.0, 40.0])

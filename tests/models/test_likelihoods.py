@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from numpy.typing import NDArray
 from scipy import integrate, special, stats
 
+from data.arrays import Array
 from data.campaign import Campaign
 from models import physics
 from models.likelihoods import (
@@ -25,7 +25,6 @@ from models.likelihoods import (
 )
 from models.observations import Scale, measured
 
-Array = NDArray[np.float64]
 NAN = float("nan")
 
 

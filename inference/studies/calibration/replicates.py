@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.quantities import quantities
 from inference.engine.prediction import Predictor
 from inference.engine.sampling import Sampler, convergence, scalars
@@ -43,7 +43,6 @@ __all__ = [
     "replicator_of",
 ]
 
-Array = NDArray[np.float64]
 
 RANKS: Final = 200
 """Posterior draws that each truth is ranked among."""

@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.campaign import Campaign
 from data.errors import InputError
 from inference.engine.arviz_statistics import apart
@@ -61,7 +61,6 @@ __all__ = [
     "rank",
 ]
 
-Array = NDArray[np.float64]
 
 _MATCHING_ROUNDS = 10
 _LEAST_RISE = 1e-3
