@@ -76,7 +76,7 @@ def run(fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         lambda _contents, path, _formats: (path / "new.png").touch(),
     )
     judged = ("commands.check_run", "commands.show_check", "commands.exit_code")
-    for unwanted in (*judged, "steps.make_report"):
+    for unwanted in (*judged, "progress.make_report"):
         monkeypatch.setattr(f"inference.cli.{unwanted}", lambda *_, **__: None)
     return Path(shutil.copytree(fitted, tmp_path / "run"))
 
