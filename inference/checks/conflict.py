@@ -20,35 +20,33 @@ References
 """
 
 import itertools
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from data.arrays import Array
-from data.whole_files import temporary_folder
+from inference.checks.alone import fits_alone
 from inference.checks.coordinates import Coordinates
-from inference.checks.refitting import Refit, read_draws
+from inference.checks.protocols import protocol_findings
 from inference.engine.arviz_statistics import diagnostics
 from inference.engine.sampling import scalars
-from inference.engine.scales import natural, natural_values, prior_covariance, prior_spread
-from inference.engine.standing import beyond
-from inference.misfit.tension import Gaussian, distance, equivalent, pair_tension
-from inference.misfit.verdicts import Finding, Section, Verdict
+from inference.engine.scales import natural, prior_covariance, prior_spread
+from inference.misfit.tension import (
+    Gaussian,
+    adjusted,
+    distance,
+    equivalent,
+    pair_tension,
+    tension_error,
+    tension_verdict,
+)
+from inference.misfit.verdicts import Finding, Section
 from inference.runs.result import Result
 from inference.thresholds import (
     GATE_R_HAT,
-    TENSION_FAIL,
     TENSION_INFORMED,
     TENSION_MEASURABLE,
     TENSION_WARN,
@@ -59,22 +57,10 @@ from models.priors import PriorSet, resolve_priors
 if TYPE_CHECKING:
     from data.campaign import Campaign
 
-__all__ = [
-    "Moments",
-    "adjusted",
-    "conflict_section",
-    "joint_tension",
-    "protocol_findings",
-    "tension_error",
-]
+__all__ = ["Moments", "conflict_section", "joint_tension"]
 
 
-_PROCESSES = 2
-_SAMPLER = {"draws": 500, "tune": 700, "chains": 2, "target_accept": 0.95}
 _LOOSE_R_HAT = 1.0 + 5 * (GATE_R_HAT - 1.0)  # of two short chains
-_POLL = 0.05  # seconds
-_LONGEST = 900.0  # seconds that one table may take
-_PROTOCOL = "protocol"
 
 
 @dataclass(frozen=True)
@@ -124,19 +110,6 @@ def joint_tension(alone: Moments, joint: Moments) -> tuple[float, float] | None:
     return float(tension), float(
         np.hypot(np.sqrt(noise / (removed + noise)), 0.5 * tension * share)
     )
-
-
-def tension_error(tension: float, draws: float) -> float:
-    """Return the Monte Carlo error of a difference of two means in standard deviations, at most.
-
-    Parameters
-    ----------
-    tension : float
-        The difference.
-    draws : float
-        Effective number of draws behind the less known of the two.
-    """
-    return float(np.sqrt((1.0 + 0.5 * tension**2) / draws))
 
 
 def conflict_section(
@@ -194,126 +167,13 @@ def conflict_section(
 # --- inside a table -------------------------------------------------------------------------------
 
 
-def protocol_findings(result: Result, priors: PriorSet) -> list[Finding]:
-    """Compare what protocols of one table give for what should be one number.
-
-    A family of parameters over ``protocol`` lets the protocols differ. The ratio of its members is
-    compared with one: with the mean m and variance v of its logarithm in the posterior, and the
-    variance v0 in the prior (mean zero), the data alone say ``m / (1 - v/v0)`` with variance
-    ``1 / (1/v - 1/v0)``.
-
-    Parameters
-    ----------
-    result : Result
-        A finished fit.
-    priors : PriorSet
-        Its priors.
-    """
-    found = []
-    informed = json.loads(str(result.attrs["informed_by"]))
-    for variable, values in result.posterior.data_vars.items():
-        name = str(variable)
-        if _PROTOCOL not in values.dims or f"{name}[{values[_PROTOCOL].values[0]}]" not in priors:
-            continue
-        members = [str(each) for each in values[_PROTOCOL].values]
-        seen = [each for each in members if f"{name}[{each}]" in informed]
-        for first, second in itertools.combinations(seen, 2):
-            labels = [f"{name}[{each}]" for each in (first, second)]
-            if any(priors[label].fixed for label in labels):
-                continue
-            ratio = np.subtract(
-                *(
-                    natural_values(name, values.sel({_PROTOCOL: each}).values.ravel())
-                    for each in (first, second)
-                )
-            )
-            before = [prior_spread(label, priors, xr.Dataset()) for label in labels]
-            draws = float(result.summary().loc[labels, "ess_bulk"].min())
-            found.append(_protocols(name, first, second, ratio, before, draws))
-    return found
-
-
-def _protocols(
-    name: str,
-    first: str,
-    second: str,
-    ratio: Array,
-    before: Sequence[tuple[float, float]],
-    draws: float,
-) -> Finding:
-    mean, variance = float(ratio.mean()), float(ratio.var())
-    prior_mean = before[0][0] - before[1][0]
-    prior_variance = before[0][1] ** 2 + before[1][1] ** 2
-    precision = 1.0 / variance - 1.0 / prior_variance
-    low, middle, high = (float(np.exp(each)) for each in np.quantile(ratio, [0.05, 0.5, 0.95]))
-    numbers: dict[str, Any] = {
-        "parameter": name,
-        "first": first,
-        "second": second,
-        "ratio": middle,
-        "ratio_interval_90": [low, high],
-        "probability_first_larger": float((ratio > 0).mean()),
-    }
-    key = f"protocols {name}"
-    if precision <= 0:
-        return Finding.of(
-            key,
-            "ok",
-            f"The data do not tell {name} of the protocols {first} and {second} apart.",
-            **numbers,
-        )
-    tension = (mean / variance - prior_mean / prior_variance) / np.sqrt(precision)
-    text = (
-        f"{name} is {middle:.2f} times as large {_spoken(first)} as {_spoken(second)} "
-        f"(90 % interval {low:.2f} to {high:.2f}; one would be agreement), a tension of "
-        f"{abs(tension):.1f} standard deviations inside one table"
-    )
-    error = tension_error(tension, draws)
-    verdict = _verdict(tension, error)
-    text += (
-        ": the protocols agree."
-        if verdict == "ok"
-        else ": the two protocols do not measure one interface. The model gives each its own "
-        "factor, so that neither biases the other; choose the protocol that your cell follows."
-    )
-    # Each protocol has a factor of its own: the conflict is known and modelled.
-    numbers |= {"tension": tension, "error": error}
-    return Finding.of(key, "ok" if verdict == "ok" else "warn", text, **numbers)
-
-
-def _spoken(protocol: str) -> str:
-    return {"one_way": "one way", "step": "in steps"}.get(protocol, protocol)
-
-
-def adjusted(tension: float, chances: int) -> float:
-    """Return the tension that is as rare in one comparison as this one is in several.
-
-    Parameters
-    ----------
-    tension : float
-        The largest of the comparisons.
-    chances : int
-        How many comparisons there were; their probabilities add up at most (Bonferroni).
-    """
-    from scipy.stats import norm
-
-    log_tail = min(norm.logsf(abs(tension)) + np.log(chances), np.log(0.5))
-    return float(np.copysign(norm.isf(np.exp(log_tail)) if log_tail > -700 else tension, tension))
-
-
-def _verdict(tension: float, error: float) -> Verdict:
-    if beyond(abs(tension), TENSION_FAIL, error):
-        return "fail"
-    return "warn" if beyond(abs(tension), TENSION_WARN, error) else "ok"
-
-
 # --- between tables -------------------------------------------------------------------------------
 
 
 def _between_tables(
     result: Result, campaign: "Campaign", priors: PriorSet, seed: int
 ) -> tuple[list[Finding], dict[str, list[dict[str, Any]]]]:
-    answers = _refits(result, campaign, seed)
+    answers = fits_alone(result, campaign, seed)
     findings: list[Finding] = []
     own: dict[str, tuple[dict[str, Moments], xr.Dataset]] = {}
     before = scalars(result.prior)
@@ -467,7 +327,7 @@ def _joint_findings(
         if not of_table:
             continue
         largest = of_table[0]
-        verdict = _verdict(adjusted(largest["tension"], len(of_table)), largest["error"])
+        verdict = tension_verdict(adjusted(largest["tension"], len(of_table)), largest["error"])
         if verdict == "ok":
             continue
         bad = [row for row in of_table if abs(row["tension"]) > TENSION_WARN]
@@ -510,7 +370,7 @@ def _pair_findings(rows: Sequence[Mapping[str, Any]], tables: Sequence[str]) -> 
             )
         ]
     worst, *others = rows
-    verdict = _verdict(worst["tension"], worst["error"])
+    verdict = tension_verdict(worst["tension"], worst["error"])
     text = (
         f"The pair of tables that disagrees most is {worst['first']} and {worst['second']}, by "
         f"{worst['tension']:.1f} standard deviations"
@@ -524,7 +384,7 @@ def _pair_findings(rows: Sequence[Mapping[str, Any]], tables: Sequence[str]) -> 
         )
     findings = [Finding.of("pairs", verdict, text, **worst)]
     for row in others:
-        verdict = _verdict(row["tension"], row["error"])
+        verdict = tension_verdict(row["tension"], row["error"])
         if verdict != "ok":
             findings.append(
                 Finding.of(
@@ -548,92 +408,3 @@ def _carried(row: Mapping[str, Any]) -> str:
 
 
 # --- processes ------------------------------------------------------------------------------------
-
-
-def _refits(
-    result: Result, campaign: "Campaign", seed: int
-) -> dict[str, tuple[dict[str, Array], int] | str]:
-    """Fit each table by itself; its draws by scalar with its divergences, or what went wrong."""
-    options = result.model_options
-    seeds = np.random.SeedSequence(seed).generate_state(len(result.blocks))
-    answers: dict[str, tuple[dict[str, Array], int] | str] = {}
-    with temporary_folder() as folder:
-        waiting = []
-        for table, own_seed in zip(result.blocks, seeds, strict=True):
-            one = options.model_copy(update={"blocks": (table,)})
-            refit = Refit(
-                campaign=str(campaign.path),
-                options=one.model_dump_json(),
-                seed=int(own_seed),
-                **_SAMPLER,
-            )
-            (folder / f"{table}.json").write_text(refit.model_dump_json(), encoding="utf-8")
-            waiting.append(table)
-        with _processes() as running:
-            todo, ends = list(waiting), dict[str, float]()
-            while todo or running:
-                while todo and len(running) < _PROCESSES:
-                    table = todo.pop(0)
-                    running[table] = _start(folder, table)
-                    ends[table] = time.monotonic() + _LONGEST
-                for table, process in running.items():
-                    if time.monotonic() > ends[table]:
-                        process.kill()
-                        process.wait()
-                done = [table for table, process in running.items() if process.poll() is not None]
-                for table in done:
-                    with running.pop(table) as process:
-                        answers[table] = _answer(folder, table, process.returncode)
-                if not done:
-                    time.sleep(_POLL)
-    return {table: answers[table] for table in result.blocks}
-
-
-@contextmanager
-def _processes() -> Iterator[dict[str, "subprocess.Popen[bytes]"]]:
-    """Hold running processes by table; whatever happens, none is left behind."""
-    running: dict[str, subprocess.Popen[bytes]] = {}
-    try:
-        yield running
-    finally:
-        for process in running.values():
-            process.kill()
-        for process in running.values():
-            process.communicate()
-
-
-def _start(folder: Path, table: str) -> "subprocess.Popen[bytes]":
-    root = Path(__file__).resolve().parents[2]
-    inherited = os.environ.get("PYTHONPATH")
-    path = os.pathsep.join([str(root), *([inherited] if inherited else [])])
-    threads = dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-    )
-    with (folder / f"{table}.log").open("wb") as log:
-        return subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "inference.checks.refitting",
-                str(folder / f"{table}.json"),
-                str(folder / f"{table}.npz"),
-            ],
-            stdin=subprocess.PIPE,  # its other end is ours alone: it ends when we do
-            stdout=log,
-            stderr=log,
-            env={**os.environ, **threads, "PYTHONSAFEPATH": "1", "PYTHONPATH": path},
-            start_new_session=True,  # a Ctrl-C is ours to answer, not theirs
-        )
-
-
-def _answer(folder: Path, table: str, code: int) -> tuple[dict[str, Array], int] | str:
-    if code == 0:
-        return read_draws(folder / f"{table}.npz")
-    message = folder / f"{table}.txt"
-    if message.is_file():
-        return message.read_text(encoding="utf-8")
-    if code == -signal.SIGKILL:
-        return f"it was stopped after {_LONGEST / 60:.0f} minutes, or by the system"
-    lines = (folder / f"{table}.log").read_text(encoding="utf-8", errors="replace").splitlines()
-    last = next((line for line in reversed(lines) if line.strip()), "no message")
-    return f"the process ended with code {code} ({last.strip()})"

@@ -58,9 +58,9 @@ def ridge_pairs(result: "Result") -> Figure:
     NothingToDrawError
         If no two parameters are correlated above 0.3.
     """
-    from inference.checks.identifiability import PRODUCTS, main_parameters
     from inference.engine.sampling import scalars
     from inference.engine.scales import natural
+    from inference.words.labels import PRODUCTS, main_parameters
 
     draws, prior = scalars(result.posterior), scalars(result.prior)
     names = [

@@ -44,7 +44,7 @@ def table_sensitivity(check: Mapping[str, Any]) -> Figure:
     Kallioinen, Paananen, Bürkner & Vehtari, Statistics and Computing 34 (2024) 57,
     doi:10.1007/s11222-023-10366-5.
     """
-    from inference.checks.identifiability import main_parameters
+    from inference.words.labels import main_parameters
 
     tables: Mapping[str, Any] = next(
         (

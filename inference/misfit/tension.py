@@ -26,9 +26,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.arrays import Array
-from inference.thresholds import TENSION_INFORMED
+from inference.engine.standing import beyond
+from inference.misfit.verdicts import Verdict
+from inference.thresholds import TENSION_FAIL, TENSION_INFORMED, TENSION_WARN
 
-__all__ = ["Gaussian", "Told", "distance", "equivalent", "pair_tension"]
+__all__ = [
+    "Gaussian",
+    "Told",
+    "adjusted",
+    "distance",
+    "equivalent",
+    "pair_tension",
+    "tension_error",
+    "tension_verdict",
+]
 
 
 _LEAST = 1e-9  # of the variance of the prior
@@ -180,3 +191,39 @@ def equivalent(squared: float, directions: int) -> float:
         half = 0.5 * directions
         log_tail = -0.5 * squared + (half - 1.0) * np.log(0.5 * squared) - float(gammaln(half))
     return float(-ndtri_exp(log_tail - np.log(2.0)))
+
+
+def tension_error(tension: float, draws: float) -> float:
+    """Return the Monte Carlo error of a difference of two means in standard deviations, at most.
+
+    Parameters
+    ----------
+    tension : float
+        The difference.
+    draws : float
+        Effective number of draws behind the less known of the two.
+    """
+    return float(np.sqrt((1.0 + 0.5 * tension**2) / draws))
+
+
+def adjusted(tension: float, chances: int) -> float:
+    """Return the tension that is as rare in one comparison as this one is in several.
+
+    Parameters
+    ----------
+    tension : float
+        The largest of the comparisons.
+    chances : int
+        How many comparisons there were; their probabilities add up at most (Bonferroni).
+    """
+    from scipy.stats import norm
+
+    log_tail = min(norm.logsf(abs(tension)) + np.log(chances), np.log(0.5))
+    return float(np.copysign(norm.isf(np.exp(log_tail)) if log_tail > -700 else tension, tension))
+
+
+def tension_verdict(tension: float, error: float) -> Verdict:
+    """Return what a tension with its error is called."""
+    if beyond(abs(tension), TENSION_FAIL, error):
+        return "fail"
+    return "warn" if beyond(abs(tension), TENSION_WARN, error) else "ok"

@@ -248,7 +248,7 @@ CHILDREN = {
         time.sleep(600)
     """,
     "refits of check": """
-        from inference.checks.conflict import _start
+        from inference.checks.alone import _start
         os.mkfifo(Path(sys.argv[1]) / "creep.json")  # what to fit never comes
         print(_start(Path(sys.argv[1]), "creep").pid, flush=True)
         time.sleep(600)

@@ -16,20 +16,11 @@ from scipy import special, stats
 
 from data.campaign import Campaign
 from inference.checks.absurdity import RULES, absurd_shares, absurdity_findings
-from inference.checks.conflict import (
-    Moments,
-    _answer,
-    _processes,
-    adjusted,
-    joint_tension,
-)
-from inference.checks.identifiability import (
-    contraction_findings,
-    contractions,
-    ridge_findings,
-    ridges,
-)
-from inference.checks.prefit import forecast
+from inference.checks.alone import _processes, answer_of
+from inference.checks.conflict import Moments, joint_tension
+from inference.checks.contraction import contraction_findings, contractions
+from inference.checks.fisher import forecast
+from inference.checks.ridges import ridge_findings, ridges
 from inference.engine.arviz_statistics import (
     left_out_weights,
     loo_pit,
@@ -42,7 +33,7 @@ from inference.engine.sampling import convergence
 from inference.engine.scales import log_jacobian, natural, natural_values, robust_sd
 from inference.engine.standing import standing
 from inference.misfit.predictive import predictive_p_values
-from inference.misfit.tension import Gaussian, distance, equivalent, pair_tension
+from inference.misfit.tension import Gaussian, adjusted, distance, equivalent, pair_tension
 from inference.misfit.verdicts import Check, Finding, Section, worst
 from inference.runs.summary import summary_table
 from models.joint import build_model
@@ -226,9 +217,9 @@ def test_no_refit_is_left_behind_and_what_went_wrong_is_told(tmp_path: Path) -> 
         interrupted()
     assert process.returncode == -signal.SIGKILL
     (tmp_path / "x.txt").write_text("creep.csv has no rows")
-    assert _answer(tmp_path, "x", 2) == "creep.csv has no rows"
+    assert answer_of(tmp_path, "x", 2) == "creep.csv has no rows"
     (tmp_path / "y.log").write_text("Traceback\nMemoryError: too large\n\n")
-    assert "code 1 (MemoryError: too large)" in str(_answer(tmp_path, "y", 1))
+    assert "code 1 (MemoryError: too large)" in str(answer_of(tmp_path, "y", 1))
 
 
 # --- contraction, power scaling, ridges -----------------------------------------------------------

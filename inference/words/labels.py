@@ -1,0 +1,32 @@
+"""Labels of parameters: which are the main ones, and which stand for one thing of many."""
+
+from collections.abc import Iterable, Sequence
+
+__all__ = ["OFFSET", "PRODUCTS", "joined", "main_parameters"]
+
+PRODUCTS = (
+    "wetting_product",
+    "diffusivity_over_anion_transference",
+    "diffusivity_over_anion_transference_squared",
+    "effective_self_diffusivity",
+)
+"""Derived quantities, which are correlated with their own factors by definition."""
+
+
+_OF_ONE = ("pore_radius", "thickness", "porosity", "macmullin_number", "lsv_area")
+
+
+OFFSET = "_offset"  # of a separator or a laboratory
+
+
+def main_parameters(labels: Iterable[str]) -> list[str]:
+    """Return the labels that belong to the whole campaign, not to one separator or cell."""
+    bases = {label: label.partition("[")[0] for label in labels}
+    return [
+        label for label, base in bases.items() if base not in _OF_ONE and not base.endswith(OFFSET)
+    ]
+
+
+def joined(words: Sequence[str]) -> str:
+    """Join words with commas and an `and`."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
