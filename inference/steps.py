@@ -63,7 +63,7 @@ def calibrate(
         If the folder holds another calibration, or replicates of other code: another likelihood,
         prior or version of this project, PyMC or nutpie.
     """
-    from inference.studies.calibration.calibration import run_calibration
+    from inference.studies.calibration.running import run_calibration
 
     run = RunFolder(folder, "calibration")
 

@@ -35,6 +35,14 @@ import xarray as xr
 
 from data.arrays import Array
 from data.errors import InputError, RunFolderError, StorageError
+from inference.checks.weighing import (
+    RELATED,
+    correlations_of,
+    entering_draws,
+    normal_scores,
+    tail_probability,
+    weighted_quantile,
+)
 from inference.engine.draws import SAMPLE
 from inference.engine.sealed_trees import read_tree, write_tree
 from inference.misfit.predictive import natural_scale
@@ -44,7 +52,6 @@ from inference.thresholds import (
     DECIDES,
     GATE_R_HAT,
     IMPROBABLE,
-    INTERVAL_DEVIATE,
     MOST_ROWS_NAMED,
     MOST_ROWS_REFITTED,
 )
@@ -53,17 +60,12 @@ from inference.words.plain import plain
 if TYPE_CHECKING:
     from inference.designs.axes import Cell
     from inference.designs.design import Design
-    from inference.designs.mechanisms import Setting
-    from inference.designs.noise import Noise
     from inference.runs.result import Result
-    from inference.studies.comparison.leave_out import Unit
+    from inference.studies.comparison.units import Unit
 
 __all__ = ["Deciding", "Row", "Rows", "Without", "headline_designs", "rows_section"]
 
 
-_TAIL: Final = 0.05  # of the predictions, from which their tail is continued
-_LEAST_IN_TAIL: Final = 10.0  # effective draws that a continued tail must rest on
-_RELATED: Final = 0.08  # correlation: chance exceeds it once in ten thousand of 2400 draws
 _SUSPECT: Final = 0.05  # probability of a row by the fit with it, below which it is left out
 _NO_MEAN: Final = 1.0  # Pareto k at which weights have no mean
 
@@ -301,7 +303,7 @@ class Rows:
     @cached_property
     def units(self) -> list["Unit"]:
         """What is left out at once: every row with all that was observed of it."""
-        from inference.studies.comparison.leave_out import Unit
+        from inference.studies.comparison.units import Unit
 
         grouped: dict[tuple[str, Any], list[tuple[str, int]]] = {}
         labels: dict[tuple[str, Any], list[str]] = {}
@@ -320,7 +322,7 @@ class Rows:
 
     @cached_property
     def _weights(self) -> Any:
-        from inference.studies.comparison.leave_out import importance
+        from inference.studies.comparison.units import importance
 
         return importance(self.result.posterior, self.result.log_likelihood, self.units)
 
@@ -426,19 +428,19 @@ class Rows:
         chosen = self._log_weights[:, places]
         parameters, noise = drawn_parameters(self.result, design, draws, root)
         related = self._related(
-            _entering(design, parameters, noise, Setting.of(self.result)), places
+            entering_draws(design, parameters, noise, Setting.of(self.result)), places
         )
-        all_rows = _quantile(here, np.ones(here.size), risk)
+        all_rows = weighted_quantile(here, np.ones(here.size), risk)
         found = []
         for place, row in enumerate(self.rows):
             refit, method = self._refits.get(place), row.method
             if refit is not None:
                 cells = currents(_with_posterior(self.result, refit.posterior)).ravel()
-                value, drawn = _quantile(cells, np.ones(cells.size), risk)
+                value, drawn = weighted_quantile(cells, np.ones(cells.size), risk)
             elif place in related:
                 method = method if self._trusted(place) else "rough"
                 weights = np.exp(chosen[place] - chosen[place].max())
-                value, drawn = _quantile(here, weights, risk)
+                value, drawn = weighted_quantile(here, weights, risk)
             else:
                 method, (value, drawn) = "unrelated", all_rows
             found.append(Without(row, method, value, drawn))
@@ -450,9 +452,9 @@ class Rows:
         The likelihood of such a row rises with something that the answer depends on, or falls with
         its distance from the middle.
         """
-        from inference.studies.comparison.leave_out import density
+        from inference.studies.comparison.units import density
 
-        scores = [_normal_scores(each) for each in parameters.values() if np.ptp(each) > 0.0]
+        scores = [normal_scores(each) for each in parameters.values() if np.ptp(each) > 0.0]
         if not scores:  # the answer is no parameter's, such as 0 where the metal holds no charge
             return set()
         moments = np.array([each**power for each in scores for power in (1, 2)])
@@ -461,7 +463,7 @@ class Rows:
             if place in self._refits:
                 continue
             terms = density(self.result.log_likelihood, unit).values.ravel()[chosen]
-            if np.abs(_correlations(_normal_scores(terms), moments)).max(initial=0.0) > _RELATED:
+            if np.abs(correlations_of(normal_scores(terms), moments)).max(initial=0.0) > RELATED:
                 found.add(place)
         return found
 
@@ -520,7 +522,8 @@ class Rows:
         from inference.runs.fitted_campaign import fitted_campaign
         from inference.runs.run_folder import RESOLVED
         from inference.runs.tree import split_draws
-        from inference.studies.comparison.leave_out import Fitted, RefitFailedError, Refits
+        from inference.studies.comparison.refits import RefitFailedError, Refits
+        from inference.studies.comparison.units import Fitted
 
         self.__dict__.pop("rows", None)
         campaign = fitted_campaign(self.result)
@@ -779,97 +782,6 @@ def _with_posterior(result: "Result", posterior: xr.Dataset) -> "Result":
     tree = xr.DataTree.from_dict({"posterior": posterior})
     tree.attrs = dict(result.tree.attrs)
     return Result(tree, result.folder)
-
-
-def _quantile(values: Array, weights: Array, level: float) -> tuple[float, tuple[float, float]]:
-    """Return a weighted quantile, and where more draws would put it with 90 % probability.
-
-    With equal weights it is that of `inference.maps.evaluation.order_statistics`.
-    """
-    order = np.argsort(values)
-    ordered, share = values[order], weights[order] / weights.sum()
-    between = 0.5 * (share[1:] + share[:-1])
-    places = np.concatenate([[0.0], np.cumsum(between) / between.sum()])
-    value = float(np.interp(level, places, ordered))
-    error = float(np.sqrt(np.sum(share**2 * ((ordered <= value) - level) ** 2)))
-    half = INTERVAL_DEVIATE * error
-    ends = np.interp([max(level - half, 0.0), min(level + half, 1.0)], places, ordered)
-    return value, (float(ends[0]), float(ends[1]))
-
-
-def _entering(
-    design: "Design", parameters: Mapping[str, Array], noise: "Noise", setting: "Setting"
-) -> dict[str, Array]:
-    """Return the parameters that the thresholds of a design's new cells depend on.
-
-    Those of creep, for one, do not enter without pressure: draws of them in another order leave
-    every threshold as it is.
-    """
-    from inference.maps.evaluation import Cells
-
-    def thresholds(values: Mapping[str, Array]) -> list[Array]:
-        cells = Cells(design, values, setting, noise)
-        return [cells.threshold(mechanism, ()) for mechanism in cells.mechanisms]
-
-    as_drawn = thresholds(parameters)
-    return {
-        name: values
-        for name, values in parameters.items()
-        if not all(map(np.array_equal, as_drawn, thresholds({**parameters, name: values[::-1]})))
-    }
-
-
-def _normal_scores(values: Array) -> Array:
-    """Return the normal deviates of ranks, shape (draw,)."""
-    from scipy.special import ndtri
-
-    ranks = np.empty(values.size)
-    ranks[np.argsort(values)] = np.arange(values.size)
-    return np.asarray(ndtri((ranks + 0.5) / values.size))
-
-
-def _correlations(values: Array, others: Array) -> Array:
-    """Return the correlations of values with the rows of a matrix, shape (row,)."""
-    a, b = values - values.mean(), others - others.mean(axis=1, keepdims=True)
-    return np.asarray(b @ a / (np.linalg.norm(b, axis=1) * np.linalg.norm(a)))
-
-
-def tail_probability(values: Array, weights: Array, observed: float) -> float:
-    """Return the two-sided probability of a draw at least as far out as an observation.
-
-    Parameters
-    ----------
-    values : ndarray, shape (draw,)
-        Predictions on the natural scale.
-    weights : ndarray, shape (draw,)
-        Of the draws; their sum is 1.
-    observed : float
-        On that scale.
-
-    Returns
-    -------
-    float
-        Up to 1.
-    """
-    upper = _beyond(values, weights, observed)
-    lower = _beyond(-values, weights, -observed)
-    return min(1.0, 2.0 * min(upper, lower))
-
-
-def _beyond(values: Array, weights: Array, observed: float) -> float:
-    """Return the probability of a draw at or above an observation, its tail continued."""
-    share = float(weights[values >= observed - 1e-9].sum())
-    if share >= _TAIL:
-        return share
-    order = np.argsort(values)
-    start = values[order][np.searchsorted(np.cumsum(weights[order]), 1.0 - _TAIL)]
-    beyond = values > start
-    mass = float(weights[beyond].sum())
-    effective = mass**2 / float((weights[beyond] ** 2).sum()) if mass > 0.0 else 0.0
-    if effective < _LEAST_IN_TAIL:  # no tail to continue: what the draws can tell at most
-        return max(share, float((weights**2).sum()))
-    excess = float(weights[beyond] @ (values[beyond] - start)) / mass
-    return max(share, mass * math.exp(-(observed - start) / excess))
 
 
 def _shared(labels: Sequence[str]) -> str:

@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
-_LOGGERS = (
-    "inference.runs.fitting",
-    "inference.studies.comparison.comparison",
-    "inference.studies.comparison.leave_out",
-)
+_LOGGERS = ("inference.runs.fitting", "inference.studies.comparison")
 
 
 @guarded
@@ -108,7 +104,7 @@ def _stages() -> Iterator[None]:
 
 def _show(comparison: "Comparison") -> None:
     """Print a comparison."""
-    from inference.studies.comparison.comparison import ALL_POINTS, CELLS
+    from inference.studies.comparison.cells import ALL_POINTS, CELLS
 
     attrs = comparison.attrs
     mark = " (SYNTHETIC DATA)" if attrs["synthetic"] else ""

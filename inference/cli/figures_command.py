@@ -45,7 +45,7 @@ def figures(
     from inference.cli.text import heading, ticked
     from inference.figures import DrawnFigures, run_contents, write_figures
     from inference.runs.run_folder import FIGURES, RunFolder
-    from inference.studies.calibration.calibration import read_calibration
+    from inference.studies.calibration.records import read_calibration
 
     folder = resolved(run)
     result = stored_result(folder)

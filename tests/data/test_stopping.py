@@ -238,7 +238,7 @@ CHILDREN = {
         from concurrent.futures import ProcessPoolExecutor
         from multiprocessing import get_context
         from data.stopping import deaf_children
-        from inference.studies.calibration.calibration import _start_worker
+        from inference.studies.calibration.running import _start_worker
         pool = ProcessPoolExecutor(1, get_context("spawn"), _start_worker)
         with deaf_children():
             pool.submit(time.sleep, 0).result()

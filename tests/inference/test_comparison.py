@@ -19,15 +19,12 @@ from data.errors import InputError
 from inference.cli.compare_command import compare as command
 from inference.jobs.job import Job
 from inference.jobs.reading import bundled_jobs, load_job, parse_job
-from inference.studies.comparison.comparison import (
-    ALL_POINTS,
-    CELLS,
-    Comparison,
-    compare,
-    data_differences,
-    units_of,
-)
-from inference.studies.comparison.leave_out import Fitted, Refits, Unit, rank
+from inference.studies.comparison.cells import ALL_POINTS, CELLS, units_of
+from inference.studies.comparison.comparison import Comparison, compare
+from inference.studies.comparison.ranking import rank
+from inference.studies.comparison.refits import Refits
+from inference.studies.comparison.same_data import data_differences
+from inference.studies.comparison.units import Fitted, Unit
 from inference.thresholds import ALIKE, PREFERRED
 from models.joint import blocks_to_fit, build_model
 from models.options import ModelOptions

@@ -9,7 +9,9 @@ import xarray as xr
 from scipy import stats
 
 from inference.jobs.job import SamplerSection
-from inference.studies.comparison.leave_out import Fitted, LeftOut, Unit, leave_out, rank
+from inference.studies.comparison.leave_out import LeftOut, leave_out
+from inference.studies.comparison.ranking import rank
+from inference.studies.comparison.units import Fitted, Unit
 from models.likelihoods import observed_value
 from models.observations import Design
 

@@ -330,8 +330,8 @@ EVERY = ("penetration", "sand", "dc_polarization", "lsv")
 def test_all_draws_at_once_weigh_as_each_by_itself(law: str, synthetic: Any) -> None:
     """Kinds of cells, nodes over errors and draws each have an axis of their own."""
     from inference.engine.prediction import Predictor
-    from inference.studies.comparison.comparison import _observations
-    from inference.studies.comparison.leave_out import _Unconstrained
+    from inference.studies.comparison.moment_matching import _Unconstrained
+    from inference.studies.comparison.same_data import _observations
 
     options = {block: {"cells": law} for block in EVERY}
     model = build_model(synthetic, ModelOptions(options=options))

@@ -6,39 +6,21 @@ posterior is uniform: Talts et al. 2018, arXiv:1804.06788. So are those of what 
 besides, see `inference.studies.calibration.replicates`.
 """
 
-import hashlib
-import json
 import logging
-import os
-import re
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
-from multiprocessing import get_context, parent_process
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data.errors import RunFolderError
-from data.stopping import deaf_children, ends_with_parent
-from inference.engine.fingerprint import fingerprint, fingerprint_differences
-from inference.jobs.job import Job
-from inference.jobs.reading import load_job
-from inference.jobs.resolved import resolve
-from inference.runs.run_folder import RunFolder
 from inference.studies.calibration.replicates import (
     LIKELIHOOD,
     NEW_CELL,
     RANKS,
     Replicate,
-    Replicator,
-    Settings,
-    replicator_of,
 )
 from inference.thresholds import (
     CALIBRATION_FAILED,
@@ -52,14 +34,10 @@ from inference.thresholds import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Calibration", "read_calibration", "run_calibration"]
+__all__ = ["Calibration"]
 
 logger = logging.getLogger(__name__)
 
-RECORD: Final = "calibration.json"
-REPLICATES: Final = "replicates.jsonl"
-CODE: Final = ("anodebayes", "pymc", "nutpie")
-"""Software whose replicates are not mixed with those of its other versions."""
 
 _TESTS: Final = 1 + len(CALIBRATION_LEVELS)  # of each quantity
 
@@ -361,250 +339,3 @@ def _vacuous(table: "pd.DataFrame") -> list[str]:
     if any(str(name).startswith(LIKELIHOOD) for name in table.index):
         text += " Whether data are used at all, the log-likelihoods tell."
     return [text]
-
-
-def run_calibration(
-    run: RunFolder,
-    job: Job | str | os.PathLike[str],
-    *,
-    replicates: int,
-    seed: int | None,
-    processes: int,
-    settings: Settings | None,
-    progress: Callable[[int, int], None] | None,
-    force: bool,
-    draw: Callable[[Calibration], None],
-) -> Calibration:
-    """Run the replicates that a folder lacks and keep them there, as `inference.calibrate` says.
-
-    What there is at last is handed to `draw` while no other process may write to the folder.
-    """
-    from data.campaign import load_campaign
-    from models.joint import build_model, priors_of
-
-    run.refuse_foreign()
-    tell = progress or (lambda *_: None)
-    job = job if isinstance(job, Job) else load_job(os.fspath(job))
-    settings = settings or Settings()
-    campaign = load_campaign(job.campaign_location())
-    resolved = resolve(job, campaign, priors_of(campaign, job.model_options()))
-    seed = job.sampler.seed if seed is None else seed
-    identity = [resolved.data_hash, resolved.prior_hash, job.model.model_dump(), seed]
-    identity.append(asdict(settings))
-    header = {
-        "job": job.name,
-        "campaign": campaign.metadata.name,
-        "campaign_kind": campaign.metadata.kind,
-        "seed": seed,
-        "settings": asdict(settings),
-        "data_hash": resolved.data_hash,
-        "prior_hash": resolved.prior_hash,
-        "hash": hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
-        "versions": dict(resolved.versions),
-        "fingerprint": fingerprint(build_model(campaign, job.model_options())),
-    }
-    with run.lock():
-        known = _continued(run, header, force=force)
-        due = [index for index in range(replicates) if index not in known]
-        tell(replicates - len(due), replicates)
-        for replicate in _run(job, settings, seed, due, processes):
-            known[replicate.index] = replicate
-            run.append_text(REPLICATES, replicate.to_json() + "\n")
-            tell(sum(index < replicates for index in known), replicates)
-        kept = tuple(known[index] for index in sorted(known) if index < replicates)
-        calibration = Calibration(header, kept)
-        run.write_text(RECORD, _text(calibration))
-        draw(calibration)
-    return calibration
-
-
-def read_calibration(folder: str | os.PathLike[str]) -> Calibration:
-    """Read the calibration in a folder.
-
-    Raises
-    ------
-    RunFolderError
-        If there is none.
-    """
-    path = Path(folder)
-    record = _stored_record(path)
-    if record is None:
-        raise RunFolderError(
-            f"{str(path)!r} holds no calibration ({RECORD}); make one with "
-            f"anodebayes calibrate JOB --out {path}"
-        )
-    known = _read_replicates(path / REPLICATES)
-    kept = [known[index] for index in sorted(known) if index < record["replicates"]]
-    header = {key: record[key] for key in record if key in _HEADER}
-    return Calibration(header, tuple(kept))
-
-
-_HEADER: Final = (
-    "job",
-    "campaign",
-    "campaign_kind",
-    "seed",
-    "settings",
-    "data_hash",
-    "prior_hash",
-    "hash",
-    "versions",
-    "fingerprint",
-)
-
-
-def _continued(
-    run: RunFolder, header: Mapping[str, Any], *, force: bool = False
-) -> dict[int, Replicate]:
-    """Return the replicates that the folder holds; make it this calibration's where it is empty."""
-    other = _stored_record(run.path)
-    if other is not None:
-        same = other["hash"] == header["hash"]
-        code = _other_code(other, header)
-        if same and not code:
-            return _mended_replicates(run)
-        if not force:
-            alike = ("hash", "versions", "fingerprint")
-            differing = [key for key in _HEADER if other.get(key) != header[key]]
-            differing = [key for key in differing if key not in alike]
-            where = "choose another folder with --out, or start anew with --force"
-            raise RunFolderError(
-                f"{str(run.path)!r} holds replicates of other code ({'; '.join(code)}), and they "
-                f"are not to be mixed with new ones: {where}"
-                if same
-                else f"{str(run.path)!r} holds the calibration of another job (it differs in "
-                f"{', '.join(differing) or 'the model'}): {where}"
-            )
-        run.remove(RECORD)
-        run.remove(REPLICATES)
-    run.write_text(RECORD, _text(Calibration(header, ())))
-    return {}
-
-
-def _other_code(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Say in what the code that made two headers differs."""
-    versions = [then.get("versions", {}), now["versions"]]
-    found = [
-        f"{name} {versions[0].get(name, 'not stated')} then, {versions[1].get(name)} now"
-        for name in CODE
-        if versions[0].get(name) != versions[1].get(name)
-    ]
-    if "fingerprint" not in then:
-        return [*found, "the record does not say of which model"]
-    return [*found, *fingerprint_differences(then["fingerprint"], now["fingerprint"])]
-
-
-def _text(calibration: Calibration) -> str:
-    text = json.dumps(calibration.record(), indent=1, default=float) + "\n"
-    # Numbers of one list stay on one line.
-    return re.sub(r"\[\s+([-+\d\s.,einfINFaty]+?)\s+\]", _on_one_line, text)
-
-
-def _on_one_line(found: re.Match[str]) -> str:
-    return f"[{' '.join(found[1].split())}]"
-
-
-def _stored_record(folder: Path) -> dict[str, Any] | None:
-    """Read the record of a calibration, None where there is none.
-
-    Raises
-    ------
-    RunFolderError
-        It is damaged.
-    """
-    path = folder / RECORD
-    if not os.path.lexists(path):
-        return None
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunFolderError(f"{str(path)!r} cannot be opened: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise RunFolderError(f"{str(path)!r} is damaged: {error}") from error
-    legal = {"hash": str, "replicates": int, "versions": dict}
-    if not isinstance(record, dict):
-        raise RunFolderError(f"{str(path)!r} is damaged: it holds no table")
-    for key, kind in legal.items():
-        if not isinstance(record.get(key), kind):
-            raise RunFolderError(f"{str(path)!r} is damaged: its {key!r} is missing or not legal")
-    return record
-
-
-def _read_replicates(path: Path) -> dict[int, Replicate]:
-    """Read the replicates of a file, whose last line may be cut off by a killed process."""
-    whole = path.read_text(encoding="utf-8").rpartition("\n")[0] if path.is_file() else ""
-    found: dict[int, Replicate] = {}
-    for number, line in enumerate(whole.splitlines(), start=1):
-        try:
-            replicate = Replicate.from_json(line)
-            found[replicate.index] = replicate
-        except (ValueError, TypeError) as error:
-            raise RunFolderError(
-                f"{str(path)!r}, line {number}, is no replicate, or is damaged ({error}): delete "
-                "the line, and `anodebayes calibrate` does that replicate again"
-            ) from error
-    return found
-
-
-def _mended_replicates(run: RunFolder) -> dict[int, Replicate]:
-    """Read the replicates of a folder to go on from, without a line that was cut off."""
-    path = run.path / REPLICATES
-    known = _read_replicates(path)
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    whole, end, rest = text.rpartition("\n")
-    if rest:
-        logger.warning("the last replicate in %s was cut off and is done again", path)
-        run.write_text(REPLICATES, whole + end)
-    return known
-
-
-@cache
-def _replicator() -> Replicator:
-    """Return the replicator of a worker process: compiled once, since models do not pickle."""
-    return replicator_of(*_WORK)
-
-
-_WORK: list[Any] = []
-
-
-def _start_worker(*work: Any) -> None:
-    parent = parent_process()
-    assert parent is not None  # noqa: S101 - a worker has one
-    ends_with_parent(parent.join)
-    warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
-    _WORK[:] = work
-
-
-def _work(index: int) -> Replicate:
-    return _replicator()(index)
-
-
-def _run(
-    job: Job, settings: Settings, seed: int, due: Sequence[int], processes: int
-) -> Iterator[Replicate]:
-    """Run the replicates that are due, in the order in which they finish."""
-    if not due:
-        return
-    if processes == 1:
-        replicator = replicator_of(job, settings, seed)
-        for index in due:
-            yield replicator(index)
-        return
-    with ProcessPoolExecutor(
-        processes, get_context("spawn"), _start_worker, (job, settings, seed)
-    ) as pool:
-        waiting: set[Future[Replicate]] = set()
-        queue = iter(due)
-        try:
-            for index in queue:
-                with deaf_children():
-                    waiting.add(pool.submit(_work, index))
-                if len(waiting) >= 2 * processes:
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in done)
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise

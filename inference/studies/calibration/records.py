@@ -1,0 +1,175 @@
+"""Records of calibrations as files, read back and continued."""
+
+import json
+import logging
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from data.errors import RunFolderError
+from inference.engine.fingerprint import fingerprint_differences
+from inference.runs.run_folder import RunFolder
+from inference.studies.calibration.calibration import Calibration
+from inference.studies.calibration.replicates import (
+    Replicate,
+)
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["CODE", "RECORD", "REPLICATES", "continue_record", "read_calibration", "record_text"]
+
+logger = logging.getLogger(__name__)
+
+
+RECORD: Final = "calibration.json"
+
+
+REPLICATES: Final = "replicates.jsonl"
+
+
+CODE: Final = ("anodebayes", "pymc", "nutpie")
+"""Software whose replicates are not mixed with those of its other versions."""
+
+
+def read_calibration(folder: str | os.PathLike[str]) -> Calibration:
+    """Read the calibration in a folder.
+
+    Raises
+    ------
+    RunFolderError
+        If there is none.
+    """
+    path = Path(folder)
+    record = _stored_record(path)
+    if record is None:
+        raise RunFolderError(
+            f"{str(path)!r} holds no calibration ({RECORD}); make one with "
+            f"anodebayes calibrate JOB --out {path}"
+        )
+    known = _read_replicates(path / REPLICATES)
+    kept = [known[index] for index in sorted(known) if index < record["replicates"]]
+    header = {key: record[key] for key in record if key in _HEADER}
+    return Calibration(header, tuple(kept))
+
+
+_HEADER: Final = (
+    "job",
+    "campaign",
+    "campaign_kind",
+    "seed",
+    "settings",
+    "data_hash",
+    "prior_hash",
+    "hash",
+    "versions",
+    "fingerprint",
+)
+
+
+def continue_record(
+    run: RunFolder, header: Mapping[str, Any], *, force: bool = False
+) -> dict[int, Replicate]:
+    """Return the replicates that the folder holds; make it this calibration's where it is empty."""
+    other = _stored_record(run.path)
+    if other is not None:
+        same = other["hash"] == header["hash"]
+        code = _other_code(other, header)
+        if same and not code:
+            return _mended_replicates(run)
+        if not force:
+            alike = ("hash", "versions", "fingerprint")
+            differing = [key for key in _HEADER if other.get(key) != header[key]]
+            differing = [key for key in differing if key not in alike]
+            where = "choose another folder with --out, or start anew with --force"
+            raise RunFolderError(
+                f"{str(run.path)!r} holds replicates of other code ({'; '.join(code)}), and they "
+                f"are not to be mixed with new ones: {where}"
+                if same
+                else f"{str(run.path)!r} holds the calibration of another job (it differs in "
+                f"{', '.join(differing) or 'the model'}): {where}"
+            )
+        run.remove(RECORD)
+        run.remove(REPLICATES)
+    run.write_text(RECORD, record_text(Calibration(header, ())))
+    return {}
+
+
+def _other_code(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Say in what the code that made two headers differs."""
+    versions = [then.get("versions", {}), now["versions"]]
+    found = [
+        f"{name} {versions[0].get(name, 'not stated')} then, {versions[1].get(name)} now"
+        for name in CODE
+        if versions[0].get(name) != versions[1].get(name)
+    ]
+    if "fingerprint" not in then:
+        return [*found, "the record does not say of which model"]
+    return [*found, *fingerprint_differences(then["fingerprint"], now["fingerprint"])]
+
+
+def record_text(calibration: Calibration) -> str:
+    """Return the record of a calibration as text, numbers of one list on one line."""
+    text = json.dumps(calibration.record(), indent=1, default=float) + "\n"
+    # Numbers of one list stay on one line.
+    return re.sub(r"\[\s+([-+\d\s.,einfINFaty]+?)\s+\]", _on_one_line, text)
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    return f"[{' '.join(found[1].split())}]"
+
+
+def _stored_record(folder: Path) -> dict[str, Any] | None:
+    """Read the record of a calibration, None where there is none.
+
+    Raises
+    ------
+    RunFolderError
+        It is damaged.
+    """
+    path = folder / RECORD
+    if not os.path.lexists(path):
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunFolderError(f"{str(path)!r} cannot be opened: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise RunFolderError(f"{str(path)!r} is damaged: {error}") from error
+    legal = {"hash": str, "replicates": int, "versions": dict}
+    if not isinstance(record, dict):
+        raise RunFolderError(f"{str(path)!r} is damaged: it holds no table")
+    for key, kind in legal.items():
+        if not isinstance(record.get(key), kind):
+            raise RunFolderError(f"{str(path)!r} is damaged: its {key!r} is missing or not legal")
+    return record
+
+
+def _read_replicates(path: Path) -> dict[int, Replicate]:
+    """Read the replicates of a file, whose last line may be cut off by a killed process."""
+    whole = path.read_text(encoding="utf-8").rpartition("\n")[0] if path.is_file() else ""
+    found: dict[int, Replicate] = {}
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            replicate = Replicate.from_json(line)
+            found[replicate.index] = replicate
+        except (ValueError, TypeError) as error:
+            raise RunFolderError(
+                f"{str(path)!r}, line {number}, is no replicate, or is damaged ({error}): delete "
+                "the line, and `anodebayes calibrate` does that replicate again"
+            ) from error
+    return found
+
+
+def _mended_replicates(run: RunFolder) -> dict[int, Replicate]:
+    """Read the replicates of a folder to go on from, without a line that was cut off."""
+    path = run.path / REPLICATES
+    known = _read_replicates(path)
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    whole, end, rest = text.rpartition("\n")
+    if rest:
+        logger.warning("the last replicate in %s was cut off and is done again", path)
+        run.write_text(REPLICATES, whole + end)
+    return known
