@@ -118,8 +118,8 @@ def power_scaling(
         tree = xr.DataTree.from_dict(
             {
                 "posterior": stacked(every),
-                "log_likelihood": xr.Dataset(
-                    {"component": (("chain", "draw"), values)}, coords=draws.coords
+                "log_likelihood": apart(
+                    xr.Dataset({"component": (SAMPLE, values)}, coords=draws.coords)
                 ),
             }
         )

@@ -91,6 +91,15 @@ def test_rows_that_every_draw_calls_certain_have_weights() -> None:
     assert np.isfinite(loo_pit("x", posterior, groups, 1)).all()
 
 
+def test_a_table_of_which_every_draw_is_certain_moves_nothing() -> None:
+    found = power_scaling(
+        draws(a=np.random.default_rng(1).standard_normal((4, 1000))),
+        {"sure": np.zeros((4, 1000)), "nearly": np.zeros((4, 1000)) - 1e-7},
+        seed=1,
+    )
+    assert all(each["a"] < 1e-3 for each in found.values())
+
+
 @pytest.mark.parametrize(
     ("prior", "first", "second", "shared"),
     [
