@@ -37,7 +37,10 @@ TALKS_TO = {
     "arviz_stats": {
         "inference/engine/sampling.py",
         "inference/engine/arviz_statistics.py",
-        "inference/studies/comparison/leave_out.py",
+        "inference/studies/comparison/moment_matching.py",
+        "inference/studies/comparison/ranking.py",
+        "inference/studies/comparison/refits.py",
+        "inference/studies/comparison/units.py",
     },
 }
 
@@ -92,7 +95,7 @@ STOREYS = (
 )
 ABOVE = {
     # An answer says which rows decide it when that is asked for; it may take fits.
-    ("inference.maps.questions", "inference.checks.influence"),
+    ("inference.maps.answer", "inference.checks.influence"),
 }
 
 

@@ -414,7 +414,7 @@ class Rows:
         Deciding
             With the value that `inference.maps.questions.safe_current` has for the design.
         """
-        from inference.designs.mechanisms import Setting
+        from inference.designs.limits import Setting
         from inference.designs.noise import chosen_draws
         from inference.maps.known import drawn as drawn_parameters
         from inference.maps.mapping import new_cell_currents
@@ -520,10 +520,10 @@ class Rows:
         from inference.engine.sampling import convergence, scalars
         from inference.jobs.reading import load_job
         from inference.runs.fitted_campaign import fitted_campaign
-        from inference.runs.run_folder import RESOLVED
         from inference.runs.tree import split_draws
         from inference.studies.comparison.refits import RefitFailedError, Refits
         from inference.studies.comparison.units import Fitted
+        from inference.words.run_files import RESOLVED
 
         self.__dict__.pop("rows", None)
         campaign = fitted_campaign(self.result)
@@ -586,7 +586,7 @@ class Rows:
 
     def _stored(self) -> dict[int, _Refit]:
         """Read the refits of this very result."""
-        from inference.runs.run_folder import WITHOUT
+        from inference.words.run_files import WITHOUT
 
         folder = self.result.folder
         if folder is None or not (folder / WITHOUT).is_file():
@@ -607,7 +607,8 @@ class Rows:
         }
 
     def _store(self) -> None:
-        from inference.runs.run_folder import WITHOUT, RunFolder
+        from inference.runs.run_folder import RunFolder
+        from inference.words.run_files import WITHOUT
 
         if self.result.folder is None or not self._refits:
             return
@@ -646,7 +647,7 @@ def headline_designs(result: "Result") -> list["Design"]:
     axes: Mapping[str, Mapping[str, Any]] = {}
     if result.folder is not None:
         from inference.jobs.reading import load_job
-        from inference.runs.run_folder import RESOLVED
+        from inference.words.run_files import RESOLVED
 
         axes = load_job(result.folder / RESOLVED).map.designs
     sections = {

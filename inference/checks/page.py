@@ -213,7 +213,7 @@ def write_check(found: Check, folder: str | os.PathLike[str]) -> None:
     RunFolderError
         If another process writes to the folder, or it holds another result by now.
     """
-    from inference.misfit.verdicts import CHECK
     from inference.runs.run_folder import RunFolder
+    from inference.words.run_files import CHECK
 
     RunFolder(folder, result_id=found.result_id).write_text(CHECK, found.to_json())

@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,9 +14,6 @@ from inference.misfit.tension import tension_error, tension_verdict
 from inference.misfit.verdicts import Finding
 from inference.runs.result import Result
 from models.priors import PriorSet
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["protocol_findings"]
 

@@ -13,7 +13,7 @@ from inference.thresholds import (
 
 if TYPE_CHECKING:
     from inference.designs.design import Design
-    from inference.designs.mechanisms import Setting
+    from inference.designs.limits import Setting
     from inference.designs.noise import Noise
 
 __all__ = [
@@ -60,7 +60,7 @@ def entering_draws(
     Those of creep, for one, do not enter without pressure: draws of them in another order leave
     every threshold as it is.
     """
-    from inference.maps.evaluation import Cells
+    from inference.maps.cells import Cells
 
     def thresholds(values: Mapping[str, Array]) -> list[Array]:
         cells = Cells(design, values, setting, noise)

@@ -9,8 +9,8 @@ import typer
 from data.files import resolved
 from inference.cli.ask_command import At, Kind, Risk, Separator, asked_design, asked_risk
 from inference.cli.guard import DONE, GATE_FAILED, guarded
-from inference.misfit.verdicts import CHECK
 from inference.thresholds import DEFAULT_RISK
+from inference.words.run_files import CHECK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -229,7 +229,7 @@ def draw_map(
         take_maps,
     )
     from inference.jobs.reading import load_job
-    from inference.runs.run_folder import FIGURES, MAP
+    from inference.words.run_files import FIGURES, MAP
 
     folder = resolved(run)
     result = stored_result(folder)
@@ -380,7 +380,7 @@ def _fit(name: str, out: Path | None, *, force: bool) -> "tuple[Result, Path]":
 def _report(result: "Result", folder: Path, *, everything: bool = False) -> int:
     """Print a result and return the exit code that it deserves."""
     from inference.cli import printing
-    from inference.runs.run_folder import MAP, RESOLVED
+    from inference.words.run_files import MAP, RESOLVED
 
     printing.show_gate(result)
     printing.show_warnings(result)

@@ -61,8 +61,9 @@ def compare(
 ) -> int:
     """Compare models that fit the same data by how well they predict what they have not seen."""
     from inference.jobs.reading import load_job
-    from inference.runs.run_folder import RESOLVED, RunFolder
+    from inference.runs.run_folder import RunFolder
     from inference.studies.comparison.comparison import compare as compare_jobs
+    from inference.words.run_files import RESOLVED
 
     folder = resolved(out or Path("runs") / "comparison")
     RunFolder(folder, "comparison").refuse_foreign()  # before minutes of work

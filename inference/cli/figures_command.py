@@ -44,8 +44,9 @@ def figures(
     from inference.cli.progress import stage, stored_result
     from inference.cli.text import heading, ticked
     from inference.figures import DrawnFigures, run_contents, write_figures
-    from inference.runs.run_folder import FIGURES, RunFolder
+    from inference.runs.run_folder import RunFolder
     from inference.studies.calibration.records import read_calibration
+    from inference.words.run_files import FIGURES
 
     folder = resolved(run)
     result = stored_result(folder)

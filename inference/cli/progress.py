@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from inference.cli.guard import session
 from inference.cli.text import paragraph
-from inference.runs.run_folder import (
+from inference.runs.run_folder import RunFolder
+from inference.words.run_files import (
     FIGURES,
     MAP,
     MAP_TABLE,
@@ -19,7 +20,6 @@ from inference.runs.run_folder import (
     REPORT,
     RESOLVED,
     SEPARATOR_MAP,
-    RunFolder,
 )
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from inference.designs.mechanisms import MECHANISMS, cell_factor, option
+from inference.designs.limits import option
+from inference.designs.mechanisms import MECHANISMS, cell_factor
 from inference.figures.bands import (
     BEYOND,
     NAME_SHARE,

@@ -27,8 +27,8 @@ from inference.figures.sensitivity import table_sensitivity
 from inference.figures.style import FORMATS, NothingToDrawError, Width, save_figure
 from inference.figures.transport import limiting_currents, sand_times
 from inference.figures.voids import void_free_capacities, void_regimes
-from inference.misfit.verdicts import CHECK, stored_check
-from inference.runs.run_folder import MAP
+from inference.misfit.verdicts import stored_check
+from inference.words.run_files import CHECK, MAP
 
 if TYPE_CHECKING:
     from data.campaign import Campaign

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -27,9 +27,6 @@ from data.files import expanded, resolved
 from data.workbooks import is_workbook
 from inference.thresholds import DRAWN_ON, FEWEST_DRAWS
 from models.options import KineticsLaw, ModelOptions
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "MOST_DRAWS",

@@ -9,13 +9,12 @@ from data.arrays import Array
 from data.errors import MapError
 from inference.designs.basis import Planned
 from inference.designs.design import Design
+from inference.designs.limits import ACTIVATION, option
 from inference.designs.mechanisms import (
-    ACTIVATION,
     LAB_SCATTER,
     MECHANISMS,
     SEPARATOR_SCATTER,
     has_lab_offsets,
-    option,
     parameter_draws,
 )
 from inference.designs.noise import Noise, chosen_draws

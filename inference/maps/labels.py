@@ -10,13 +10,9 @@ import numpy as np
 from data.arrays import Array
 from inference.designs.axes import AXES, CURRENT
 from inference.designs.design import Design
-from inference.designs.mechanisms import (
-    COVERS,
-    CURRENT_FACTOR,
-    DOES_NOT_COVER,
-    MECHANISMS,
-    option,
-)
+from inference.designs.limits import option
+from inference.designs.mechanisms import CURRENT_FACTOR, MECHANISMS
+from inference.designs.scope import COVERS, DOES_NOT_COVER
 from inference.engine.standing import PRIOR_DRIVEN_WORDS
 from inference.maps.evaluation import QUANTILES, MapNumbers
 from inference.maps.extrapolation import extrapolation, supports

@@ -20,14 +20,12 @@ import xarray as xr
 
 from data.arrays import Array
 from inference.designs.design import Design
-from inference.designs.mechanisms import (
-    CURRENT_FACTOR,
-    MECHANISMS,
-    Setting,
-)
+from inference.designs.limits import Setting
+from inference.designs.mechanisms import CURRENT_FACTOR, MECHANISMS
 from inference.maps.asked import as_asked, asked_designs, asked_sections, one_design
 from inference.maps.caveats import above_tested, caveats
-from inference.maps.evaluation import Cells, evaluate
+from inference.maps.cells import Cells
+from inference.maps.evaluation import evaluate
 from inference.maps.known import (
     LEAST_DRAWS_BEYOND,
     check_risk,

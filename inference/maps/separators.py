@@ -15,14 +15,13 @@ from data.arrays import Array
 from data.units import si_factor, to_si
 from inference.designs.axes import AXES
 from inference.designs.design import Design
+from inference.designs.limits import Values, option
 from inference.designs.mechanisms import (
     MECHANISMS,
     SEPARATOR_OFFSET,
     SEPARATOR_SCATTER,
     Deviates,
-    Values,
     has_lab_offsets,
-    option,
     own_property,
 )
 from inference.designs.noise import tolerance_source

@@ -16,12 +16,11 @@ from data.units import to_si
 from inference.designs.axes import CURRENT, Axis, Cell
 from inference.designs.axes import shown as _shown
 from inference.designs.design import Design
+from inference.designs.limits import Setting, Values
 from inference.designs.mechanisms import (
     CURRENT_FACTOR,
     MECHANISMS,
     Mechanism,
-    Setting,
-    Values,
     cell_factor,
     cell_scatter,
     cell_scatters,
@@ -32,7 +31,9 @@ from inference.designs.reading import SEPARATOR_AXES
 from inference.maps.answer import Answer, conditions_in_words, variant_in_words
 from inference.maps.asked import one_design
 from inference.maps.caveats import above_tested, caveats, failures, worth_of_rows
-from inference.maps.evaluation import Cells, Conditions, order_statistics
+from inference.maps.cells import Cells
+from inference.maps.conditions import Conditions
+from inference.maps.evaluation import order_statistics
 from inference.maps.extrapolation import in_words, supports
 from inference.maps.gaps import between_sentences
 from inference.maps.known import (

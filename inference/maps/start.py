@@ -11,7 +11,7 @@ import numpy.typing as npt
 from data.errors import MapError
 from inference.designs.axes import Axis, Cell
 from inference.designs.design import Design
-from inference.designs.mechanisms import option
+from inference.designs.limits import option
 from inference.maps.asked import one_design
 from inference.maps.extrapolation import Support, extrapolated, supports
 from inference.maps.known import refuse_uncovered

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from data.arrays import Array
 from inference.designs.axes import Cell
-from inference.designs.mechanisms import MECHANISMS, Deviates, Values, cells_of
+from inference.designs.limits import Values
+from inference.designs.mechanisms import MECHANISMS, Deviates, cells_of
 from inference.thresholds import DEFAULT_RISK, LAW_MOVES
 from models.cells import LAWS, deviate
 from models.priors import resolve_priors

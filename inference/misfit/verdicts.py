@@ -3,17 +3,15 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
 from data.errors import RunFolderError
 from inference.words.plain import plain
+from inference.words.run_files import CHECK
 
-__all__ = ["CHECK", "Check", "Finding", "Section", "Verdict", "stored_check", "worst"]
-
-CHECK: Final = "check.json"
-"""Its file in a run folder."""
+__all__ = ["Check", "Finding", "Section", "Verdict", "stored_check", "worst"]
 
 Verdict = Literal["ok", "not checked", "warn", "fail"]
 _ORDER: dict[Verdict, int] = {"ok": 0, "not checked": 1, "warn": 2, "fail": 3}

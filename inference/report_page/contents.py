@@ -17,7 +17,7 @@ from data.tables import tables as all_tables
 from data.units import format_header
 from inference.designs.axes import VARIANTS, WORDS, Cell
 from inference.designs.design import Design
-from inference.designs.mechanisms import Setting
+from inference.designs.limits import Setting
 from inference.engine.standing import PRIOR_DRIVEN_WORDS, prior_driven
 from inference.maps.caveats import failures, failures_in_words
 from inference.maps.files import which_new_cells

@@ -17,22 +17,19 @@ from data.errors import MapError
 from data.units import to_si
 from inference.designs.axes import AXES, VARIANTS, WORDS, Cell, PoreType, Protocol
 from inference.designs.design import Design
+from inference.designs.limits import ACTIVATION, Setting, option
 from inference.designs.mechanisms import (
-    ACTIVATION,
-    COVERS,
     CURRENT_FACTOR,
-    DOES_NOT_COVER,
     LAB_SCATTER,
     MECHANISMS,
     SEPARATOR_OFFSET,
-    Setting,
     cells_of,
     has_lab_offsets,
-    option,
     own_property,
     parameter_draws,
 )
 from inference.designs.noise import Noise, noise_table
+from inference.designs.scope import COVERS, DOES_NOT_COVER
 from inference.maps.asked import one_design
 from inference.maps.caveats import caveats, failures, highest_tested, worth_of_rows
 from inference.maps.extrapolation import WIDER, Support, supports

@@ -16,12 +16,12 @@ from data.errors import InputError
 from data.files import resolved
 from data.whole_files import temporary_folder, write_whole
 from inference.maps.start import explorable_cells, start_design
-from inference.misfit.verdicts import CHECK
 from inference.report_page.contents import answers_in_words, report_contents
 from inference.report_page.payload import page_payload
 from inference.report_page.plot import bokeh_script, bokeh_version, map_plot
-from inference.runs.run_folder import FIGURES, MAP, REPORT, RESULT, RunFolder
+from inference.runs.run_folder import RunFolder
 from inference.runs.run_marker import read_marker
+from inference.words.run_files import CHECK, FIGURES, MAP, REPORT, RESULT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

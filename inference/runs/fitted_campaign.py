@@ -26,7 +26,7 @@ def fitted_campaign(result: "Result") -> "Campaign | None":
         None where it is gone, or its content is not what was fitted.
     """
     from inference.jobs.reading import load_job
-    from inference.runs.run_folder import RESOLVED
+    from inference.words.run_files import RESOLVED
 
     if result.folder is None:
         return None

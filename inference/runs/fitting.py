@@ -34,7 +34,8 @@ from inference.engine.prediction import Predictor
 from inference.runs.result import Result, load_result
 from inference.rows.conditions import row_conditions, row_groups
 from inference.maps.row_counts import fresh_cells, left_out
-from inference.runs.run_folder import RESULT, SUMMARY, RunFolder
+from inference.runs.run_folder import RunFolder
+from inference.words.run_files import RESULT, SUMMARY
 from inference.engine.sampling import (
     Sampler,
     convergence,

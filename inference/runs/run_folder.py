@@ -26,8 +26,8 @@ from data.whole_files import (
     write_text_whole,
     write_whole,
 )
-from inference.misfit.verdicts import CHECK
 from inference.runs.run_marker import MARKER, Kind, Marker, read_marker
+from inference.words.run_files import FIGURES, JOB, LOCK, LOG, PRODUCTS, RESOLVED, RESULT
 
 if TYPE_CHECKING:
     from inference.jobs.resolved import ResolvedJob
@@ -36,34 +36,6 @@ __all__ = ["RunFolder", "State"]
 
 State = Literal["absent", "partial", "unreadable", "complete", "different"]
 
-JOB = "job.toml"
-RESOLVED = "resolved.toml"
-RESULT = "result.nc"
-SUMMARY = "summary.csv"
-MAP = "map.nc"
-MAP_TABLE = "map_{}.csv"  # by kind of cell, and of named separators
-SEPARATOR_MAP = "map_separators.nc"
-WITHOUT = "without.nc"
-REPORT = "report.html"
-PARAMETERS = "parameters.tex"
-FIGURES = "figures"
-LOG = "log.txt"
-LOCK = ".lock"
-# What a run may come to write: none of it may be the user's when the run begins.
-PRODUCTS = (
-    RESULT,
-    SUMMARY,
-    MAP,
-    *(MAP_TABLE.format(kind) for kind in ("liquid", "solid", "separators")),
-    SEPARATOR_MAP,
-    CHECK,
-    WITHOUT,
-    REPORT,
-    PARAMETERS,
-    RESOLVED,
-    JOB,
-    LOG,
-)
 LOGGED = ("data", "models", "inference", "py.warnings")
 _DOES = {
     "fit": "a fit",

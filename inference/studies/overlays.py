@@ -23,8 +23,8 @@ from inference.engine.sampling import scalars
 from inference.engine.standing import prior_driven
 from inference.jobs.resolved import software_versions
 from inference.runs.result import Result, load_result
-from inference.runs.run_folder import MAP
 from inference.thresholds import INTERVAL, MOVED, NARROWED
+from inference.words.run_files import MAP
 
 if TYPE_CHECKING:
     import pandas as pd

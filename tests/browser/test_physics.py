@@ -14,11 +14,11 @@ import pytest
 from inference import safe_current
 from inference.designs.axes import AXES, Axis, Tolerance
 from inference.designs.design import Design
+from inference.designs.limits import Setting
 from inference.designs.mechanisms import (
     CURRENT_FACTOR,
     MECHANISMS,
     SEPARATOR_OFFSET,
-    Setting,
     own_property,
     parameter_draws,
 )

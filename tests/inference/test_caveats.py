@@ -16,8 +16,9 @@ from inference.cli.printing import show_maps
 from inference.figures.maps import solid_map
 from inference.maps.caveats import caveats
 from inference.maps.row_counts import fresh_cells, left_out
-from inference.misfit.verdicts import CHECK, Check, Finding, Section
+from inference.misfit.verdicts import Check, Finding, Section
 from inference.rows.data_ranges import currents_tested
+from inference.words.run_files import CHECK
 
 _spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
 assert _spec is not None

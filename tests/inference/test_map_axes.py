@@ -19,7 +19,8 @@ from inference.maps.files import load_maps
 from inference.maps.mapping import maps_from_job
 from inference.runs import fitting
 from inference.runs.fitting import dry_run
-from inference.runs.run_folder import MAP, RunFolder
+from inference.runs.run_folder import RunFolder
+from inference.words.run_files import MAP
 
 FIT = """schema_version = 1
 name = "estimates"

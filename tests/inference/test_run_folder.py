@@ -20,7 +20,8 @@ import xarray as xr
 
 from data.errors import RunFolderError
 from inference.engine.sealed_trees import write_tree
-from inference.runs.run_folder import PRODUCTS, RunFolder
+from inference.runs.run_folder import RunFolder
+from inference.words.run_files import PRODUCTS
 
 
 def resolved_job(result_hash: str = "a" * 64, **changes: Any) -> Any:

@@ -13,7 +13,8 @@ import xarray as xr
 from data import new_campaign
 from data.campaign import Campaign
 from inference import safe_current, safe_current_map
-from inference.designs.mechanisms import DOES_NOT_COVER, MECHANISMS
+from inference.designs.mechanisms import MECHANISMS
+from inference.designs.scope import DOES_NOT_COVER
 from inference.figures.maps import _caption
 from inference.maps.asked import one_design
 from inference.maps.extrapolation import extrapolated

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from data.errors import RunFolderError
 from inference.engine.fingerprint import fingerprint_differences
@@ -15,9 +15,6 @@ from inference.studies.calibration.calibration import Calibration
 from inference.studies.calibration.replicates import (
     Replicate,
 )
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["CODE", "RECORD", "REPLICATES", "continue_record", "read_calibration", "record_text"]
 

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import asdict
 from functools import cache
 from multiprocessing import get_context, parent_process
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from data.stopping import deaf_children, ends_with_parent
 from inference.engine.fingerprint import fingerprint
@@ -26,9 +26,6 @@ from inference.studies.calibration.replicates import (
     Settings,
     replicator_of,
 )
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["run_calibration"]
 

@@ -1,15 +1,11 @@
 """The points and the cells of a campaign that are left out in turn."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from data.campaign import Campaign
 from data.tables import tables as all_tables
 from inference.studies.comparison.units import Unit
 from models.joint import observed_labels
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["ALL_POINTS", "CELLS", "units_of"]
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -17,9 +17,6 @@ from inference.studies.comparison.units import (
     Unit,
     density,
 )
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["match_moments", "monte_carlo_errors"]
 

@@ -3,7 +3,7 @@
 import logging
 import warnings
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -22,9 +22,6 @@ from inference.thresholds import (
     MOST_FITS_OF_A_REFIT,
     STEADY_TARGET_ACCEPT,
 )
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["RefitFailedError", "Refits"]
 

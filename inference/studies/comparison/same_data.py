@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -18,11 +18,8 @@ from data.schema import TEXT_COLUMNS
 from data.tables import tables as all_tables
 from inference.jobs.job import Job
 from inference.jobs.reading import job_for_campaign, load_job
-from inference.runs.run_folder import RESOLVED
+from inference.words.run_files import RESOLVED
 from models.joint import blocks_to_fit, build_model
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = [
     "MOST_NAMED",
