@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data.campaign import Campaign, load_campaign
+from data.campaign import Campaign
 from data.errors import RunFolderError
 from inference.designs.design import Design
 from inference.maps.questions import safe_current
@@ -176,25 +176,17 @@ def prefit_check(
         If the input is not legal.
     """
     from inference.checks.prefit import prefit_sections
-    from inference.jobs.job import Job
-    from inference.jobs.reading import job_for_campaign, load_job
-    from models.joint import blocks_to_fit, build_model
+    from inference.jobs.plan import Plan
 
-    if isinstance(source, Campaign):
-        job, campaign = job_for_campaign(source), source
-    else:
-        job = source if isinstance(source, Job) else load_job(source)
-        campaign = load_campaign(job.campaign_location())
-    root = job.sampler.seed if seed is None else seed
-    options = job.model_options()
-    model = build_model(campaign, options)
+    plan = Plan.of(source)
+    root = plan.job.sampler.seed if seed is None else seed
     return Check(
         kind="prefit",
-        name=job.name,
-        campaign=campaign.metadata.name,
-        synthetic=campaign.metadata.kind == "synthetic",
+        name=plan.job.name,
+        campaign=plan.campaign.metadata.name,
+        synthetic=plan.campaign.metadata.kind == "synthetic",
         seed=root,
-        sections=prefit_sections(model, blocks_to_fit(campaign, options), root),
+        sections=prefit_sections(plan.model, plan.blocks, root),
     )
 
 

@@ -1,9 +1,9 @@
 """Jobs as files: found by name, parsed, and refused in words."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, get_args
 
 from pydantic import (
     BaseModel,
@@ -14,12 +14,30 @@ from pydantic_core import ErrorDetails
 from data.errors import InputError, JobError, MapError
 from data.files import expanded, parse_toml, read_text, resolved
 from data.workbooks import is_workbook
-from inference.jobs.job import SCHEMA_VERSION, Cell, Job, nearest_word, shown_value
+from inference.jobs.job import (
+    SCHEMA_VERSION,
+    Cell,
+    Job,
+    ModelSection,
+    SamplerSection,
+    as_toml,
+    nearest_word,
+    shown_value,
+)
 
 if TYPE_CHECKING:
     from data.campaign import Campaign
 
-__all__ = ["BUNDLED", "MINIMAL_JOB", "bundled_jobs", "job_for_campaign", "load_job", "parse_job"]
+__all__ = [
+    "BUNDLED",
+    "MINIMAL_JOB",
+    "Changes",
+    "bundled_jobs",
+    "changed_job",
+    "job_for_campaign",
+    "load_job",
+    "parse_job",
+]
 
 BUNDLED = Path(__file__).parent
 
@@ -136,6 +154,71 @@ def parse_job(text: str, *, path: Path | None = None) -> Job:
         lines = [f"{shown} is not a legal job: {count}", *(f"  {line}" for line in mistakes)]
         raise JobError("\n".join(lines))
     return job._with_source(path.resolve() if path is not None else None, text)
+
+
+class Changes(TypedDict, total=False):
+    """What may take the place of a job's own, as keywords of `inference.fit`."""
+
+    draws: int
+    tune: int
+    most_draws: int
+    chains: int
+    cores: int
+    seed: int
+    target_accept: float
+    max_tree_depth: int
+    kinetics: str
+    blocks: Sequence[str]
+    options: Mapping[str, Mapping[str, Any]]
+    priors: Mapping[str, Mapping[str, Any]]
+
+
+def changed_job(job: Job, **changes: Unpack[Changes]) -> Job:
+    """Return a job with some of its keys changed.
+
+    Parameters
+    ----------
+    job : Job
+        The job; it stays as it is.
+    **changes
+        Keys of ``[sampler]`` and ``[model]``, and ``priors`` by name; priors and options of blocks
+        that are not named stay as they are.
+
+    Returns
+    -------
+    Job
+        With paths relative to the same place.
+
+    Raises
+    ------
+    JobError
+        A key is unknown, or the job is not legal with what is changed; every mistake is listed.
+
+    Examples
+    --------
+    >>> changed_job(load_job("sodium-literature"), seed=7, kinetics="butler_volmer").sampler.seed
+    7
+    """
+    if not changes:
+        return job
+    document = job.model_dump(exclude_none=True, exclude_defaults=True, exclude={"resolved"})
+    for key, value in changes.items():
+        if key in SamplerSection.model_fields:
+            document.setdefault("sampler", {})[key] = value
+        elif key == "priors":
+            document["priors"] = {**document.get("priors", {}), **changes["priors"]}
+        elif key == "options":
+            model = document.setdefault("model", {})
+            model["options"] = {**model.get("options", {}), **changes["options"]}
+        elif key in ModelSection.model_fields:
+            document.setdefault("model", {})[key] = value
+        else:
+            legal = [*Changes.__annotations__]
+            raise JobError(
+                f"{key} is no key that can be changed{nearest_word(key, legal)}; "
+                f"legal are {', '.join(legal)}"
+            )
+    return parse_job(as_toml(document), path=job.source_path)
 
 
 def job_for_campaign(campaign: "Campaign | str | os.PathLike[str]") -> Job:

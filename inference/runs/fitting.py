@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import xarray as xr
@@ -25,8 +25,9 @@ from inference.rows.doubtful import doubted_tables
 from inference.runs.findings import findings
 from inference.runs.gate import Gate, check_gate, longer_chains_may_do
 from inference.jobs.job import MOST_DRAWS, Job, SamplerSection
-from inference.jobs.reading import job_for_campaign, load_job
-from inference.jobs.resolved import ResolvedJob, resolve
+from inference.jobs.plan import Plan, Source
+from inference.jobs.reading import Changes
+from inference.jobs.resolved import ResolvedJob
 from inference.maps.asked import check_designs
 from inference.maps.separators import separator_sections
 from inference.jobs.notes import row_notes, unused_options
@@ -49,22 +50,12 @@ from inference.thresholds import INTERVAL, STEADIEST_TARGET_ACCEPT, STEADY_TARGE
 from models.joint import block_options, blocks_to_fit, build_model, observed_lines, priors_of
 from inference.runs.tree import campaign_lines, designs_of_rows, with_labels, labelled_observations, split_draws
 
-__all__ = ["Source", "dry_run", "fit"]
-
-type Source = Job | Campaign | str | os.PathLike[str]
-"""A job, the path or name of one, or a campaign."""
+__all__ = ["dry_run", "fit"]
 
 PRIOR_DRAWS = 1000
 _SHOWN = 5
 
 logger = logging.getLogger(__name__)
-
-
-def _job_and_campaign(source: Source) -> tuple[Job, Campaign]:
-    if isinstance(source, Campaign):
-        return job_for_campaign(source), source
-    job = source if isinstance(source, Job) else load_job(source)
-    return job, load_campaign(job.campaign_location())
 
 
 def fit(
@@ -73,6 +64,7 @@ def fit(
     folder: str | os.PathLike[str] | None = None,
     force: bool = False,
     progress: bool = False,
+    **changes: Unpack[Changes],
 ) -> Result:
     """Fit a job.
 
@@ -88,6 +80,10 @@ def fit(
         Replace the result of another job.
     progress : bool
         Show the sampler's progress bar.
+    **changes
+        What takes the place of the job's own: ``draws``, ``tune``, ``chains``, ``seed``,
+        ``target_accept`` and the other keys of its section ``[sampler]``; ``kinetics``, ``blocks``
+        and ``options`` of ``[model]``; ``priors``, by name.
 
     Returns
     -------
@@ -106,11 +102,10 @@ def fit(
     StorageError
         If there is no space left; a fit that is finished is kept elsewhere where there is room.
     """
-    job, campaign = _job_and_campaign(source)
-    priors = priors_of(campaign, job.model_options())
-    resolved = resolve(job, campaign, priors)
+    plan = Plan.of(source, **changes)
+    job, resolved = plan.job, plan.resolved
     if folder is None:
-        return Result(_compute(job, campaign, resolved, *_built(job, campaign), progress))
+        return Result(_compute(plan, _built(plan), progress))
     run = RunFolder(folder)
     # What is there whole is only read, and reading keeps nobody out.
     if run.state(resolved) == "complete" and not run.asks_other_maps(resolved):
@@ -127,18 +122,17 @@ def fit(
                 logger.info("the axes of its maps have changed: the fit stands")
             return found
         if state == "different" and not force:
-            changes = run.differences(resolved)
+            differences = run.differences(resolved)
             raise RunFolderError(
                 f"{str(run.path)!r} holds the result of another job. What changed:\n"
-                + "\n".join(f"  - {change}" for change in changes)
+                + "\n".join(f"  - {each}" for each in differences)
                 + "\nGive another folder (--out), or replace the result (--force)."
             )
-        model, timings = _built(job, campaign)
+        timings = _built(plan)
         run.start(resolved, job.source_text)
         with run.log():
-            logger.info("%s data of campaign %s", _kind(campaign), campaign.metadata.name)
-            tree = _compute(job, campaign, resolved, model, timings, progress)
-            result = Result(tree, run.path)
+            logger.info("%s data of campaign %s", plan.kind, plan.campaign.metadata.name)
+            result = Result(_compute(plan, timings, progress), run.path)
             begin = time.perf_counter()
             try:
                 _write(result, run)
@@ -188,11 +182,6 @@ def _kept_elsewhere(
     )
 
 
-def _kind(campaign: Campaign) -> str:
-    kind = campaign.metadata.kind
-    return kind.upper() if kind == "synthetic" else kind
-
-
 def _summary_to_write(result: Result) -> Any:
     """Return the table of parameters, the kind of the data its first column."""
     table = result.summary()
@@ -222,12 +211,8 @@ def dry_run(source: Source) -> str:
     """
     from data.errors import ModelError
 
-    job, campaign = _job_and_campaign(source)
-    resolved = resolve(job, campaign, priors_of(campaign, job.model_options()))
-    chosen = job.model_options()
-    fitted_blocks = blocks_to_fit(campaign, chosen)
-    fitted = campaign.subset(fitted_blocks)
-    model = _checked_model(job, campaign)
+    plan = Plan.of(source)
+    resolved, model = plan.resolved, plan.model
     terms = model.point_logps(model.initial_point())
     broken = [name for name, value in terms.items() if not np.isfinite(value)]
     if broken:
@@ -238,43 +223,13 @@ def dry_run(source: Source) -> str:
     free = sum(int(np.prod(rv.shape.eval())) for rv in model.free_RVs)
     return "\n".join(
         [
-            f"job {job.name}: {free} unknowns, kinetics {job.model.kinetics}",
+            f"job {plan.job.name}: {free} unknowns, kinetics {plan.options.kinetics}",
             *rows,
-            *(f"note: {note}" for note in unused_options(campaign, fitted_blocks, chosen)),
-            *(f"note: {note}" for note in row_notes(fitted)),
+            *(f"note: {note}" for note in plan.unused_options()),
+            *(f"note: {note}" for note in row_notes(plan.fitted)),
             f"resolved hash {resolved.hash[:12]}; nothing was sampled",
         ]
     )
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """What the maps of a fit that is planned can rest on; a `Planned` of `inference.designs.basis`."""
-
-    posterior: frozenset[str]
-    data_ranges: dict[str, dict[str, list[float]]]
-    attrs: dict[str, Any]
-    salt_concentration: float | None
-
-
-def _checked_model(job: Job, campaign: Campaign) -> Any:
-    """Build the model; refuse a job whose maps will be refused before any time is spent on it."""
-    options = job.model_options()
-    model = build_model(campaign, options)
-    if not job.map.axes:
-        return model
-    chosen = {key: value.model_dump() for key, value in block_options(options).items()}
-    planned = _Planned(
-        posterior=frozenset(model.named_vars),
-        data_ranges=data_ranges(campaign.subset(blocks_to_fit(campaign, options))),
-        attrs={
-            "options": json.dumps(chosen),
-            "separators": json.dumps(separator_sections(campaign.tables.get("separators"))),
-        },
-        salt_concentration=campaign.metadata.salt_concentration,
-    )
-    check_designs(job.map.designs, planned)
-    return model
 
 
 class _Timings(dict[str, float]):
@@ -411,28 +366,21 @@ def _drawn_on(
     }
 
 
-def _built(job: Job, campaign: Campaign) -> tuple[Any, _Timings]:
+def _built(plan: Plan) -> _Timings:
+    """Build the model of a plan, and begin to count the seconds."""
     timings = _Timings()
     with timings.stage("build"):
-        return _checked_model(job, campaign), timings
+        _ = plan.model
+    return timings
 
 
-def _compute(
-    job: Job,
-    campaign: Campaign,
-    resolved: ResolvedJob,
-    model: Any,
-    timings: _Timings,
-    progress: bool,
-) -> xr.DataTree:
-    options = job.model_options()
-    sampler = job.sampler
+def _compute(plan: Plan, timings: _Timings, progress: bool) -> xr.DataTree:
+    campaign, fitted, model, options = plan.campaign, plan.fitted, plan.model, plan.options
+    sampler = plan.job.sampler
     # One seed for the job; independent streams for what is drawn besides the chains.
     prior_seed, prior_noise, noise = (
         int(s.generate_state(1)[0]) for s in np.random.SeedSequence(sampler.seed).spawn(3)
     )
-    model_blocks = blocks_to_fit(campaign, options)
-    fitted = campaign.subset(model_blocks)
     with timings.stage("compile"):
         compiled, predictor = Sampler(model), Predictor(model)
     drawn = _draw(compiled, predictor, sampler, noise, timings, progress)
@@ -471,7 +419,7 @@ def _compute(
         first = [*suspected, *counted["left_out"].values()]
         found = [*first, *(each for each in further if each not in first)]
         found += counted["fresh_cells"].values()
-        found += unused_options(campaign, model_blocks, options)
+        found += plan.unused_options()
     kinds = {
         group: with_labels(after[group].mean(("chain", "draw")), "cell of the second kind")
         for group in {"second_kind"} & {*after}
@@ -493,38 +441,36 @@ def _compute(
         | kinds
     )
     tree.attrs = {
-        "name": job.name,
+        "name": plan.job.name,
         "campaign": campaign.metadata.name,
         "campaign_kind": campaign.metadata.kind,
         "campaign_summary": campaign_lines(fitted),
         "metal": campaign.metadata.metal,
         "model_options": options.model_dump_json(),
-        "options": json.dumps(
-            {key: value.model_dump() for key, value in block_options(options).items()}
-        ),
-        "blocks": json.dumps(list(model_blocks)),
+        "options": json.dumps(plan.block_options),
+        "blocks": json.dumps(list(plan.blocks)),
         "lines": json.dumps(
             {
                 dim.removesuffix("_row"): lines
-                for name in model_blocks
+                for name in plan.blocks
                 for dim, lines in observed_lines(campaign, name).items()
             }
         ),
-        "conditions": json.dumps(row_conditions(campaign, model_blocks)),
-        "groups": json.dumps(row_groups(campaign, model_blocks)),
+        "conditions": json.dumps(row_conditions(campaign, plan.blocks)),
+        "groups": json.dumps(row_groups(campaign, plan.blocks)),
         "informed_by": json.dumps(model.informed_by),
         "result_id": uuid.uuid4().hex,
-        "resolved_hash": resolved.hash,
-        "data_hash": resolved.data_hash,
-        "prior_hash": resolved.prior_hash,
+        "resolved_hash": plan.resolved.hash,
+        "data_hash": plan.resolved.data_hash,
+        "prior_hash": plan.resolved.prior_hash,
         "seed": sampler.seed,
-        "versions": json.dumps(resolved.versions),
-        "data_ranges": json.dumps(data_ranges(fitted)),
+        "versions": json.dumps(plan.resolved.versions),
+        "data_ranges": json.dumps(plan.data_ranges),
         "data_hulls": json.dumps(data_hulls(fitted)),
         "data_gaps": json.dumps(data_gaps(fitted)),
         "tested": json.dumps(currents_tested(fitted)),
-        "separators": json.dumps(separator_sections(campaign.tables.get("separators"))),
-        "fitted_sources": json.dumps(campaign.fitted_sources(blocks_to_fit(campaign, options))),
+        "separators": json.dumps(plan.separators),
+        "fitted_sources": json.dumps(campaign.fitted_sources(plan.blocks)),
         "prior_sources": json.dumps(model.priors.sources),
         "references": json.dumps(dict(campaign.metadata.references)),
         "assumptions": json.dumps([str(each) for each in fitted.assumptions]),

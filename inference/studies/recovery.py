@@ -23,6 +23,7 @@ from data.quantities import quantities
 from data.stopping import undone, uninterrupted
 from data.whole_files import TEMPORARY, remove, write_text_whole
 from inference.jobs.job import Job
+from inference.jobs.plan import Plan
 from inference.jobs.reading import load_job
 from inference.thresholds import INTERVAL
 
@@ -237,11 +238,9 @@ def truth_from_prior(job: Job, seed: int) -> Any:
     """
     from inference.engine.prediction import Predictor
     from inference.studies.simulation import Truth
-    from models.joint import build_model
 
-    campaign = load_campaign(job.campaign_location())
-    options = job.model_options()
-    model = build_model(campaign, options)
+    plan = Plan.of(job)
+    model, options = plan.model, plan.options
     predictor = Predictor(model)
     free = predictor.prior(1, seed)
     drawn = predictor.derive(free).merge(free)

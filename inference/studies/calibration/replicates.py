@@ -319,25 +319,20 @@ def replicator_of(job: "Job", settings: Settings, seed: int) -> Replicator:
     CampaignError, PriorError, ModelError
         If the job cannot be fitted.
     """
-    from data.campaign import load_campaign
-    from inference.rows.data_ranges import data_ranges
-    from models.joint import block_options, blocks_to_fit, build_model
+    from inference.jobs.plan import Plan
 
-    campaign = load_campaign(job.campaign_location())
-    options = job.model_options()
-    fitted = campaign.subset(blocks_to_fit(campaign, options))
+    plan = Plan.of(job)
+    metadata = plan.campaign.metadata
     cells = {
-        "metal": campaign.metadata.metal,
-        "model_options": options.model_dump_json(),
-        "options": json.dumps(
-            {key: value.model_dump() for key, value in block_options(options).items()}
-        ),
-        "data_ranges": json.dumps(data_ranges(fitted)),
+        "metal": metadata.metal,
+        "model_options": plan.options.model_dump_json(),
+        "options": json.dumps(plan.block_options),
+        "data_ranges": json.dumps(plan.data_ranges),
         "seed": seed,
     }
-    if campaign.metadata.salt_concentration is not None:
-        cells["salt_concentration"] = campaign.metadata.salt_concentration
-    return Replicator(build_model(campaign, options), settings, seed, cells=cells)
+    if metadata.salt_concentration is not None:
+        cells["salt_concentration"] = metadata.salt_concentration
+    return Replicator(plan.model, settings, seed, cells=cells)
 
 
 def _public(derived: xr.Dataset, free: xr.Dataset) -> xr.Dataset:

@@ -15,8 +15,7 @@ from typing import Any
 from data.stopping import deaf_children, ends_with_parent
 from inference.engine.fingerprint import fingerprint
 from inference.jobs.job import Job
-from inference.jobs.reading import load_job
-from inference.jobs.resolved import resolve
+from inference.jobs.plan import Plan
 from inference.runs.run_folder import RunFolder
 from inference.studies.calibration.calibration import Calibration
 from inference.studies.calibration.records import RECORD, REPLICATES, continue_record, record_text
@@ -48,29 +47,25 @@ def run_calibration(
 
     What there is at last is handed to `draw` while no other process may write to the folder.
     """
-    from data.campaign import load_campaign
-    from models.joint import build_model, priors_of
-
     run.refuse_foreign()
     tell = progress or (lambda *_: None)
-    job = job if isinstance(job, Job) else load_job(os.fspath(job))
     settings = settings or Settings()
-    campaign = load_campaign(job.campaign_location())
-    resolved = resolve(job, campaign, priors_of(campaign, job.model_options()))
+    plan = Plan.of(job)
+    job, resolved = plan.job, plan.resolved
     seed = job.sampler.seed if seed is None else seed
     identity = [resolved.data_hash, resolved.prior_hash, job.model.model_dump(), seed]
     identity.append(asdict(settings))
     header = {
         "job": job.name,
-        "campaign": campaign.metadata.name,
-        "campaign_kind": campaign.metadata.kind,
+        "campaign": plan.campaign.metadata.name,
+        "campaign_kind": plan.campaign.metadata.kind,
         "seed": seed,
         "settings": asdict(settings),
         "data_hash": resolved.data_hash,
         "prior_hash": resolved.prior_hash,
         "hash": hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
         "versions": dict(resolved.versions),
-        "fingerprint": fingerprint(build_model(campaign, job.model_options())),
+        "fingerprint": fingerprint(plan.model),
     }
     with run.lock():
         known = continue_record(run, header, force=force)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.jobs.plan import Source
 from inference.jobs.resolved import software_versions
 from inference.runs.fitting import fit
 from inference.runs.result import Result
@@ -32,7 +33,6 @@ from inference.studies.comparison.leave_out import LeftOut, leave_out
 from inference.studies.comparison.ranking import rank
 from inference.studies.comparison.same_data import (
     Member,
-    Source,
     hash_of_data,
     members_of,
     refuse_other_data,
@@ -173,18 +173,18 @@ def compare(
     """
     members = members_of(jobs, folders)
     refuse_other_data(members)
-    models = [member.build() for member in members]
+    models = [member.plan.model for member in members]
     refuse_other_observations(members, models)
     points, cells, remarks = units_of(members[0].campaign, members[0].blocks)
     several = [unit for unit in cells if len(unit.rows) > 1]
     results: dict[str, Result] = {}
     left: dict[str, LeftOut] = {}
     for member, model in zip(members, models, strict=True):
-        result = fit(member.job, folder=member.folder, force=force, progress=progress)
+        result = fit(member.plan.job, folder=member.folder, force=force, progress=progress)
         results[member.name] = result
         logger.info("leave out of %s: %d points, %d cells", member.name, len(points), len(cells))
         left[member.name] = leave_out(
-            Fitted.of(result, member.job, member.campaign, model),
+            Fitted.of(result, member.plan.job, member.campaign, model),
             [*points, *several],
             most_refits=most_refits,
         )
@@ -234,7 +234,7 @@ def _assemble(
     )[["units", "elpd", "se", "difference", "difference_se", "weight"]]
     units = pd.concat(rows, ignore_index=True)
     problems = problems_of(results, left)
-    law = {member.name: member.job.model.kinetics for member in members}
+    law = {member.name: member.plan.options.kinetics for member in members}
     synthetic = any(result.synthetic for result in results.values())
     return Comparison(
         scores=scores,

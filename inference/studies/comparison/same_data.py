@@ -11,29 +11,24 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from data.campaign import Campaign, load_campaign
+from data.campaign import Campaign
 from data.errors import InputError
 from data.files import resolved
 from data.schema import TEXT_COLUMNS
 from data.tables import tables as all_tables
 from inference.jobs.job import Job
-from inference.jobs.reading import job_for_campaign, load_job
+from inference.jobs.plan import Plan, Source
 from inference.words.run_files import RESOLVED
-from models.joint import blocks_to_fit, build_model
 
 __all__ = [
     "MOST_NAMED",
     "Member",
-    "Source",
     "data_differences",
     "hash_of_data",
     "members_of",
     "refuse_other_data",
     "refuse_other_observations",
 ]
-
-type Source = Job | Campaign | str | os.PathLike[str]
-"""A job, the path or name of one, a run folder, or a campaign."""
 
 
 _NOT_DATA = {*(column.name for column in TEXT_COLUMNS), "line"}
@@ -57,25 +52,25 @@ MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class Member:
-    """A job that is compared, with its campaign and its run folder."""
+    """A job that is compared, as planned, with its run folder."""
 
-    job: Job
-    campaign: Campaign
+    plan: Plan
     folder: Path | None
 
     @property
     def name(self) -> str:
         """Name of the job."""
-        return self.job.name
+        return self.plan.job.name
 
     @property
     def blocks(self) -> tuple[str, ...]:
         """Names of the tables that it fits."""
-        return blocks_to_fit(self.campaign, self.job.model_options())
+        return self.plan.blocks
 
-    def build(self) -> Any:
-        """Return the model."""
-        return build_model(self.campaign, self.job.model_options())
+    @property
+    def campaign(self) -> Campaign:
+        """Its data."""
+        return self.plan.campaign
 
 
 def data_differences(
@@ -186,17 +181,11 @@ def members_of(
     for position, source in enumerate(jobs):
         folder = None if folders is None else folders[position]
         own = resolved(folder) if folder is not None else None
-        if isinstance(source, Campaign):
-            members.append(Member(job_for_campaign(source), source, own))
-            continue
-        if isinstance(source, Job):
-            job = source
-        elif (Path(source) / RESOLVED).is_file():
+        if not isinstance(source, Campaign | Job) and (Path(source) / RESOLVED).is_file():
             own = resolved(source)
-            job = load_job(own / RESOLVED)
+            members.append(Member(Plan.of(own / RESOLVED), own))
         else:
-            job = load_job(source)
-        members.append(Member(job, load_campaign(job.campaign_location()), own))
+            members.append(Member(Plan.of(source), own))
     names = [member.name for member in members]
     for name in names:
         if names.count(name) > 1:
