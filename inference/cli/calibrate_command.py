@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from data.files import resolved
+from inference.cli.arguments import Set
 from inference.cli.guard import DONE, GATE_FAILED, SOME_FAILED, guarded
 
 __all__ = ["calibrate"]
@@ -31,6 +32,7 @@ def calibrate(
         bool,
         typer.Option("--force", help="Replace another calibration.", show_default=False),
     ] = False,
+    changes: Set = None,
 ) -> int:
     """Fit many campaigns drawn from the prior and count how often intervals hold the truth.
 
@@ -40,12 +42,12 @@ def calibrate(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     from inference.cli.text import heading, paragraph, show_table, table, ticked
-    from inference.jobs.reading import load_job
+    from inference.jobs.reading import job_with_set, load_job
     from inference.steps import calibrate as run
     from inference.thresholds import CALIBRATION_FAILED, CALIBRATION_LEVELS
     from inference.words.numbers import number
 
-    loaded = load_job(job)
+    loaded = job_with_set(load_job(job), changes or [])
     folder = resolved(out or Path("calibrations") / loaded.name)
     columns = ("replicates", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, transient=True, disable=not _on_terminal()) as bars:

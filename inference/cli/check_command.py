@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from data.errors import JobError
 from data.files import resolved
+from inference.cli.arguments import Set
 from inference.cli.ask_command import At, Kind, Risk, Separator, asked_design, asked_risk
 from inference.cli.guard import DONE, GATE_FAILED, guarded
 from inference.thresholds import DEFAULT_RISK
@@ -64,6 +66,7 @@ def check(
     everything: Annotated[
         bool, typer.Option("--all", help="Print what is in order, too.", show_default=False)
     ] = False,
+    changes: Set = None,
 ) -> int:
     """Judge a run: sampling, fit, rows that decide, what the data identify, whether tables agree.
 
@@ -74,11 +77,14 @@ def check(
 
     if prefit:
         from inference.checks import prefit_check
+        from inference.jobs.reading import job_with_set, load_job
 
         with nullcontext() if as_json else stage("forecast"):
-            found = prefit_check(run)
+            found = prefit_check(job_with_set(load_job(run), changes or []))
         _print(found, as_json=as_json, everything=everything)
         return exit_code(found)
+    if changes:
+        raise JobError("--set changes a job: legal before the fit (--prefit), not of a run")
     folder = resolved(run)
     result = stored_result(folder)
     asked = at or separator or cell

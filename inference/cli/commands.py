@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from data.files import resolved
+from inference.cli.arguments import JobArgument, Set
 from inference.cli.ask_command import required_pore_radius, required_pressure, safe_current
 from inference.cli.calibrate_command import calibrate
 from inference.cli.check_command import check, check_run, exit_code, show_check
@@ -27,6 +28,8 @@ from inference.cli.recover_command import recover
 from inference.cli.report_command import report
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from inference.runs.result import Result
 
 __all__ = ["app"]
@@ -45,13 +48,6 @@ app = typer.Typer(
     ),
 )
 
-JobArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="JOB",
-        help="A job file, a bundled job's name, or a campaign folder (fitted with every default).",
-    ),
-]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 Out = Annotated[
     Path | None,
@@ -184,16 +180,17 @@ def fit(
             "--dry-run", help="Build and check everything, sample nothing.", show_default=False
         ),
     ] = False,
+    changes: Set = None,
 ) -> int:
     """Fit the joint model to a campaign and write a run folder."""
-    from inference.jobs.reading import load_job
+    from inference.jobs.reading import job_with_set, load_job
 
     if dry_run:
         from inference.runs.fitting import dry_run as check
 
-        typer.echo(check(load_job(job)))
+        typer.echo(check(job_with_set(load_job(job), changes or [])))
         return DONE
-    result, folder = _fit(job, out, force=force)
+    result, folder = _fit(job, out, changes, force=force)
     return _report(result, folder)
 
 
@@ -259,6 +256,7 @@ def run(
     job: JobArgument = DEFAULT_JOB,
     out: Out = None,
     force: Force = False,
+    changes: Set = None,
 ) -> int:
     """Fit, map, draw figures, check, print what came out, and write the report.
 
@@ -267,7 +265,7 @@ def run(
     from inference.cli.progress import draw_figures, draw_maps, make_report
     from inference.maps.caveats import failures
 
-    result, folder = _fit(job, out, force=force)
+    result, folder = _fit(job, out, changes, force=force)
     maps = draw_maps(result, folder, again=False) if result.gate.passed else {}
     found = check_run(result, folder, conflict=False)
     draw_figures(result, maps, folder)
@@ -364,14 +362,16 @@ for command in (report, figures, check, compare, overlay, calibrate, recover):
     app.command()(command)
 
 
-def _fit(name: str, out: Path | None, *, force: bool) -> "tuple[Result, Path]":
+def _fit(
+    name: str, out: Path | None, changes: "Sequence[str] | None", *, force: bool
+) -> "tuple[Result, Path]":
     """Fit a job, having said what it is; return the result and the absolute run folder."""
     from data import load_campaign
     from inference.cli.printing import show_job
     from inference.cli.progress import fit_job
-    from inference.jobs.reading import load_job
+    from inference.jobs.reading import job_with_set, load_job
 
-    job = load_job(name)
+    job = job_with_set(load_job(name), changes or [])
     folder = job.run_folder() if out is None else resolved(out)
     show_job(job, load_campaign(job.campaign_location()), folder)
     return fit_job(job, folder, force=force), folder

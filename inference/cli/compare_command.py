@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from data.files import resolved
+from inference.cli.arguments import Set
 from inference.cli.guard import DONE, GATE_FAILED, guarded, session
 from inference.cli.text import field, heading, paragraph, show_table, table, ticked
 from inference.thresholds import MOST_REFITS
@@ -58,9 +59,10 @@ def compare(
             "--force", help="Replace results of other jobs in runs/<name>.", show_default=False
         ),
     ] = False,
+    changes: Set = None,
 ) -> int:
     """Compare models that fit the same data by how well they predict what they have not seen."""
-    from inference.jobs.reading import load_job
+    from inference.jobs.reading import job_with_set, load_job
     from inference.runs.run_folder import RunFolder
     from inference.studies.comparison.comparison import compare as compare_jobs
     from inference.words.run_files import RESOLVED
@@ -68,11 +70,19 @@ def compare(
     folder = resolved(out or Path("runs") / "comparison")
     RunFolder(folder, "comparison").refuse_foreign()  # before minutes of work
     # A run folder is read where it lies; a job is fitted into its own, or read there.
-    runs = [None if (Path(j) / RESOLVED).is_file() else load_job(j).run_folder() for j in jobs]
+    sources = [
+        j if (Path(j) / RESOLVED).is_file() else job_with_set(load_job(j), changes or [])
+        for j in jobs
+    ]
+    runs = [None if isinstance(each, str) else each.run_folder() for each in sources]
     session.run_folder = folder
     with _stages():
         comparison = compare_jobs(
-            jobs, folders=runs, force=force, most_refits=most_refits, progress=sys.stderr.isatty()
+            sources,
+            folders=runs,
+            force=force,
+            most_refits=most_refits,
+            progress=sys.stderr.isatty(),
         )
     path = comparison.save(folder)
     _show(comparison)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from data.files import resolved
+from inference.cli.arguments import Set
 from inference.cli.guard import DONE, GATE_FAILED, guarded, session
 
 __all__ = ["recover"]
@@ -40,17 +41,18 @@ def recover(
             show_default=False,
         ),
     ] = False,
+    changes: Set = None,
 ) -> int:
     """Draw a synthetic campaign from a truth, fit it, show truth against posterior."""
     from inference.cli.printing import show_gate
     from inference.cli.text import heading, paragraph, show_table, table
-    from inference.jobs.reading import load_job
+    from inference.jobs.reading import job_with_set, load_job
     from inference.runs.run_folder import RunFolder
     from inference.studies.recovery import recover as run
     from inference.thresholds import INTERVAL
     from inference.words.numbers import interval, number
 
-    loaded = load_job(job)
+    loaded = job_with_set(load_job(job), changes or [])
     folder = resolved(out or Path("runs") / f"{loaded.name}-recovery")
     RunFolder(folder).refuse_foreign()  # as `fit` does: its log is not the program's either
     session.run_folder = folder

@@ -35,6 +35,7 @@ __all__ = [
     "bundled_jobs",
     "changed_job",
     "job_for_campaign",
+    "job_with_set",
     "load_job",
     "parse_job",
 ]
@@ -219,6 +220,61 @@ def changed_job(job: Job, **changes: Unpack[Changes]) -> Job:
                 f"legal are {', '.join(legal)}"
             )
     return parse_job(as_toml(document), path=job.source_path)
+
+
+def job_with_set(job: Job, assignments: Sequence[str]) -> Job:
+    """Return a job with keys set as on a command line.
+
+    Parameters
+    ----------
+    job : Job
+        The job; it stays as it is.
+    assignments : sequence of str
+        Such as ``sampler.draws=4000`` or ``priors.contact_angle.fixed="148 degree"``: a key of the
+        job file, its tables parted by dots, and its value as in TOML; text needs no quotes.
+
+    Returns
+    -------
+    Job
+        With paths relative to the same place.
+
+    Raises
+    ------
+    JobError
+        An assignment is none, or the job is not legal with it; every mistake is listed.
+
+    Examples
+    --------
+    >>> job_with_set(load_job("sodium-literature"), ["sampler.draws=2000"]).sampler.draws
+    2000
+    """
+    if not assignments:
+        return job
+    document = job.model_dump(exclude_none=True, exclude_defaults=True, exclude={"resolved"})
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        *tables, last = (part.strip() for part in key.split("."))
+        if not equals or not all([*tables, last]):
+            raise JobError(
+                f"--set {text!r}: legal is KEY=VALUE with a key of a job file, such as "
+                "sampler.draws=4000 or model.kinetics=butler_volmer"
+            )
+        place = document
+        for table in tables:
+            inner = place.setdefault(table, {})
+            if not isinstance(inner, dict):
+                raise JobError(f"--set {text!r}: {table} is a value and holds no keys")
+            place = inner
+        place[last] = _toml_value(value)
+    return parse_job(as_toml(document), path=job.source_path)
+
+
+def _toml_value(text: str) -> object:
+    """Return a value as TOML reads it; what TOML cannot read is text."""
+    try:
+        return parse_toml(f"value = {text}")["value"]
+    except InputError:
+        return text.strip()
 
 
 def job_for_campaign(campaign: "Campaign | str | os.PathLike[str]") -> Job:

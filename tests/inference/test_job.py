@@ -1,5 +1,6 @@
 """Jobs are strict, say every mistake at once, and resolve to jobs that run again."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -13,7 +14,14 @@ import tomli_w
 from data.campaign import bundled_campaigns
 from data.errors import JobError
 from inference.jobs.job import Job
-from inference.jobs.reading import bundled_jobs, job_for_campaign, load_job, parse_job
+from inference.jobs.reading import (
+    bundled_jobs,
+    changed_job,
+    job_for_campaign,
+    job_with_set,
+    load_job,
+    parse_job,
+)
 from inference.jobs.resolved import job_differences, resolve, software_versions, with_maps_of
 from models.priors import resolve_priors
 
@@ -127,6 +135,47 @@ def test_text_that_is_not_utf8_is_refused_by_name_and_a_byte_order_mark_is_read(
     marked = tmp_path / "marked.toml"
     marked.write_bytes(b"\xef\xbb\xbf" + MINIMAL.encode())
     assert load_job(marked).name == "mine"
+
+
+def test_keys_are_changed_by_keyword_and_on_the_command_line_alike() -> None:
+    job = load_job("sodium-literature")
+    contact = {"fixed": "148 degree"}
+    changed = changed_job(
+        job, draws=2000, kinetics="butler_volmer", priors={"contact_angle": contact}
+    )
+    same = job_with_set(
+        job,
+        [
+            "sampler.draws=2000",
+            "model.kinetics = butler_volmer",
+            'priors.contact_angle.fixed="148 degree"',
+        ],
+    )
+    assert changed == same
+    assert changed.source_path == job.source_path
+    assert (changed.sampler.draws, changed.sampler.seed) == (2000, job.sampler.seed)
+    assert changed.priors == {**job.priors, "contact_angle": contact}
+    assert job == load_job("sodium-literature")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("draws", "legal is KEY=VALUE"),
+        ("=3", "legal is KEY=VALUE"),
+        ("name.first=3", "name is a value and holds no keys"),
+        ("sampler.drws=3", "did you mean 'draws'?"),
+        ("sampler.draws=many", "a whole number"),
+    ],
+)
+def test_a_mistaken_change_is_refused_in_a_sentence(assignment: str, message: str) -> None:
+    with pytest.raises(JobError, match=re.escape(message)):
+        job_with_set(load_job("sodium-literature"), [assignment])
+
+
+def test_a_key_that_no_job_has_is_no_keyword() -> None:
+    with pytest.raises(JobError, match="did you mean 'draws'"):
+        changed_job(load_job("sodium-literature"), drws=3)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("name", sorted(bundled_jobs()))
@@ -276,7 +325,7 @@ def test_differences_between_resolved_jobs_are_named_one_by_one() -> None:
 
 def test_versions_are_read_without_importing_the_packages() -> None:
     code = (
-        "import sys; from inference.jobs.job import software_versions as v; print(v());"
+        "import sys; from inference.jobs.resolved import software_versions as v; print(v());"
         "sys.exit(any(m in sys.modules for m in ('pymc', 'arviz', 'nutpie', 'scipy', 'xarray')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
