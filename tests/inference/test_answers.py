@@ -188,7 +188,8 @@ def test_a_risk_that_the_evenly_spread_cells_do_not_reach_has_no_interval(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert len(CellNoise(1).table) * LEAST_SHARE_OF_CELLS == 1.0
-    monkeypatch.setattr("inference.maps.answer.LEAST_SHARE_OF_CELLS", 0.2)
+    for room in ("answer", "solving"):
+        monkeypatch.setattr(f"inference.maps.{room}.LEAST_SHARE_OF_CELLS", 0.2)
     few = toys.Fabricated(300)
     for risk, told in ((0.1, False), (0.2, True)):
         for answer in (
