@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+import anodebayes
 import data
 import inference
 import models
@@ -50,6 +51,14 @@ def test_every_export_is_there_and_no_module_bears_its_name(package: ModuleType)
     assert not {info.name for info in pkgutil.iter_modules(package.__path__)} & {*package.__all__}
 
 
+def test_one_name_has_all_public_names_of_the_packages() -> None:
+    every = [name for package in PACKAGES for name in package.__all__]
+    assert dir(anodebayes) == sorted({*every})
+    assert all(getattr(anodebayes, name).__name__ == name for name in every)
+    with pytest.raises(AttributeError, match="module 'anodebayes' has no attribute 'x'"):
+        _ = anodebayes.x
+
+
 def test_functions_stay_functions_whatever_was_imported_before() -> None:
     importlib.import_module("inference.runs.fitting")
     importlib.import_module("inference.studies.simulation")
@@ -71,7 +80,7 @@ def test_importing_the_packages_imports_nothing_heavy() -> None:
     printed = python(
         f"""
         import sys
-        import data, models, inference
+        import anodebayes, data, models, inference
         print([name for name in {HEAVY!r} if name in sys.modules])
         """
     )
@@ -107,7 +116,7 @@ def test_the_wheel_holds_every_file_and_works_from_another_folder(tmp_path: Path
         for package in PACKAGES
         for path in (ROOT / package.__name__).rglob("[!.]*")
         if path.is_file() and "__pycache__" not in path.parts
-    }
+    } | {"anodebayes.py"}
     assert packed == here
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
