@@ -1,52 +1,21 @@
 """What a fit keeps of itself: labelled groups of draws, observations and designs."""
 
-import json
-import logging
-import os
-import shutil
-import tempfile
-import time
-import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
+
 import numpy as np
 import xarray as xr
-from data.campaign import Campaign, load_campaign
-from data.errors import RunFolderError, StorageError
-from data.quantities import quantities
-from inference.rows.data_ranges import currents_tested, data_gaps, data_hulls, data_ranges
-from inference.rows.doubtful import doubted_tables
-from inference.runs.findings import findings
-from inference.runs.gate import Gate, check_gate, longer_chains_may_do
-from inference.jobs.job import MOST_DRAWS, Job, SamplerSection
-from inference.jobs.reading import job_for_campaign, load_job
-from inference.jobs.resolved import ResolvedJob, resolve
-from inference.maps.asked import check_designs
-from inference.maps.separators import separator_sections
-from inference.jobs.notes import row_notes, unused_options
-from inference.engine.prediction import Predictor
-from inference.runs.result import Result, load_result
-from inference.rows.conditions import row_conditions, row_groups
-from inference.maps.row_counts import fresh_cells, left_out
-from inference.runs.run_folder import RunFolder
-from inference.words.run_files import RESULT, SUMMARY
-from inference.engine.sampling import (
-    Sampler,
-    convergence,
-    energy_information,
-    moved_intervals,
-    scalars,
-)
-from inference.runs.summary import summary_table
-from inference.misfit.symptoms import symptom_findings
-from inference.thresholds import INTERVAL, STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
-from models.joint import block_options, blocks_to_fit, build_model, observed_lines, priors_of
 
-__all__ = ["campaign_lines", "designs_of_rows", "labelled_observations", "split_draws", "with_labels"]
+from data.campaign import Campaign
+from data.quantities import quantities
+
+__all__ = [
+    "campaign_lines",
+    "designs_of_rows",
+    "labelled_observations",
+    "split_draws",
+    "with_labels",
+]
+
 
 def split_draws(free: xr.Dataset, derived: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
     """Part the parameters from what the sampler needed to get at them.
