@@ -14,9 +14,9 @@ one of these cells stands for there is none.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, overload
 
 import numpy as np
 
@@ -42,6 +42,7 @@ __all__ = ["required_pore_radius", "required_pressure", "safe_current"]
 _PLACEHOLDER: Final = "300 nm"
 
 
+@overload
 def safe_current(
     result: "Basis",
     design: Design | Mapping[str, Any],
@@ -49,16 +50,37 @@ def safe_current(
     *,
     draws: int = 4000,
     seed: int | None = None,
-) -> Answer:
+) -> Answer: ...
+
+
+@overload
+def safe_current(
+    result: "Basis",
+    design: Sequence[Design | Mapping[str, Any]],
+    risk: float = DEFAULT_RISK,
+    *,
+    draws: int = 4000,
+    seed: int | None = None,
+) -> list[Answer]: ...
+
+
+def safe_current(
+    result: "Basis",
+    design: Design | Mapping[str, Any] | Sequence[Design | Mapping[str, Any]],
+    risk: float = DEFAULT_RISK,
+    *,
+    draws: int = 4000,
+    seed: int | None = None,
+) -> Answer | list[Answer]:
     """Return the current that a new cell bears at a risk.
 
     Parameters
     ----------
     result : Basis
         A finished fit.
-    design : Design or mapping
-        One cell; a mapping is one as in a job file, with the key `cell` ("liquid" or "solid"),
-        every condition a single quantity. A condition that it leaves out is that of the data,
+    design : Design or mapping, or a sequence of them
+        One cell, or several; a mapping is one as in a job file, with the key `cell` ("liquid" or
+        "solid"), every condition a single quantity. A condition that it leaves out is that of the data,
         where all have the same, and a note says so.
     risk : float, optional
         Probability of failure, in (0, 0.5].
@@ -68,8 +90,8 @@ def safe_current(
 
     Returns
     -------
-    Answer
-        Value and interval in mA/cm^2.
+    Answer, or list of Answer
+        Value and interval in mA/cm^2; of several cells one each, in their order.
 
     Raises
     ------
@@ -77,6 +99,8 @@ def safe_current(
         If the design is not legal, is not of one cell, or asks for what nothing in the fit speaks
         of.
     """
+    if isinstance(design, Sequence):
+        return [safe_current(result, each, risk, draws=draws, seed=seed) for each in design]
     design, alike = _as_all_rows(result, design)
     cell = Asked(result, _single(result, design), risk, draws, seed)
     value = cell.safe(cell.design)

@@ -184,6 +184,12 @@ def test_value_and_interval_are_said_to_be_what_they_are() -> None:
     assert "The value lies outside this interval, on the cautious side" in rare.how_sure()
 
 
+def test_several_designs_are_answered_one_by_one() -> None:
+    few = toys.Fabricated(300)
+    designs = [LIQUID, {**LIQUID, "charge": "1 mAh/cm^2"}]
+    assert safe_current(few, designs, 0.2) == [safe_current(few, each, 0.2) for each in designs]
+
+
 def test_a_risk_that_the_evenly_spread_cells_do_not_reach_has_no_interval(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
