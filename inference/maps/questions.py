@@ -80,8 +80,8 @@ def safe_current(
         A finished fit.
     design : Design or mapping, or a sequence of them
         One cell, or several; a mapping is one as in a job file, with the key `cell` ("liquid" or
-        "solid"), every condition a single quantity. A condition that it leaves out is that of the data,
-        where all have the same, and a note says so.
+        "solid"), every condition a single quantity. A condition that it leaves out is that of the
+        data, where all have the same, and a note says so.
     risk : float, optional
         Probability of failure, in (0, 0.5].
     draws, seed
