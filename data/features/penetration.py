@@ -36,7 +36,7 @@ __all__ = ["find_penetration"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "sudden_drop"
-VERSION = "6"
+VERSION = "7"
 _SAME = 0.02  # of a current: another one differs by more
 _PULSE = 0.2  # of the longest step
 _NEXT_SHORTED = 0.3  # of the resistance of the step before

@@ -27,7 +27,7 @@ __all__ = ["find_sand_time"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "voltage_runaway"
-VERSION = "4"
+VERSION = "5"
 _FRESH = 0.02  # of the charge, that may have passed before
 
 

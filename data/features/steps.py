@@ -38,7 +38,7 @@ __all__ = ["find_failed_step"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "current_steps"
-VERSION = "5"
+VERSION = "6"
 _FAILURES = (
     "short_within_step",
     "short_between_steps",

@@ -137,6 +137,50 @@ def test_where_nobody_knows_which_level_was_the_old_one_the_drop_is_doubted() ->
     assert names(late) == {"back_at_old_level"}
 
 
+@pytest.mark.parametrize(("spacing", "ramp"), [(0.1, 60.0), (1.0, 300.0), (10.0, 300.0)])
+def test_the_old_level_is_the_same_however_densely_the_rows_lie(
+    spacing: float, ramp: float
+) -> None:
+    time = np.arange(0.0, 6 * ramp, spacing)
+    # Up by more than twice the level within the ramp, and back at once.
+    voltage = 0.107 + 0.25 * np.clip(time / ramp - 2, 0, 1) * (time < 3 * ramp)
+    current = np.full(len(time), 1e-3)
+    feature = find_penetration(record(time, voltage, current))
+    assert names(feature) & {"back_at_old_level", "excursion"}
+    # Up by a runaway, and back.
+    sand = find_sand_time(record(time, voltage + 2.4 * (voltage - 0.107), current))
+    assert sand.kind == "right"
+    # A step of a staircase before the one that fails.
+    steps = np.repeat([1e-3, 2e-3, 3e-3], len(time))
+    voltages = np.r_[time * 0 + 0.05, voltage, np.where(time > ramp, 0.01, 0.15)]
+    clock = np.arange(len(steps)) * spacing
+    staircase = find_failed_step(record(clock, voltages, steps))
+    assert names(staircase) & {"back_at_old_level", "excursion"}
+
+
+@pytest.mark.parametrize(("width", "height", "spacing"), [(45, 0.3, 5), (60, 0.3, 5), (90, 0.5, 10)])
+def test_a_bell_that_is_as_slow_on_both_sides_is_no_event(
+    width: float, height: float, spacing: float
+) -> None:
+    time = np.arange(0.0, 7200.0, spacing)
+    bell = np.exp(-0.5 * ((time - 3000) / width) ** 2)
+    feature = find_penetration(record(time, 0.077 + height * bell, np.full(len(time), 1e-3)))
+    assert feature.kind == "right"
+    assert "excursion" in names(feature)
+
+
+@pytest.mark.parametrize(("stay", "height"), [(0.0, 0.3), (600.0, 0.1)])
+def test_a_bend_upwards_before_the_old_level_comes_back_for_good_is_no_transition(
+    stay: float, height: float
+) -> None:
+    up = np.clip((TIME - 2500) / 1400, 0, 1) * (TIME < 3900 + stay)
+    feature = find_inflexion(record(TIME, 0.107 + height * up, CURRENT, 1e-4))
+    assert feature.kind == "right"
+    assert "back_at_old_level" in names(feature)
+    shorted = np.where(TIME > 3900 + stay, 0.01, 0.107 + height * up)
+    assert find_inflexion(record(TIME, shorted, CURRENT, 1e-4)).kind == "interval"
+
+
 @pytest.mark.parametrize(
     ("levels", "flag"),
     [
