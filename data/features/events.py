@@ -17,13 +17,16 @@ from data.features.noise import Noise, despike
 from data.features.rows import runs
 from data.features.runaway import Departure, find_runaway
 
-__all__ = ["Events", "Excursion", "excursion_of", "read_events"]
+__all__ = ["ALIKE", "SHORTED", "Events", "Excursion", "excursion_of", "read_events"]
 
 type Array = NDArray[np.float64]
 type Rows = NDArray[np.intp]
 
 SHORTED = 1 / 3
 """Part of its level that a voltage has to lose for good, for a short."""
+
+ALIKE = 0.9
+"""Part of the largest drop that an earlier one has to have, to count instead."""
 
 _THIRD = 1 / 3  # of a height: below it a curve is at the level, above two of them away from it
 _SLOWER = 3.0  # than its return may the rise of an excursion be
@@ -35,7 +38,6 @@ _RISES = 8.0  # times what the curve takes from a third of the height to two: a 
 # a bell, is then less than half of it
 _CLEAR = 20.0  # standard deviations of a height that single rows show
 _MOST = 20  # excursions and falls that are looked at
-_ALIKE = 0.9  # of the largest drop: an earlier one that counts instead
 _REVERSES = 0.5  # of its level below zero: more than the offset of an instrument at a short
 _ENDS = ("before", "after", "begin", "end")
 _FROZEN = 20  # equal rows of a channel that is dead
@@ -572,7 +574,7 @@ def _event(
         chosen = large[0]
     elif lasting:
         most = max(each.drop.jump for each in lasting)
-        chosen = next(each for each in lasting if each.drop.jump >= _ALIKE * most)
+        chosen = next(each for each in lasting if each.drop.jump >= ALIKE * most)
     elif falls and not falls[-1].certain:
         chosen = falls[-1]
     else:

@@ -158,7 +158,9 @@ def test_the_old_level_is_the_same_however_densely_the_rows_lie(
     assert names(staircase) & {"back_at_old_level", "excursion"}
 
 
-@pytest.mark.parametrize(("width", "height", "spacing"), [(45, 0.3, 5), (60, 0.3, 5), (90, 0.5, 10)])
+@pytest.mark.parametrize(
+    ("width", "height", "spacing"), [(45, 0.3, 5), (60, 0.3, 5), (90, 0.5, 10)]
+)
 def test_a_bell_that_is_as_slow_on_both_sides_is_no_event(
     width: float, height: float, spacing: float
 ) -> None:
@@ -253,6 +255,34 @@ def test_below_a_third_of_the_level_a_drop_is_doubted_and_the_short_wins(part: f
     shorted = find_penetration(record(TIME, np.where(TIME > 3602, 0.006, small), CURRENT))
     assert within(shorted, 3600)
     assert names(shorted) == {"small_drop"}
+
+
+@pytest.mark.parametrize(
+    ("left", "final", "at", "bounds"),
+    [
+        (0.68, 0.05, 200, (4e-4, 5e-4)),
+        (0.6, 0.05, 500, (4e-4, 5e-4)),
+        (0.45, 0.05, 200, (1e-4, 2e-4)),
+        (0.6, None, 200, (1e-4, 2e-4)),
+    ],
+)
+def test_a_partial_drop_of_a_staircase_is_doubted_and_the_largest_counts(
+    left: float, final: float | None, at: float, bounds: tuple[float, float]
+) -> None:
+    time = np.arange(0.0, 600.0, 2.0)
+    voltages, currents = [], []
+    for step, current in enumerate((1e-4, 2e-4, 3e-4, 4e-4, 5e-4)):
+        part = np.ones(len(time))
+        if step >= 1:
+            part[(time > at) | (step > 1)] = left
+        if step >= 4 and final is not None:
+            part[time > 300] = final
+        voltages.append(200 * current * part)
+        currents.append(np.full(len(time), current))
+    clock = np.arange(5 * len(time)) * 2.0
+    feature = find_failed_step(record(clock, np.concatenate(voltages), np.concatenate(currents)))
+    assert (feature.lower, feature.upper) == pytest.approx(bounds)
+    assert "partial_drop" in names(feature)
 
 
 def test_of_two_shorts_the_larger_counts_and_small_drops_count_together() -> None:
