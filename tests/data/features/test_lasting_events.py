@@ -175,11 +175,11 @@ def test_a_bell_that_is_as_slow_on_both_sides_is_no_event(
 def test_a_bend_upwards_before_the_old_level_comes_back_for_good_is_no_transition(
     stay: float, height: float
 ) -> None:
-    up = np.clip((TIME - 2500) / 1400, 0, 1) * (TIME < 3900 + stay)
+    up = np.clip((TIME - 2500) / 1400, 0, 1) * (3900 + stay > TIME)
     feature = find_inflexion(record(TIME, 0.107 + height * up, CURRENT, 1e-4))
     assert feature.kind == "right"
     assert "back_at_old_level" in names(feature)
-    shorted = np.where(TIME > 3900 + stay, 0.01, 0.107 + height * up)
+    shorted = np.where(3900 + stay < TIME, 0.01, 0.107 + height * up)
     assert find_inflexion(record(TIME, shorted, CURRENT, 1e-4)).kind == "interval"
 
 
