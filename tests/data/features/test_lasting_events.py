@@ -438,3 +438,14 @@ def test_a_rest_or_a_smaller_current_is_no_limit(programme: bool) -> None:
     more = dict.fromkeys(more, count // 2)
     limit = record(time, np.where(count < 2, 0.06, 5.0), later, 1e-4, **more)
     assert find_sand_time(limit).has_flag("compliance")
+
+
+def test_a_programme_that_steps_down_is_no_limit() -> None:
+    time = np.arange(0.0, 300.0, 2.0)
+    currents = np.array([*np.arange(0.2, 1.1, 0.2), 0.8, 0.6, 0.4, 0.2]) * 1e-3
+    levels = 0.03 * np.arcsinh(currents / 2e-5)  # kinetics: the voltage hardly falls
+    clock = 2.0 * np.arange(len(currents) * len(time))
+    rows = [np.repeat(each, len(time)) for each in (levels, currents)]
+    feature = find_failed_step(record(clock, *rows, 1e-4))
+    assert feature.kind == "right"
+    assert "compliance" not in names(feature)
