@@ -398,6 +398,13 @@ def test_coarse_stamps_widen_what_they_hide(tick: float, rounded: Any) -> None:
     assert "begins_midway" not in names(find_sand_time(run))
 
 
+def test_two_intervals_of_a_programme_are_no_coarse_stamps() -> None:
+    time = np.cumsum(np.repeat([15.0, 10.0, 15.0, 10.0], 200))
+    voltage = np.where(time > 8000, 0.01, 0.1)
+    feature = find_penetration(record(time, voltage, np.full(len(time), 4e-4)))
+    assert "coarse_time" not in names(feature)
+
+
 def test_a_time_that_stands_still_is_refused() -> None:
     for find in (find_penetration, find_sand_time, find_inflexion, find_failed_step):
         with pytest.raises(FeatureError, match="all 1440 rows have the test time 3 s"):
