@@ -369,7 +369,7 @@ def find_inflexion(
         censored = Feature(
             **common,  # type: ignore[arg-type]
             kind="right",
-            lower=max(sure - step.uncertainty, 0.0),
+            lower=step.least(sure),
             flags=tuple(flags),
             details=details,
         )
@@ -379,7 +379,7 @@ def find_inflexion(
         if time[row] < upper and time[row + 1] > lower:
             lower, upper = min(lower, float(time[row])), max(upper, float(time[row + 1]))
     upper = min(upper, float(time[-1]))  # nobody looked beyond
-    lower = max(lower - step.uncertainty, 0.0)
+    lower = step.least(lower)
     details |= {"test_time_lower": lower + step.first, "test_time_upper": upper + step.begin}
     transition = Feature(
         **common,  # type: ignore[arg-type]

@@ -558,9 +558,9 @@ def _is_range_limit(
         flagged = np.asarray(record["overload"].values, dtype=bool)[sweep.first : sweep.last]
         if np.mean(flagged[inside]) > 0.5:
             return True
-    level = local.value[low:high]
-    end = float(np.median(level[-max(len(level) // 10, 3) :]))
-    if float(np.max(level)) > (1 + _SAG) * end + 5 * local.value_sd:
+    along = local.value[low:high]
+    end = float(np.median(along[-max(len(along) // 10, 3) :]))
+    if float(np.max(along)) > (1 + _SAG) * end + 5 * local.value_sd:
         return False  # an instrument at its limit holds its current, diffusion does not
     spacing = float(np.median(np.diff(volts)))
     blur = 0.5 * max(local.span, 5 * spacing)

@@ -19,6 +19,7 @@ from data.features import (
     find_penetration,
     find_sand_time,
 )
+from data.features.control import ControlStep
 
 BUGS = Path(__file__).parents[3].parent / "shared" / "bugs"
 TIME = np.arange(0.0, 7200.0, 5.0)
@@ -456,3 +457,10 @@ def test_a_programme_that_steps_down_is_no_limit() -> None:
     feature = find_failed_step(record(clock, *rows, 1e-4))
     assert feature.kind == "right"
     assert "compliance" not in names(feature)
+
+
+def test_digits_that_arithmetic_leaves_are_no_time() -> None:
+    step = ControlStep(0, 10, 1e-3, 0.0, begin=8.1, first=8.2, end=20.0)
+    assert 0.1 - step.uncertainty > 0
+    assert step.least(0.1) == 0.0
+    assert step.least(0.3) == pytest.approx(0.2)
