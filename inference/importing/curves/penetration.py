@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from data.columns import CAPACITY
 from data.errors import InputError
 from inference.importing.recipe import Cells, Choices, Reading, Recipe, current_of
 
@@ -81,7 +82,8 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
 
 def _doubts(feature: "Feature", outcome: str, capacity: float) -> tuple[str, ...]:
     """Return what to look at where a cell failed otherwise, or with hardly any metal."""
-    if outcome == "penetrated" and capacity < _LEAST_CHARGE:
+    told = CAPACITY.doubt(capacity) is not None  # as far off its scale
+    if outcome == "penetrated" and capacity < _LEAST_CHARGE and not told:
         return (
             f"the short comes after {capacity:.2g} mAh/cm^2, less than {_LEAST_CHARGE:g} mAh/cm^2: "
             "hardly enough metal to cross a separator. Are the units of time and current right (s "
