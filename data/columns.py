@@ -35,7 +35,9 @@ CONCENTRATION = Column(
     low=1e-6,
     high=50,
     slip=" (is the header's unit right, mol/L or mol/m^3?)",
-    usual=(1e-3, 10.0),
+    # From dilute model electrolytes of some 10 mmol/L to the most concentrated ones; 1 mol/m^3, as
+    # where 1 mol/L was meant, is below.
+    usual=(0.01, 10.0),
 )
 
 LAB = Column(

@@ -61,6 +61,13 @@ class CampaignMetadata(BaseModel):
     licence: str = ""
     notes: tuple[str, ...] = ()
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What is legal and far from what such campaigns have, one sentence each."""
+        salt = self.salt_concentration
+        message = None if salt is None else CONCENTRATION.doubt(salt)
+        return () if message is None else (f"salt_concentration: {message}",)
+
     @field_validator("name")
     @classmethod
     def _name_is_a_file_name(cls, name: str) -> str:

@@ -38,6 +38,8 @@ _SHORTED = 2 / 3  # of its level: a voltage frozen below may be a short that the
 _REPEATED = 0.05  # of the rows: more that share a time are not the two rows of a switch
 _SHARE = 0.1  # of the gaps that coarse stamps make of one
 _LONGEST = 10  # of such gaps, in stamps
+_IN_A_ROW = 2.0  # of the rarer gap, as rounding makes it
+_OFF_GRID, _ON_GRID = 0.01, 0.95  # of a tick, and part of the stamps that are no further off it
 _STRETCH = 10  # rows of one sign
 _ALIKE = 0.5  # of a resistance is kept where the current is reversed
 
@@ -305,7 +307,12 @@ def _with_ticks(time: Array) -> tuple[Array, float]:
         tick = float(common[1] - common[0])
         many = common[0] / tick
         coarse = abs(many - round(many)) < 1e-3 and many < _LONGEST
-        return time, tick if coarse else 0.0
+        # Rounding makes the rarer gap now and then; a programme logs for long with one interval
+        # and then with another. And what is rounded stands on a grid.
+        rarer = runs(np.isclose(gaps, common[np.argmin(counts[np.isin(sizes, common)])], atol=1e-6))
+        coarse &= float(np.mean([high - low for low, high in rarer])) <= _IN_A_ROW
+        on_grid = np.abs((time - time[0]) / tick % 1.0 - 0.5) > 0.5 - _OFF_GRID
+        return time, tick if coarse and np.mean(on_grid) > _ON_GRID else 0.0
     tick = float(np.quantile(ahead, 0.01))
     starts = np.concatenate([[0], np.flatnonzero(gaps > 0) + 1])
     counts = np.diff([*starts.tolist(), len(time)])

@@ -30,6 +30,7 @@ type Array = NDArray[np.float64]
 
 _RAMP = 10.0  # [s], longest rise of a current to its setting
 REST = 0.05  # of the current of a step: less is a rest
+_DIGITS = 1e-12  # of a time, that arithmetic leaves between two that are equal
 _SMALL = (0.1, 5)  # change, over the larger current, and rows on each side: smaller steps
 _REST_STEP = 1e-3  # of the largest current of a record: a rest, but for a staircase's first steps
 _NEXT_STEP = 12.0  # of a current: a staircase's next one is no larger
@@ -82,6 +83,14 @@ class ControlStep:
     def uncertainty(self) -> float:
         """By how much the start may be later than `begin` [s]."""
         return self.first - self.begin
+
+    def least(self, seconds: float) -> float:
+        """Return a time since the start, less what the start may be later [s].
+
+        Zero where the digits of a clock alone part the two.
+        """
+        lower = seconds - self.uncertainty
+        return lower if lower > _DIGITS * max(self.duration, abs(self.begin)) else 0.0
 
     @property
     def rows(self) -> slice:

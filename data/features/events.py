@@ -17,7 +17,7 @@ from data.features.noise import Noise, despike
 from data.features.rows import runs
 from data.features.runaway import Departure, find_runaway
 
-__all__ = ["Events", "Excursion", "excursion_of", "read_events"]
+__all__ = ["ALIKE", "SHORTED", "Events", "Excursion", "excursion_of", "read_events"]
 
 type Array = NDArray[np.float64]
 type Rows = NDArray[np.intp]
@@ -25,15 +25,19 @@ type Rows = NDArray[np.intp]
 SHORTED = 1 / 3
 """Part of its level that a voltage has to lose for good, for a short."""
 
+ALIKE = 0.9
+"""Part of the largest drop that an earlier one has to have, to count instead."""
+
 _THIRD = 1 / 3  # of a height: below it a curve is at the level, above two of them away from it
 _SLOWER = 3.0  # than its return may the rise of an excursion be
 _TAIL = 0.05  # of its height
 _LASTS = 10.0  # [s] that a level lasts, at least
 _QUIET = 5  # rows of it
-_LEVEL = 50  # rows that it is taken from
+_LEVEL = 50  # rows that it is taken from, at least, and over as long a time as
+_RISES = 8.0  # times what the curve takes from a third of the height to two: a ramp, or the foot of
+# a bell, is then less than half of it
 _CLEAR = 20.0  # standard deviations of a height that single rows show
 _MOST = 20  # excursions and falls that are looked at
-_ALIKE = 0.9  # of the largest drop: an earlier one that counts instead
 _REVERSES = 0.5  # of its level below zero: more than the offset of an instrument at a short
 _ENDS = ("before", "after", "begin", "end")
 _FROZEN = 20  # equal rows of a channel that is dead
@@ -226,6 +230,19 @@ def _smooth(curve: Array, height: float, noise: Noise) -> Array:
     return smooth
 
 
+def _reach(time: Array, at: int, seconds: float, *, back: bool) -> slice:
+    """Return the rows that a level beside a row is taken from, however densely they lie.
+
+    Ten seconds and fifty rows at least, and as much longer as the way to it takes.
+    """
+    seconds = max(_LASTS, _RISES * seconds)
+    if back:
+        first = int(np.searchsorted(time, time[at] - seconds))
+        return slice(max(min(first, at + 1 - _LEVEL), 0), at + 1)
+    last = int(np.searchsorted(time, time[at] + seconds, side="right"))
+    return slice(at, max(last, at + _LEVEL))
+
+
 def _old_level(
     time: Array, smooth: Array, last: int, low: float, height: float, spent: float
 ) -> float | None:
@@ -264,8 +281,12 @@ def _excursion_before(
     if smooth[drop.begin] < low + _THIRD * height:  # a row or two, which pass for a spike
         smooth = smooth.copy()
         smooth[drop.begin - 1 : drop.begin + 1] = raw[drop.begin - 1 : drop.begin + 1]
-    under = np.flatnonzero(smooth[: drop.begin + 1] < low + _THIRD * height)
-    if not under.size or under[-1] == drop.begin:
+    # The most probable begin of a gradual fall may be at its foot: it was up before that.
+    high = np.flatnonzero(smooth[: drop.begin + 1] >= low + _THIRD * height)
+    if not high.size:
+        return None
+    under = np.flatnonzero(smooth[: int(high[-1])] < low + _THIRD * height)
+    if not under.size:
         return None
     last = int(under[-1])
     up = np.flatnonzero(smooth[last:] > low + 2 * _THIRD * height)
@@ -274,13 +295,14 @@ def _excursion_before(
     lasted = _old_level(time, smooth, last, low, height, spent)
     if lasted is None:
         return None
-    old = float(np.median(smooth[max(last + 1 - _LEVEL, 0) : last + 1]))
+    rise = float(time[first] - time[last])
+    old = float(np.median(smooth[_reach(time, last, rise, back=True)]))
     if old - low >= shorted * old:
         return None  # it comes back to less than it was
-    down = np.flatnonzero(smooth[drop.begin :] < low + _THIRD * height)
-    foot = drop.begin + (int(down[0]) if down.size else 0)
+    down = np.flatnonzero(smooth[int(high[-1]) :] < low + _THIRD * height)
+    foot = int(high[-1]) + (int(down[0]) if down.size else 0)
     above = np.flatnonzero(smooth[: foot + 1] > low + 2 * _THIRD * height)
-    rise, fall = float(time[first] - time[last]), float(time[foot] - time[int(above[-1])])
+    fall = float(time[foot] - time[int(above[-1])])
     sudden = first - last <= 1 or rise <= max(longest_ramp, _SLOWER * fall)
     # Up to where its tail is in the noise.
     tail = np.flatnonzero(smooth[foot:] < low + max(_TAIL * height, 3 * noise.sigma))
@@ -330,12 +352,12 @@ def excursion_of(
         if not lasts or end - begin < min(_QUIET, len(curve) - begin):
             continue
         # The level that it came from, at the time.
-        old = float(np.median(smooth[max(last + 1 - _LEVEL, 0) : last + 1]))
-        left = float(np.median(curve[begin : min(end, begin + _LEVEL)]))
+        rise, fall = float(time[first] - time[last]), float(time[begin] - time[top])
+        old = float(np.median(smooth[_reach(time, last, rise, back=True)]))
+        left = float(np.median(curve[:end][_reach(time, begin, fall, back=False)]))
         lasted = _old_level(time, smooth, last, old, height, spent)
         if left < (1 - shorted) * old or lasted is None:
             return None
-        rise, fall = float(time[first] - time[last]), float(time[begin] - time[top])
         sudden = first - last <= 1 or rise <= max(longest_ramp, _SLOWER * fall)
         return Excursion(last, begin, height, spent <= lasted, sudden)
     return None
@@ -552,7 +574,7 @@ def _event(
         chosen = large[0]
     elif lasting:
         most = max(each.drop.jump for each in lasting)
-        chosen = next(each for each in lasting if each.drop.jump >= _ALIKE * most)
+        chosen = next(each for each in lasting if each.drop.jump >= ALIKE * most)
     elif falls and not falls[-1].certain:
         chosen = falls[-1]
     else:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from data.features.channels import read_channels
 from data.features.control import constant_current_steps, history, read_columns
 from data.features.drop import Gates
-from data.features.events import read_events
+from data.features.events import SHORTED, read_events
 from data.features.feature import Feature, Flag, between
 from data.features.leads import own_voltage, steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
@@ -36,7 +36,7 @@ type Array = NDArray[np.float64]
 type Rows = NDArray[np.intp]
 
 ALGORITHM = "penalised_spline"
-VERSION = "4"
+VERSION = "5"
 _BINS = 400
 _KNOTS = 60
 _DRAWS = 1000
@@ -63,6 +63,7 @@ _FALLEN = 1.25
 _ALIKE = 0.8
 _BEFORE = 2.0
 _AFTER = 5.0
+_RECENT = 0.1  # of the time before an inflexion, that its level is taken from
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,8 @@ def find_inflexion(
         posterior and, where the curve has a corner, that corner; where it runs away without an
         inflexion, from where it leaves its level; or right-censored at the end of what was read, or
         before it where the curve may have turned unnoticed.
-        Flags: ``no_inflexion``, ``runaway``, ``drop_first`` (a drop ends the curve),
+        Flags: ``no_inflexion``, ``back_at_old_level`` (for good, after a bend upwards: censored
+        before it), ``runaway``, ``drop_first`` (a drop ends the curve),
         ``compliance``, ``several_steps``, ``against_current`` (steps not read), ``own_voltage``,
         ``begins_midway`` and ``current_before`` (what is not counted). Details:
         ``step_start``, ``test_time_lower``, ``test_time_upper`` [s], ``current`` [A], ``z_before``,
@@ -281,6 +283,7 @@ def find_inflexion(
         )
     flags += events.flags(time[rows])
     fall = events.fall
+    after = np.empty(0) if fall is None else curve[rows[fall.drop.after :]]
     before = (
         len(events.rows) if fall is None else int(np.searchsorted(events.rows, fall.drop.before))
     )
@@ -347,6 +350,17 @@ def find_inflexion(
             )
         )
     sure = min(details.pop("sure_until", stop), stop)
+    if found is not None and _is_back(time[:until], curve[:until], found[0], after):
+        sure, found = min(sure, found[0]), None
+        flags = [flag for flag in flags if flag.name != "back_at_old_level"]  # told of here
+        flags.append(
+            Flag(
+                "back_at_old_level",
+                f"The voltage bends upwards after {sure:.6g} s, falls at {stop:.6g} s to the level "
+                "that it had before it rose, and stays there: a short, or a contact that was lost "
+                "and came back.",
+            )
+        )
     if found is None:
         words = f"No inflexion that the noise could not make, up to {stop:.6g} s"
         doubt = f", but perhaps one after {sure:.6g} s" if sure < stop else ""
@@ -355,7 +369,7 @@ def find_inflexion(
         censored = Feature(
             **common,  # type: ignore[arg-type]
             kind="right",
-            lower=max(sure - step.uncertainty, 0.0),
+            lower=step.least(sure),
             flags=tuple(flags),
             details=details,
         )
@@ -365,7 +379,7 @@ def find_inflexion(
         if time[row] < upper and time[row + 1] > lower:
             lower, upper = min(lower, float(time[row])), max(upper, float(time[row + 1]))
     upper = min(upper, float(time[-1]))  # nobody looked beyond
-    lower = max(lower - step.uncertainty, 0.0)
+    lower = step.least(lower)
     details |= {"test_time_lower": lower + step.first, "test_time_upper": upper + step.begin}
     transition = Feature(
         **common,  # type: ignore[arg-type]
@@ -376,6 +390,20 @@ def find_inflexion(
         details=details,
     )
     return channels.honest(transition)
+
+
+def _is_back(time: Array, curve: Array, lower: float, after: Array) -> bool:
+    """Return whether a curve falls, after it rose, to the level of before and stays there.
+
+    A short leaves less than two thirds of that.
+    """
+    if not after.size:
+        return False
+    rows = (time <= lower) & (time >= (1 - _RECENT) * lower)
+    level = float(np.median(curve[rows])) if rows.any() else float(curve[0])
+    height = float(np.max(curve)) - level
+    low, high = np.quantile(after, (0.1, 0.9))
+    return bool(low > (1 - SHORTED) * level and high < level + SHORTED * height)
 
 
 def _within_runaway(

@@ -36,7 +36,7 @@ __all__ = ["find_penetration"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "sudden_drop"
-VERSION = "6"
+VERSION = "7"
 _SAME = 0.02  # of a current: another one differs by more
 _PULSE = 0.2  # of the longest step
 _NEXT_SHORTED = 0.3  # of the resistance of the step before
@@ -339,7 +339,7 @@ def _of_step(
         return Feature(
             **common,  # type: ignore[arg-type]
             kind="right",
-            lower=max(float(time[stop]) - step.uncertainty, 0.0),
+            lower=step.least(float(time[stop])),
             flags=tuple(flags),
             details=details,
         )
@@ -369,7 +369,7 @@ def _of_step(
         )
     if not fall.recovers and not fall.why:  # else it is doubted already
         flags += _left(time, raw, noise, drop, float(columns[0][-1]) - step.begin)
-    lower = max(float(time[drop.before]) - step.uncertainty, 0.0)
+    lower = step.least(float(time[drop.before]))
     upper = float(time[drop.after])
     details |= {
         "test_time_lower": float(test_time[drop.before]),
@@ -445,7 +445,7 @@ def _between_steps(
     common: Mapping[str, object],
 ) -> Feature:
     """Return a short that came after the last row of a step and before the next step's start."""
-    lower, upper = max(step.duration - step.uncertainty, 0.0), after.first - step.begin
+    lower, upper = step.least(step.duration), after.first - step.begin
     flags.append(
         Flag(
             "between_steps",

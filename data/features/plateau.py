@@ -28,7 +28,7 @@ __all__ = ["find_plateaus"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "local_conductance"
-VERSION = "3"
+VERSION = "4"
 _INNER = 0.1  # of a sweep, on both sides, that a hold or a turn may bend
 _HELD = 0.01  # of its length: a shorter hold before it is none
 _MOST_ROWS = 4000
@@ -40,6 +40,10 @@ _STAYS = 0.02  # [V], that it stays there
 _BEFORE = ((0.015, 0.6), (0.04, 0.85))
 _FOOT = 0.2  # of the largest current: a level stretch below may be a foot and not the limit
 _QUIET = 0.1  # of the noise of before: what an instrument at its limit still has
+_SAG = 0.02  # of its current, by which what falls from a peak falls on a stretch that is level
+_START = 0.1  # of a sweep, in which a double layer may be charged
+_HOLD = 10  # rows that a voltage is held for
+_AT_END = 0.02  # [V] within the end of a sweep: it is held there
 _NOT_A_SWEEP = {
     "chronopotentiometry": "a chronopotentiometry (constant current)",
     "chronoamperometry": "a chronoamperometry (constant voltage)",
@@ -317,8 +321,9 @@ def find_plateaus(
         its line at zero voltage; the value is the middle of the range. Without a plateau: one,
         right-censored at the largest current, or left-censored at the last one where the current
         is still falling from a peak. Flags: ``overshoot`` (only the end of the plateau
-        is read), ``slope``, ``short``, ``overload``, ``no_plateau``, ``jump`` (of the current:
-        read up to there), ``steep_end`` (a rise after a level stretch or a bend: read up to there;
+        is read), ``falls_back`` (from a peak: the limiting current may be below what is stated),
+        ``slope``, ``short``, ``overload``, ``no_plateau``, ``jump`` (of the current: read up to
+        there), ``steep_end`` (a rise after a level stretch or a bend: read up to there;
         a lower bound after a bend, or where the stretch is below a fifth of the largest current),
         ``level_before`` (such a stretch before a plateau, not read), ``range_limit`` (of the
         instrument: a lower bound). Details: ``voltage_lower``, ``voltage_upper`` (where it was
@@ -418,7 +423,9 @@ def find_plateaus(
         run for run in long if float(np.median(local.value[run[0] : run[1]])) > 5 * local.value_sd
     ]
     peak, last = float(np.max(local.value)), float(local.value[-1])
-    if not long and not noisy and not foot and peak > (1.0 + overshoot) * last + 5 * local.value_sd:
+    summit, trough = _falls_to(record, sweep, local, overshoot)
+    ends_low = peak > (1.0 + overshoot) * last + 5 * local.value_sd
+    if (not long or noisy) and not foot and ends_low:
         # What has fallen from a peak nears the limiting current from above.
         flags += [
             Flag(
@@ -454,7 +461,16 @@ def find_plateaus(
                 )
             )
             why = "what rises at the end may be another reaction"
-        bound = min(bound, bend, ceiling)
+        if trough < summit:
+            flags.append(
+                Flag(
+                    "falls_back",
+                    f"The current peaks at {summit:.4g} A and then falls to {trough:.4g} A: the "
+                    "sweep outruns diffusion, and the limiting current may be below both.",
+                )
+            )
+            why = "the current peaks and falls back"
+        bound = min(bound, bend, ceiling, max(trough - 2 * local.value_sd, 0.0))
         flags.append(
             Flag("no_plateau", f"No plateau: {why}; the limiting current is above {bound:.4g} A.")
         )
@@ -505,6 +521,31 @@ def find_plateaus(
     )
 
 
+def _falls_to(
+    record: "xr.Dataset", sweep: _Sweep, local: _Local, overshoot: float
+) -> tuple[float, float]:
+    """Return a peak of the current and the least that it falls to after one, in the sweep or held.
+
+    Where it falls nowhere by the overshoot [1] and five times its error, its largest value twice.
+    """
+    value = local.value
+    begin = int(np.argmin(value[: max(int(_START * len(value)), 1)]))
+    highest = np.maximum.accumulate(value[begin:])
+    _, voltage, current = read_columns(record)
+    last = slice(sweep.last, None)
+    held = np.abs(voltage[last] - voltage[sweep.last - 1]) < _AT_END
+    stop = int(np.argmin(held)) if not held.all() else held.size
+    low = value[begin:]
+    if sweep.jump is None and stop >= _HOLD:  # of the voltage at the end: to the steady state
+        settled = float(np.median(sweep.sign * current[last][stop - _HOLD : stop]))
+        low, highest = np.append(low, settled), np.append(highest, highest[-1])
+    falls = np.flatnonzero(highest > (1 + overshoot) * low + 5 * local.value_sd)
+    if not falls.size:
+        return float(highest[-1]), float(highest[-1])
+    at = falls[int(np.argmin(low[falls]))]
+    return float(highest[at]), float(low[at])
+
+
 def _is_range_limit(
     record: "xr.Dataset", sweep: _Sweep, local: _Local, run: tuple[int, int], ohmic: float
 ) -> bool:
@@ -517,6 +558,10 @@ def _is_range_limit(
         flagged = np.asarray(record["overload"].values, dtype=bool)[sweep.first : sweep.last]
         if np.mean(flagged[inside]) > 0.5:
             return True
+    along = local.value[low:high]
+    end = float(np.median(along[-max(len(along) // 10, 3) :]))
+    if float(np.max(along)) > (1 + _SAG) * end + 5 * local.value_sd:
+        return False  # an instrument at its limit holds its current, diffusion does not
     spacing = float(np.median(np.diff(volts)))
     blur = 0.5 * max(local.span, 5 * spacing)
     before = (voltage < volts[low] - blur) & (voltage > volts[low] - blur - 0.2)
@@ -566,6 +611,15 @@ def _feature(
                 f"sweep outruns diffusion; the last {volts[high - 1] - volts[low]:.2g} V are read.",
             )
         )
+        sags = float(np.max(level)) - float(np.median(level[-max(len(level) // 10, 3) :]))
+        if sags > overshoot * abs(end) + 3 * local.value_sd:
+            flags.append(
+                Flag(
+                    "falls_back",
+                    f"Over these the current still falls by {sags / abs(end):.0%}: the limiting "
+                    "current is below it.",
+                )
+            )
     length = float(volts[high - 1] - volts[low])
     v, i = volts[low:high], sweep.amperes[low:high]
     slope, start = np.polyfit(v, i, 1) if len(v) > 2 else (0.0, float(np.mean(i)))
@@ -591,7 +645,7 @@ def _feature(
         kind="interval",
         value=value,
         sd=float(np.hypot(local.value_sd, (largest - smallest) / np.sqrt(12))),
-        lower=max(lower, 0.0),
+        lower=min(max(lower, 0.0), upper),
         upper=upper,
         flags=tuple(flags),
         details=details

@@ -40,6 +40,7 @@ _FLICKERS = 0.3  # of the rows, that may be back
 _BEFORE = 50  # rows that its level is taken from
 _OF_NEXT = 50  # rows of the step that follows on a limit
 _FALLS = 0.02  # of its current, which falls where the programme holds a voltage
+_STEPS_DOWN = 2e-3  # of a voltage, by which it falls where the programme sets less current
 _SHORT = 0.01  # of its setting, by which a current is below it: more than any calibration is off
 _RUN_UP = 1.5  # of the level of a step, above which it ends at a limit
 
@@ -320,7 +321,8 @@ def find_compliance(record: "xr.Dataset", step: ControlStep) -> int | None:
     Either the instrument flags an overload for three rows, and the current is below its setting or
     the voltage far above its level there, or the current falls below its setting while the voltage
     stays at its largest. Where the programme goes on to another step, that holds
-    the voltage and its current falls; a rest or a smaller current is no limit.
+    the voltage and its current falls; a rest or a smaller current, with which the voltage falls, is
+    no limit.
 
     Parameters
     ----------
@@ -334,7 +336,7 @@ def find_compliance(record: "xr.Dataset", step: ControlStep) -> int | None:
     int or None
         First row at the limit.
     """
-    _, voltage, current = read_columns(record)
+    time, voltage, current = read_columns(record)
     curve = np.sign(step.current) * voltage[step.rows]
     lacking = abs(step.current) - np.sign(step.current) * current[step.rows]
     if "overload" in record:
@@ -368,6 +370,10 @@ def find_compliance(record: "xr.Dataset", step: ControlStep) -> int | None:
     # A cell with a voltage of its own keeps it, too, when the current is switched off or set to
     # less.
     off = bool(np.median(np.abs(force)) <= REST * abs(step.current))
+    # At a limit the voltage stays; less current, as the programme sets it, lowers it.
+    clear = max(4 * estimate_noise(time[step.rows], curve).effective, _STEPS_DOWN * last)
+    if not off and float(np.median(follow)) < last - clear:
+        return None
     if step_changes(record, step.stop):
         next_rows = force if off else sign * current[step.stop : step.stop + _OF_NEXT]
         falls = float(next_rows[0] - np.min(next_rows))

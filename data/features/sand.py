@@ -27,7 +27,7 @@ __all__ = ["find_sand_time"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "voltage_runaway"
-VERSION = "4"
+VERSION = "5"
 _FRESH = 0.02  # of the charge, that may have passed before
 
 
@@ -314,7 +314,7 @@ def _of_step(
         return Feature(
             **common,  # type: ignore[arg-type]
             kind="right",
-            lower=max(float(time[stop]) - step.uncertainty, 0.0),
+            lower=step.least(float(time[stop])),
             flags=tuple(flags),
             details=details,
         )
@@ -327,7 +327,7 @@ def _of_step(
     found |= _estimators(time, curve, noise, onset, crossing, rise)
     gap = float(time[min(crossing + 1, len(time) - 1)] - time[crossing - 1])
     gap = max(gap / 2, float(time[crossing] - time[crossing - 1]))
-    lower = max(min(found.values()) - gap - step.uncertainty, 0.0)
+    lower = step.least(min(found.values()) - gap)
     upper = max(found.values()) + gap
     details |= {f"estimate_{name}": value for name, value in found.items()}
     details |= {"test_time_lower": lower + step.first, "test_time_upper": upper + step.begin}

@@ -23,7 +23,7 @@ from data.features.control import (
     unread_steps,
 )
 from data.features.drop import Gates
-from data.features.events import Events, read_events
+from data.features.events import ALIKE, SHORTED, Events, read_events
 from data.features.fall import Fall
 from data.features.feature import Feature, Flag
 from data.features.leads import own_voltage, steps_with_the_current
@@ -38,7 +38,7 @@ __all__ = ["find_failed_step"]
 type Array = NDArray[np.float64]
 
 ALGORITHM = "current_steps"
-VERSION = "5"
+VERSION = "6"
 _FAILURES = (
     "short_within_step",
     "short_between_steps",
@@ -46,6 +46,8 @@ _FAILURES = (
     "runaway_between_steps",
     "compliance",
 )
+_SHORTS = frozenset({"short_within_step", "short_between_steps"})
+_WITHIN = ("event_time_lower", "event_time_upper")
 _ONCE = frozenset({"own_voltage", "resistance_fell", "resistance_rose"})  # are told of once
 _UNSURE = frozenset({"unconfirmed_drop", "unclear_drop"})
 _EARLY = 0.2  # of a step, that an overpotential at its start may last
@@ -115,10 +117,10 @@ def find_failed_step(
         a smaller current than one that it bore),
         ``voltage_offset`` (taken off), ``end_of_record`` (the step ends right after the drop),
         ``unconfirmed_drop`` and ``unclear_drop`` (what another cause could make), ``small_drop``,
-        ``excursion``, ``back_at_old_level``, ``none_failed``, ``first_failed``, ``cut_short``,
-        ``unequal_steps``, ``not_increasing``, ``steps_not_read``, and
-        those of the channels (``frozen_channel``, ``held_values``, ``magnitude_current``,
-        ``coarse_time``).
+        ``partial_drop`` (a short that leaves more than a third; of several drops that last, the
+        largest counts), ``excursion``, ``back_at_old_level``, ``none_failed``, ``first_failed``,
+        ``cut_short``, ``unequal_steps``, ``not_increasing``, ``steps_not_read``, and those of the
+        channels (``frozen_channel``, ``held_values``, ``magnitude_current``, ``coarse_time``).
         Details: ``step_time`` (of the last step borne, else of the failed one [s]),
         ``step_count``, ``failed_step`` (1 is the first), ``resistance`` of the failed step and
         ``resistance_before`` it, as to be expected [ohm], ``voltage_offset`` [V],
@@ -161,6 +163,7 @@ def find_failed_step(
     read = [_Step.of(record, step) for step in steps]
     flags = [*unread, *offset, *own]
     failed: int | None = None
+    first: _Partial | None = None
     switched = False
     for number, each in enumerate(read):
         expected = _expected(each, read[:number])
@@ -191,28 +194,50 @@ def find_failed_step(
             # at the end of one step does so at the last one.
             switched = switched or "unconfirmed_drop" in unsure
             found = [flag for flag in found if flag.name != "unconfirmed_drop"]
+        if not _fails(found):
+            flags += found
+            continue
+        own_details, left, lost = _lost(each, expected, details)
+        if first is not None and lost * ALIKE <= first.lost:
+            read[number] = replace(each, settled=left)  # the largest drop that lasts counts
+            continue
+        failed = number
         flags += found
-        if _fails(found):
-            failed = number
-            details["resistance"] = each.settled
-            if expected is not None:
-                details["resistance_before"] = expected
-                later = [one.settled for one in read[number + 1 :]]
-                short = any(name.startswith("short") for name in names)
-                mentioned = "soft_short" in names
-                if (
-                    short
-                    and not mentioned
-                    and min(later, default=0.0) > resistance_ratio * expected
-                ):
-                    flags.append(
-                        Flag(
-                            "soft_short",
-                            f"The steps after the failed one settle at {min(later):.4g} ohm or "
-                            "more, as those before: the cell has recovered, as from a soft short.",
-                        )
+        details |= own_details
+        if expected is not None:
+            later = [one.settled for one in read[number + 1 :]]
+            short = any(name.startswith("short") for name in names)
+            if (
+                short
+                and "soft_short" not in names
+                and min(later, default=0.0) > resistance_ratio * expected
+            ):
+                names.append("soft_short")
+                flags.append(
+                    Flag(
+                        "soft_short",
+                        f"The steps after the failed one settle at {min(later):.4g} ohm or "
+                        "more, as those before: the cell has recovered, as from a soft short.",
                     )
+                )
+        if first is not None or not _is_partial(names, left, lost):
             break
+        flags.append(
+            Flag(
+                "partial_drop",
+                f"What is left in step {number + 1}, {left:.4g} ohm, is {left / (left + lost):.0%} "
+                "of the resistance before: a short leaves less than a third for certain. Of "
+                "several drops that last, the largest counts.",
+            )
+        )
+        first = _Partial(number, lost, tuple(flags), dict(details))
+        for name in _WITHIN:
+            details.pop(name, None)
+        read[number] = replace(each, settled=left)
+    if first is not None and failed == first.number:
+        flags = list(first.flags)
+        details.clear()
+        details |= first.details
     doubtful = any(flag.name in _UNSURE for flag in found)
     return channels.honest(_answer(record, steps, failed, doubtful, flags, details, options))
 
@@ -347,6 +372,40 @@ class _Step:
         return (
             self.settled if length >= _WHOLE * self.time[-1] else self.between(length / 2, length)
         )
+
+
+@dataclass(frozen=True)
+class _Partial:
+    """A short that may be none: the step, the resistance lost [ohm], and what was said of it."""
+
+    number: int
+    lost: float
+    flags: tuple[Flag, ...]
+    details: dict[str, float]
+
+
+def _lost(
+    each: _Step, expected: float | None, details: dict[str, float]
+) -> tuple[dict[str, float], float, float]:
+    """Return the details of a failed step, and the resistance left and lost in it [ohm]."""
+    left = each.settled
+    before = expected
+    if "event_time_upper" in details:
+        after = each.time >= details["event_time_upper"]
+        left = float(np.median(each.curve[after])) / each.current
+        if before is None:
+            earlier = each.curve[each.time <= details["event_time_lower"]]
+            before = float(np.median(earlier)) / each.current
+    own = {"resistance": each.settled}
+    if expected is not None:
+        own["resistance_before"] = expected
+    return own, left, (left if before is None else before) - left
+
+
+def _is_partial(names: list[str], left: float, lost: float) -> bool:
+    """Return whether a failure is a short that lasts and leaves more than one does for certain."""
+    failures = set(names) & {*_FAILURES, "soft_short"}
+    return failures <= _SHORTS and lost > 0 and left > SHORTED * (left + lost)
 
 
 def _led_to(resistances: list[float], *, up: bool = False) -> float:

@@ -3,7 +3,8 @@
 A chronopotentiogram is written without its current, which the settings state: it becomes a column.
 Anodic currents are positive here, as the potential that they raise. The text does not say when the
 current changed from segment to segment; where the record is as long as all of them together, they
-were changed by the clock, else only a single segment is read. Sweeps are written without a time,
+were changed by the clock, else only a single segment is read. Where a potential changed it, nobody
+knows when. Sweeps are written without a time,
 which follows from their scan rate.
 
 The settings and headers are those that public readers of such files look for, among them hardpotato
@@ -30,6 +31,7 @@ _TECHNIQUES = {
     "open circuit potential - time": "open_circuit",
 }
 _MAX_SEGMENTS = 10_000
+_SWITCHED = "current switching"  # polarity, or priority in other versions: potential or time
 _POLARITY = {"n": "cathodic", "c": "cathodic", "p": "anodic", "a": "anodic"}
 
 
@@ -93,6 +95,15 @@ def _add_current(content: Content, settings: Mapping[str, str]) -> None:
     known = [value for value in lengths if value is not None]
     step = float(np.median(np.diff(time))) if time.size > 1 else 0.0
     length = float(time[-1]) if time.size else 0.0
+    switched = {value.lower() for name, value in settings.items() if name.startswith(_SWITCHED)}
+    if len(ways) > 1 and "potential" in switched:
+        raise refusal(
+            content.file,
+            f"holds up to {len(ways)} segments, and the current changed where a potential was "
+            "reached, which the text does not tell of: the current of its rows is not known; save "
+            "each segment as a file of its own, with Segment = 1",
+            line=content.line,
+        )
     if len(ways) == 1 or (lengths[0] is not None and length <= lengths[0] + step):
         counts = np.zeros(time.size, dtype=np.int64)
     elif len(known) == len(ways) and abs(length - sum(known)) <= 2.0 * step:

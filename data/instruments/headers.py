@@ -18,6 +18,7 @@ from data.units import dimension
 
 __all__ = [
     "MEASURED",
+    "NEGATIVE",
     "Column",
     "Vocabulary",
     "find_columns",
@@ -30,12 +31,16 @@ __all__ = [
 MEASURED = frozenset(["measured", "actual", "meas", "act", "ist", "istwert"])
 """Words by which a header says that its numbers were measured, and not set."""
 
+NEGATIVE = ("-", "\u2212", "\u2013")
+"""Hyphen, minus and dash, with which the header of a quantity begins whose sign is turned."""
+
 # The last group of brackets, parentheses, or what follows a slash; Basytec begins lines with "~".
 _MARKED = (
     re.compile(r"~?\s*(.*?)\s*\[([^\[\]]*)\]"),
     re.compile(r"~?\s*(.*?)\s*\(([^()]*)\)"),
     re.compile(r"~?\s*([^/]*?)\s*/\s*(.+)"),
 )
+_BLANKS = re.compile("[_\u2212\u2013-]")
 _RATIO = re.compile(r"~?\s*([^/]+?)[_\s]+([^/_\s(\[]+/[^/\s]+)")
 _TAIL = re.compile(r"~?\s*(.+?)[_\s]+([^_\s]+)")
 
@@ -85,7 +90,7 @@ class Column:
 
 def words_of(text: str) -> str:
     """Return the words of a header in lower case, with blanks between."""
-    return " ".join(text.replace("_", " ").replace("-", " ").lower().split())
+    return " ".join(_BLANKS.sub(" ", text).lower().split())
 
 
 def split_header(header: str) -> tuple[str, str]:
@@ -169,7 +174,7 @@ def find_columns(
     Raises
     ------
     RecordError
-        A variable without a dimension is stated twice.
+        A variable without a dimension is stated twice, or one is stated with its sign turned.
     """
     found: dict[str, Column] = {}
     for position, header in enumerate(names):
@@ -177,6 +182,15 @@ def find_columns(
         if known is None:
             continue
         variable, unit = known
+        if header.strip().startswith(NEGATIVE):
+            positive = header.strip().lstrip("".join(NEGATIVE)).strip()
+            raise refusal(
+                file,
+                f"holds the quantity with its sign turned: turn the sign of its numbers back and "
+                f"name it {positive!r}",
+                line=line,
+                column=header,
+            )
         if UNITS[variable] == "1":
             unit = "1"
         if variable == "temperature_celsius" and (variable in found or not _is_degree(unit)):

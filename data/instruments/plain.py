@@ -17,10 +17,11 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from data.errors import UnitError
-from data.instruments.headers import MEASURED, Vocabulary, meaning, split_header
-from data.instruments.record import NOT_STATED, TECHNIQUES, refusal
+from data.instruments.headers import MEASURED, NEGATIVE, Vocabulary, meaning, split_header
+from data.instruments.record import NOT_STATED, TECHNIQUES, UNITS, refusal
 from data.instruments.table_format import Content, TableFormat
-from data.instruments.witnesses import UNIX_TIME
+from data.instruments.text import is_unit
+from data.instruments.witnesses import UNIX_TIME, names_date
 from data.units import parse_quantity
 
 __all__ = ["FORMAT", "renaming_advice"]
@@ -78,9 +79,9 @@ def renaming_advice(names: Sequence[str]) -> str:
         and no other; empty where nothing is guessed.
     """
     there = {known[0] for name in names if (known := meaning(name, _VOCABULARY)) is not None}
-    renamed, densities = [], []
+    renamed, densities, turned = [], [], []
     for header in (name.strip() for name in names):
-        if meaning(header, _VOCABULARY) is not None:
+        if meaning(header, _VOCABULARY) is not None or names_date(header):
             continue
         words, unit = split_header(header)
         meant = _meant(words)
@@ -88,6 +89,13 @@ def renaming_advice(names: Sequence[str]) -> str:
             words = words.rpartition(" ")[0]
             meant, unit = _meant(words), header.replace("_", " ").split()[-1]
         if meant is None:
+            continue
+        if header.startswith(NEGATIVE):
+            turned.append(
+                f"; {header!r} has its sign turned: turn it back in its numbers, and name it "
+                f"'{meant} [{unit or 'its unit'}]'"
+            )
+            there.add(_VOCABULARY.named.get(meant, ""))
             continue
         if meant == "current density":
             unit = re.split(r"[/\s·*.]|cm", unit.strip())[0] or "its unit"
@@ -97,8 +105,16 @@ def renaming_advice(names: Sequence[str]) -> str:
             )
         elif _VOCABULARY.named[meant] not in there:
             there.add(_VOCABULARY.named[meant])
+            due = UNITS[_VOCABULARY.named[meant]]
+            if unit and not is_unit(unit, due):
+                renamed.append(
+                    f"{header!r} to '{meant} [its unit]' with its numbers in that unit ({unit!r} "
+                    f"is none; '{meant} [{due}]' if it is {due})"
+                )
+                continue
             renamed.append(f"{header!r} to '{meant} [{unit or 'its unit'}]'")
     advice = f"; rename {', '.join(renamed)}" if renamed else ""
+    advice += "".join(turned)
     return advice + ("" if "current_ampere" in there else "".join(densities[:1]))
 
 
@@ -107,7 +123,7 @@ def _meant(words: str) -> str | None:
     each = words.split()
     if _SETTINGS.intersection(each):
         return None
-    words = " ".join(word for word in each if word not in MEASURED)
+    words = " ".join(word.strip("<>") for word in each if word not in MEASURED)  # "<Ewe>" is a mean
     if words in _VOCABULARY.named and len(words) < len(" ".join(each)):
         return words
     if words in _OTHER_WORDS:

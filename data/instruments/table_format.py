@@ -5,11 +5,12 @@ its headers are told from those of others, and what else it says. How a table is
 here, the same for all.
 """
 
+import datetime
 import math
 import re
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,7 @@ _WORDS = {
 _UNIX_RANGE = (3.155e8, 4.103e9)  # s since 1970, of the years 1980 to 2100
 _STATE = "state"
 _FROM_HOURS = re.compile(r"(d+\w*\W+)?h", re.IGNORECASE)  # "h:min:s.ms", "hh:mm:ss", "d hh:mm"
+_DATE = re.compile(r"\s*\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T\s].*)?")  # in a cell
 _HEADER_ROWS = 50
 
 
@@ -82,6 +84,8 @@ class Content:
         Further attributes.
     state : sequence of str
         What the format writes about each row; empty where it writes nothing.
+    dated : sequence of str
+        Headers of a time whose cells are dates: they are not read.
     """
 
     file: str
@@ -96,6 +100,7 @@ class Content:
     sign_convention: str = NOT_STATED
     extra: dict[str, str | float] = field(default_factory=dict)
     state: Sequence[str] = ()
+    dated: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +229,7 @@ class TableFormat:
         choose_curve(file, [CurveInfo(0, "table", None)], curve)
         layout = find_layout(source, self._header)
         found, state = self._columns(file, layout.names, layout.line)
+        dated = _without_dates(found, layout.first)
         durations = [
             key
             for key in _TIMES
@@ -272,6 +278,7 @@ class TableFormat:
             file, layout.above, layout.names, layout.line, found, read, durations, states
         )
         content.extra |= extra
+        content.dated = dated
         return self._reading(source, content, found, curve="table", first_line=layout.first_line)
 
     def _tests_of(self, file: str, book: Any) -> list[tuple[str, list[Sheet]]]:
@@ -366,7 +373,10 @@ class TableFormat:
                         if isinstance(value, str) or due != timed:
                             where = f"sheet {sheet.name}, row {number}"
                             word = "duration" if due else "number"
-                            raise refusal(file, f"{where}: {cell!r} is not a {word}", column=name)
+                            why = f"{str(cell)!r} is not a {word}"
+                            if key in _TIMES and not found[key].unit and _is_date(cell):
+                                why = str(cell) + _about_dates(["test_time_second"], (), [name])
+                            raise refusal(file, f"{where}: {why}", column=name)
                         column.append(math.nan if value is None else value)
                     if state is not None:
                         states.append(str(row[state]) if state < len(row) else "")
@@ -458,9 +468,9 @@ class TableFormat:
         if missing := source.lacks(variables, scan_rate=stated):
             words = " and ".join(_WORDS[name] for name in missing)
             names = ", ".join(repr(name) for name in content.names[:20])
-            advice = _about_dates(missing, content.names)
-            if not advice and self.advice is not None:
-                advice = self.advice(content.names)
+            advice = _about_dates(missing, content.names, content.dated)
+            if self.advice is not None:
+                advice += self.advice(content.names)
             raise refusal(
                 source.name,
                 f"has no column of {words}: {self.legal}; there are "
@@ -533,14 +543,41 @@ def _since_first(content: Content) -> NDArray[np.float64]:
     return unix - unix[:1]
 
 
-def _about_dates(missing: Sequence[str], names: Sequence[str]) -> str:
+def _without_dates(found: dict[str, Column], first: Sequence[str]) -> list[str]:
+    """Take what states no unit of time and holds dates out of the columns found; its headers."""
+    dated = []
+    for key in (*_TIMES, UNIX_TIME):
+        if key not in found:
+            continue
+        columns = (found[key], *found[key].again)
+        kept = [
+            each
+            for each in columns
+            if each.unit or each.position >= len(first) or not _is_date(first[each.position])
+        ]
+        dated += [each.header.strip() for each in columns if each not in kept]
+        if not kept:
+            del found[key]
+        else:
+            found[key] = replace(kept[0], again=tuple(kept[1:]))
+    return dated
+
+
+def _is_date(cell: Any) -> bool:
+    """Return whether a cell is a date, whichever way it is written."""
+    if isinstance(cell, datetime.date):
+        return seconds_of(cell) is None
+    return isinstance(cell, str) and _DATE.fullmatch(cell) is not None
+
+
+def _about_dates(missing: Sequence[str], names: Sequence[str], dated: Sequence[str]) -> str:
     """Say what to do about a time that is written as a date only."""
-    date = next((name.strip() for name in names if names_date(name)), None)
-    if missing != ["test_time_second"] or date is None:
+    headers = [*dated, *(name.strip() for name in names if names_date(name))]
+    if "test_time_second" not in missing or not headers:
         return ""
     return (
-        f"; {date!r} is a date, which may be written in several ways and is not taken for a time: "
-        "export the elapsed time beside it, or write it as a column 'time [s]'"
+        f"; {headers[0]!r} is a date, which may be written in several ways and is not taken for a "
+        "time: export the elapsed time beside it, or write it as a column 'time [s]'"
     )
 
 

@@ -33,9 +33,9 @@ def doubtful_numbers(campaign: "Campaign") -> list[str]:
     Returns
     -------
     list of str
-        One note a column, with the first of its rows.
+        One note a column, with the first of its rows; before them what the campaign states itself.
     """
-    notes = []
+    notes = [f"Doubtful: {doubt}" for doubt in campaign.metadata.doubts]
     for name, rows in campaign.tables.items():
         table = all_tables()[name]
         lines = rows["line"].values.tolist()

@@ -340,3 +340,9 @@ def test_numbers_a_thousandfold_off_are_told_before_a_fit_and_with_it(tmp_path: 
     (tmp_path / "sand.csv").write_text(header + "a,1,1,25,5,30,60\nb,1,1,25,0.005,30,60\n")
     [note] = campaign_notes(load_campaign(tmp_path))
     assert note.startswith("Doubtful: sand, line 2, current_density: 5000 mA/cm^2 is far above")
+    toml(tmp_path)
+    description = tmp_path / "campaign.toml"
+    stated = 'salt_concentration = "1 mol/m^3"'
+    description.write_text(f"{stated}\n{description.read_text()}")
+    note = campaign_notes(load_campaign(tmp_path))[0]
+    assert note.startswith("Doubtful: salt_concentration: 0.001 mol/L is far below the 0.01 to 10")

@@ -431,6 +431,14 @@ def test_a_column_of_the_scan_rate_tells_of_the_time(campaign: Path, files: Path
         assert outcome.rows[0]["scan_rate"] == 1.0
 
 
+def test_a_short_before_there_is_metal_to_make_it_is_doubted(campaign: Path, files: Path) -> None:
+    for current, status in ((2e-4, "doubtful"), (2e-3, "checked")):  # 0.0033 and 0.033 mAh/cm^2
+        outcome = take(curve(files / "x.csv", current=current), campaign, dry_run=True)
+        assert outcome.status == status, outcome
+    survivor = take(curve(files / "y.csv", current=2e-4, at=500.0), campaign, dry_run=True)
+    assert not any("hardly enough metal" in doubt for doubt in survivor.doubts)
+
+
 def test_a_minute_of_pause_before_a_short_is_doubted(campaign: Path, files: Path) -> None:
     time = np.arange(0.0, 900.5)
     flows = (time < 400) | (time > 460)

@@ -489,6 +489,28 @@ def test_a_plateau_that_the_sweep_raised_is_warned_of_and_corrected(
     assert record["choices"]["correct_sweep"] is True
 
 
+@pytest.mark.parametrize(("rate", "status"), [(0.1, "doubtful"), (1e-5, "checked")])
+def test_a_bound_of_a_fast_sweep_is_doubted(
+    campaign: Path, files: Path, rate: float, status: str
+) -> None:
+    voltage = np.linspace(0.0, 0.4, 300)
+    current = 20e-3 * voltage + np.random.default_rng(1).normal(0.0, 1e-6, voltage.size)
+    file = curve(files / "x.csv", voltage / rate, voltage, current)
+    [outcome] = import_records(file, table="lsv", campaign=campaign, metadata=LSV, dry_run=True)
+    assert outcome.rows[0]["plateau_current_lower"] == pytest.approx(8.0, rel=0.01)
+    assert outcome.status == status, outcome
+    assert any("such a sweep exceeds" in text for text in outcome.doubts) == (status == "doubtful")
+
+
+def test_a_sweep_that_ends_below_zero_shows_no_plateau_in_words(
+    campaign: Path, files: Path
+) -> None:
+    current = 5e-3 * np.tanh(SWEPT / 0.1) * (1.0 - SWEPT)
+    file = curve(files / "x.csv", SWEPT / 1e-3, SWEPT, current)
+    [outcome] = import_records(file, table="lsv", campaign=campaign, metadata=LSV)
+    assert "the sweep shows no plateau" in str(outcome.error)
+
+
 def test_a_second_plateau_needs_an_area_of_its_own(campaign: Path, files: Path) -> None:
     voltage = np.linspace(0.0, 2.2, 2201)
     current = 5e-3 * np.tanh(voltage / 0.1) + 3e-3 / (1.0 + np.exp((1.2 - voltage) / 0.05))

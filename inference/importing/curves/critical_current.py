@@ -35,6 +35,7 @@ RECIPE = Recipe(
         "failed_lower",
         "frozen_channel",
         "own_voltage",
+        "partial_drop",
         "resistance_fell",
         "resistance_rose",
         "runaway_between_steps",

@@ -230,7 +230,10 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
     for at, (plateau, area) in areas.items():
         feature = features[at]
         note: Cells = {}
-        if separator is not None and rate is not None and feature.kind != "right":
+        _refuse_no_plateau(feature)
+        if feature.kind == "right":
+            doubts += _doubts_of_bound(feature, metadata, separator, rate, area["area"])
+        elif separator is not None and rate is not None:
             cell = _cell(metadata, separator, _middle(feature) / area["area"] * 1e4)
             warning = sweep_warning(cell.layers, cell.diffusivity, rate * 1e-3)
             if choices.correct_sweep:
@@ -262,6 +265,55 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
     return Reading(
         tuple(features), tuple(areas), tuple(rows), tuple(said), details, doubts=tuple(doubts)
     )
+
+
+def _refuse_no_plateau(feature: "Feature") -> None:
+    """Refuse a plateau of which no current is known, in words."""
+    if _middle(feature) > 0 and (feature.lower is None or feature.lower > 0):
+        return
+    known = " to ".join(
+        show_number(float(f"{end * 1e3:.3g}"))
+        for end in (feature.lower, feature.upper)
+        if end is not None
+    )
+    why = " ".join(flag.message for flag in feature.flags)
+    raise InputError(
+        f"the sweep shows no plateau: what was read of the current, {known} mA, reaches down to "
+        f"zero or below. {why + ' ' if why else ''}Import a sweep that levels off, or enter by "
+        "hand what is known"
+    )
+
+
+def _doubts_of_bound(
+    feature: "Feature",
+    metadata: "Metadata",
+    separator: Cells | None,
+    rate: float | None,
+    area: float,
+) -> list[str]:
+    """Return why a lower bound may be above the limiting current: a fast sweep exceeds it.
+
+    The time of diffusion is what it would be if the bound were the limiting current.
+    """
+    from models.transient_cell import SWEPT_POTENTIAL_LIMIT, swept_potential
+
+    bound = f"{show_number(float(f'{_middle(feature) * 1e3:.4g}'))} mA"
+    if separator is None or rate is None:
+        missing = "scan rate" if separator is not None else "separator in the campaign"
+        return [
+            f"the sweep only gives a lower bound, {bound}, and without a {missing} nobody can tell "
+            "whether it was slow enough: a fast sweep exceeds the limiting current"
+        ]
+    cell = _cell(metadata, separator, _middle(feature) / area * 1e4)
+    swept = swept_potential(cell.layers, cell.diffusivity, rate * 1e-3)
+    if swept <= SWEPT_POTENTIAL_LIMIT:
+        return []
+    return [
+        f"the sweep only gives a lower bound, {bound}, and at {show_number(rate)} mV/s it covers "
+        f"{swept:.3g} V while the salt diffuses across a cell of that limiting current (at most "
+        f"{SWEPT_POTENTIAL_LIMIT:g} V is safe): such a sweep exceeds the limiting current; sweep "
+        "more slowly"
+    ]
 
 
 def _areas(
@@ -298,6 +350,6 @@ RECIPE = Recipe(
     table="lsv",
     read=tuple(f"plateau_current{suffix}" for suffix in ("", "_sd", "_lower", "_upper")),
     extra=_SECOND.parts,
-    doubted=("level_before", "overload"),
+    doubted=("falls_back", "level_before", "overload"),
     rows=_rows,
 )

@@ -410,7 +410,7 @@ def test_a_second_step_of_a_larger_voltage_is_shorted_with_a_doubt() -> None:
     parts = [(600.0, 1e-3 * 2**k, 0.1 * 2**k * left) for k, left in enumerate((1, 0.65, 0.6))]
     feature = find_failed_step(record(*joined(*parts), 1e-4))
     assert (feature.lower, feature.upper) == pytest.approx((1e-3, 2e-3))
-    assert names(feature) == {"short_between_steps", "resistance_fell"}
+    assert names(feature) == {"partial_drop", "short_between_steps", "resistance_fell"}
 
 
 def test_rows_of_the_other_sign_at_an_edge_are_no_short() -> None:

@@ -292,6 +292,42 @@ def test_a_sweep_that_still_falls_at_its_end_bounds_the_limit_from_above() -> No
     assert plateau.upper > 1e-4 * swept.attrs["limiting_current_density"]
 
 
+def fast_sweep(shape: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return voltage and current of a sweep that outruns diffusion: it peaks and falls."""
+    volts = np.linspace(0, 1.2, 600)
+    after = np.maximum(volts - 0.4, 0)
+    wave = 2e-4 / (1 + np.exp(-(volts - 0.4) / 0.012)) / np.sqrt(1 + after / 0.3)
+    if shape == "corner":
+        return volts, wave
+    if shape == "held":  # the voltage stays at its end, where the current falls to half
+        held = np.r_[np.ones(300), 0.5 + 0.5 * np.exp(-np.arange(300) / 40)]
+        volts = np.minimum(volts, 0.6)
+        return volts, 1e-2 * volts * held
+    volts = np.linspace(0, 5, 300)
+    return volts, 6e-3 * volts * np.exp(-volts) + 2e-3 * np.tanh(volts)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kind", "settled"),
+    [
+        ("corner", "interval", 1.05e-4),
+        ("noisy", "left", 2.2e-3),
+        ("held", "right", 3.0e-3),
+    ],
+)
+def test_what_falls_from_a_peak_is_no_lower_bound_above_what_it_falls_to(
+    shape: str, kind: str, settled: float
+) -> None:
+    volts, amperes = fast_sweep(shape)
+    noise = 1e-2 if shape == "noisy" else 1e-3
+    amperes = amperes * (1 + noise * np.random.default_rng(2).normal(size=len(volts)))
+    (feature,) = find_plateaus(record_of(np.arange(len(volts)) * 0.02, volts, amperes))
+    assert feature.kind == kind
+    assert (feature.lower or 0.0) < 1.02 * settled
+    assert feature.has_flag("falls_back") or kind == "left"
+    assert not feature.has_flag("range_limit")
+
+
 def test_an_ohmic_sweep_is_a_lower_bound() -> None:
     volts = np.linspace(0, 1, 500)
     (feature,) = find_plateaus(record_of(volts / 1e-3, -volts, -1e-3 * volts))

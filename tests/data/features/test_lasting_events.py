@@ -19,6 +19,7 @@ from data.features import (
     find_penetration,
     find_sand_time,
 )
+from data.features.control import ControlStep
 
 BUGS = Path(__file__).parents[3].parent / "shared" / "bugs"
 TIME = np.arange(0.0, 7200.0, 5.0)
@@ -137,6 +138,52 @@ def test_where_nobody_knows_which_level_was_the_old_one_the_drop_is_doubted() ->
     assert names(late) == {"back_at_old_level"}
 
 
+@pytest.mark.parametrize(("spacing", "ramp"), [(0.1, 60.0), (1.0, 300.0), (10.0, 300.0)])
+def test_the_old_level_is_the_same_however_densely_the_rows_lie(
+    spacing: float, ramp: float
+) -> None:
+    time = np.arange(0.0, 6 * ramp, spacing)
+    # Up by more than twice the level within the ramp, and back at once.
+    voltage = 0.107 + 0.25 * np.clip(time / ramp - 2, 0, 1) * (time < 3 * ramp)
+    current = np.full(len(time), 1e-3)
+    feature = find_penetration(record(time, voltage, current))
+    assert names(feature) & {"back_at_old_level", "excursion"}
+    # Up by a runaway, and back.
+    sand = find_sand_time(record(time, voltage + 2.4 * (voltage - 0.107), current))
+    assert sand.kind == "right"
+    # A step of a staircase before the one that fails.
+    steps = np.repeat([1e-3, 2e-3, 3e-3], len(time))
+    voltages = np.r_[time * 0 + 0.05, voltage, np.where(time > ramp, 0.01, 0.15)]
+    clock = np.arange(len(steps)) * spacing
+    staircase = find_failed_step(record(clock, voltages, steps))
+    assert names(staircase) & {"back_at_old_level", "excursion"}
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "spacing"), [(45, 0.3, 5), (60, 0.3, 5), (90, 0.5, 10)]
+)
+def test_a_bell_that_is_as_slow_on_both_sides_is_no_event(
+    width: float, height: float, spacing: float
+) -> None:
+    time = np.arange(0.0, 7200.0, spacing)
+    bell = np.exp(-0.5 * ((time - 3000) / width) ** 2)
+    feature = find_penetration(record(time, 0.077 + height * bell, np.full(len(time), 1e-3)))
+    assert feature.kind == "right"
+    assert "excursion" in names(feature)
+
+
+@pytest.mark.parametrize(("stay", "height"), [(0.0, 0.3), (600.0, 0.1)])
+def test_a_bend_upwards_before_the_old_level_comes_back_for_good_is_no_transition(
+    stay: float, height: float
+) -> None:
+    up = np.clip((TIME - 2500) / 1400, 0, 1) * (3900 + stay > TIME)
+    feature = find_inflexion(record(TIME, 0.107 + height * up, CURRENT, 1e-4))
+    assert feature.kind == "right"
+    assert "back_at_old_level" in names(feature)
+    shorted = np.where(3900 + stay < TIME, 0.01, 0.107 + height * up)
+    assert find_inflexion(record(TIME, shorted, CURRENT, 1e-4)).kind == "interval"
+
+
 @pytest.mark.parametrize(
     ("levels", "flag"),
     [
@@ -209,6 +256,34 @@ def test_below_a_third_of_the_level_a_drop_is_doubted_and_the_short_wins(part: f
     shorted = find_penetration(record(TIME, np.where(TIME > 3602, 0.006, small), CURRENT))
     assert within(shorted, 3600)
     assert names(shorted) == {"small_drop"}
+
+
+@pytest.mark.parametrize(
+    ("left", "final", "at", "bounds"),
+    [
+        (0.68, 0.05, 200, (4e-4, 5e-4)),
+        (0.6, 0.05, 500, (4e-4, 5e-4)),
+        (0.45, 0.05, 200, (1e-4, 2e-4)),
+        (0.6, None, 200, (1e-4, 2e-4)),
+    ],
+)
+def test_a_partial_drop_of_a_staircase_is_doubted_and_the_largest_counts(
+    left: float, final: float | None, at: float, bounds: tuple[float, float]
+) -> None:
+    time = np.arange(0.0, 600.0, 2.0)
+    voltages, currents = [], []
+    for step, current in enumerate((1e-4, 2e-4, 3e-4, 4e-4, 5e-4)):
+        part = np.ones(len(time))
+        if step >= 1:
+            part[(time > at) | (step > 1)] = left
+        if step >= 4 and final is not None:
+            part[time > 300] = final
+        voltages.append(200 * current * part)
+        currents.append(np.full(len(time), current))
+    clock = np.arange(5 * len(time)) * 2.0
+    feature = find_failed_step(record(clock, np.concatenate(voltages), np.concatenate(currents)))
+    assert (feature.lower, feature.upper) == pytest.approx(bounds)
+    assert "partial_drop" in names(feature)
 
 
 def test_of_two_shorts_the_larger_counts_and_small_drops_count_together() -> None:
@@ -324,6 +399,13 @@ def test_coarse_stamps_widen_what_they_hide(tick: float, rounded: Any) -> None:
     assert "begins_midway" not in names(find_sand_time(run))
 
 
+def test_two_intervals_of_a_programme_are_no_coarse_stamps() -> None:
+    time = np.cumsum(np.repeat([15.0, 10.0, 15.0, 10.0], 200))
+    voltage = np.where(time > 8000, 0.01, 0.1)
+    feature = find_penetration(record(time, voltage, np.full(len(time), 4e-4)))
+    assert "coarse_time" not in names(feature)
+
+
 def test_a_time_that_stands_still_is_refused() -> None:
     for find in (find_penetration, find_sand_time, find_inflexion, find_failed_step):
         with pytest.raises(FeatureError, match="all 1440 rows have the test time 3 s"):
@@ -364,3 +446,21 @@ def test_a_rest_or_a_smaller_current_is_no_limit(programme: bool) -> None:
     more = dict.fromkeys(more, count // 2)
     limit = record(time, np.where(count < 2, 0.06, 5.0), later, 1e-4, **more)
     assert find_sand_time(limit).has_flag("compliance")
+
+
+def test_a_programme_that_steps_down_is_no_limit() -> None:
+    time = np.arange(0.0, 300.0, 2.0)
+    currents = np.array([*np.arange(0.2, 1.1, 0.2), 0.8, 0.6, 0.4, 0.2]) * 1e-3
+    levels = 0.03 * np.arcsinh(currents / 2e-5)  # kinetics: the voltage hardly falls
+    clock = 2.0 * np.arange(len(currents) * len(time))
+    rows = [np.repeat(each, len(time)) for each in (levels, currents)]
+    feature = find_failed_step(record(clock, *rows, 1e-4))
+    assert feature.kind == "right"
+    assert "compliance" not in names(feature)
+
+
+def test_digits_that_arithmetic_leaves_are_no_time() -> None:
+    step = ControlStep(0, 10, 1e-3, 0.0, begin=8.1, first=8.2, end=20.0)
+    assert 0.1 - step.uncertainty > 0
+    assert step.least(0.1) == 0.0
+    assert step.least(0.3) == pytest.approx(0.2)

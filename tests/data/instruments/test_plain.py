@@ -55,6 +55,36 @@ def test_every_legal_header_unit_separator_and_decimal_mark(
         assert np.allclose(record[name], factor * due[name], rtol=1e-15, atol=0)
 
 
+@pytest.mark.parametrize(
+    ("header", "first", "words"),
+    [
+        ("time [s],voltage [V],-current [mA]", "0,1,2", "'-current [mA]': holds the quantity with"),
+        (
+            "time [s],\u2212voltage/V,current/mA",
+            "0,1,2",
+            "turn the sign of its numbers back",
+        ),
+        ("time/s,Ewe/V,-I/mA", "0,1,2", "'-I/mA' has its sign turned"),
+        ("time/s,<Ewe>/V,I/mA", "0,1,2", "'<Ewe>/V' to 'voltage [V]', 'I/mA' to 'current [mA]'"),
+        ("time/s,voltage [V] (x10),current/mA", "0,1,2", "'x10' is none; 'voltage [V]' if it is V"),
+        ("time,voltage [V],current [mA]", "2026-12-11 22:00:00,1,2", "'time' is a date, which"),
+        ("time,Ewe/V,I/mA", "11.12.2026,1,2", "'Ewe/V' to 'voltage [V]', 'I/mA' to"),
+    ],
+)
+def test_what_a_header_means_otherwise_is_told_in_its_own_words(
+    tmp_path: Path, header: str, first: str, words: str
+) -> None:
+    with pytest.raises(RecordError) as refused:
+        read_record(written(tmp_path, f"{header}\n{first}\n"))
+    assert words in str(refused.value)
+
+
+def test_a_time_of_dates_refuses_no_file_that_has_another(tmp_path: Path) -> None:
+    text = "time,test time [s],voltage [V],current [mA]\n"
+    text += "".join(f"2026-12-11 22:00:0{k},{k},1,2\n" for k in range(3))
+    assert read_record(written(tmp_path, text))["test_time_second"].values.tolist() == [0, 1, 2]
+
+
 def test_columns_in_any_order_among_others_with_quotes(tmp_path: Path) -> None:
     text = (
         '"note","Current / A","Step Index / 1","Step ID","Test Time / s",'

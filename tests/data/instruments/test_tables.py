@@ -236,6 +236,18 @@ def test_the_current_of_a_chronopotentiogram_is_what_its_settings_state(tmp_path
         read_record(written(tmp_path, segmented("0.0", length=25)))
 
 
+@pytest.mark.parametrize("name", ["Current Switching Polarity", "Current Switching Priority"])
+def test_where_a_potential_switches_the_current_it_is_not_known(tmp_path: Path, name: str) -> None:
+    by_potential = f"{name} = Potential\nSegment = "
+    text = segmented("0.0", length=8).replace("Segment = ", by_potential)
+    with pytest.raises(RecordError, match="changed where a potential was reached"):
+        read_record(written(tmp_path, text))
+    by_time = text.replace("= Potential", "= Time")
+    assert (read_record(written(tmp_path, by_time))["current_ampere"] == -1e-3).all()
+    one = segmented("0.0", length=8, segments=1).replace("Segment = ", by_potential)
+    assert (read_record(written(tmp_path, one))["current_ampere"] == -1e-3).all()
+
+
 SWEEP = "Linear Sweep Voltammetry\nScan Rate (V/s) = 0.005\n\nPotential/V, Current/A\n\n"
 
 
