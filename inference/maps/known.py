@@ -307,7 +307,11 @@ def scatter_notes(result: "Basis", design: Design) -> list[str]:
         Empty where all come from data, of cells that have names.
     """
     every = _standings(result, design)
-    found = told_of_rows(result, "fresh_cells", design.cell)
+    found = [
+        told
+        for key in ("fresh_cells", "ended_early")
+        for told in told_of_rows(result, key, design.cell)
+    ]
     for standing_of, words in (
         ("prior", "comes from the prior, not from data,"),
         ("near", "is near the limit between the prior and the data"),

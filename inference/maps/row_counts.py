@@ -36,8 +36,8 @@ def told_of_rows(result: "Basis", key: str, cell: "Cell") -> list[str]:
     ----------
     result : Basis
         A finished fit.
-    key : {"left_out", "fresh_cells"}
-        Of which function of this module.
+    key : {"left_out", "fresh_cells", "ended_early"}
+        Of which function of this module, or of `inference.rows.taken_off`.
     cell : {"liquid", "solid"}
         The kind of cell.
 

@@ -13,6 +13,7 @@ from inference.rows.contradictions import contradicting_estimates
 from inference.rows.copied import copied_rows
 from inference.rows.stated_errors import errors_over_cells
 from inference.rows.stepped_cells import FEWEST_STEPS, stepped_cells, whole_staircase
+from inference.rows.taken_off import taken_off
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -111,7 +112,8 @@ def doubted_tables(campaign: "Campaign") -> dict[str, list[str]]:
     dict of str to list of str
         Tables in which steps are so wide that they may be ranges over cells, whose names of cells
         tell tests of one cell apart, whose rows read as staircases or as copies of each other,
-        whose errors read as the scatter over cells, and whose estimates exclude each other.
+        whose errors read as the scatter over cells, whose survivors seem to have been taken off as
+        they began to fail, and whose estimates exclude each other.
     """
     notes: dict[str, list[str]] = {}
     for name, table in campaign.tables.items():
@@ -128,6 +130,8 @@ def doubted_tables(campaign: "Campaign") -> dict[str, list[str]]:
             notes.setdefault(name, []).append(f"{name}.csv, {errors}")
         if copies := copied_rows(name, table):
             notes.setdefault(name, []).append(f"{name}.csv: {_same_numbers(copies)}")
+        if off := taken_off(name, table):
+            notes.setdefault(name, []).append(f"{name}.csv: {off}")
         if name == "published" and (excluding := contradicting_estimates(table)):
             notes.setdefault(name, []).append(f"{name}.csv: {excluding}")
     if brackets := _brackets(campaign):

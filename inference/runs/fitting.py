@@ -37,6 +37,7 @@ from inference.misfit.symptoms import symptom_findings
 from inference.rows.conditions import row_conditions, row_groups
 from inference.rows.data_ranges import currents_tested, data_gaps, data_hulls
 from inference.rows.doubtful import doubted_tables
+from inference.rows.taken_off import ended_early
 from inference.runs.findings import findings
 from inference.runs.gate import Gate, check_gate, longer_chains_may_do
 from inference.runs.result import Result, load_result
@@ -418,10 +419,14 @@ def _compute(plan: Plan, timings: _Timings, progress: bool) -> xr.DataTree:
             options.kinetics,
             log_likelihood=after["log_likelihood"],
         )
-        counted = {"left_out": left_out(fitted), "fresh_cells": fresh_cells(fitted)}
+        counted = {
+            "left_out": left_out(fitted),
+            "fresh_cells": fresh_cells(fitted),
+            "ended_early": ended_early(fitted),
+        }
         first = [*suspected, *counted["left_out"].values()]
         found = [*first, *(each for each in further if each not in first)]
-        found += counted["fresh_cells"].values()
+        found += [*counted["fresh_cells"].values(), *counted["ended_early"].values()]
         found += plan.unused_options()
     kinds = {
         group: with_labels(after[group].mean(("chain", "draw")), "cell of the second kind")

@@ -57,6 +57,7 @@ _ATTRIBUTES = (
     "data_gaps",
     "left_out",
     "fresh_cells",
+    "ended_early",
     "tested",
     "separators",
     "fitted_sources",
