@@ -36,6 +36,7 @@ from inference.misfit.trends import (
     conditions_of,
     distinct,
     in_words,
+    times_rise,
     trends,
     verdicts,
 )
@@ -457,7 +458,9 @@ def _judged(result: Basis, name: str) -> tuple[Finding, dict[str, float]]:
     if chosen := chosen_by_outcome(observed, columns):
         p_values.pop("censored", None)  # none survived, because rows of cells that did are not here
     on_scale = _on_scale(observed, few, units)
-    found = trends(*on_scale, conditions_of(result, name, columns), chosen)
+    from_start = bool(chosen) and times_rise(observed, columns)
+    conditions = conditions_of(result, name, columns)
+    found = trends(*on_scale, conditions, chosen, from_start=from_start)
     ratios = natural_scale(observed, few, units) is np.log
     if found:
         p_values["trend"] = min(each.p_value for each in found)
@@ -704,7 +707,8 @@ def _statistics(
             for each in along
             if _verdict(min(1.0, chances["trend"] * each.p_value), errors["trend"]) != "ok"
         ]
-        if strong[0].chosen and set(off) == {"trend"}:  # it may be as it must be
+        as_it_must_be = strong[0].chosen and not strong[0].from_start
+        if as_it_must_be and set(off) == {"trend"}:
             verdict = "warn"
         p_value = min(1.0, chances["trend"] * strong[0].p_value)
         told = in_words(strong, p_value, failed="failed" in p_values, ratios=ratios)

@@ -22,6 +22,7 @@ from scipy.stats import linregress, t
 from data.arrays import Array
 from inference.designs.axes import shown
 from inference.rows.conditions import levels
+from inference.rows.whole_clock import rising as times_rising
 from models.blocks import table_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = [
     "conditions_of",
     "distinct",
     "in_words",
+    "times_rise",
     "trends",
     "value_in_words",
     "verdicts",
@@ -111,6 +113,8 @@ class Trend:
         By how much they lie above the others, against what is predicted, on the scale of the rows.
     chosen : bool
         Whether the condition may have been chosen by the outcome.
+    from_start : bool
+        Whether times then seem to count from the start of a staircase.
     """
 
     along: str
@@ -120,6 +124,7 @@ class Trend:
     rows: int = 0
     apart: float = 0.0
     chosen: bool = False
+    from_start: bool = False
 
 
 def value_in_words(name: str, value: float) -> str:
@@ -181,6 +186,12 @@ def in_words(found: Sequence[Trend], p_value: float, *, failed: bool, ratios: bo
         f"rows at {at} {first.along} {lie} what is predicted, those at {against} {less} (p = "
         f"{p_value:.3f})"
     )
+    if first.from_start:
+        return (
+            f"{rows}. Cells that failed at larger currents failed later: these times seem to count "
+            "from the start of the staircase, and not from that of the step that failed. Safe "
+            "currents are then far too high; enter each cell with the step at which it failed"
+        )
     if first.chosen:
         return (
             f"{rows}. Every cell failed, and no sooner at larger currents: if each current is the "
@@ -205,6 +216,8 @@ def trends(
     predicted: Array,
     conditions: Mapping[str, Array],
     chosen: str = "",
+    *,
+    from_start: bool = False,
 ) -> list[Trend]:
     """Compare how residuals go with conditions with predicted data sets, the least likely first.
 
@@ -218,6 +231,8 @@ def trends(
         From `conditions_of`.
     chosen : str
         From `chosen_by_outcome`.
+    from_start : bool
+        From `times_rise`.
 
     Returns
     -------
@@ -262,8 +277,9 @@ def trends(
     for along, z in sorted(zip(varying, of_data, strict=True), key=lambda each: -abs(each[1])):
         rising = bool(z > 0.0)
         p_value = float(np.mean(of_draws > abs(z)) + 0.5 * np.mean(of_draws == abs(z)))
+        by_outcome = bool(word) and along.startswith(word) and rising
         trend = Trend(
-            along, rising, p_value, chosen=bool(word) and along.startswith(word) and rising
+            along, rising, p_value, chosen=by_outcome, from_start=by_outcome and from_start
         )
         if along in places:
             name, here = places[along]
@@ -317,6 +333,28 @@ def chosen_by_outcome(observed: Array, design: Mapping[str, Array]) -> str:
     line = linregress(current, times)
     least = line.slope - float(t.ppf(_SURE, times.size - 2)) * line.stderr
     return "log_current" if least > _OF_A_CHARGE else ""
+
+
+def times_rise(observed: Array, design: Mapping[str, Array]) -> bool:
+    """Return whether the times of cells rise with their currents, as those since a staircase began.
+
+    Parameters
+    ----------
+    observed : ndarray, shape (rows,)
+        Observed times, above zero.
+    design : mapping of str to ndarray of shape (rows,)
+        Their own design, with currents.
+    """
+    other = [
+        np.nan_to_num(np.round(values, _DIGITS))
+        for name, values in design.items()
+        if name not in {"log_current", *_OF_THE_OBSERVATION}
+    ]
+    alike = np.zeros(observed.size, dtype=np.intp)
+    if other:
+        alike = np.unique(np.stack(other), axis=1, return_inverse=True)[1].ravel()
+    groups = [np.flatnonzero(alike == each) for each in np.unique(alike)]
+    return times_rising(np.exp(design["log_current"]), observed, groups)
 
 
 def distinct(conditions: Mapping[str, Array], without: str = "") -> dict[str, Array]:

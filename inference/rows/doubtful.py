@@ -14,6 +14,7 @@ from inference.rows.copied import copied_rows
 from inference.rows.stated_errors import errors_over_cells
 from inference.rows.stepped_cells import FEWEST_STEPS, stepped_cells, whole_staircase
 from inference.rows.taken_off import taken_off
+from inference.rows.whole_clock import times_from_the_start
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -130,6 +131,8 @@ def doubted_tables(campaign: "Campaign") -> dict[str, list[str]]:
             notes.setdefault(name, []).append(f"{name}.csv, {errors}")
         if copies := copied_rows(name, table):
             notes.setdefault(name, []).append(f"{name}.csv: {_same_numbers(copies)}")
+        if clock := times_from_the_start(name, table):
+            notes.setdefault(name, []).append(f"{name}.csv, {clock}.")
         if off := taken_off(name, table):
             notes.setdefault(name, []).append(f"{name}.csv: {off}")
         if name == "published" and (excluding := contradicting_estimates(table)):

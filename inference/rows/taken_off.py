@@ -1,4 +1,4 @@
-r"""Cells that ended before they failed, at places of their own: they may have been taken off for it.
+r"""Cells that ended at places of their own before they failed: they may have been taken off for it.
 
 A fit takes the end of a test without an event as planned: as nothing that the cell has a say in. A
 cell that is taken off because it turns noisy is then a survivor, and the weakest cells are lost.
@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 
     from data.campaign import Campaign
 
-__all__ = ["ended_early", "taken_off"]
+__all__ = [
+    "EVENTS",
+    "STEPPED",
+    "columns_of",
+    "ended_early",
+    "like_rows",
+    "taken_off",
+    "times_of",
+]
 
 _FEWEST: Final = 3  # ends of their own
 _SAME: Final = 0.01  # of logarithms: an end that is planned is kept, and logged, as closely
@@ -46,11 +54,13 @@ _NUMBERS: Final = (
     "concentration",
 )  # fmt: skip
 _NAMES: Final = ("separator", "protocol", "lab")
-_EVENTS: Final = {"dc_polarization": "transition_time", "sand": "sand_time"}
-_STEPS: Final = {
+EVENTS: Final = {"dc_polarization": "transition_time", "sand": "sand_time"}
+"""The event that ends a test at one current, by table."""
+STEPPED: Final = {
     "dc_polarization": ("protocol", "step"),
     "critical_current": ("bracket_from", "one_cell"),
 }
+"""By table, column and value of rows of single cells that were stepped up."""
 
 
 class _Early(NamedTuple):
@@ -160,22 +170,19 @@ def _in_words(table: "xr.Dataset", found: _Early) -> str:
 
 
 def _early(name: str, table: "xr.Dataset") -> Iterator[_Early]:
-    if name in _EVENTS:
-        yield from _of_times(table, _EVENTS[name])
-    if name in _STEPS:
-        yield from _of_steps(table, *_STEPS[name])
+    if name in EVENTS:
+        yield from _of_times(table, EVENTS[name])
+    if name in STEPPED:
+        yield from _of_steps(table, *STEPPED[name])
     if "outcome" in table and "capacity" in table:
         yield from _of_charges(table)
 
 
 def _of_times(table: "xr.Dataset", event: str) -> Iterator[_Early]:
     """Yield the rows whose tests in time ended early."""
-    read = _reader(table)
-    current, stop = read("current_density"), read("stop_time")
-    low, high = read(f"{event}_lower"), read(f"{event}_upper")
-    between = np.where(low > 0.0, np.sqrt(low * high), high)
-    time = np.fmax(read(event), between)
-    failed = np.isfinite(time * current)
+    read = columns_of(table)
+    current, stop, low = (read(each) for each in ("current_density", "stop_time", f"{event}_lower"))
+    time, failed = times_of(table, event)
     ended = np.where(low > 0.0, low, stop)  # of those without an event
     survived = np.isfinite(ended * current) & ~failed
     with np.errstate(divide="ignore"):
@@ -197,9 +204,25 @@ def _of_times(table: "xr.Dataset", event: str) -> Iterator[_Early]:
     yield _Early(rows, "times", 1.0 if no_plan else _chance(groups))
 
 
+def times_of(table: "xr.Dataset", event: str) -> tuple[Array, NDArray[np.bool_]]:
+    """Return when cells failed, within an interval in its middle, and which did.
+
+    Parameters
+    ----------
+    table : Dataset
+        Tests at one current each.
+    event : str
+        From `EVENTS`.
+    """
+    read = columns_of(table)
+    low, high = read(f"{event}_lower"), read(f"{event}_upper")
+    time = np.fmax(read(event), np.where(low > 0.0, np.sqrt(low * high), high))
+    return time, np.isfinite(time * read("current_density"))
+
+
 def _of_steps(table: "xr.Dataset", column: str, value: str) -> Iterator[_Early]:
     """Yield the rows whose staircases ended early."""
-    read = _reader(table)
+    read = columns_of(table)
     lower, upper = (read(end) for end in ENDS)
     of_one = table[column].values == value
     failed = of_one & np.isfinite(upper)
@@ -207,7 +230,7 @@ def _of_steps(table: "xr.Dataset", column: str, value: str) -> Iterator[_Early]:
     with np.errstate(divide="ignore", invalid="ignore"):
         middle = np.where(lower > 0.0, np.sqrt(lower * upper), upper)
         place = np.log(np.where(failed, middle, lower))
-    for own in _alike(table, without=("step_time",)).values():
+    for own in like_rows(table, without=("step_time",)).values():
         highest = np.fmax(lower, upper)[own[of_one[own]]].max(initial=0.0)
         survived[own[lower[own] >= highest]] = False  # the last step of all
     rows, groups = _below(table, place, failed, survived)
@@ -217,7 +240,7 @@ def _of_steps(table: "xr.Dataset", column: str, value: str) -> Iterator[_Early]:
 
 def _of_charges(table: "xr.Dataset") -> Iterator[_Early]:
     """Yield the rows of cells that survived less than the charge, or the time, of the others."""
-    read = _reader(table)
+    read = columns_of(table)
     current, capacity = read("current_density"), read("capacity")
     survived = np.flatnonzero((table["outcome"].values != "penetrated") & (capacity > 0.0))
     failed = table["outcome"].values == "penetrated"
@@ -237,7 +260,7 @@ def _of_charges(table: "xr.Dataset") -> Iterator[_Early]:
         return
     if _distinct(plans, rows) <= _DISTINCT_TIMES * rows.size:
         return
-    alike = _alike(table)
+    alike = like_rows(table)
     lowest = {key: current[own][failed[own]].min(initial=np.inf) for key, own in alike.items()}
     at = np.array([lowest[key] for row in rows for key, own in alike.items() if row in own])
     if (current[rows] < at).mean() > 0.5:  # where nobody failed
@@ -247,9 +270,7 @@ def _of_charges(table: "xr.Dataset") -> Iterator[_Early]:
     for each in np.unique(current[survived]):
         rank[current[survived] == each] = rank[current[survived] == each].mean()
     rng = np.random.default_rng(0)
-    drawn = np.array(
-        [rng.choice(rank, rows.size, replace=False).sum() for _ in range(_CHANCES)]
-    )
+    drawn = np.array([rng.choice(rank, rows.size, replace=False).sum() for _ in range(_CHANCES)])
     yield _Early(rows, "charges", float(np.mean(drawn >= rank[short].sum() - 1e-9)))
 
 
@@ -272,7 +293,7 @@ def _below(
     rows: list[int] = []
     groups: list[tuple[Array, Array]] = []
     above = 0
-    for own in _alike(table, without).values():
+    for own in like_rows(table, without).values():
         at, out = place[own[failed[own]]], own[ended[own]]
         if at.size < 2 or not out.size:
             continue
@@ -334,10 +355,18 @@ def _distinct(plans: list[Array], rows: NDArray[np.intp]) -> int:
     return fewest
 
 
-def _alike(
+def like_rows(
     table: "xr.Dataset", without: tuple[str, ...] = ()
 ) -> dict[tuple[str, ...], NDArray[np.intp]]:
-    """Return the rows under like conditions, but for currents and what is measured."""
+    """Return the rows under like conditions, but for currents and what is measured.
+
+    Parameters
+    ----------
+    table : Dataset
+        Its rows.
+    without : tuple of str
+        Conditions that may differ.
+    """
     numbers = [table[name].values for name in _NUMBERS if name in table and name not in without]
     names = [table[name].values for name in _NAMES if name in table]
     groups: dict[tuple[str, ...], list[int]] = {}
@@ -347,8 +376,8 @@ def _alike(
     return {key: np.array(rows) for key, rows in groups.items()}
 
 
-def _reader(table: "xr.Dataset") -> Callable[[str], Array]:
-    """Return a function that returns a column, NaN where there is none."""
+def columns_of(table: "xr.Dataset") -> Callable[[str], Array]:
+    """Return a function that returns a column of a table by name, NaN where there is none."""
 
     def read(name: str) -> Array:
         if name not in table:
