@@ -46,7 +46,8 @@ def times_from_the_start(name: str, table: "xr.Dataset") -> str:
     read = columns_of(table)
     if name in EVENTS:
         time, failed = times_of(table, EVENTS[name])
-        if rows := _rising_rows(table, read("current_density"), np.where(failed, time, np.nan)):
+        known = np.where(failed, time, np.nan)
+        if rows := _rising_rows(table, read("current_density"), known, within_steps=True):
             found.append(
                 f"{rows} rows: cells that failed at larger currents failed later ({EVENTS[name]}). "
                 "These times seem to count from the start of the staircase: a row of one current "
@@ -103,8 +104,15 @@ def rising(current: Array, time: Array, groups: list[NDArray[np.intp]]) -> bool:
     return slope - float(t.ppf(_SURE, free)) * error > 0.0 and slope > RISING_TIME
 
 
-def _rising_rows(table: "xr.Dataset", current: Array, time: Array) -> str:
-    """Return in words the rows whose times rise with the current; empty where they do not."""
+def _rising_rows(
+    table: "xr.Dataset", current: Array, time: Array, *, within_steps: bool = False
+) -> str:
+    """Return in words the rows whose times rise with the current; empty where they do not.
+
+    Nor, where that is asked for, where all may be times within the step that failed: where the law
+    is that of diffusion, none of these is shorter than a step's time by more than the square of the
+    last current survived over that which failed.
+    """
     known = np.isfinite(current * time)
     groups = [
         rows
@@ -115,5 +123,10 @@ def _rising_rows(table: "xr.Dataset", current: Array, time: Array) -> str:
     few = min(np.unique(current[rows]).size, np.unique(time[rows]).size) < _DISTINCT
     if rows.size < _FEWEST or few or not rising(current, time, groups):
         return ""
+    if within_steps:
+        height = float(np.diff(np.unique(current[rows])).min())
+        least = time[rows].max() * np.maximum(1.0 - height / current[rows], 0.0) ** 2
+        if (time[rows] >= least).all():
+            return ""
     lines = table["line"].values[rows]
     return f"lines {int(lines.min())} to {int(lines.max())}, {rows.size}"

@@ -55,7 +55,9 @@ def one_way(rng: Any, cells: int, scatter: float, ends: str) -> Rows:
             rows.append({**row, "stop_time": time * rng.uniform(0.8, 0.97)})
         elif ends == "instrument":
             early = planned < min(time, plan)
-            rows.append({**row, "stop_time": planned} if early else {**row, "transition_time": time})
+            rows.append(
+                {**row, "stop_time": planned} if early else {**row, "transition_time": time}
+            )
         else:
             failed = {"transition_time": time} if time < planned else {}
             rows.append({**row, "stop_time": planned, **failed})
