@@ -35,10 +35,12 @@ from data.arrays import Array
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["copied_rows"]
+__all__ = ["BY_CHANCE", "Measured", "columns_of_test", "copied_rows", "measured_alike"]
 
 
-_BY_CHANCE: Final = 1e-3  # probability of agreement that is no chance
+BY_CHANCE: Final = 1e-3
+"""Probability of agreement below which it is no chance."""
+
 _LEAST_SPREAD: Final = (
     0.02  # of logarithms, where no other row tells it: careful cells differ by 5 %
 )
@@ -76,13 +78,46 @@ _OF_THE_ENTRY: Final = frozenset(
 _OF_THE_CELL: Final = frozenset({"area", "area_sd", "overpotential", "overpotential_sd"})
 
 
-class _Measured(NamedTuple):
-    """Values of rows at the same conditions: of intervals the middle."""
+class Measured(NamedTuple):
+    """Values of rows at the same conditions: of intervals the middle.
+
+    Parameters
+    ----------
+    rows : list of int
+    values, widths : ndarray, shape (rows,)
+        The widths are of the logarithm.
+    exact : ndarray of bool, shape (rows,)
+        Whether a value is none of an interval.
+    """
 
     rows: list[int]
     values: Array
-    widths: Array  # of the logarithm
+    widths: Array
     exact: NDArray[np.bool_]
+
+
+def columns_of_test(table: "xr.Dataset") -> list[str]:
+    """Return the columns of a table that say something of the test."""
+    return [str(each) for each in table.data_vars if str(each) not in _OF_THE_ENTRY]
+
+
+def measured_alike(name: str, table: "xr.Dataset", columns: list[str]) -> list[Measured]:
+    """Return what a table measured of its cells, those at the same conditions together.
+
+    Parameters
+    ----------
+    name : str
+        Of the table.
+    table : Dataset
+        Its rows.
+    columns : list of str
+        By which conditions are the same.
+    """
+    return [
+        each
+        for column, units in _COLUMNS.get(name, {}).items()
+        for each in _at_same_conditions(name, table, column, units, columns)
+    ]
 
 
 def copied_rows(name: str, table: "xr.Dataset") -> list[list[int]]:
@@ -100,7 +135,7 @@ def copied_rows(name: str, table: "xr.Dataset") -> list[list[int]]:
     list of list of int
         Lines of rows that are the same in every number.
     """
-    columns = [str(each) for each in table.data_vars if str(each) not in _OF_THE_ENTRY]
+    columns = columns_of_test(table)
     kinds = [
         (column, each)
         for column, units in _COLUMNS.get(name, {}).items()
@@ -132,10 +167,10 @@ def copied_rows(name: str, table: "xr.Dataset") -> list[list[int]]:
         pairs = 0.5 * count * (count - 1)
         expected = pairs * width / (2.0 * np.sqrt(np.pi) * _spread(others))
         again = sum(len(each) - 1 for each in copied)
-        if poisson.sf(again - 1, expected) >= _BY_CHANCE / len(kinds):
+        if poisson.sf(again - 1, expected) >= BY_CHANCE / len(kinds):
             copied = _again_in_turn([*same.values()], count)
             chance = pairs * min(expected / pairs, 1.0) ** len(copied)
-            if not copied or chance >= _BY_CHANCE / len(kinds):
+            if not copied or chance >= BY_CHANCE / len(kinds):
                 continue
         lines = table["line"].values
         found += [[int(lines[measured.rows[at]]) for at in each] for each in copied]
@@ -181,7 +216,7 @@ def _distances(same: list[list[int]], count: int) -> Iterable[int]:
 
 def _at_same_conditions(
     name: str, table: "xr.Dataset", column: str, units: tuple[float, ...], columns: list[str]
-) -> list[_Measured]:
+) -> list[Measured]:
     """Return the measured values of a column, those at the same conditions together."""
     own = {f"{column}{end}" for end in ("", "_lower", "_upper", "_sd")}
     value, low, high = (
@@ -201,7 +236,7 @@ def _at_same_conditions(
     for row in np.flatnonzero(seen).tolist():
         groups[tuple(each[row] for each in cells)].append(row)
     return [
-        _Measured(
+        Measured(
             rows,
             np.array([value[row] if exact[row] else np.sqrt(low[row] * high[row]) for row in rows]),
             np.array(

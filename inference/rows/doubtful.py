@@ -15,6 +15,7 @@ from inference.rows.stated_errors import errors_over_cells
 from inference.rows.stepped_cells import FEWEST_STEPS, stepped_cells, whole_staircase
 from inference.rows.taken_off import taken_off
 from inference.rows.whole_clock import times_from_the_start
+from inference.rows.twice import range_over_rows, under_two_names
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -131,6 +132,17 @@ def doubted_tables(campaign: "Campaign") -> dict[str, list[str]]:
             notes.setdefault(name, []).append(f"{name}.csv, {errors}")
         if copies := copied_rows(name, table):
             notes.setdefault(name, []).append(f"{name}.csv: {_same_numbers(copies)}")
+        if twice := range_over_rows(name, table):
+            notes.setdefault(name, []).append(
+                f"{name}.csv, {twice}. If it is over these very cells, its two ends count twice. "
+                f"{_TOO_NARROW} Keep the cells, and leave the range out with `exclude`."
+            )
+        elif twice := under_two_names(name, table):
+            notes.setdefault(name, []).append(
+                f"{name}.csv: {twice}: one set of cells entered twice counts as two. {_TOO_NARROW} "
+                "Keep each cell once, under one name; where they are different cells, look whether "
+                "each value was read from its own curve."
+            )
         if clock := times_from_the_start(name, table):
             notes.setdefault(name, []).append(f"{name}.csv, {clock}.")
         if off := taken_off(name, table):

@@ -13,7 +13,7 @@ their own T. Ends that lie together more closely than even ones do by chance are
 number, and others in milder words.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -357,7 +357,7 @@ def _distinct(plans: list[Array], rows: NDArray[np.intp]) -> int:
 
 
 def like_rows(
-    table: "xr.Dataset", without: tuple[str, ...] = ()
+    table: "xr.Dataset", without: Collection[str] = (), beside: Collection[str] = ()
 ) -> dict[tuple[str, ...], NDArray[np.intp]]:
     """Return the rows under like conditions, but for currents and what is measured.
 
@@ -365,11 +365,11 @@ def like_rows(
     ----------
     table : Dataset
         Its rows.
-    without : tuple of str
-        Conditions that may differ.
+    without, beside : collection of str
+        Conditions, and names, that may differ.
     """
     numbers = [table[name].values for name in _NUMBERS if name in table and name not in without]
-    names = [table[name].values for name in _NAMES if name in table]
+    names = [table[name].values for name in _NAMES if name in table and name not in beside]
     groups: dict[tuple[str, ...], list[int]] = {}
     for row in range(table["line"].size):
         key = (*(f"{each[row]:.2g}" for each in numbers), *(str(each[row]) for each in names))
