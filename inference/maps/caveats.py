@@ -2,7 +2,8 @@
 
 An answer, a map, the report and a notebook say the same: what the fit suspects of its rows, what
 its check failed, or without a check what it does not predict of its own data, that rows are left
-out, that no cell failed, and that a current lies above every one that was tested.
+out, that step tests bear more than others, that no cell failed or every one did, and that a current
+lies above every one that was tested.
 """
 
 import json
@@ -30,6 +31,7 @@ __all__ = [
     "worth_of_rows",
 ]
 
+_BEFORE = ("left_out", "protocols")
 _TOLD_OTHERWISE = {"sampling"}  # by the convergence gate
 _UNCHECKED: "WeakKeyDictionary[Basis, list[Mapping[str, Any]]]" = WeakKeyDictionary()
 """What results without a stored check do not predict: a second or two to find."""
@@ -54,8 +56,9 @@ def caveats(
     list of str
         Sentences, each once; empty where nothing is known against them.
     """
-    left_out = told_of_rows(result, "left_out", cell)
-    return [*dict.fromkeys([*warned(result, failed), *left_out, *_none_failed(result, cell)])]
+    of_rows = [told for key in _BEFORE for told in told_of_rows(result, key, cell)]
+    one_side = [*_none_failed(result, cell), *_all_failed(result, cell)]
+    return [*dict.fromkeys([*warned(result, failed), *of_rows, *one_side])]
 
 
 def warned(result: "Basis", failed: Sequence[Mapping[str, Any]] | None = None) -> list[str]:
@@ -172,15 +175,35 @@ def _none_failed(result: "Basis", cell: Cell) -> list[str]:
         own = _tested(result).get(item.name, {"failed": 1})
         if own["failed"]:
             continue
-        count = own["cells"]
-        cells = f"all {count} cells that tell" if count > 1 else "the only cell that tells"
-        published = " and on published estimates" if "published" in result.blocks else ""
         found.append(
-            f"NO CELL FAILED by {item.name}: {cells} of it survived, up to "
+            f"NO CELL FAILED by {item.name}: {_all_of(own['cells'])} of it survived, up to "
             f"{own['highest']:.3g} {CURRENT.unit}. They bound the current from below only; how far "
-            f"above it cells fail rests on the prior{published}."
+            f"above it cells fail rests on {_on_what(result)}."
         )
     return found
+
+
+def _all_failed(result: "Basis", cell: Cell) -> list[str]:
+    found = []
+    for item in MECHANISMS[cell]:
+        own = _tested(result).get(item.name, {})
+        if own.get("from_below", 1):
+            continue
+        found.append(
+            f"EVERY CELL FAILED by {item.name}: {_all_of(own['cells'])} of it failed at the first "
+            f"current at which each was tested, down to {own['lowest']:.3g} {CURRENT.unit}, and "
+            "none is known to have borne any. They bound the current from above only; how far "
+            f"below it cells fail, and with it every safe current, rests on {_on_what(result)}."
+        )
+    return found
+
+
+def _all_of(count: int) -> str:
+    return f"all {count} cells that tell" if count > 1 else "the only cell that tells"
+
+
+def _on_what(result: "Basis") -> str:
+    return "the prior" + (" and on published estimates" if "published" in result.blocks else "")
 
 
 def failures(result: "Basis") -> list[Mapping[str, Any]]:

@@ -36,8 +36,9 @@ def told_of_rows(result: "Basis", key: str, cell: "Cell") -> list[str]:
     ----------
     result : Basis
         A finished fit.
-    key : {"left_out", "fresh_cells", "ended_early"}
-        Of which function of this module, or of `inference.rows.taken_off`.
+    key : {"left_out", "fresh_cells", "ended_early", "protocols"}
+        Of which function of this module, of `inference.rows.taken_off` or of
+        `inference.runs.findings`.
     cell : {"liquid", "solid"}
         The kind of cell.
 

@@ -16,6 +16,7 @@ from inference.rows.tested import (
     TELL_OF,
     UNSURE,
     TestedRows,
+    bound_below,
     charges_in,
     charges_of_limits,
     charges_of_solid,
@@ -165,7 +166,7 @@ def data_gaps(campaign: "Campaign") -> dict[str, _Gaps]:
 
 
 def currents_tested(campaign: "Campaign") -> dict[str, dict[str, float]]:
-    """Return up to which current cells were tested, and how many failed, by mechanism.
+    """Return between which currents cells were tested, and how many failed, by mechanism.
 
     Parameters
     ----------
@@ -175,20 +176,25 @@ def currents_tested(campaign: "Campaign") -> dict[str, dict[str, float]]:
     Returns
     -------
     dict
-        By name of mechanism ``cells`` and ``failed``, of which a row counts one, and ``highest``
-        [mA/cm^2]: at which a cell survived or failed. Mechanisms that no cell tells of are missing.
+        By name of mechanism ``cells``, ``failed`` and ``from_below``, of which a row counts one,
+        and ``lowest`` and ``highest`` [mA/cm^2]: at which a cell survived or failed. Those
+        ``from_below`` say of a current that it is borne. Mechanisms that no cell tells of are
+        missing.
     """
     found: dict[str, dict[str, float]] = {}
     for mechanism, names in TELL_OF.items():
-        parts = [tests_in(campaign.tables[name]) for name in names if name in campaign.tables]
-        highest, failed = (
-            np.concatenate([np.empty(0), *(part[each] for part in parts)]) for each in (0, 1)
+        tables = [campaign.tables[name] for name in names if name in campaign.tables]
+        parts = [(*tests_in(table), bound_below(table)) for table in tables]
+        highest, failed, borne = (
+            np.concatenate([np.empty(0), *(part[each] for part in parts)]) for each in range(3)
         )
         known = np.isfinite(highest)
         if known.any():
             found[mechanism] = {
                 "cells": int(known.sum()),
                 "failed": int(failed[known].sum()),
+                "from_below": int(borne[known].sum()),
+                "lowest": float(highest[known].min()),
                 "highest": float(highest[known].max()),
             }
     return found

@@ -14,8 +14,8 @@ from inference.rows.copied import copied_rows
 from inference.rows.stated_errors import errors_over_cells
 from inference.rows.stepped_cells import FEWEST_STEPS, stepped_cells, whole_staircase
 from inference.rows.taken_off import taken_off
-from inference.rows.whole_clock import times_from_the_start
 from inference.rows.twice import range_over_rows, under_two_names
+from inference.rows.whole_clock import times_from_the_start
 
 if TYPE_CHECKING:
     import xarray as xr

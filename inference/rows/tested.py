@@ -23,6 +23,7 @@ __all__ = [
     "TELL_OF",
     "UNSURE",
     "TestedRows",
+    "bound_below",
     "charges_in",
     "charges_of_limits",
     "charges_of_solid",
@@ -57,6 +58,9 @@ TELL_OF = {
 }
 
 
+_SAME: Final = 1e-9  # relative: rounding of a difference of two currents
+
+
 _EVENTS = tuple(
     f"{time}{end}" for time in ("sand_time", "transition_time") for end in ("", "_upper")
 )
@@ -74,6 +78,27 @@ def tests_in(table: "xr.Dataset") -> tuple[Array, "NDArray[np.bool_]"]:
     ends = (ENDS[1], RANGE_COLUMNS[1], *_EVENTS)
     events = [np.isfinite(numbers_in(table, name)) for name in ends if name in table]
     return highest, np.logical_or.reduce(events)
+
+
+def bound_below(table: "xr.Dataset") -> "NDArray[np.bool_]":
+    """Return which rows say of a current that a cell bears it, or when it failed at one.
+
+    Those that failed at their first step, or by a time, bound what cells bear from above alone.
+    """
+    if "plateau_current" in table:
+        return np.ones(table["line"].size, dtype=bool)
+    if "outcome" in table:
+        return np.asarray(table["outcome"].values != "penetrated")
+    found = numbers_in(table, ENDS[0]) > 0.0 if ENDS[0] in table else np.zeros(1, dtype=bool)
+    for name in ("sand_time", "transition_time"):
+        if name in table:  # without an event a test is borne to its planned end
+            event = numbers_in(table, name), numbers_in(table, f"{name}_lower")
+            late = np.isfinite(event).any(axis=0) | ~np.isfinite(numbers_in(table, f"{name}_upper"))
+            found = found | (late & np.isfinite(numbers_in(table, "stop_time")))
+    if RANGE_COLUMNS[1] in table:
+        height = numbers_in(table, RANGE_COLUMNS[2])
+        found = found | (numbers_in(table, RANGE_COLUMNS[1]) > height * (1.0 + _SAME))
+    return found
 
 
 def spans_of(values: Mapping[str, list[Array]]) -> dict[str, list[float]]:

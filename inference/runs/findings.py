@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from data.campaign import Campaign
 
-__all__ = ["findings"]
+__all__ = ["findings", "protocols_against_maps"]
 
 _DRIVEN = {"prior": "prior-driven", "near": "near the limit of being prior-driven"}
 _OF_MEDIAN = 1.25  # error of the median of n normal draws, in standard deviations over sqrt(n)
@@ -336,29 +336,65 @@ def _pulls(campaign: "Campaign", predictive: xr.Dataset, log_likelihood: xr.Data
     return found
 
 
-def _protocols(campaign: "Campaign", posterior: xr.Dataset) -> list[str]:
-    if "dc_polarization" not in campaign.tables:
-        return []
-    used = {str(name) for name in campaign.tables["dc_polarization"]["protocol"].values}
+def protocols_against_maps(campaign: "Campaign", posterior: xr.Dataset) -> dict[str, str]:
+    """Say that step tests, which maps use unless told otherwise, are the less cautious ones.
+
+    Parameters
+    ----------
+    campaign : Campaign
+        The data that were fitted.
+    posterior : Dataset
+        Draws of the parameters.
+
+    Returns
+    -------
+    dict of str to str
+        A sentence by table; empty where they are not, or where one protocol alone was used.
+    """
+    found = _disagreement(campaign, posterior)
+    if found is None or found[0] > 1.0:
+        return {}
+    ratio, words = found
+    return {
+        _POLARISED: f"STEP TESTS BEAR MORE: {words[0].lower()}{words[1:]} Maps and questions use "
+        "the step protocol unless they say otherwise, here the less cautious one: at one capacity "
+        f"cells at one current, one way, bear about {ratio**2:.2g} times its safe current. Ask for "
+        "the protocol that your cell follows (`--at protocol=one_way`), or for both."
+    }
+
+
+_POLARISED = "dc_polarization"
+
+
+def _disagreement(campaign: "Campaign", posterior: xr.Dataset) -> tuple[float, str] | None:
+    """Return the supply factor one way over that in steps where they differ, and say so."""
+    if _POLARISED not in campaign.tables:
+        return None
+    used = {str(name) for name in campaign.tables[_POLARISED]["protocol"].values}
     if used != {"one_way", "step"}:
-        return []
+        return None
     supply = posterior["supply_factor"]
     one_way, step = supply.sel(protocol="one_way"), supply.sel(protocol="step")
     probability = float((one_way > step).mean())
     error = share_error(probability, one_way.size)
     if not beyond(max(probability, 1.0 - probability), PROTOCOLS_DIFFER, error):
-        return []
-    finding = (
+        return None
+    return float((one_way / step).median()), (
         f"The two protocols of polarisation disagree: supply_factor is "
         f"{float(one_way.median()):.2f} one way and {float(step.median()):.2f} in steps."
     )
-    if probability > 0.5:
-        times = float((one_way / step).median()) ** 2
-        finding += (
-            " Maps use the step protocol, the more cautious one, unless the job says otherwise; at "
-            f"one capacity the one-way protocol gives about {times:.1f} times the safe current."
-        )
-    return [finding]
+
+
+def _protocols(campaign: "Campaign", posterior: xr.Dataset) -> list[str]:
+    found = _disagreement(campaign, posterior)
+    if found is None or found[0] < 1.0:  # as `protocols_against_maps` says
+        return []
+    ratio, words = found
+    return [
+        f"{words} Maps use the step protocol, the more cautious one, unless the job says "
+        f"otherwise; at one capacity the one-way protocol gives about {ratio**2:.1f} times the "
+        "safe current."
+    ]
 
 
 def _slow_sweeps(campaign: "Campaign", posterior: xr.Dataset) -> list[str]:

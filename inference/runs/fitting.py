@@ -38,7 +38,7 @@ from inference.rows.conditions import row_conditions, row_groups
 from inference.rows.data_ranges import currents_tested, data_gaps, data_hulls
 from inference.rows.doubtful import doubted_tables
 from inference.rows.taken_off import ended_early
-from inference.runs.findings import findings
+from inference.runs.findings import findings, protocols_against_maps
 from inference.runs.gate import Gate, check_gate, longer_chains_may_do
 from inference.runs.result import Result, load_result
 from inference.runs.run_folder import RunFolder
@@ -423,8 +423,9 @@ def _compute(plan: Plan, timings: _Timings, progress: bool) -> xr.DataTree:
             "left_out": left_out(fitted),
             "fresh_cells": fresh_cells(fitted),
             "ended_early": ended_early(fitted),
+            "protocols": protocols_against_maps(fitted, posterior),
         }
-        first = [*suspected, *counted["left_out"].values()]
+        first = [*suspected, *counted["left_out"].values(), *counted["protocols"].values()]
         found = [*first, *(each for each in further if each not in first)]
         found += [*counted["fresh_cells"].values(), *counted["ended_early"].values()]
         found += plan.unused_options()

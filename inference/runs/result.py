@@ -58,6 +58,7 @@ _ATTRIBUTES = (
     "left_out",
     "fresh_cells",
     "ended_early",
+    "protocols",
     "tested",
     "separators",
     "fitted_sources",

@@ -54,19 +54,22 @@ def survivors(highest: float = 0.2, failed: int = 0) -> Any:
 @pytest.mark.parametrize(
     ("rows", "due"),
     [
-        (["s,step,25,0,,,,2,,900,,,"] * 2, {"cells": 2, "failed": 0, "highest": 2.0}),
-        (["s,step,25,0,,,,2,2.5,900,,,"], {"cells": 1, "failed": 1, "highest": 2.5}),
-        (["w,one_way,25,0,1,,9000,,,,,,"], {"cells": 1, "failed": 0, "highest": 1.0}),
-        (["w,one_way,25,0,1,800,9000,,,,,,"], {"cells": 1, "failed": 1, "highest": 1.0}),
-        (["r,step,25,0,,,,,,900,5,9,1"], {"cells": 1, "failed": 1, "highest": 9.0}),
+        (["s,step,25,0,,,,2,,900,,,"] * 2, (2, 0, 2, 2.0)),
+        (["s,step,25,0,,,,2,2.5,900,,,"], (1, 1, 1, 2.5)),
+        (["s,step,25,0,,,,,2.5,900,,,"] * 2, (2, 2, 0, 2.5)),
+        (["w,one_way,25,0,1,,9000,,,,,,"], (1, 0, 1, 1.0)),
+        (["w,one_way,25,0,1,800,9000,,,,,,"], (1, 1, 1, 1.0)),
+        (["r,step,25,0,,,,,,900,5,9,1"], (1, 1, 1, 9.0)),
+        (["r,step,25,0,,,,,,900,1,1,1"], (1, 1, 0, 1.0)),
     ],
 )
 def test_what_was_tested_is_read_from_every_kind_of_row(
-    rows: list[str], due: dict[str, float], campaign_of: Callable[..., Campaign]
+    rows: list[str], due: tuple[float, ...], campaign_of: Callable[..., Campaign]
 ) -> None:
     named = (f"{at}{row}" for at, row in enumerate(rows))
     campaign = campaign_of(dc_polarization=STEPS + "\n".join(named))
-    assert currents_tested(campaign) == {"voids": due}
+    counts = dict(zip(("cells", "failed", "from_below", "highest"), due, strict=True))
+    assert currents_tested(campaign) == {"voids": {**counts, "lowest": due[-1]}}
 
 
 def test_cells_of_liquid_tell_of_penetration_and_of_depletion(
@@ -82,8 +85,8 @@ def test_cells_of_liquid_tell_of_penetration_and_of_depletion(
         "plateau_current [mA]\nl,A,1,1,25,2,5",
     )
     assert currents_tested(campaign) == {
-        "penetration": {"cells": 3, "failed": 0, "highest": 3.0},
-        "depletion": {"cells": 1, "failed": 1, "highest": 2.5},
+        "penetration": {"cells": 3, "failed": 0, "from_below": 3, "lowest": 1.0, "highest": 3.0},
+        "depletion": {"cells": 1, "failed": 1, "from_below": 1, "lowest": 2.5, "highest": 2.5},
     }
 
 
@@ -113,6 +116,26 @@ def test_where_no_cell_failed_answer_map_and_caption_say_so_first(
     printed = " ".join(capsys.readouterr().out.split())
     assert printed.index("NO CELL FAILED") < printed.index("safe at 5 % risk")
     assert "ABOVE EVERY CURRENT TESTED" in printed
+
+
+def test_where_every_cell_failed_at_its_first_current_the_answer_says_so_first(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    verdicts = "cell,separator,temperature [degC],current_density [mA/cm^2],outcome\n"
+    lost = "a,A,25,2,penetrated\nb,A,25,4,penetrated\n"
+    tables = {"separators": SEPARATORS, "penetration": verdicts + lost}
+    result = survivors(highest=1e4, failed=3)
+    result.attrs["tested"] = json.dumps(currents_tested(campaign_of(**tables)))
+    [said] = caveats(result, "liquid")
+    assert said.startswith(
+        "EVERY CELL FAILED by penetration: all 2 cells that tell of it failed at the first current "
+        "at which each was tested, down to 2 mA/cm^2"
+    )
+    assert "from above only" in said
+    assert caveats(result, "solid") == []
+    tables["penetration"] += "c,A,25,1,survived\n"
+    result.attrs["tested"] = json.dumps(currents_tested(campaign_of(**tables)))
+    assert caveats(result, "liquid") == []
 
 
 def test_nothing_is_said_where_cells_failed_and_the_current_was_tested() -> None:
@@ -214,7 +237,8 @@ def test_rows_left_out_stand_before_every_number_of_the_cells_they_tell_of() -> 
     result = survivors(highest=1e4, failed=3)
     said = "LEFT OUT: 4 of 15 rows."
     result.attrs["left_out"] = json.dumps({"dc_polarization": said, "kinetics": "of no cell"})
-    assert caveats(result, "solid") == [said]
+    result.attrs["protocols"] = json.dumps({"dc_polarization": "STEP TESTS BEAR MORE."})
+    assert caveats(result, "solid") == [said, "STEP TESTS BEAR MORE."]
     assert caveats(result, "liquid") == []
     assert said in safe_current(result, SOLID).warnings
     assert said in safe_current_map(result, {"cell": "solid"}).attrs["suspicions"]

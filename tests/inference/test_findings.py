@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from data.campaign import Campaign
-from inference.runs.findings import findings
+from inference.runs.findings import findings, protocols_against_maps
 from models.observations import labels
 
 DRAWS = 400
@@ -246,7 +246,12 @@ def test_protocols_that_disagree_are_told(campaign_of: Callable[..., Campaign]) 
     both = campaign_of(dc_polarization=head + step + one_way)
     apart, alike = draws(supply_factor=(0.9, 0.5)), draws(supply_factor=(0.6, 0.6))
     assert "0.90 one way and 0.50 in steps" in found(both, posterior=apart)
+    assert protocols_against_maps(both, apart) == {}
     assert "disagree" not in found(both, posterior=alike)
+    [said] = protocols_against_maps(both, draws(supply_factor=(0.5, 0.8))).values()
+    assert said.startswith("STEP TESTS BEAR MORE: the two protocols of polarisation disagree: ")
+    assert "0.50 one way and 0.80 in steps" in said
+    assert "bear about 0.39 times its safe current" in said
     assert "disagree" not in found(campaign_of(dc_polarization=head + step), posterior=apart)
 
 
