@@ -8,7 +8,7 @@ consequence. Doubts are
   (`Recipe.doubted`), estimators that differ by half of their value, an interval over half of the
   step, a gap in the record, and a transient in a record of many steps;
 * numbers far from what such tests have (`Column.usual`), densities and charges among them, and a
-  survivor that hardly resists;
+  survivor that hardly resists, or ends while its voltage runs up;
 * what is stated of the cell, or written in the file, and the curve contradicts.
 """
 
@@ -51,6 +51,11 @@ _CHARGES_AGREE = 3.0  # a factor: of columns that are rounded or of one directio
 # ohm cm^2. A separator full of electrolyte alone has about 1, the best ceramics' interfaces 1.7
 # (Tsai 2020, J. Power Sources 476, 228666).
 _LEAST_RESISTANCE = 0.2
+# A test at one current goes on evenly until it fails: by so much of its level, and of its noise, the
+# last part of a record may be above the line through the early part.
+_EARLY, _LAST = 0.7, 0.03
+_RISES, _ABOVE_NOISE = 0.1, 3.0
+_FEW_ROWS = 5  # of which a median tells
 _MEASURED_AGREES = 0.05  # of a number that was measured beside it
 _PARTS = 100  # of a record, in each of which a capacity is compared with the current
 _LONGEST_SAMPLE = 3600.0  # s between rows: no logger of a test waits longer
@@ -92,6 +97,7 @@ def doubts_about(
         *_sizes(reading.rows, table),
         *_charges(reading.rows),
         *_resistances(record, metadata, chosen),
+        *(_rising_ends(record, chosen) if "transition_time" in table.fields else ()),
         *_contradicted(record, metadata),
         *_sampling(record),
         *_clocks(record),
@@ -276,6 +282,41 @@ def _resistances(
                 f"the voltage is {_rough(level * 1e3)} mV at {_rough(density * 1e3)} mA/cm^2, "
                 f"{_rough(level / density)} ohm cm^2: was the cell shorted from the beginning, or "
                 "is the unit of the voltage wrong (V or mV?)"
+            )
+
+
+def _rising_ends(record: "xr.Dataset", features: "Sequence[Feature]") -> Iterator[str]:
+    """Yield a sentence where a polarised cell without an event ends while its voltage runs up.
+
+    Nobody knows whether it was taken off for it, and the end that counts as planned is none.
+    """
+    import numpy as np
+
+    for feature in features:
+        if feature.kind != "right" or feature.unit != "s":
+            continue
+        rows = slice(*feature.window)
+        time = record["test_time_second"].values[rows]
+        voltage, current = (
+            np.abs(record[name].values[rows]) for name in ("voltage_volt", "current_ampere")
+        )
+        flows = np.isfinite(voltage) & (current > 0.5 * np.max(current, initial=0.0))
+        time, voltage = time[flows], voltage[flows]
+        early, last = (int(part * time.size) for part in (_EARLY, 1.0 - _LAST))
+        if time.size - last < _FEW_ROWS or not np.ptp(time[:early]) > 0.0:
+            continue
+        slope, start = np.polyfit(time[:early] - time[0], voltage[:early], 1)
+        level = float(np.median(voltage[:early]))
+        above = voltage - (start + slope * (time - time[0]))
+        rise = float(np.median(above[last:]))
+        noise = float(np.std(above[:early]))
+        if rise > _RISES * level and rise > _ABOVE_NOISE * noise:
+            yield (
+                f"the record ends at {show_number(float(time[-1]))} s while the voltage runs up, "
+                f"{100 * rise / level:.0f} % above what it went on with before: was this end "
+                "planned, or was the cell taken off because it began to fail? Then it is no "
+                "survivor: enter the row by hand, with transition_time_lower where the voltage "
+                "began to rise and transition_time_upper at its end"
             )
 
 

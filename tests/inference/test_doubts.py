@@ -416,6 +416,23 @@ def test_a_polarised_cell_that_lost_contact_for_good_is_doubtful(
     assert any("not the cell that the current was meant for" in each for each in outcome.doubts)
 
 
+@pytest.mark.parametrize("rises", [0.0, 0.002, 0.02])
+def test_a_polarised_cell_that_ends_while_its_voltage_runs_up_is_doubted(
+    rises: float, campaign: Path, files: Path
+) -> None:
+    time = np.arange(0.0, 2000.5)
+    noise = np.random.default_rng(4).normal(0.0, 5e-4, time.size)
+    late = np.exp((time - 2000.0) / 200.0)
+    file = curve(
+        files / "x.csv", end=2000.0, **{"Voltage / V": 0.06 + 5e-6 * time + noise + rises * late}
+    )
+    outcome = take(file, campaign, table="dc_polarization", metadata=POLARISED, dry_run=True)
+    doubts = [each for each in outcome.doubts if "ends at 2000 s while the voltage runs up" in each]
+    assert len(doubts) == (rises > 0.01)
+    if doubts:
+        assert "was this end planned, or was the cell taken off" in doubts[0]
+
+
 def test_a_column_of_the_scan_rate_tells_of_the_time(campaign: Path, files: Path) -> None:
     voltage = np.arange(0.0, 1.0, 2e-3)
     current = 2.0 * np.tanh(voltage / 0.1) + np.random.default_rng(0).normal(0, 2e-3, voltage.size)
