@@ -96,6 +96,8 @@ def _readme(name: str, folder: str) -> str:
         "* A row of a cell is one cell, and every cell that was tested is in the table: early "
         "failures and survivors, too. What was left out cannot be seen by any fit, and safe "
         "currents come out too high.\n"
+        "* A planned end is planned: a cell that was taken off because it turned noisy, or its "
+        "voltage ran up, did not survive. What began then is its event, or the failed step.\n"
         "* `x_sd` is the standard deviation of an exact `x`: the error with which it was measured "
         "in that one cell. It is never the scatter over cells, and a mean over cells is no row: "
         "enter the cells, or their range as below. Where `x_lower` and `x_upper` exist, "
