@@ -185,9 +185,9 @@ simulation 1.4 % of such tables of other cells are told of."""
 TAKEN_OFF: Final = 0.03
 """Probability that tests which instruments end, whatever the cell, end as those seen, below which
 their cells are said to have been taken off as they began to fail. Our choice, by simulation: of
-tables with planned ends of ten kinds none of 2000 each is told of, of those with one cell in ten
-ended by its instrument none of 600, and with one in five 0.7 %; of tables whose weakest third was
-taken off at 80 to 97 % of their time six in ten, and all but a few others in milder words."""
+tables with planned ends of twelve kinds none of 2000 each is told of, and one in a hundred of those
+of which an instrument ended every fifth cell; of tables whose weakest third was taken off at 80 to
+97 % of their time six in ten, of staircases eight, and all but a few others in milder words."""
 
 UNSEEN: Final = 0.05
 """Probability that none of the cells of a campaign is of a kind, from which it may well be missing
@@ -197,7 +197,8 @@ RISING_TIME: Final = 0.3
 """Power of the current with which times must rise to count from the start of a staircase. Times
 within the step at which a cell fails go with a power of about a step's height over the current, a
 fifth at the sixth step; those from the start with one or more. By simulation none of 2000 right
-tables is told of, nor of tables of times within the step, and 99 of 100 of those from the start."""
+tables of each of four kinds is told of, nor of times within the step; of those from the start 97 in
+a hundred."""
 
 SECOND_KIND: Final = 0.5
 """Posterior probability above which a row is named as a cell of the second kind: likelier than
