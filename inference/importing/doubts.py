@@ -51,8 +51,8 @@ _CHARGES_AGREE = 3.0  # a factor: of columns that are rounded or of one directio
 # ohm cm^2. A separator full of electrolyte alone has about 1, the best ceramics' interfaces 1.7
 # (Tsai 2020, J. Power Sources 476, 228666).
 _LEAST_RESISTANCE = 0.2
-# A test at one current goes on evenly until it fails: by so much of its level, and of its noise, the
-# last part of a record may be above the line through the early part.
+# A test at one current goes on evenly until it fails: by so much of its level and its noise, the
+# last part may be above the line through the early part.
 _EARLY, _LAST = 0.7, 0.03
 _RISES, _ABOVE_NOISE = 0.1, 3.0
 _FEW_ROWS = 5  # of which a median tells
