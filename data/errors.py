@@ -11,6 +11,7 @@ from dataclasses import dataclass
 __all__ = [
     "AnodebayesError",
     "CampaignError",
+    "ChangedError",
     "FeatureError",
     "InputError",
     "JobError",
@@ -152,6 +153,10 @@ class RunFolderError(AnodebayesError):
 
 class StorageError(AnodebayesError):
     """There is no space left where a file is to be written."""
+
+
+class ChangedError(AnodebayesError):
+    """A file that was to be replaced is not the one any more that was looked at."""
 
 
 class MapError(AnodebayesError):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "VERSIONED_PACKAGES",
     "ResolvedJob",
+    "document_hash",
     "job_differences",
     "resolve",
     "software_versions",
@@ -130,12 +131,30 @@ def resolve(
         "prior_hash": priors.content_hash,
         "versions": dict(versions if versions is not None else software_versions()),
     }
-    content = json.dumps(_hashed_content(document), sort_keys=True, ensure_ascii=True)
-    document["resolved"] = {
-        "hash": hashlib.sha256(content.encode()).hexdigest(),
-        **document["resolved"],
-    }
+    document["resolved"] = {"hash": document_hash(document), **document["resolved"]}
     return _resolved_job(document)
+
+
+def document_hash(document: Mapping[str, Any]) -> str:
+    """Return the hash of what the fit of a resolved job depends on.
+
+    Parameters
+    ----------
+    document : mapping
+        The job as plain data, with the hashes of its data and priors.
+
+    Returns
+    -------
+    str
+        SHA-256.
+
+    Raises
+    ------
+    KeyError, TypeError, AttributeError
+        It is no resolved job.
+    """
+    content = json.dumps(_hashed_content(document), sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def with_maps_of(before: Mapping[str, Any], now: ResolvedJob) -> ResolvedJob:

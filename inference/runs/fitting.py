@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 
 from data.campaign import Campaign, load_campaign
-from data.errors import RunFolderError, StorageError
+from data.errors import AnodebayesError, RunFolderError, StorageError
 from data.quantities import quantities
 from inference.rows.data_ranges import currents_tested, data_gaps, data_hulls, data_ranges
 from inference.rows.doubtful import doubted_tables
@@ -134,15 +134,20 @@ def fit(
                 + "\nGive another folder (--out), or replace the result (--force)."
             )
         model, timings = _built(job, campaign)
-        run.start(resolved, job.source_text)
+        replaces = os.path.lexists(run.result_path)
+        run.require_free()
+        if not replaces:
+            run.start(resolved, job.source_text)
         with run.log():
             logger.info("%s data of campaign %s", _kind(campaign), campaign.metadata.name)
             tree = _compute(job, campaign, resolved, model, timings, progress)
             result = Result(tree, run.path)
             begin = time.perf_counter()
             try:
+                if replaces:  # which stays whole until there is something in its place
+                    run.start(resolved, job.source_text)
                 _write(result, run)
-            except StorageError as error:
+            except (RunFolderError, StorageError) as error:
                 raise _kept_elsewhere(error, result, resolved, job.source_text) from error
             logger.info("write %.2f s", time.perf_counter() - begin)
     return result
@@ -170,7 +175,7 @@ def _write(result: Result, run: RunFolder) -> None:
 
 
 def _kept_elsewhere(
-    error: StorageError, result: Result, resolved: ResolvedJob, job_text: str
+    error: AnodebayesError, result: Result, resolved: ResolvedJob, job_text: str
 ) -> StorageError:
     """Keep a finished fit where temporary files go; say where, or that there is no room either."""
     kept: Path | None = None
@@ -179,7 +184,7 @@ def _kept_elsewhere(
         other = RunFolder(kept / "run")
         other.start(resolved, job_text)
         _write(result, other)
-    except (OSError, StorageError) as too:
+    except (OSError, RunFolderError, StorageError) as too:
         if kept is not None:
             shutil.rmtree(kept, ignore_errors=True)
         return StorageError(f"{error}. The fit is lost: it found no room elsewhere ({too})")

@@ -19,7 +19,7 @@ from data.whole_files import append_whole, write_whole, write_whole_folder
 from inference import Result, fit, load_result
 from inference.cli.progress import make_report
 from inference.jobs.reading import parse_job
-from inference.jobs.resolved import resolve
+from inference.jobs.resolved import document_hash, resolve
 from inference.report_page.writing import _run_id, write_report
 from inference.runs.result import _ATTRIBUTES, _GROUPS
 from inference.runs.run_folder import RunFolder
@@ -38,11 +38,16 @@ def tree_of(result_id: str, resolved_hash: str = "a" * 64) -> xr.DataTree:
 
 def run_of(path: Path, result_id: str = "1") -> Result:
     """Make a run folder whose result means nothing, and read it."""
-    document = {"name": "x", "resolved": {"hash": "a" * 64}}
-    job: Any = SimpleNamespace(hash="a" * 64, text=tomli_w.dumps(document), document=document)
+    document: dict[str, Any] = {
+        "schema_version": 1,
+        "name": "x",
+        "resolved": {"data_hash": "d", "prior_hash": "p"},
+    }
+    found = document["resolved"]["hash"] = document_hash(document)
+    job: Any = SimpleNamespace(hash=found, text=tomli_w.dumps(document), document=document)
     folder = RunFolder(path)
     folder.start(job, JOB)
-    folder.write("result.nc", Result(tree_of(result_id)).save)
+    folder.write("result.nc", Result(tree_of(result_id, found)).save)
     return load_result(path)
 
 
