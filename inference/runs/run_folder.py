@@ -504,8 +504,10 @@ class RunFolder:
             ) from error
         self._lock, self._made = lock, made
         try:
-            self._same, self._id = _identity(self.path), None
+            self._same = _identity(self.path)
             self.refuse_foreign()  # of whoever came first
+            marker = read_marker(self.path)
+            self._id = None if marker is None else marker.id
             self._refuse_other_result()
             # Whoever wrote these is gone: the lock was free.
             for path in self.path.iterdir():
@@ -554,9 +556,7 @@ class RunFolder:
 
     def _marker(self) -> Marker:
         self._refuse_another()
-        marker = read_marker(self.path) or Marker.new(self.kind)
-        self._id = self._id or marker.id
-        return marker
+        return read_marker(self.path) or Marker.new(self.kind)
 
     def _claim(self, names: Iterable[str], hashes: Mapping[str, str] | None = None) -> None:
         """Enter names into the marker before their files are written."""
@@ -568,6 +568,7 @@ class RunFolder:
 
     def _mark(self, marker: Marker) -> None:
         write_text_whole(self.path / MARKER, marker.to_json())
+        self._id = marker.id
 
     def _drop(self, names: Collection[str]) -> None:
         """Remove files that the marker lists, the result first; the caller has looked at them."""
