@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from inference.engine.arviz_statistics import quantile_errors
-from inference.runs.remedies import why_open
-from inference.rows.data_ranges import data_ranges
 from inference.designs.mechanisms import LAB_SCATTER, MECHANISMS
-from inference.jobs.notes import laboratories, row_notes
+from inference.engine.arviz_statistics import quantile_errors
 from inference.engine.standing import (
     PRIOR_DRIVEN_WORDS,
     Standing,
@@ -19,6 +16,9 @@ from inference.engine.standing import (
     share_error,
     standing,
 )
+from inference.jobs.notes import laboratories, row_notes
+from inference.rows.data_ranges import data_ranges
+from inference.runs.remedies import why_open
 from inference.thresholds import (
     BOUND_AT_EDGE,
     EFFECTIVE_ENERGY,

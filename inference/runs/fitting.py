@@ -19,23 +19,7 @@ import xarray as xr
 
 from data.campaign import Campaign, load_campaign
 from data.errors import AnodebayesError, RunFolderError, StorageError
-from data.quantities import quantities
-from inference.rows.data_ranges import currents_tested, data_gaps, data_hulls, data_ranges
-from inference.rows.doubtful import doubted_tables
-from inference.runs.findings import findings
-from inference.runs.gate import Gate, check_gate, longer_chains_may_do
-from inference.jobs.job import MOST_DRAWS, Job, SamplerSection
-from inference.jobs.reading import job_for_campaign, load_job
-from inference.jobs.resolved import ResolvedJob, resolve
-from inference.maps.asked import check_designs
-from inference.maps.separators import separator_sections
-from inference.jobs.notes import row_notes, unused_options
 from inference.engine.prediction import Predictor
-from inference.runs.result import Result, load_result
-from inference.rows.conditions import row_conditions, row_groups
-from inference.maps.row_counts import fresh_cells, left_out
-from inference.runs.run_folder import RunFolder
-from inference.words.run_files import RESULT, SUMMARY
 from inference.engine.sampling import (
     Sampler,
     convergence,
@@ -43,11 +27,32 @@ from inference.engine.sampling import (
     moved_intervals,
     scalars,
 )
-from inference.runs.summary import summary_table
+from inference.jobs.job import MOST_DRAWS, Job, SamplerSection
+from inference.jobs.notes import row_notes, unused_options
+from inference.jobs.reading import job_for_campaign, load_job
+from inference.jobs.resolved import ResolvedJob, resolve
+from inference.maps.asked import check_designs
+from inference.maps.row_counts import fresh_cells, left_out
+from inference.maps.separators import separator_sections
 from inference.misfit.symptoms import symptom_findings
+from inference.rows.conditions import row_conditions, row_groups
+from inference.rows.data_ranges import currents_tested, data_gaps, data_hulls, data_ranges
+from inference.rows.doubtful import doubted_tables
+from inference.runs.findings import findings
+from inference.runs.gate import Gate, check_gate, longer_chains_may_do
+from inference.runs.result import Result, load_result
+from inference.runs.run_folder import RunFolder
+from inference.runs.summary import summary_table
+from inference.runs.tree import (
+    campaign_lines,
+    designs_of_rows,
+    labelled_observations,
+    split_draws,
+    with_labels,
+)
 from inference.thresholds import INTERVAL, STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
+from inference.words.run_files import RESULT, SUMMARY
 from models.joint import block_options, blocks_to_fit, build_model, observed_lines, priors_of
-from inference.runs.tree import campaign_lines, designs_of_rows, with_labels, labelled_observations, split_draws
 
 __all__ = ["Source", "dry_run", "fit"]
 
@@ -254,7 +259,7 @@ def dry_run(source: Source) -> str:
 
 @dataclass(frozen=True)
 class _Planned:
-    """What the maps of a fit that is planned can rest on; a `Planned` of `inference.designs.basis`."""
+    """What the maps of a fit that is planned can rest on, as `inference.designs.basis` has it."""
 
     posterior: frozenset[str]
     data_ranges: dict[str, dict[str, list[float]]]
@@ -544,15 +549,3 @@ def _compute(
     if campaign.metadata.salt_concentration is not None:
         tree.attrs["salt_concentration"] = campaign.metadata.salt_concentration
     return tree
-
-
-
-
-
-
-
-
-
-
-
-

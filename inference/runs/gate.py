@@ -94,7 +94,8 @@ def check_gate(
     Parameters
     ----------
     diagnostics : DataFrame
-        From `inference.engine.sampling.convergence`: ``r_hat``, ``ess_bulk``, ``ess_tail`` a scalar.
+        From `inference.engine.sampling.convergence`: ``r_hat``, ``ess_bulk``, ``ess_tail`` of each
+        scalar.
     divergences : int
         Divergent transitions after warm-up.
     information : ndarray, shape (chain,)

@@ -43,7 +43,6 @@ prior that is shown.</p>
 """
 
 
-
 class _Result(Protocol):
     """What is shown of an `inference.runs.result.Result`."""
 

@@ -10,8 +10,8 @@ import xarray as xr
 
 from data.errors import RunFolderError
 from inference.engine.draws import compression
-from inference.runs.gate import Gate
 from inference.engine.sealed_trees import read_tree, write_tree
+from inference.runs.gate import Gate
 from models.options import ModelOptions
 
 if TYPE_CHECKING:

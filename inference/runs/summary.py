@@ -1,17 +1,16 @@
 """The table of parameters: posterior beside prior, how far the data have narrowed and moved it."""
 
-from data.arrays import Array
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.quantities import quantities
 from inference.engine.arviz_statistics import quantile_errors
-from inference.engine.scales import prior_values
 from inference.engine.sampling import intervals, scalars
+from inference.engine.scales import prior_values
 from inference.thresholds import INTERVAL, INTERVAL_DEVIATE
 from models.priors import PriorSet
 

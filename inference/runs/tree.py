@@ -67,6 +67,7 @@ _OBSERVABLES = {
 
 
 def labelled_observations(dataset: xr.Dataset) -> xr.Dataset:
+    """Return observations with what each of them is."""
     for name, variable in dataset.data_vars.items():
         # An experiment that brings its own block is named by its table.
         units, words = _OBSERVABLES.get(str(name), ("1", str(name).replace("_", " ")))
