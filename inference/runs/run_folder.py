@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import InputError, RunFolderError
-from data.files import read_toml, resolved
+from data.files import read_json, read_toml, resolved
 from data.locks import LOCK, lock_of
 from data.whole_files import (
     append_whole,
@@ -296,6 +296,36 @@ class RunFolder:
         """
         stored = self._resolved_document()
         return stored is not None and stored.get("map", {}) != resolved.document.get("map", {})
+
+    def refuse_other(self, name: str, key: str, due: Any) -> None:
+        """Refuse to replace what was made of other runs or jobs.
+
+        Parameters
+        ----------
+        name : str
+            Name of the file, JSON.
+        key : str
+            Where it says what it was made of.
+        due : object
+            What it would be made of now.
+
+        Raises
+        ------
+        RunFolderError
+            It is another's, or cannot be read.
+        """
+        path = self.path / name
+        if not os.path.lexists(path):
+            return
+        try:
+            stored = read_json(path)
+        except InputError as error:
+            raise RunFolderError(f"{str(path)!r} {error}: --force replaces it") from error
+        if not isinstance(stored, dict) or stored.get(key) != due:
+            raise RunFolderError(
+                f"{str(self.path)!r} holds {_DOES[self.kind]} of other {key} already, which is "
+                "kept: choose another folder with --out, or replace it with --force"
+            )
 
     def take_maps(self, resolved: "ResolvedJob", job_text: str) -> None:
         """Take over the maps of a job of which the folder holds the whole result.
