@@ -152,7 +152,7 @@ class RunFolderError(AnodebayesError):
 
 
 class StorageError(AnodebayesError):
-    """There is no space left where a file is to be written."""
+    """There is no space left where a file is to be written, or no memory for what is computed."""
 
 
 class ChangedError(AnodebayesError):

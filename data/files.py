@@ -32,8 +32,9 @@ _DEEPEST = 20
 _LONGEST_STEM = 100  # bytes, of the 255 that most disks allow
 _PORTS = {f"{port}{k}" for port in ("com", "lpt") for k in range(10)}
 _RESERVED = {"con", "prn", "aux", "nul", *_PORTS}  # by Windows, whatever they end in
-# What a terminal obeys and no file holds; line ends and tabs are none of these.
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+# What a terminal obeys and no file holds, and what turns the order of signs that are shown; line
+# ends and tabs are none of these.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]")
 _INTEGER = 1 << 63  # what TOML promises
 _TOO_LARGE = "holds an integer of more than 64 bits: write a smaller one, or a number with a point"
 

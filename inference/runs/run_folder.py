@@ -487,7 +487,7 @@ class RunFolder:
         """
         with self.lock():
             self._claim([LOG])
-            handler = _Log(self.log_path, encoding="utf-8")
+            handler = _Log(self.log_path, encoding="utf-8", errors="backslashreplace")
             handler.setLevel(level)
             handler.setFormatter(
                 logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
