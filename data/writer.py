@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from data.csv_reader import cell_of
 from data.errors import CampaignError, InputError
+from data.files import expanded
 from data.metadata import CampaignMetadata, write_metadata
 from data.schema import Column, Table, nearest
 from data.tables import tables as all_tables
@@ -63,7 +64,7 @@ def write_campaign(
     """
     from data.campaign import load_campaign
 
-    target = Path(folder)
+    target = expanded(folder)
     refuse_filled_folder(target)
     known = all_tables()
     rows: dict[str, list[Cells]] = {}
