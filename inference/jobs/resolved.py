@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from data.errors import JobError
-from inference.jobs.job import Job, as_toml, shown_value
+from inference.jobs.job import Job, as_toml, shown_value, without_empty
 
 if TYPE_CHECKING:
     from data.campaign import Campaign
@@ -264,10 +264,12 @@ def _refuse_changed_inputs(job: Job, data_hash: str, priors: "PriorSet") -> None
 def _hashed_content(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a resolved job that its fit depends on; maps follow from the fit."""
     sampler = {k: v for k, v in document.get("sampler", {}).items() if k != "cores"}
+    # As read back from TOML, where no empty table stands, a job has the hash that it was given.
+    model = {"options": {}, **without_empty(document.get("model", {}))}
     return {
         "schema_version": document["schema_version"],
         "name": document["name"],
-        "model": document.get("model", {}),
+        "model": model,
         "sampler": sampler,
         "data_hash": document["resolved"]["data_hash"],
         "prior_hash": document["resolved"]["prior_hash"],

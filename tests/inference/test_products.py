@@ -380,3 +380,11 @@ def test_a_killed_worker_of_a_calibration_is_said_to_be_killed(
     job: Any = None
     with pytest.raises(StorageError, match=r"was killed.* fewer --processes \(now 2\)"):
         list(running._run(job, Settings(), 1, [0, 1], 2))
+
+
+@pytest.mark.parametrize("blocks", ["", '[model]\nblocks = ["published"]\n'])
+def test_a_resolved_job_that_is_read_back_has_the_hash_it_states(blocks: str) -> None:
+    job = parse_job(JOB + blocks)
+    campaign = load_campaign("sodium-literature")
+    settled = resolve(job, campaign, priors_of(campaign, job.model_options()))
+    assert document_hash(settled.document) == settled.hash
