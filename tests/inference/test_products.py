@@ -19,10 +19,10 @@ import tomli_w
 import xarray as xr
 
 from data.campaign import load_campaign
-from data.errors import ChangedError, InputError, RunFolderError, StorageError
+from data.errors import ChangedError, InputError, MapError, RunFolderError, StorageError
 from data.whole_files import append_whole, write_whole, write_whole_folder
 from inference import Result, fit, load_result
-from inference.cli.progress import make_report
+from inference.cli.progress import draw_separators, make_report
 from inference.figures import write_figures
 from inference.jobs.reading import parse_job
 from inference.jobs.resolved import document_hash, resolve
@@ -388,3 +388,9 @@ def test_a_resolved_job_that_is_read_back_has_the_hash_it_states(blocks: str) ->
     campaign = load_campaign("sodium-literature")
     settled = resolve(job, campaign, priors_of(campaign, job.model_options()))
     assert document_hash(settled.document) == settled.hash
+
+
+def test_a_separator_that_is_called_all_is_not_taken_for_all_of_them(tmp_path: Path) -> None:
+    result: Any = SimpleNamespace(attrs={"separators": '{"all": {}, "PP": {}}'})
+    with pytest.raises(MapError, match="is called 'all'"):
+        draw_separators(result, tmp_path, ["all"])
