@@ -129,6 +129,6 @@ def save_overlay(
 
     with target.lock():
         if not force:
-            target.refuse_other(names[0], "runs", json.loads(text)["runs"])
+            target.refuse_other(names[0], "runs", laid.attrs["runs"])
         written = target.write_files("", write)
     return [written / name for name in names]

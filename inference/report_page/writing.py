@@ -39,7 +39,7 @@ _FILES: Final = (
 )  # fmt: skip
 _ROOM: Final = 20_000
 _HEAD: Final = 20_000  # characters
-_SEAL: Final = "<!-- anodebayes sha256 "
+_SEAL: Final = "\n<!-- anodebayes sha256 "
 _RESOLUTION: Final = 130
 _LARGE: Final = 150_000  # bytes of a figure in vectors
 # What the page shows, in the order in which figures are given room.

@@ -297,7 +297,7 @@ class RunFolder:
         stored = self._resolved_document()
         return stored is not None and stored.get("map", {}) != resolved.document.get("map", {})
 
-    def refuse_other(self, name: str, key: str, due: Any) -> None:
+    def refuse_other(self, name: str, key: str, due: Mapping[str, Mapping[str, Any]]) -> None:
         """Refuse to replace what was made of other runs or jobs.
 
         Parameters
@@ -306,8 +306,8 @@ class RunFolder:
             Name of the file, JSON.
         key : str
             Where it says what it was made of.
-        due : object
-            What it would be made of now.
+        due : mapping
+            What it would be made of now: by name, an entry with ``resolved_hash``.
 
         Raises
         ------
@@ -321,7 +321,11 @@ class RunFolder:
             stored = read_json(path)
         except InputError as error:
             raise RunFolderError(f"{str(path)!r} {error}: --force replaces it") from error
-        if not isinstance(stored, dict) or stored.get(key) != due:
+        try:
+            same = _hashes(stored[key]) == _hashes(due)
+        except (AttributeError, KeyError, TypeError):
+            same = False
+        if not same:
             raise RunFolderError(
                 f"{str(self.path)!r} holds {_DOES[self.kind]} of other {key} already, which is "
                 "kept: choose another folder with --out, or replace it with --force"
@@ -690,6 +694,10 @@ class _Log(logging.FileHandler):
         """Close the file, whether or not the disk takes the rest."""
         with contextlib.suppress(OSError):
             super().close()
+
+
+def _hashes(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {name: str(entry["resolved_hash"]) for name, entry in entries.items()}
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

@@ -322,15 +322,18 @@ def test_a_figure_that_was_put_in_place_of_one_of_the_run_is_not_shown(tmp_path:
 @pytest.mark.parametrize("kind", ["overlay", "comparison"])
 def test_what_was_made_of_other_runs_is_replaced_only_with_force(tmp_path: Path, kind: Any) -> None:
     folder, name = RunFolder(tmp_path / "o", kind), f"{kind}.json"
-    folder.refuse_other(name, "runs", {"a": 1})
-    folder.write_text(name, '{"runs": {"a": 1}, "created": "then"}')
-    folder.refuse_other(name, "runs", {"a": 1})
-    with pytest.raises(RunFolderError, match="of other runs already"):
-        folder.refuse_other(name, "runs", {"b": 1})
+    due = {"a": {"resolved_hash": "1", "created": "now"}}
+    folder.refuse_other(name, "runs", due)
+    for other in ("{}", "[]", '{"runs": {"b": {"resolved_hash": "1"}}}'):
+        folder.write_text(name, other)
+        with pytest.raises(RunFolderError, match="of other runs already"):
+            folder.refuse_other(name, "runs", due)
+    folder.write_text(name, '{"runs": {"a": {"resolved_hash": "1"}}}')
+    folder.refuse_other(name, "runs", due)
     (folder.path / name).unlink()
     os.mkfifo(folder.path / name)
     with pytest.raises(RunFolderError, match="is a pipe"):
-        folder.refuse_other(name, "runs", {"a": 1})
+        folder.refuse_other(name, "runs", due)
 
 
 def test_a_check_from_which_findings_were_taken_is_refused(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ class Comparison:
         run = RunFolder(folder, "comparison")
         with run.lock():
             if not force:
-                run.refuse_other(FILE, "jobs", json.loads(text)["jobs"])
+                run.refuse_other(FILE, "jobs", self.attrs["jobs"])
             return run.write_text(FILE, text)
 
 
