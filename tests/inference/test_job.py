@@ -276,7 +276,7 @@ def test_differences_between_resolved_jobs_are_named_one_by_one() -> None:
 
 def test_versions_are_read_without_importing_the_packages() -> None:
     code = (
-        "import sys; from inference.jobs.job import software_versions as v; print(v());"
+        "import sys; from inference.jobs.resolved import software_versions as v; print(v());"
         "sys.exit(any(m in sys.modules for m in ('pymc', 'arviz', 'nutpie', 'scipy', 'xarray')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
