@@ -16,6 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+try:
+    import resource
+except ImportError:  # of Windows, which has no such limit
+    resource = None  # type: ignore[assignment]
+
 from data.errors import AnodebayesError, ChangedError, StorageError
 from data.stopping import undone, uninterrupted
 
@@ -28,6 +33,7 @@ __all__ = [
     "is_temporary",
     "place",
     "remove",
+    "require_size",
     "temporary_folder",
     "write_text_whole",
     "write_whole",
@@ -264,6 +270,29 @@ def append_whole(path: Path, text: str) -> None:
             if isinstance(error, OSError) and error.errno in FULL:
                 raise _no_space(path) from error
             raise
+
+
+def require_size(least: int) -> None:
+    """Refuse to begin what ends in a file that this process may not write.
+
+    Parameters
+    ----------
+    least : int
+        Bytes of the file.
+
+    Raises
+    ------
+    StorageError
+        The process may write smaller files only.
+    """
+    if resource is None:
+        return
+    most, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if most not in (resource.RLIM_INFINITY, -1) and most < least:
+        raise StorageError(
+            f"files may have at most {most} bytes here (ulimit -f), and what is to be written has "
+            f"{least} or more: lift the limit before hours are spent"
+        )
 
 
 def is_temporary(name: str) -> bool:

@@ -19,6 +19,7 @@ import xarray as xr
 
 from data.campaign import Campaign, load_campaign
 from data.errors import AnodebayesError, RunFolderError, StorageError
+from data.whole_files import require_size
 from inference.engine.prediction import Predictor
 from inference.engine.sampling import (
     Sampler,
@@ -60,6 +61,7 @@ type Source = Job | Campaign | str | os.PathLike[str]
 """A job, the path or name of one, or a campaign."""
 
 PRIOR_DRAWS = 1000
+_RESULT = 5_000_000  # bytes; of 4000 draws from published numbers alone it has 2.7 million
 _SHOWN = 5
 
 logger = logging.getLogger(__name__)
@@ -139,6 +141,7 @@ def fit(
                 + "\nGive another folder (--out), or replace the result (--force)."
             )
         model, timings = _built(job, campaign)
+        require_size(_RESULT)
         replaces = os.path.lexists(run.result_path)
         run.require_free()
         if not replaces:

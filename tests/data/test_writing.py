@@ -296,6 +296,10 @@ def test_an_empty_folder_that_somebody_stands_in_is_filled_and_stays_the_same(
 
     empty = tmp_path / "empty"
     empty.mkdir()
+    (empty / ".part-0123abcd-empty").mkdir()  # of a process that was killed
+    new_campaign(empty)
+    empty = tmp_path / "other"
+    empty.mkdir()
     with pytest.raises(ValueError):  # noqa: PT011 - raised just above
         write_whole_folder(empty, fail)
     assert not list(empty.iterdir())

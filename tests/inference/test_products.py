@@ -397,3 +397,14 @@ def test_a_separator_that_is_called_all_is_not_taken_for_all_of_them(tmp_path: P
     result: Any = SimpleNamespace(attrs={"separators": '{"all": {}, "PP": {}}'})
     with pytest.raises(MapError, match="is called 'all'"):
         draw_separators(result, tmp_path, ["all"])
+
+
+def test_no_fit_is_begun_that_a_limit_on_files_would_lose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr("inference.runs.fitting._built", lambda *_: (None, {}))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_000_000, 1_000_000))
+    with pytest.raises(StorageError, match="at most 1000000 bytes"):
+        fit(parse_job(JOB), folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
