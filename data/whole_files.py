@@ -16,11 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-try:
-    import resource
-except ImportError:  # of Windows, which has no such limit
-    resource = None  # type: ignore[assignment]
-
 from data.errors import AnodebayesError, ChangedError, StorageError
 from data.stopping import undone, uninterrupted
 
@@ -285,7 +280,9 @@ def require_size(least: int) -> None:
     StorageError
         The process may write smaller files only.
     """
-    if resource is None:
+    try:
+        import resource
+    except ImportError:  # of Windows, which has no such limit
         return
     most, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     if most not in (resource.RLIM_INFINITY, -1) and most < least:
