@@ -11,20 +11,22 @@ import csv
 import io
 import math
 import shutil
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.csv_reader import cell_of, read_csv, separator_of, split_text, states_separator
-from data.errors import CampaignError, InputError, Mistake, UnitError
-from data.files import expanded
+from data.errors import CampaignError, ChangedError, InputError, Mistake, UnitError
+from data.files import expanded, resolved, what_stands
+from data.locks import lock_of
 from data.metadata import FILE, read_metadata
 from data.schema import ROW_UNIT, Column, Table
 from data.table_reader import decimal_mark
 from data.tables import tables as all_tables
 from data.units import convert, parse_header
-from data.whole_files import is_temporary, temporary_folder, write_whole
+from data.whole_files import content_hash, is_temporary, temporary_folder, write_whole
 from data.workbooks import SUFFIX, is_workbook, read_workbook
 from data.writer import table_text
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from data.campaign import Campaign
 
 __all__ = [
+    "TRIES",
     "Addition",
     "append_rows",
     "appended",
@@ -43,9 +46,12 @@ __all__ = [
 ]
 
 _DIGITS = 10
-_LOCK = ".lock"
 _PATIENCE = 60.0  # s, for another process that appends to the same campaign
 _BOM = "\ufeff"
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+
+TRIES = 5
+"""How often a table is read anew that somebody saves while rows are added to it."""
 
 type Cells = Mapping[str, float | str]
 
@@ -64,12 +70,15 @@ class Addition:
         Lines of the new rows, the header being line 1.
     written : tuple of dict
         The new rows as the file states them: text by header. Blank cells are left out.
+    before : str, optional
+        The whole file without them; None where there is none.
     """
 
     table: Table
     text: str
     lines: tuple[int, ...]
     written: tuple[dict[str, str], ...]
+    before: str | None
 
 
 def append_rows(folder: str | Path, table: str, rows: Sequence[Cells]) -> Addition:
@@ -100,9 +109,15 @@ def append_rows(folder: str | Path, table: str, rows: Sequence[Cells]) -> Additi
     schema = all_tables()[table]
     target = check_target(folder, schema)
     with locked(target):
-        addition = appended(schema, current_text(target, schema), rows)
-        check_addition(target, addition)
-        write_addition(target, addition)
+        for left in reversed(range(TRIES)):
+            addition = appended(schema, current_text(target, schema), rows)
+            check_addition(target, addition)
+            try:
+                write_addition(target, addition)
+                break
+            except ChangedError:
+                if not left:
+                    raise
     return addition
 
 
@@ -118,11 +133,12 @@ def locked(folder: Path) -> Iterator[None]:
     Raises
     ------
     InputError
-        Another process has written to the campaign for a minute.
+        Another process has written to the campaign for a minute, or a file of the user's has the
+        name of the lock.
     """
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
-    lock = FileLock(folder / _LOCK, timeout=_PATIENCE)
+    lock = lock_of(folder, _PATIENCE)
     try:
         lock.acquire()
     except Timeout:
@@ -190,6 +206,7 @@ def check_target(folder: str | Path, table: Table) -> Path:
                 f"{table.name} is a sheet of {str(book)!r}, to which no rows are appended: save "
                 f"the sheet as {table.file}, and delete it in the workbook"
             )
+    _target(path, table)  # before any time is spent
     files = [known.file for known in all_tables().values() if (path / known.file).is_file()]
     if table.file in files and _has_no_rows(path / table.file):
         files.remove(table.file)
@@ -259,6 +276,7 @@ def appended(table: Table, text: str | None, rows: Sequence[Cells]) -> Addition:
             if name not in table.fields or table.fields[name].unit == ROW_UNIT:
                 raise InputError(f"{name!r} is no column of {table.name} that rows can be added to")
     rounded = [{name: _rounded(value) for name, value in row.items()} for row in rows]
+    before = text
     if text is None or not text.strip(_BOM + " \r\n\t,;"):
         text = table_text(table, rounded).partition("\n")[0] + "\n"
     mark = _BOM if text.startswith(_BOM) else ""
@@ -306,6 +324,7 @@ def appended(table: Table, text: str | None, rows: Sequence[Cells]) -> Addition:
         mark + whole + added.getvalue(),
         tuple(range(first, first + len(written))),
         tuple(written),
+        before,
     )
 
 
@@ -345,15 +364,30 @@ def check_addition(folder: Path, addition: Addition) -> "Campaign":
 def write_addition(folder: Path, addition: Addition) -> None:
     """Put the file of a table in place: beside first, on the disk, then renamed.
 
+    Where the table is a link, the file that it leads to is written.
+
     Parameters
     ----------
     folder : Path
         The campaign's folder.
     addition : Addition
         Checked by `check_addition`.
+
+    Raises
+    ------
+    InputError
+        Nobody may write to the file, or its link leads nowhere.
+    ChangedError
+        The file is not the one any more to which the rows were added: it stays.
     """
-    target = folder / addition.table.file
-    for left in folder.iterdir():
+    target = _target(folder, addition.table)
+    known = content_hash(target)
+    if current_text(folder, addition.table) != addition.before:
+        raise ChangedError(
+            f"{str(target)!r} was saved by another program while rows were added to it, again and "
+            "again: nothing was added. Close that program, and give the command again"
+        )
+    for left in target.parent.iterdir():
         if is_temporary(left.name) and left.name.endswith(f"-{target.name}"):
             left.unlink(missing_ok=True)  # of a process that was killed
 
@@ -362,7 +396,21 @@ def write_addition(folder: Path, addition: Addition) -> None:
         if target.exists():
             shutil.copymode(target, path)
 
-    write_whole(target, write)
+    write_whole(target, write, instead_of=known)
+
+
+def _target(folder: Path, table: Table) -> Path:
+    """Return the file that rows of a table are written to, if they may be."""
+    path = folder / table.file
+    target = resolved(path)
+    if path.is_symlink() and not target.is_file():
+        raise InputError(f"{str(path)!r} {what_stands(path)}: no rows are added to it")
+    if target.is_file() and not target.stat().st_mode & _WRITABLE:
+        raise InputError(
+            f"{str(target)!r} may be read only, and rows would be added to it: make it writable, "
+            "or import into another campaign"
+        )
+    return target
 
 
 def _has_no_rows(path: Path) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 __all__ = [
     "AnodebayesError",
     "CampaignError",
+    "ChangedError",
     "FeatureError",
     "InputError",
     "JobError",
@@ -151,7 +152,11 @@ class RunFolderError(AnodebayesError):
 
 
 class StorageError(AnodebayesError):
-    """There is no space left where a file is to be written."""
+    """There is no space left where a file is to be written, or no memory for what is computed."""
+
+
+class ChangedError(AnodebayesError):
+    """A file that was to be replaced is not the one any more that was looked at."""
 
 
 class MapError(AnodebayesError):

@@ -1,5 +1,6 @@
 """Files that people write: their paths, their bytes, and TOML that is no more than it should be."""
 
+import json
 import os
 import re
 import stat
@@ -17,8 +18,10 @@ __all__ = [
     "file_stems",
     "parse_toml",
     "read_bytes",
+    "read_json",
     "read_text",
     "read_toml",
+    "refuse_unwritable",
     "resolved",
     "what_stands",
 ]
@@ -29,8 +32,9 @@ _DEEPEST = 20
 _LONGEST_STEM = 100  # bytes, of the 255 that most disks allow
 _PORTS = {f"{port}{k}" for port in ("com", "lpt") for k in range(10)}
 _RESERVED = {"con", "prn", "aux", "nul", *_PORTS}  # by Windows, whatever they end in
-# What a terminal obeys and no file holds; line ends and tabs are none of these.
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+# What a terminal obeys and no file holds, and what turns the order of signs that are shown; line
+# ends and tabs are none of these.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069]")
 _INTEGER = 1 << 63  # what TOML promises
 _TOO_LARGE = "holds an integer of more than 64 bits: write a smaller one, or a number with a point"
 
@@ -56,6 +60,7 @@ def expanded(path: str | os.PathLike[str]) -> Path:
     text = os.fspath(path)
     if "\0" in text:
         raise InputError(f"{text!r} is no path: it holds a NUL character; write it without")
+    refuse_unwritable(text)
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
@@ -85,9 +90,32 @@ def resolved(path: str | os.PathLike[str]) -> Path:
     """
     found = expanded(path)
     try:
-        return found.resolve()
+        whole = found.resolve()
     except (OSError, RuntimeError) as error:
         raise InputError(f"{str(found)!r} cannot be followed: {error}") from error
+    refuse_unwritable(str(whole))
+    return whole
+
+
+def refuse_unwritable(path: str) -> None:
+    """Refuse a path that no text can hold, such as a record of where a row was read from.
+
+    Parameters
+    ----------
+    path : str
+        Any.
+
+    Raises
+    ------
+    InputError
+        Its bytes are not UTF-8.
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{path!a} has a name that is not UTF-8, as of an old disk or archive: rename it"
+        ) from None
 
 
 def control_character(text: str) -> str:
@@ -194,13 +222,15 @@ def read_bytes(path: Path, most: int = _MOST_BYTES) -> bytes:
         raise InputError(f"cannot be read: {(error.strerror or str(error)).lower()}") from error
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, most: int = _MOST_BYTES) -> str:
     """Return what a text file that somebody wrote holds.
 
     Parameters
     ----------
     path : Path
         The file.
+    most : int, optional
+        How many bytes it may have.
 
     Returns
     -------
@@ -213,7 +243,7 @@ def read_text(path: Path) -> str:
         It is not UTF-8, or as of `read_bytes`: in words that follow its name.
     """
     try:
-        return read_bytes(path).decode("utf-8-sig")
+        return read_bytes(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
             f"is not UTF-8 (byte {error.start}: {error.object[error.start]:#04x}): save it as UTF-8"
@@ -239,6 +269,32 @@ def read_toml(path: Path) -> dict[str, Any]:
         As of `read_text` and `parse_toml`: in words that follow its name.
     """
     return parse_toml(read_text(path))
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    object
+        Whatever it is.
+
+    Raises
+    ------
+    InputError
+        It is not JSON, or as of `read_text`: in words that follow its name.
+    """
+    try:
+        return json.loads(read_text(path))
+    except RecursionError:
+        raise InputError("is not JSON that is read here: it is nested too deep") from None
+    except ValueError as error:
+        raise InputError(f"is not JSON: {error}") from error
 
 
 def parse_toml(text: str) -> dict[str, Any]:

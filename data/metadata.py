@@ -19,7 +19,10 @@ from data.workbooks import DESCRIPTION, description, is_workbook, read_workbook
 __all__ = ["FILE", "CampaignMetadata", "read_metadata", "write_metadata"]
 
 FILE = "campaign.toml"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+LONGEST_NAME = 100
+"""Characters that the name of a campaign may have."""
+
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{LONGEST_NAME - 1}}}")
 
 
 class CampaignMetadata(BaseModel):

@@ -6,13 +6,14 @@ count as they stand in the tables.
 """
 
 import hashlib
-import json
 import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data.errors import InputError
+from data.files import read_json
 from data.schema import Table
 from data.table_reader import read_table
 from data.tables import tables as all_tables
@@ -24,6 +25,7 @@ __all__ = [
     "APPENDED",
     "FOLDER",
     "NOT_APPENDED",
+    "is_record",
     "read_records",
     "record_path",
     "row_key",
@@ -75,15 +77,33 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
     list of dict
         In the order of the files' names. What is no record is passed over.
     """
-    records = []
-    for path in sorted((folder / FOLDER).glob("*/*.json")):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(record, dict) and record.get("table") in all_tables() and "keys" in record:
-            records.append(record)
-    return records
+    found = map(_record, sorted((folder / FOLDER).glob("*/*.json")))
+    return [record for record in found if record is not None]
+
+
+def is_record(path: Path) -> bool:
+    """Return whether a file is a record of provenance.
+
+    Parameters
+    ----------
+    path : Path
+        Any.
+
+    Returns
+    -------
+    bool
+        True where it can be read as one.
+    """
+    return _record(path) is not None
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    try:
+        record = read_json(path)
+    except InputError:
+        return None
+    known = isinstance(record, dict) and record.get("table") in all_tables() and "keys" in record
+    return record if known else None
 
 
 def row_key(table: Table, row: Mapping[str, float | str]) -> dict[str, float | str | None]:

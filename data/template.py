@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from data.metadata import FILE, CampaignMetadata
+from data.files import expanded
+from data.metadata import FILE, LONGEST_NAME, CampaignMetadata
 from data.quantities import quantities
 from data.schema import ROW_UNIT, TEXT_COLUMNS, Column, Table
 from data.tables import tables
@@ -40,11 +41,12 @@ def new_campaign(folder: str | Path, *, metal: Literal["Na", "Li"] = "Na") -> Pa
     Raises
     ------
     InputError
-        The folder is not empty.
+        The folder is not empty, or no folder can have its name.
     """
-    target = Path(folder)
+    target = expanded(folder)
     refuse_filled_folder(target)
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", target.resolve().name).strip("-._") or "campaign"
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", target.resolve().name).strip("-._")[:LONGEST_NAME]
+    name = name or "campaign"
     CampaignMetadata(name=name, metal=metal, electrolyte="not stated", kind="measured")
     texts = {FILE: _campaign_toml(name, metal), "README.md": _readme(name, target.resolve().name)}
     for table in tables().values():

@@ -6,6 +6,7 @@ file for a user writes it here.
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
@@ -15,17 +16,19 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from data.errors import AnodebayesError, StorageError
+from data.errors import AnodebayesError, ChangedError, StorageError
 from data.stopping import undone, uninterrupted
 
 __all__ = [
     "FULL",
     "TEMPORARY",
     "append_whole",
+    "content_hash",
     "draft",
     "is_temporary",
     "place",
     "remove",
+    "require_size",
     "temporary_folder",
     "write_text_whole",
     "write_whole",
@@ -34,13 +37,37 @@ __all__ = [
 
 TEMPORARY: Final = ".part-"
 _TOKEN: Final = 8
-FULL: Final = (errno.ENOSPC, errno.EDQUOT)
-"""Numbers of the errors of a full disk, or of one on which a user's share is spent."""
+FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of the errors of a full disk, of a user's share that is spent, of a limit on files."""
+
+_LONGEST_NAME: Final = 255  # bytes, on most disks
+_NOTHING: Final = "nothing"
 
 _PROBE: Final = 1 << 20  # bytes: more than what a file system keeps back of a full disk
 
 
-def write_whole(target: Path, writer: Callable[[Path], object]) -> Path:
+def content_hash(path: Path) -> str:
+    """Return what tells the content of a path from any other, to be compared later.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or nothing.
+
+    Returns
+    -------
+    str
+        A hash of a file's bytes; a word where no file is there.
+    """
+    if not path.is_file():
+        return _NOTHING
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_whole(
+    target: Path, writer: Callable[[Path], object], *, instead_of: str | None = None
+) -> Path:
     """Write a file whole or not at all, in place of an earlier one.
 
     Parameters
@@ -49,6 +76,8 @@ def write_whole(target: Path, writer: Callable[[Path], object]) -> Path:
         The file, in a folder that is there.
     writer : callable
         Writes to the path it is given, which ends like the target.
+    instead_of : str, optional
+        Of `content_hash`: what was at the target when somebody decided that it may be replaced.
 
     Returns
     -------
@@ -57,11 +86,17 @@ def write_whole(target: Path, writer: Callable[[Path], object]) -> Path:
 
     Raises
     ------
+    ChangedError
+        Something else is at the target by now, which stays.
     StorageError
         There is no space left.
     """
     with uninterrupted(), draft(target) as beside:  # HDF5 bears no exception within it
         writer(beside)
+        if instead_of is not None and content_hash(target) != instead_of:
+            raise ChangedError(
+                f"{str(target)!r} was written by somebody else meanwhile: it was not replaced"
+            )
         place(beside, target)
     return target
 
@@ -92,11 +127,31 @@ def write_whole_folder(target: Path, writer: Callable[[Path], object]) -> Path:
         There is no space left.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    if target.is_dir():
+        _fill(target, writer)
+        return target
     with draft(target) as beside:
         beside.mkdir()
         writer(beside)
         place(beside, target)
     return target
+
+
+def _fill(folder: Path, writer: Callable[[Path], object]) -> None:
+    """Write files into an empty folder, which stays the same one: somebody may stand in it."""
+    with draft(folder / (folder.resolve().name or "files")) as within:
+        within.mkdir()
+        writer(within)
+        done: list[Path] = []
+        with uninterrupted():
+            try:
+                for path in sorted(within.iterdir()):
+                    place(path, folder / path.name)
+                    done.append(folder / path.name)
+            except BaseException:
+                for path in done:
+                    remove(path)
+                raise
 
 
 @contextlib.contextmanager
@@ -118,7 +173,9 @@ def draft(target: Path) -> Iterator[Path]:
     StorageError
         There is no space left, whatever the writer made of that.
     """
-    beside = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:_TOKEN]}-{target.name}")
+    mark = f"{TEMPORARY}{uuid.uuid4().hex[:_TOKEN]}-"
+    end = target.name.encode(errors="surrogateescape")[len(mark) - _LONGEST_NAME :]
+    beside = target.with_name(mark + end.decode(errors="ignore"))
     with undone(partial(remove, beside)):
         try:
             yield beside
@@ -141,12 +198,24 @@ def temporary_folder() -> Iterator[Path]:
     ------
     Path
         In the system's folder for temporary files, this user's alone.
+
+    Raises
+    ------
+    StorageError
+        It has no space left.
     """
     folder = Path(tempfile.gettempdir()) / f"anodebayes-{uuid.uuid4().hex[:_TOKEN]}"
     with undone(partial(remove, folder)):
         try:
             folder.mkdir(mode=0o700)
             yield folder
+        except OSError as error:
+            if error.errno in FULL and _is_full(folder.parent):
+                raise StorageError(
+                    f"no space left for temporary files in {str(folder.parent)!r}: free some, or "
+                    "name another folder in the environment variable TMPDIR"
+                ) from error
+            raise
         finally:
             remove(folder)
 
@@ -198,6 +267,31 @@ def append_whole(path: Path, text: str) -> None:
             raise
 
 
+def require_size(least: int) -> None:
+    """Refuse to begin what ends in a file that this process may not write.
+
+    Parameters
+    ----------
+    least : int
+        Bytes of the file.
+
+    Raises
+    ------
+    StorageError
+        The process may write smaller files only.
+    """
+    try:
+        import resource
+    except ImportError:  # of Windows, which has no such limit
+        return
+    most, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if most not in (resource.RLIM_INFINITY, -1) and most < least:
+        raise StorageError(
+            f"files may have at most {most} bytes here (ulimit -f), and what is to be written has "
+            f"{least} or more: lift the limit before hours are spent"
+        )
+
+
 def is_temporary(name: str) -> bool:
     """Say whether a name is that of a file that a process, maybe a killed one, was writing."""
     token, _, rest = name.removeprefix(TEMPORARY).partition("-")
@@ -215,8 +309,9 @@ def remove(path: Path) -> None:
 
 def _no_space(target: Path) -> StorageError:
     return StorageError(
-        f"no space left on the disk of {str(target.parent)!r}: {target.name!r} was not written. "
-        "Free some space, or name a folder on another disk"
+        f"no space left on the disk of {str(target.parent)!r}, or a limit on the size of files "
+        f"(ulimit -f) is reached: {target.name!r} was not written. Free some space, lift the "
+        "limit, or name a folder on another disk"
     )
 
 

@@ -47,6 +47,7 @@ _WHICH = "which rows and cells are meant cannot be known"
 _SAVE_AGAIN = "open it in a spreadsheet, see that every row is there, and save it again"
 _SCALED = re.compile(r"[0#?],+(?=[^0#?,]|$)")  # a format that shows thousands or millions
 _SHOWN_TEXT = re.compile(r'"([^"]*)"|\\(.)')  # in quotes, or behind a backslash
+_NUMBER = re.compile(r"[-+−'<>~≈]?[\d.,\s]*\d[\d.,\s]*([eE][-+−]?\d+)?%?")
 _WHOLE = 1e15  # numbers up to here are whole where they look so
 
 
@@ -231,7 +232,10 @@ def _opened(path: Path) -> tuple[Any, Any]:
                 raise ValueError(message)
         with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")  # on styles and the like
-            shown, written = (load_workbook(file, data_only=values) for values in (True, False))
+            # Parts of a text that are formatted on their own are kept apart where values are read.
+            shown, written = (
+                load_workbook(file, data_only=values, rich_text=values) for values in (True, False)
+            )
         if all(map(_is_small, shown.worksheets)):
             cells = (
                 cell for sheet in shown.worksheets for row in sheet.iter_rows() for cell in row
@@ -322,6 +326,8 @@ def _names_unit(words: str, header: str) -> bool:
 def _unseen(cell: Any) -> str | None:
     """Return how a cell that holds something is struck out, or shows nothing."""
     value = cell.value
+    if isinstance(value, list):
+        value = str(value)
     sections = str(cell.number_format or "").split(";")
     if isinstance(value, str):
         at = 3
@@ -372,10 +378,26 @@ def _text(cell: Any, formula: Any, header: str) -> tuple[str, str | None]:
         return (str(int(value)) if whole else repr(float(value))), None
     if isinstance(value, str):
         return clean_text(value), None
+    if isinstance(value, list):  # parts of a text, each formatted on its own
+        return _of_parts(value)
     return "", (
         f"holds a date or a time ({value}), as spreadsheets make of entries such as 3-5 or 1:30: "
         "write a number, or format the cell as text"
     )
+
+
+def _of_parts(parts: list[Any]) -> tuple[str, str | None]:
+    """Return a text whose parts are formatted each on its own, and what may be read wrongly."""
+    text = clean_text("".join(str(part) for part in parts))
+    fonts = [font for part in parts if (font := getattr(part, "font", None)) is not None]
+    if any(font.strike for font in fonts):
+        return "", f"holds {text!r}, of which a part is struck out: delete that part"
+    if len(parts) > 1 and _NUMBER.fullmatch(text):
+        return "", (
+            f"holds {text!r} in parts that are formatted each on its own, such as a raised mark "
+            "behind a number: write the number alone, in one format"
+        )
+    return text, None
 
 
 def description(sheets: Mapping[str, RawTable]) -> tuple[dict[str, Any], list[str]]:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from data.csv_reader import cell_of
 from data.errors import CampaignError, InputError
+from data.files import expanded
 from data.metadata import CampaignMetadata, write_metadata
 from data.schema import Column, Table, nearest
 from data.tables import tables as all_tables
-from data.whole_files import write_whole_folder
+from data.whole_files import is_temporary, write_whole_folder
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,7 +64,7 @@ def write_campaign(
     """
     from data.campaign import load_campaign
 
-    target = Path(folder)
+    target = expanded(folder)
     refuse_filled_folder(target)
     known = all_tables()
     rows: dict[str, list[Cells]] = {}
@@ -105,7 +106,7 @@ def refuse_filled_folder(folder: Path) -> None:
         It cannot be written to without touching something.
     """
     if folder.is_dir():
-        if any(folder.iterdir()):
+        if not all(is_temporary(path.name) for path in folder.iterdir()):  # of killed processes
             raise InputError(f"folder {str(folder)!r} is not empty: name a new one")
     elif folder.exists():
         raise InputError(f"{str(folder)!r} is a file: name a new folder")

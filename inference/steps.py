@@ -88,7 +88,9 @@ def calibrate(
     )
 
 
-def save_overlay(laid: "Overlay", folder: str | os.PathLike[str]) -> list[Path]:
+def save_overlay(
+    laid: "Overlay", folder: str | os.PathLike[str], *, force: bool = False
+) -> list[Path]:
     """Write ``overlay.json`` and the figures of an overlay, each whole or not at all.
 
     Parameters
@@ -97,6 +99,8 @@ def save_overlay(laid: "Overlay", folder: str | os.PathLike[str]) -> list[Path]:
         From `inference.overlay`.
     folder : str or path
         Made if it does not exist.
+    force : bool, optional
+        Replace an overlay of other runs.
 
     Returns
     -------
@@ -106,7 +110,8 @@ def save_overlay(laid: "Overlay", folder: str | os.PathLike[str]) -> list[Path]:
     Raises
     ------
     RunFolderError
-        If the folder cannot be made, or another process writes to it.
+        If the folder cannot be made, holds an overlay of other runs, or another process writes to
+        it.
     """
     from inference.figures.overlay import overlay_forest, overlay_map
     from inference.figures.style import save_figure
@@ -122,5 +127,8 @@ def save_overlay(laid: "Overlay", folder: str | os.PathLike[str]) -> list[Path]:
         for name in names[1:]:
             save_figure(figures[name.partition(".")[0]], path / name)
 
-    written = target.write_files("", write)
+    with target.lock():
+        if not force:
+            target.refuse_other(names[0], "runs", laid.attrs["runs"])
+        written = target.write_files("", write)
     return [written / name for name in names]

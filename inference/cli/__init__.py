@@ -22,10 +22,23 @@ ENVIRONMENT = {
 }
 
 
+def _open_streams() -> None:
+    """Open what was closed for this process, as with ``2>&-``: no file may take its place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdin = sys.stdin or open(0)  # noqa: SIM115 - open as long as the process
+    sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w")  # noqa: SIM115
+
+
 def main() -> None:
     """Run the command line; the process ends with one of the documented exit codes."""
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no traceback while the next line is read
+    _open_streams()
     from data.stopping import stop_on_signals
 
     stop_on_signals()

@@ -56,7 +56,9 @@ def compare(
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Replace results of other jobs in runs/<name>.", show_default=False
+            "--force",
+            help="Replace results of other jobs in runs/<name>, and a comparison of other jobs.",
+            show_default=False,
         ),
     ] = False,
     changes: Set = None,
@@ -84,8 +86,8 @@ def compare(
             most_refits=most_refits,
             progress=sys.stderr.isatty(),
         )
-    path = comparison.save(folder)
     _show(comparison)
+    path = comparison.save(folder, force=force)
     paragraph()
     typer.echo(path)
     return DONE if comparison.reliable else GATE_FAILED

@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import typer
 
 from data.errors import AnodebayesError
+from data.files import what_stands
 from data.whole_files import FULL
 
 __all__ = [
@@ -115,6 +116,7 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
 def _exit_code(work: Callable[[], int | None]) -> int:
     """Do the work and return the exit code, having said what went wrong."""
     try:
+        _require_working_directory()
         with _logging():
             return work() or DONE
     except AnodebayesError as error:
@@ -127,7 +129,10 @@ def _exit_code(work: Callable[[], int | None]) -> int:
             return BROKEN_PIPE
         if error.errno in FULL:
             what = error.filename or "temporary files or what is printed"
-            _complain(f"error: no space left for {what}: make room, and give the command again")
+            _complain(
+                f"error: no space left for {what}, or a limit on the size of files (ulimit -f) is "
+                "reached: make room, and give the command again"
+            )
             return REFUSED
         if error.filename is None:
             return _internal(error)
@@ -135,6 +140,17 @@ def _exit_code(work: Callable[[], int | None]) -> int:
         return REFUSED
     except Exception as error:
         return _internal(error)
+
+
+def _require_working_directory() -> None:
+    """Refuse to work where relative paths mean nothing."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise AnodebayesError(
+            "the working directory cannot be opened, it was deleted or replaced: change to "
+            "another one (or to the same again, with cd), and give the command again"
+        ) from error
 
 
 def _internal(error: Exception) -> int:
@@ -158,7 +174,11 @@ def _logging() -> Iterator[None]:
     if session.log is not None:
         try:
             session.log.parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(logging.FileHandler(session.log, encoding="utf-8"))
+            if os.path.lexists(session.log) and (wrong := what_stands(session.log)):
+                raise AnodebayesError(f"the log file {str(session.log)!r} {wrong}")
+            handlers.append(
+                logging.FileHandler(session.log, encoding="utf-8", errors="backslashreplace")
+            )
         except OSError as error:
             raise AnodebayesError(
                 f"the log file {str(session.log)!r} cannot be written: {error.strerror}"
@@ -214,18 +234,19 @@ def keep_traceback(error: Exception) -> Path:
         The log; a temporary file where the command has none.
     """
     text = f"{' '.join(sys.argv)}\n{''.join(traceback.format_exception(error))}\n"
+    content = text.encode(errors="backslashreplace")  # names of files may be no text
     places = [session.log]
     if session.run_folder is not None and session.run_folder.is_dir():
         places.append(session.run_folder / "log.txt")
     for place in places:
         if place is not None:
-            with contextlib.suppress(OSError), place.open("a", encoding="utf-8") as file:
-                file.write(text)
+            if os.path.lexists(place) and what_stands(place):
+                continue
+            with contextlib.suppress(OSError), place.open("ab") as file:
+                file.write(content)
                 return place
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="anodebayes-", suffix=".log", delete=False, encoding="utf-8"
-    ) as kept:
-        kept.write(text)
+    with tempfile.NamedTemporaryFile(prefix="anodebayes-", suffix=".log", delete=False) as kept:
+        kept.write(content)
     return Path(kept.name)
 
 

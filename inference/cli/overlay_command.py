@@ -36,6 +36,10 @@ def overlay(
             help="Where overlay.json and the figures go; runs/overlay when left out.",
         ),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Replace an overlay of other runs.", show_default=False),
+    ] = False,
 ) -> int:
     """Lay finished runs on different data over each other: what new cells have taught."""
     from inference.cli.progress import stage
@@ -50,7 +54,7 @@ def overlay(
     _show(laid)
     paragraph()
     with stage("figures"):
-        paths = save_overlay(laid, folder)
+        paths = save_overlay(laid, folder, force=force)
     heading("Files")
     ticked(path.name for path in paths)
     paragraph()

@@ -1,6 +1,7 @@
 """The steps of a run as the command line takes them, each with its time."""
 
 import contextlib
+import json
 import logging
 import sys
 import time
@@ -226,12 +227,18 @@ def draw_separators(
     MapError
         A separator is not known, or its map is not legal.
     """
+    from data.errors import MapError
     from inference.designs.noise import noise_table
     from inference.designs.reading import OF_SEPARATOR
     from inference.jobs.reading import load_job
     from inference.maps.files import save_map_table, save_maps
     from inference.maps.mapping import safe_current_map
 
+    if "all" in names and "all" in json.loads(str(result.attrs.get("separators", "{}"))):
+        raise MapError(
+            "a separator of the campaign is called 'all', and 'all' asks for all of them: name "
+            "each, or call that one otherwise"
+        )
     asked = load_job(folder / RESOLVED).map.designs.get("liquid", {})
     section = {key: value for key, value in asked.items() if key not in OF_SEPARATOR}
     section |= {"cell": "liquid", "separators": "campaign" if "all" in names else list(names)}

@@ -1,5 +1,6 @@
 """The whole set of figures of a run: what there is, what cannot be drawn and why, and the files."""
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,9 +11,10 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from data.errors import InputError
-from data.files import file_stems
+from data.files import file_stems, resolved
 from data.schema import nearest
 from data.tables import tables
+from data.whole_files import write_whole
 from inference.figures.capillarity import (
     critical_current_against_radius,
     overpotential_against_radius,
@@ -165,8 +167,9 @@ def write_figures(
     *,
     only: Collection[str] = (),
     width: Width | None = None,
+    force: bool = False,
 ) -> DrawnFigures:
-    """Draw the figures of a run and save them.
+    """Draw the figures of a run and save them, each whole or not at all.
 
     Parameters
     ----------
@@ -180,6 +183,8 @@ def write_figures(
         Names of the figures to draw; all of them by default.
     width : {"single", "double"}, optional
         Columns of print, for figures of one or two panels; their own by default.
+    force : bool, optional
+        Replace files of these names.
 
     Returns
     -------
@@ -189,7 +194,10 @@ def write_figures(
     Raises
     ------
     InputError
-        If a format or a name is not legal, or nothing of what was asked for by name can be drawn.
+        If a format or a name is not legal, nothing of what was asked for by name can be drawn, or
+        a file of the same name is there.
+    StorageError
+        There is no space left.
     """
     for kind in formats:
         if kind not in FORMATS:
@@ -201,7 +209,13 @@ def write_figures(
                 f"the run has no figure {name!r}{nearest(name, drawers)}: "
                 f"legal are {', '.join(drawers)}"
             )
-    folder = Path(folder)
+    folder = resolved(folder)
+    due = [folder / f"{name}.{kind}" for name in only or drawers for kind in formats]
+    if not force and (taken := next(filter(os.path.lexists, due), None)):
+        raise InputError(
+            f"{str(taken)!r} is there already: name another folder, or replace figures of these "
+            "names with force=True"
+        )
     paths: list[Path] = []
     skipped: dict[str, str] = {}
     for name, draw in drawers.items():
@@ -218,7 +232,7 @@ def write_figures(
         folder.mkdir(parents=True, exist_ok=True)
         for kind in formats:
             path = folder / f"{name}.{kind}"
-            save_figure(figure, path)
+            write_whole(path, partial(save_figure, figure))
             paths.append(path)
     if only and not paths:
         raise InputError("; ".join(f"{name} is not drawn: {why}" for name, why in skipped.items()))

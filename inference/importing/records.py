@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.appending import (
+    TRIES,
     Addition,
     appended,
     check_addition,
@@ -26,15 +27,24 @@ from data.appending import (
     locked,
     write_addition,
 )
-from data.errors import AnodebayesError, CampaignError, InputError, Mistake, RecordError
+from data.errors import (
+    AnodebayesError,
+    CampaignError,
+    ChangedError,
+    InputError,
+    Mistake,
+    RecordError,
+    StorageError,
+)
 from data.features.wording import CLOCK
-from data.files import expanded
+from data.files import expanded, refuse_unwritable
 from data.instruments.bdf import ORIGIN
 from data.metadata import read_metadata as read_campaign_metadata
-from data.provenance import read_records, record_path, row_key, same_key, standing
+from data.provenance import is_record, read_records, record_path, row_key, same_key, standing
 from data.schema import Table, nearest, show_number
 from data.table_reader import read_table
 from data.tables import tables
+from data.whole_files import FULL
 from inference.importing.doubts import default_area, doubts_about
 from inference.importing.provenance import provenance_record, write_record
 from inference.importing.recipe import (
@@ -289,7 +299,13 @@ class _Import:
             return Outcome(file=path, status="refused", cell=cell, error=error)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            refusal = InputError(f"{error.filename or path}: {reason}")
+            refusal: AnodebayesError = InputError(f"{error.filename or path}: {reason}")
+            if error.errno in FULL:
+                where = error.filename or "what is written of it, or for temporary files"
+                refusal = StorageError(
+                    f"no space left for {where}: nothing is wrong with {path.name}. Make room, and "
+                    "import it again"
+                )
             return Outcome(file=path, status="refused", cell=cell, error=refusal)
         except Exception as error:
             # A fault of the program ends the reading of this file, and of no other.
@@ -357,30 +373,42 @@ class _Import:
             self._planned_keys += [(row_key(self.table, row), path.name) for row in rows]
             return Outcome(status="checked", **accepted)
         with locked(self.folder):
-            addition = appended(self.table, current_text(self.folder, self.table), rows)
-            campaign = self._checked(addition)
+            campaign = self._checked(self._addition(rows))
             place = record_path(self.folder, self.table.name, metadata.cell)
             self._refuse_taken(place, path)
             place.parent.mkdir(parents=True, exist_ok=True)
             figures = self._draw(place, record, metadata, reading, campaign, appending=appending)
-            content = provenance_record(
-                record,
-                metadata,
-                reading,
-                table=self.table,
-                sha256=digest,
-                written=addition.written,
-                keys=[row_key(self.table, row) for row in rows],
-                figures=figures,
-                choices=self.choices,
-                appended=appending,
-            )
-            write_record(place, content)
+            # To draw takes a second, in which somebody may save the table: it is read again.
+            for left in reversed(range(TRIES)):
+                self._refuse_repeated_rows(rows, path)
+                addition = self._addition(rows)
+                self._checked(addition)
+                content = provenance_record(
+                    record,
+                    metadata,
+                    reading,
+                    table=self.table,
+                    sha256=digest,
+                    written=addition.written,
+                    keys=[row_key(self.table, row) for row in rows],
+                    figures=figures,
+                    choices=self.choices,
+                    appended=appending,
+                )
+                write_record(place, content)
+                try:
+                    if appending:
+                        write_addition(self.folder, addition)
+                    break
+                except ChangedError:
+                    if not left:
+                        raise
             self._recorded[place] = path
-            if appending:
-                write_addition(self.folder, addition)
         status: Status = "imported" if appending else "doubtful"
         return Outcome(status=status, record=place, figures=figures, **accepted)
+
+    def _addition(self, rows: Sequence[Cells]) -> Addition:
+        return appended(self.table, current_text(self.folder, self.table), rows)
 
     def _checked(self, addition: Addition) -> "Campaign":
         """Return the campaign with the rows added, or say what it does not take."""
@@ -441,6 +469,10 @@ class _Import:
                 f"{path.name} and {self._recorded[place].name} are both of cell {place.stem!r}: "
                 'give one of them another name, with cell = "NAME" in its sidecar'
             )
+        if place.exists() and not is_record(place):
+            raise InputError(
+                f"{str(place)!r} is no record of provenance, and one would replace it: move it away"
+            )
         for record in read_records(self.folder):
             here = record_path(self.folder, str(record["table"]), str(record.get("cell", "")))
             if here == place and standing(self.folder, record):
@@ -477,6 +509,7 @@ class _Import:
 
 def _check_file(path: Path) -> None:
     """Refuse what is no file before anything is asked about it."""
+    refuse_unwritable(str(path))
     if path.is_dir():
         raise InputError(
             f"{str(path)!r} is a folder: name its files, such as '{path / '*'}' in quotes"

@@ -41,6 +41,7 @@ __all__ = [
     "as_toml",
     "nearest_word",
     "shown_value",
+    "without_empty",
 ]
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -316,12 +317,12 @@ def as_toml(document: Mapping[str, Any]) -> str:
     """Return a document as TOML, without what is empty."""
     import tomli_w
 
-    return tomli_w.dumps(_without_empty(document))
+    return tomli_w.dumps(without_empty(document))
 
 
-def _without_empty(table: Mapping[str, Any]) -> dict[str, Any]:
+def without_empty(table: Mapping[str, Any]) -> dict[str, Any]:
     """Drop empty tables, which say nothing."""
-    kept = {k: _without_empty(v) if isinstance(v, Mapping) else v for k, v in table.items()}
+    kept = {k: without_empty(v) if isinstance(v, Mapping) else v for k, v in table.items()}
     return {k: v for k, v in kept.items() if v != {}}
 
 

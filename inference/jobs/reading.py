@@ -78,6 +78,8 @@ def load_job(path_or_name: str | os.PathLike[str]) -> Job:
     JobError
         No such job, not TOML, or not a legal job; every mistake is listed.
     """
+    from data.campaign import bundled_campaigns
+
     text = os.fspath(path_or_name)
     path = expanded(text)
     if is_workbook(path):
@@ -113,7 +115,16 @@ def load_job(path_or_name: str | os.PathLike[str]) -> Job:
         content = read_text(path)
     except InputError as error:
         raise JobError(f"{text!r} {error}") from error
-    return parse_job(content, path=path)
+    job = parse_job(content, path=path)
+    settled = path.with_name("resolved.toml")
+    moved = path.name == "job.toml" and settled.is_file()
+    elsewhere = job.campaign not in bundled_campaigns() and not Path(job.campaign).is_absolute()
+    if moved and elsewhere:
+        raise JobError(
+            f"{text!r} is the copy that a run keeps, and its campaign {job.campaign!r} counts from "
+            f"where the job was given, not from here: give {str(settled)!r}, or the job itself"
+        )
+    return job
 
 
 def parse_job(text: str, *, path: Path | None = None) -> Job:

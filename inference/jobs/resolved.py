@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from data.errors import JobError
-from inference.jobs.job import Job, as_toml, shown_value
+from inference.jobs.job import Job, as_toml, shown_value, without_empty
 
 if TYPE_CHECKING:
     from data.campaign import Campaign
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "VERSIONED_PACKAGES",
     "ResolvedJob",
+    "document_hash",
     "job_differences",
     "resolve",
     "software_versions",
@@ -130,12 +131,30 @@ def resolve(
         "prior_hash": priors.content_hash,
         "versions": dict(versions if versions is not None else software_versions()),
     }
-    content = json.dumps(_hashed_content(document), sort_keys=True, ensure_ascii=True)
-    document["resolved"] = {
-        "hash": hashlib.sha256(content.encode()).hexdigest(),
-        **document["resolved"],
-    }
+    document["resolved"] = {"hash": document_hash(document), **document["resolved"]}
     return _resolved_job(document)
+
+
+def document_hash(document: Mapping[str, Any]) -> str:
+    """Return the hash of what the fit of a resolved job depends on.
+
+    Parameters
+    ----------
+    document : mapping
+        The job as plain data, with the hashes of its data and priors.
+
+    Returns
+    -------
+    str
+        SHA-256.
+
+    Raises
+    ------
+    KeyError, TypeError, AttributeError
+        It is no resolved job.
+    """
+    content = json.dumps(_hashed_content(document), sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def with_maps_of(before: Mapping[str, Any], now: ResolvedJob) -> ResolvedJob:
@@ -245,10 +264,12 @@ def _refuse_changed_inputs(job: Job, data_hash: str, priors: "PriorSet") -> None
 def _hashed_content(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a resolved job that its fit depends on; maps follow from the fit."""
     sampler = {k: v for k, v in document.get("sampler", {}).items() if k != "cores"}
+    # As read back from TOML, where no empty table stands, a job has the hash that it was given.
+    model = {"options": {}, **without_empty(document.get("model", {}))}
     return {
         "schema_version": document["schema_version"],
         "name": document["name"],
-        "model": document.get("model", {}),
+        "model": model,
         "sampler": sampler,
         "data_hash": document["resolved"]["data_hash"],
         "prior_hash": document["resolved"]["prior_hash"],

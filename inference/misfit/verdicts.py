@@ -1,5 +1,7 @@
 """The form of a check: sections of findings, each a sentence with its numbers and a verdict."""
 
+import hashlib
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,13 +9,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, computed_field
 
-from data.errors import RunFolderError
+from data.errors import InputError, RunFolderError
+from data.files import read_json
 from inference.words.plain import plain
 from inference.words.run_files import CHECK
 
 __all__ = ["Check", "Finding", "Section", "Verdict", "stored_check", "worst"]
 
 Verdict = Literal["ok", "not checked", "warn", "fail"]
+_SEAL = "sha256"
 _ORDER: dict[Verdict, int] = {"ok": 0, "not checked": 1, "warn": 2, "fail": 3}
 
 
@@ -44,19 +48,24 @@ def stored_check(folder: Path | None, result_id: str) -> dict[str, Any] | None:
     """
     if folder is None or not os.path.lexists(folder / CHECK):
         return None
+    again = f"`anodebayes check {folder}` writes it anew"
     try:
-        text = (folder / CHECK).read_bytes()
+        content = read_json(folder / CHECK)
         # Verdicts of sections are no input: they follow from the findings.
-        found = Check.model_validate_json(text, extra="ignore")
-    except OSError as error:
-        raise RunFolderError(f"{folder / CHECK} cannot be opened: {error.strerror}") from error
+        found = Check.model_validate_json(json.dumps(content), extra="ignore")
+    except InputError as error:
+        raise RunFolderError(f"{folder / CHECK} is no check, or is damaged: it {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         why = ": ".join([*map(str, first["loc"]), first["msg"]])
         raise RunFolderError(
-            f"{folder / CHECK} is no check, or is damaged ({why}): `anodebayes check {folder}` "
-            "writes it anew"
+            f"{folder / CHECK} is no check, or is damaged ({why}): {again}"
         ) from error
+    if content.pop(_SEAL, None) != _hash(content):
+        raise RunFolderError(
+            f"{folder / CHECK} is not what was written: it was changed or damaged since (its "
+            f"{_SEAL} is not the one of what it says): {again}"
+        )
     return found.model_dump(mode="json") if found.result_id == result_id else None
 
 
@@ -189,4 +198,10 @@ class Check(_Strict):
 
     def to_json(self) -> str:
         """Return the check as JSON, the content of ``check.json``."""
-        return self.model_dump_json(indent=2) + "\n"
+        content = json.loads(self.model_dump_json())
+        return json.dumps({**content, _SEAL: _hash(content)}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _hash(content: Any) -> str:
+    """Return a hash of what a check says, whatever the order of its keys and its spaces."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from data.errors import InputError
-from data.files import resolved
-from data.whole_files import temporary_folder, write_whole
+from data.files import read_text, resolved, what_stands
+from data.whole_files import content_hash, temporary_folder, write_whole
 from inference.maps.start import explorable_cells, start_design
 from inference.report_page.contents import answers_in_words, report_contents
 from inference.report_page.payload import page_payload
@@ -38,6 +38,8 @@ _FILES: Final = (
     "physics.js", "page.js", "report.css", "templates/report.html", "templates/equations.html",
 )  # fmt: skip
 _ROOM: Final = 20_000
+_HEAD: Final = 20_000  # characters
+_SEAL: Final = "\n<!-- anodebayes sha256 "
 _RESOLUTION: Final = 130
 _LARGE: Final = 150_000  # bytes of a figure in vectors
 # What the page shows, in the order in which figures are given room.
@@ -93,6 +95,8 @@ def write_report(
     ------
     InputError
         Neither a path nor a run folder is known, or the file is another's.
+    ChangedError
+        Somebody saved a file of that name while the report was computed.
     RunFolderError
         The run folder holds another result by now.
     StorageError
@@ -104,10 +108,9 @@ def write_report(
     target = own if path is None else resolved(path)
     if target is None:
         raise InputError("this result has no run folder: say where the report goes")
-    if target != own:
-        _refuse_taken(target, result, force=force)
+    known = None if target == own else _refuse_taken(target, result, own, force=force)
     contents = run_contents(result) if contents is None else contents
-    text = report_html(contents, draws=draws)
+    text = _sealed(report_html(contents, draws=draws))
 
     def write(target: Path) -> None:
         target.write_text(text, encoding="utf-8", newline="\n")
@@ -115,21 +118,42 @@ def write_report(
     if target == own:
         return RunFolder(target.parent, result_id=result.id).write(REPORT, write)
     target.parent.mkdir(parents=True, exist_ok=True)
-    return write_whole(target, write)
+    return write_whole(target, write, instead_of=known)
 
 
-def _refuse_taken(target: Path, result: "Result", *, force: bool) -> None:
-    """Refuse to replace a file that is no report of this run."""
-    marker = read_marker(target.parent)
-    if target.is_dir() or (marker is not None and target.name in marker.holds):
-        what = "a folder" if target.is_dir() else "a file of a run"
-        raise InputError(f"{str(target)!r} is {what}: name another file for the report")
-    ours = f'<meta name="anodebayes-run" content="{_run_id(result)}">'
-    if target.exists() and not force and ours not in _head(target):
+def _refuse_taken(target: Path, result: "Result", own: Path | None, *, force: bool) -> str:
+    """Refuse to replace what is no report of this run as it was written; say what is replaced."""
+    runs = [target.parent, *([target.parent.parent] if target.parent.name == FIGURES else [])]
+    if any(read_marker(folder) is not None for folder in runs):
         raise InputError(
-            f"{str(target)!r} is there already and is no report of this run: name another file, or "
-            "replace it with --force"
+            f"{str(target)!r} is in the folder of a run, where only its own files stand: name "
+            + ("another file" if own is None else f"another file, or {str(own)!r}")
         )
+    if target.exists() and not target.is_file():
+        raise InputError(f"{str(target)!r} {what_stands(target)}")
+    known = content_hash(target)
+    if target.exists() and not force and not _is_as_written(target, result):
+        raise InputError(
+            f"{str(target)!r} is there already and is no report of this run, or was changed since "
+            "it was written: name another file, or replace it with --force"
+        )
+    return known
+
+
+def _sealed(page: str) -> str:
+    """Return a page with a hash of its text as its last line."""
+    return f"{page}{_SEAL}{hashlib.sha256(page.encode()).hexdigest()} -->\n"
+
+
+def _is_as_written(path: Path, result: "Result") -> bool:
+    """Say whether a file is a report of the run of a result, and nobody has changed it since."""
+    try:
+        text = read_text(path, 2 * LARGEST)
+    except InputError:
+        return False
+    page, _, _ = text.rpartition(_SEAL)
+    ours = f'<meta name="anodebayes-run" content="{_run_id(result)}">'
+    return ours in page[:_HEAD] and _sealed(page) == text
 
 
 def _run_id(result: "Result") -> str:
@@ -143,7 +167,7 @@ def _head(path: Path) -> str:
     if not path.is_file():
         return ""
     with path.open(encoding="utf-8", errors="replace") as file:
-        return file.read(20_000)
+        return file.read(_HEAD)
 
 
 def is_current(path: Path, contents: "RunContents") -> bool:
@@ -296,9 +320,10 @@ def _figures(contents: "RunContents") -> Iterator[tuple[str, str, str]]:
 
 
 def _drawn_before(contents: "RunContents", name: str) -> str:
-    """Return a figure of the run folder, where it is small and newer than what it shows."""
+    """Return a figure of the run folder, where it is as drawn, small and newer than its data."""
     folder = contents.result.folder
-    if folder is None:
+    marker = None if folder is None else read_marker(folder)
+    if folder is None or marker is None:
         return ""
     path = folder / FIGURES / f"{name}.svg"
     shows = [RESULT, MAP] + ([CHECK] if name == "sensitivity" else [])
@@ -306,6 +331,8 @@ def _drawn_before(contents: "RunContents", name: str) -> str:
         return ""
     drawn = path.stat().st_mtime
     if any((folder / each).is_file() and (folder / each).stat().st_mtime > drawn for each in shows):
+        return ""
+    if content_hash(path) != marker.hashes.get(f"{FIGURES}/{path.name}"):
         return ""
     return _address("svg+xml", path.read_bytes())
 

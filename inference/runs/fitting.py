@@ -17,7 +17,8 @@ from typing import Any, Unpack
 import numpy as np
 import xarray as xr
 
-from data.errors import RunFolderError, StorageError
+from data.errors import AnodebayesError, RunFolderError, StorageError
+from data.whole_files import require_size
 from inference.engine.prediction import Predictor
 from inference.engine.sampling import (
     Sampler,
@@ -57,6 +58,7 @@ from models.joint import observed_lines
 __all__ = ["dry_run", "fit"]
 
 PRIOR_DRAWS = 1000
+_RESULT = 5_000_000  # bytes; of 4000 draws from published numbers alone it has 2.7 million
 _SHOWN = 5
 
 logger = logging.getLogger(__name__)
@@ -133,14 +135,20 @@ def fit(
                 + "\nGive another folder (--out), or replace the result (--force)."
             )
         timings = _built(plan)
-        run.start(resolved, job.source_text)
+        require_size(_RESULT)
+        replaces = os.path.lexists(run.result_path)
+        run.require_free()
+        if not replaces:
+            run.start(resolved, job.source_text)
         with run.log():
             logger.info("%s data of campaign %s", plan.kind, plan.campaign.metadata.name)
             result = Result(_compute(plan, timings, progress), run.path)
             begin = time.perf_counter()
             try:
+                if replaces:  # which stays whole until there is something in its place
+                    run.start(resolved, job.source_text)
                 _write(result, run)
-            except StorageError as error:
+            except (RunFolderError, StorageError) as error:
                 raise _kept_elsewhere(error, result, resolved, job.source_text) from error
             logger.info("write %.2f s", time.perf_counter() - begin)
     return result
@@ -168,7 +176,7 @@ def _write(result: Result, run: RunFolder) -> None:
 
 
 def _kept_elsewhere(
-    error: StorageError, result: Result, resolved: ResolvedJob, job_text: str
+    error: AnodebayesError, result: Result, resolved: ResolvedJob, job_text: str
 ) -> StorageError:
     """Keep a finished fit where temporary files go; say where, or that there is no room either."""
     kept: Path | None = None
@@ -177,7 +185,7 @@ def _kept_elsewhere(
         other = RunFolder(kept / "run")
         other.start(resolved, job_text)
         _write(result, other)
-    except (OSError, StorageError) as too:
+    except (OSError, RunFolderError, StorageError) as too:
         if kept is not None:
             shutil.rmtree(kept, ignore_errors=True)
         return StorageError(f"{error}. The fit is lost: it found no room elsewhere ({too})")

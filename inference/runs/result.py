@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from data.errors import RunFolderError
+from data.files import resolved
+from data.whole_files import content_hash, write_whole
 from inference.engine.draws import compression
-from inference.engine.sealed_trees import read_tree, write_tree
+from inference.engine.sealed_trees import read_seal, read_tree, write_tree
 from inference.runs.gate import Gate
 from models.options import ModelOptions
 
@@ -105,14 +107,36 @@ class Result:
         return str(self.tree.attrs["result_id"])
 
     def save(self, path: Path) -> None:
-        """Write the result as NetCDF, with its format and a hash of its content.
+        """Write the result as NetCDF, with its format and a hash of its content: whole or not.
 
         Parameters
         ----------
         path : Path
-            The file.
+            The file. One that is there is replaced only where it is this very result.
+
+        Raises
+        ------
+        RunFolderError
+            Another file is there.
+        StorageError
+            There is no space left.
         """
-        write_tree(self.tree, path, "result", compression(self.tree))
+        target = resolved(path)
+        if target.exists():
+            try:
+                same = read_seal(target, "result").get("result_id") == self.id
+            except RunFolderError:
+                same = False
+            if not same:
+                raise RunFolderError(
+                    f"{str(target)!r} is there already and is not this result: name another file"
+                )
+        known = content_hash(target)
+        write_whole(
+            target,
+            lambda beside: write_tree(self.tree, beside, "result", compression(self.tree)),
+            instead_of=known,
+        )
 
     def _group(self, name: str) -> xr.Dataset:
         return self.tree[name].to_dataset()

@@ -10,15 +10,16 @@ import contextlib
 import logging
 import os
 import sys
-import tomllib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from data.errors import RunFolderError
-from data.files import resolved
+from data.errors import InputError, RunFolderError
+from data.files import read_json, read_toml, resolved
+from data.locks import LOCK, lock_of
 from data.whole_files import (
     append_whole,
+    content_hash,
     draft,
     is_temporary,
     place,
@@ -27,7 +28,7 @@ from data.whole_files import (
     write_whole,
 )
 from inference.runs.run_marker import MARKER, Kind, Marker, read_marker
-from inference.words.run_files import FIGURES, JOB, LOCK, LOG, PRODUCTS, RESOLVED, RESULT
+from inference.words.run_files import FIGURES, JOB, LOG, PRODUCTS, RESOLVED, RESULT
 
 if TYPE_CHECKING:
     from inference.jobs.resolved import ResolvedJob
@@ -82,6 +83,8 @@ class RunFolder:
         self._lock: Any = None
         self._holds = 0
         self._made: list[Path] = []
+        self._same: tuple[int, int] | None = None  # device and number of the folder that is locked
+        self._id: str | None = None  # of its marker
 
     def __repr__(self) -> str:
         """Return the folder's path."""
@@ -112,10 +115,13 @@ class RunFolder:
         ------
         RunFolderError
             Another process writes to the folder (it is not waited for), the folder cannot be made,
-            is somebody else's, or holds another result than the one that is to be added to.
+            is somebody else's, holds another result than the one that is to be added to, or is no
+            longer the one that was locked.
         """
         if self._holds == 0:
             self._acquire()
+        else:
+            self._refuse_another()
         self._holds += 1
         try:
             yield self
@@ -250,13 +256,30 @@ class RunFolder:
             another process writes to it. Nothing was changed then.
         """
         with self.lock():
+            held = self.require_free()
+            self._drop(held)
+            self.write_text(JOB, job_text)
+            self.write_text(RESOLVED, resolved.text)
+
+    def require_free(self) -> frozenset[str]:
+        """Check that nothing of the user's is in the way of a run.
+
+        Returns
+        -------
+        frozenset of str
+            What an earlier run left, its log apart.
+
+        Raises
+        ------
+        RunFolderError
+            As of `start`.
+        """
+        with self.lock():
             marker = self._marker()
             held = marker.holds - {LOG}
             self._refuse_taken({*PRODUCTS, *held}, marker)
             self._refuse_link(FIGURES)
-            self._drop(held)
-            self.write_text(JOB, job_text)
-            self.write_text(RESOLVED, resolved.text)
+        return held
 
     def asks_other_maps(self, resolved: "ResolvedJob") -> bool:
         """Say whether a job asks for other maps than the folder's.
@@ -273,6 +296,40 @@ class RunFolder:
         """
         stored = self._resolved_document()
         return stored is not None and stored.get("map", {}) != resolved.document.get("map", {})
+
+    def refuse_other(self, name: str, key: str, due: Mapping[str, Mapping[str, Any]]) -> None:
+        """Refuse to replace what was made of other runs or jobs.
+
+        Parameters
+        ----------
+        name : str
+            Name of the file, JSON.
+        key : str
+            Where it says what it was made of.
+        due : mapping
+            What it would be made of now: by name, an entry with ``resolved_hash``.
+
+        Raises
+        ------
+        RunFolderError
+            It is another's, or cannot be read.
+        """
+        path = self.path / name
+        if not os.path.lexists(path):
+            return
+        try:
+            stored = read_json(path)
+        except InputError as error:
+            raise RunFolderError(f"{str(path)!r} {error}: --force replaces it") from error
+        try:
+            same = _hashes(stored[key]) == _hashes(due)
+        except (AttributeError, KeyError, TypeError):
+            same = False
+        if not same:
+            raise RunFolderError(
+                f"{str(self.path)!r} holds {_DOES[self.kind]} of other {key} already, which is "
+                "kept: choose another folder with --out, or replace it with --force"
+            )
 
     def take_maps(self, resolved: "ResolvedJob", job_text: str) -> None:
         """Take over the maps of a job of which the folder holds the whole result.
@@ -371,7 +428,7 @@ class RunFolder:
             beside.mkdir()
             writer(beside)
             new = {f"{inside}{path.name}": path for path in sorted(beside.iterdir())}
-            self._claim(new)
+            self._claim(new, {name: content_hash(path) for name, path in new.items()})
             target.mkdir(exist_ok=True)
             for name, path in new.items():
                 place(path, self.path / name)
@@ -434,7 +491,7 @@ class RunFolder:
         """
         with self.lock():
             self._claim([LOG])
-            handler = _Log(self.log_path, encoding="utf-8")
+            handler = _Log(self.log_path, encoding="utf-8", errors="backslashreplace")
             handler.setLevel(level)
             handler.setFormatter(
                 logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -453,7 +510,7 @@ class RunFolder:
                 handler.close()
 
     def _acquire(self) -> None:
-        from filelock import FileLock, Timeout
+        from filelock import Timeout
 
         self.refuse_foreign()
         made = [each for each in (self.path, *self.path.parents) if not each.exists()]
@@ -463,7 +520,10 @@ class RunFolder:
             raise RunFolderError(
                 f"the run folder {str(self.path)!r} cannot be made: {error.strerror}"
             ) from error
-        lock = FileLock(self.path / LOCK, timeout=0, thread_local=False)
+        try:
+            lock = lock_of(self.path, 0.0)
+        except InputError as error:
+            raise RunFolderError(str(error)) from error
         try:
             lock.acquire()
         except Timeout as error:
@@ -478,7 +538,10 @@ class RunFolder:
             ) from error
         self._lock, self._made = lock, made
         try:
+            self._same = _identity(self.path)
             self.refuse_foreign()  # of whoever came first
+            marker = read_marker(self.path)
+            self._id = None if marker is None else marker.id
             self._refuse_other_result()
             # Whoever wrote these is gone: the lock was free.
             for path in self.path.iterdir():
@@ -490,7 +553,8 @@ class RunFolder:
 
     def _release(self) -> None:
         """Free the lock; where nothing was written, leave nothing behind."""
-        unused = not os.path.lexists(self.path / MARKER)
+        moved = _identity(self.path) != self._same
+        unused = not moved and not os.path.lexists(self.path / MARKER)
         if unused:
             # Before others may have it: whoever has opened it by now finds it unlinked.
             (self.path / LOCK).unlink(missing_ok=True)
@@ -514,18 +578,31 @@ class RunFolder:
             "read: nothing computed from the earlier result is written to it. Run the command again"
         )
 
+    def _refuse_another(self) -> None:
+        """Refuse a folder that took the place of the one that was locked."""
+        marker = read_marker(self.path) if self.path.is_dir() else None
+        found = None if marker is None else marker.id
+        if _identity(self.path) != self._same or (self._id is not None and found != self._id):
+            raise RunFolderError(
+                f"{str(self.path)!r} was moved, deleted or replaced while it was written to: what "
+                "is there now is left as it is"
+            )
+
     def _marker(self) -> Marker:
+        self._refuse_another()
         return read_marker(self.path) or Marker.new(self.kind)
 
-    def _claim(self, names: Iterable[str]) -> None:
+    def _claim(self, names: Iterable[str], hashes: Mapping[str, str] | None = None) -> None:
         """Enter names into the marker before their files are written."""
         marker, names = self._marker(), {*names}
         self._refuse_taken(names, marker)
-        if not names <= marker.holds:
-            self._mark(marker.holding(marker.holds | names))
+        now = marker.holding(marker.holds | names, hashes)
+        if now != marker:
+            self._mark(now)
 
     def _mark(self, marker: Marker) -> None:
         write_text_whole(self.path / MARKER, marker.to_json())
+        self._id = marker.id
 
     def _drop(self, names: Collection[str]) -> None:
         """Remove files that the marker lists, the result first; the caller has looked at them."""
@@ -550,6 +627,8 @@ class RunFolder:
                 raise self._taken(name, "a folder")
             if name not in marker.holds and path.exists():
                 raise self._taken(name, "a file")
+            if path.exists() and not path.is_file():
+                raise self._taken(name, "a pipe or a device")
 
     def _refuse_link(self, name: str) -> None:
         if (self.path / name).is_symlink():
@@ -566,15 +645,24 @@ class RunFolder:
         path = self.path / RESOLVED
         if not os.path.lexists(path):
             return None
+        from inference.jobs.resolved import document_hash
+
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise RunFolderError(f"{str(path)!r} cannot be opened: {error.strerror}") from error
-        except (ValueError, RecursionError) as error:
-            raise RunFolderError(f"{str(path)!r} is damaged: {error}") from error
+            document = read_toml(path)
+        except InputError as error:
+            raise RunFolderError(f"{str(path)!r} is damaged: it {error}") from error
         resolved = document.get("resolved")
         if not isinstance(resolved, dict) or not isinstance(resolved.get("hash"), str):
             raise RunFolderError(f"{str(path)!r} is damaged: it states no hash under [resolved]")
+        try:
+            found = document_hash(document)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise RunFolderError(f"{str(path)!r} is damaged: it is no resolved job") from error
+        if found != resolved["hash"]:
+            raise RunFolderError(
+                f"{str(path)!r} was changed since it was written (its hash is not the one of what "
+                "it says): it does not tell what the result was fitted with"
+            )
         return document
 
     def _stored(self) -> dict[str, Any] | None:
@@ -606,6 +694,19 @@ class _Log(logging.FileHandler):
         """Close the file, whether or not the disk takes the rest."""
         with contextlib.suppress(OSError):
             super().close()
+
+
+def _hashes(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    return {name: str(entry["resolved_hash"]) for name, entry in entries.items()}
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Return what tells a folder from another of its name; None where there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_ours_unmarked(path: Path) -> bool:

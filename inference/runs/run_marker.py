@@ -6,12 +6,13 @@ and removed; all else in the folder is the user's.
 
 import json
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, get_args
 
-from data.errors import RunFolderError
+from data.errors import InputError, RunFolderError
+from data.files import read_json
 
 __all__ = ["MARKER", "Kind", "Marker", "read_marker"]
 
@@ -36,20 +37,25 @@ class Marker:
     holds : frozenset of str
         Names of the files that the program wrote, relative to the folder, with slashes. They are
         listed before they are written.
+    hashes : mapping of str to str
+        Of the content of those files that are read again as if they were known: figures.
     """
 
     kind: Kind
     id: str
     holds: frozenset[str] = frozenset()
+    hashes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def new(cls, kind: Kind) -> "Marker":
         """Return the marker of a folder that nothing is in."""
         return cls(kind, uuid.uuid4().hex)
 
-    def holding(self, names: Iterable[str]) -> "Marker":
-        """Return this marker with another list of files."""
-        return replace(self, holds=frozenset(names))
+    def holding(self, names: Iterable[str], hashes: Mapping[str, str] | None = None) -> "Marker":
+        """Return this marker with another list of files, and hashes of some of them."""
+        holds = frozenset(names)
+        known = {**self.hashes, **(hashes or {})}
+        return replace(self, holds=holds, hashes={n: known[n] for n in sorted(holds & {*known})})
 
     def to_json(self) -> str:
         """Return the content of the marker's file."""
@@ -60,6 +66,7 @@ class Marker:
             "id": self.id,
             "kind": self.kind,
             "holds": sorted(self.holds),
+            "hashes": dict(self.hashes),
         }
         return json.dumps(content, indent=1) + "\n"
 
@@ -85,14 +92,12 @@ def read_marker(folder: Path) -> Marker | None:
     path = folder / MARKER
     if path.is_symlink():
         raise _damaged(path, "it is a symbolic link")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+    if not path.exists():
         return None
-    except OSError as error:
-        raise _damaged(path, str(error.strerror).lower()) from error
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from error
+    try:
+        content = read_json(path)
+    except InputError as error:
+        raise _damaged(path, f"it {error}") from error
     if not isinstance(content, dict) or content.get("what") != _WHAT:
         raise _damaged(path, f"it does not say that this is an {_WHAT}")
     if content.get("format_version") != _FORMAT:
@@ -108,7 +113,11 @@ def read_marker(folder: Path) -> Marker | None:
     strange = [name for name in holds if not _is_inside(name)]
     if strange:
         raise _damaged(path, f"it lists {strange[0]!r}, which is no file inside the folder")
-    return Marker(kind, own, frozenset(holds))
+    hashes = content.get("hashes", {})
+    texts = isinstance(hashes, dict) and all(isinstance(each, str) for each in hashes.values())
+    if not texts or not {*hashes} <= {*holds}:
+        raise _damaged(path, "its hashes are not legal")
+    return Marker(kind, own, frozenset(holds), hashes)
 
 
 def _is_inside(name: Any) -> bool:

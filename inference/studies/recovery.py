@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data.campaign import load_campaign
-from data.errors import AnodebayesError, RunFolderError
-from data.files import resolved
+from data.errors import AnodebayesError, InputError, RunFolderError
+from data.files import read_json, resolved
 from data.quantities import quantities
 from data.stopping import undone, uninterrupted
 from data.whole_files import TEMPORARY, remove, write_text_whole
@@ -163,12 +163,12 @@ def _stored(target: Path) -> dict[str, Any]:
     """Return the record of a campaign that a recovery drew and nobody has changed."""
     advice = f"It is not deleted: give another folder (--out), or move {str(target)!r} away."
     try:
-        record = dict(json.loads((target / RECORD).read_text(encoding="utf-8")))
+        record = dict(read_json(target / RECORD))
         seed, truth, design, content = (
             record[key] for key in ("seed", "truth", "design", "content")
         )
         truth["parameters"].keys()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (InputError, ValueError, KeyError, TypeError, AttributeError):
         raise RunFolderError(
             f"{str(target)!r}, where the synthetic campaign is drawn, holds something that no "
             f"recovery wrote (no {RECORD}). {advice}"

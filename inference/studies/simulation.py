@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from data.campaign import Campaign, load_campaign
 from data.errors import CampaignError, InputError
-from data.files import read_toml
+from data.files import read_json, read_toml
 from data.quantities import quantities
 from data.writer import write_campaign
 from inference.engine.prediction import Predictor
@@ -208,9 +208,9 @@ def drawn_from(truth: Truth, seed: int, design: Campaign) -> dict[str, Any]:
 def _drawn_before(folder: Path, due: Mapping[str, Any]) -> Campaign | None:
     """Return the campaign of a folder that was drawn from the same and that nobody has changed."""
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record = read_json(folder / RECORD)
         found = load_campaign(folder)
-    except (OSError, ValueError, RecursionError, CampaignError):
+    except (OSError, InputError, CampaignError):
         return None  # whatever it holds is refused
     same = record == {**due, "content": found.content_hash}
     return found if same and (folder / TRUTH_FILE).is_file() else None

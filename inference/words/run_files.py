@@ -4,7 +4,6 @@ __all__ = [
     "CHECK",
     "FIGURES",
     "JOB",
-    "LOCK",
     "LOG",
     "MAP",
     "MAP_TABLE",
@@ -55,9 +54,6 @@ FIGURES = "figures"
 
 
 LOG = "log.txt"
-
-
-LOCK = ".lock"
 
 
 # What a run may come to write: none of it may be the user's when the run begins.

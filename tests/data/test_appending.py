@@ -1,11 +1,13 @@
 """Rows are appended to a table without touching what stands in it, or not at all."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from data import CampaignError, InputError, load_campaign, new_campaign
 from data.appending import append_rows
+from data.errors import ChangedError, StorageError
 
 SEPARATOR = {
     "separator": "PP",
@@ -137,3 +139,77 @@ def test_only_a_campaign_of_ones_own_is_written_to(tmp_path: Path) -> None:
             append_rows(bundled, "sand", [SAND])
     with pytest.raises(CampaignError, match=r"campaign\.toml: is missing"):
         append_rows(tmp_path, "sand", [SAND])
+
+
+def saved_meanwhile(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
+    """Let a user save the table, with a row more, while it is checked."""
+    import data.appending
+
+    check, saved = data.appending.check_addition, list[str]()
+
+    def checked(folder: Path, addition: data.appending.Addition) -> object:
+        if len(saved) < times:
+            saved.append(f"mine{len(saved)},298.15,10,2.50,200,1,1000,\r\n")
+            with (folder / "sand.csv").open("a", encoding="utf-8", newline="") as file:
+                file.write(saved[-1])
+        return check(folder, addition)
+
+    monkeypatch.setattr(data.appending, "check_addition", checked)
+    return saved
+
+
+@pytest.mark.parametrize("times", [1, 3, 99])
+def test_what_a_user_saves_meanwhile_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    (folder / "sand.csv").write_text(WRITTEN, encoding="utf-8", newline="")
+    saved = saved_meanwhile(monkeypatch, times)
+    row = {k: v for k, v in SAND.items() if "sand_time" not in k} | {"sand_time": 93.0}
+    if times == 99:
+        with pytest.raises(ChangedError, match="saved by another program"):
+            append_rows(folder, "sand", [row])
+    else:
+        append_rows(folder, "sand", [row])
+    text = (folder / "sand.csv").read_bytes().decode("utf-8")
+    own = "" if times == 99 else "s2,298.15,10,1.55,200,1,1000,\r\n"
+    assert text == WRITTEN + "".join(saved) + own
+
+
+def test_a_table_that_is_a_link_stays_one_and_one_to_be_read_only_stays(folder: Path) -> None:
+    shared = folder.parent / "shared" / "sand.csv"
+    shared.parent.mkdir()
+    shared.write_text(WRITTEN, encoding="utf-8", newline="")
+    (folder / "sand.csv").symlink_to("../shared/sand.csv")
+    append_rows(folder, "sand", [SAND])
+    assert (folder / "sand.csv").is_symlink()
+    assert "s2" in shared.read_text(encoding="utf-8")
+    shared.chmod(0o444)
+    before = shared.read_bytes()
+    with pytest.raises(InputError, match="may be read only"):
+        append_rows(folder, "sand", [SAND | {"cell": "s3"}])
+    shared.unlink()
+    with pytest.raises(InputError, match="a link to a file that is not there"):
+        append_rows(folder, "sand", [SAND])
+    assert before.startswith("\ufeffcell".encode())
+    assert (folder / "sand.csv").is_symlink()
+
+
+def test_a_lock_that_is_the_users_is_not_emptied(folder: Path) -> None:
+    (folder / ".lock").write_text("mine")
+    with pytest.raises(InputError, match="would empty it"):
+        append_rows(folder, "separators", [SEPARATOR])
+    assert (folder / ".lock").read_text() == "mine"
+    assert not (folder / "separators.csv").exists()
+
+
+def test_a_full_disk_of_temporary_files_is_no_fault_of_the_table(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path, to: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(to))
+
+    (folder / "sand.csv").write_text(WRITTEN, encoding="utf-8", newline="")
+    monkeypatch.setattr("data.appending.shutil.copyfile", full)
+    monkeypatch.setattr("data.whole_files._is_full", lambda _: True)
+    with pytest.raises(StorageError, match="TMPDIR"):
+        append_rows(folder, "sand", [SAND])

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from data import load_campaign
-from data.errors import AnodebayesError
-from data.files import expanded, resolved
+from data.errors import AnodebayesError, InputError
+from data.files import control_character, expanded, read_json, resolved
+from data.provenance import read_records, record_path
 from data.tables import tables
 from inference.importing.recipe import recipe_of
 from inference.importing.sidecars import read_metadata
@@ -113,3 +114,31 @@ def test_paths_that_no_file_can_have_are_refused(path: str, tmp_path: Path) -> N
         loaded = load_job(job)
         with pytest.raises(AnodebayesError, match="home folder"):
             (loaded.campaign_location if "folder" not in entries else loaded.run_folder)()
+
+
+def test_a_record_that_is_a_pipe_or_too_large_is_refused_and_not_waited_for(
+    tmp_path: Path,
+) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "large.json").write_bytes(b" " * 6_000_000)
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    (tmp_path / "cut.json").write_text("{")
+    due = {"pipe": "is a pipe", "large": "at most", "deep": "deep", "cut": "not JSON"}
+    for name, words in due.items():
+        with pytest.raises(InputError, match=words):
+            read_json(tmp_path / f"{name}.json")
+    place = record_path(tmp_path, "sand", "x")
+    place.parent.mkdir(parents=True)
+    os.mkfifo(place)
+    assert read_records(tmp_path) == []
+
+
+def test_a_name_that_is_no_text_is_refused_wherever_it_stands() -> None:
+    for name in ("r\udcff", "run/r\udcff/x"):
+        with pytest.raises(InputError, match="not UTF-8"):
+            expanded(name)
+
+
+def test_signs_that_turn_the_order_of_others_are_no_part_of_a_name() -> None:
+    assert control_character("cell \u202etxt") == "U+202E"
+    assert control_character("\u05d0 \u03b1") == ""

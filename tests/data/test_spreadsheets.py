@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 import openpyxl
 import pytest
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
 
 from data import CampaignError, InputError, load_campaign
 from data.appending import append_rows
 from data.metadata import FILE
+from data.workbooks import read_workbook
 from inference.jobs.reading import load_job
 
 METADATA = {"name": "mine", "metal": "Na", "electrolyte": "NaPF6", "kind": "measured"}
@@ -346,3 +349,29 @@ def test_numbers_a_thousandfold_off_are_told_before_a_fit_and_with_it(tmp_path: 
     description.write_text(f"{stated}\n{description.read_text()}")
     note = campaign_notes(load_campaign(tmp_path))[0]
     assert note.startswith("Doubtful: salt_concentration: 0.001 mol/L is far below the 0.01 to 10")
+
+
+PLAIN, STRUCK = InlineFont(), InlineFont(strike=True)
+PARTS = {
+    "a raised mark": ("1.2", TextBlock(InlineFont(vertAlign="superscript"), "3")),
+    "struck out": (TextBlock(STRUCK, "1"), TextBlock(PLAIN, "5")),
+    "white": ("0.5", TextBlock(InlineFont(color="00FFFFFF"), "9")),
+    "a name struck out": (TextBlock(STRUCK, "ma2021 "), TextBlock(PLAIN, "ma2022")),
+}
+
+
+@pytest.mark.parametrize("kind", PARTS)
+def test_a_number_in_parts_of_several_formats_is_refused(tmp_path: Path, kind: str) -> None:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.append(["quantity", CellRichText("value [J/m", TextBlock(PLAIN, "^2]"))])
+    book.active.append([CellRichText("wetting_", TextBlock(PLAIN, "product")), "x"])
+    book.active["B2"] = CellRichText(*PARTS[kind])
+    book.save(tmp_path / "rich.xlsx")
+    sheets, mistakes = read_workbook(tmp_path / "rich.xlsx")
+    [table] = sheets.values()
+    assert table.header == ("quantity", "value [J/m^2]")
+    assert table.rows == ((2, ("wetting_product", "")),)
+    [mistake] = mistakes
+    assert "cell B2 holds" in mistake.message
+    assert mistake.line == 2

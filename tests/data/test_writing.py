@@ -1,6 +1,9 @@
 """What is written reads back the same: campaigns, templates, every table."""
 
 import csv
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +21,9 @@ from data import (
 from data.appending import append_rows
 from data.csv_reader import cell_of, clean_text, text_of
 from data.dataset import make_dataset
+from data.metadata import read_metadata
 from data.tables import tables
+from data.whole_files import write_text_whole, write_whole_folder
 
 METADATA = CampaignMetadata(name="mine", metal="Na", electrolyte="x", kind="synthetic")
 
@@ -271,3 +276,50 @@ def test_a_template_asks_for_a_table_and_loads_once_one_is_filled(tmp_path):
     campaign = load_campaign(folder)
     assert (campaign.name, campaign.metadata.metal) == ("my-cells", "Li")
     assert np.array_equal(campaign.tables["creep"]["stress"].values, [0.3])
+
+
+def test_an_empty_folder_that_somebody_stands_in_is_filled_and_stays_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("d" * 250)
+    folder.mkdir()
+    before = folder.stat().st_ino
+    monkeypatch.chdir(folder)
+    new_campaign(".")
+    assert folder.stat().st_ino == before
+    assert {"campaign.toml", "README.md", "templates"} == {path.name for path in folder.iterdir()}
+    assert read_metadata(folder)[0] is not None
+
+    def fail(path: Path) -> None:
+        (path / "a").touch()
+        raise ValueError
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / ".part-0123abcd-empty").mkdir()  # of a process that was killed
+    new_campaign(empty)
+    empty = tmp_path / "other"
+    empty.mkdir()
+    with pytest.raises(ValueError):  # noqa: PT011 - raised just above
+        write_whole_folder(empty, fail)
+    assert not list(empty.iterdir())
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".csv", "\u00e4" * 125 + ".csv"])
+def test_a_name_of_any_legal_length_is_written(tmp_path: Path, name: str) -> None:
+    write_text_whole(tmp_path / name, "whole")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_limit_on_the_size_of_files_is_named(tmp_path: Path) -> None:
+    code = (
+        "import resource, sys\nfrom pathlib import Path\n"
+        "from data.errors import StorageError\nfrom data.whole_files import write_text_whole\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n    write_text_whole(Path(sys.argv[1]), 'x' * 5000)\n"
+        "except StorageError as error:\n    print(error)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "x.txt")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "ulimit -f" in done.stdout
+    assert not list(tmp_path.iterdir())

@@ -88,6 +88,36 @@ def test_a_file_becomes_a_row_with_its_provenance_and_figures(campaign: Path, fi
     assert "600" in place.with_suffix(".svg").read_text()
 
 
+def test_rows_that_a_user_saves_while_a_figure_is_drawn_stay(
+    campaign: Path, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inference.importing.records import _Import
+
+    table = campaign / "penetration.csv"
+
+    def draw(*_: Any, **__: Any) -> tuple[Path, ...]:
+        text = "cell,separator,temperature [degC],current_density [mA/cm^2],outcome\n"
+        table.write_text(table.read_text() if table.exists() else text)
+        with table.open("a") as file:
+            file.write(f"mine{len(text)},PP,25,1.5,survived\n")
+        return ()
+
+    monkeypatch.setattr(_Import, "_draw", draw)
+    [outcome] = import_records(
+        dropped(files / "a.csv"), table="penetration", campaign=campaign, metadata=CELL
+    )
+    assert outcome.status == "imported"
+    rows = load_campaign(campaign).tables["penetration"]
+    assert rows["outcome"].values.tolist() == ["survived", "penetrated"]
+    foreign = campaign / "provenance" / "penetration" / "b.json"
+    foreign.write_text("mine")
+    [outcome] = import_records(
+        dropped(files / "b.csv", seed=1), table="penetration", campaign=campaign, metadata=CELL
+    )
+    assert "no record of provenance" in str(outcome.error)
+    assert foreign.read_text() == "mine"
+
+
 def test_a_dry_run_checks_everything_and_writes_nothing(campaign: Path, files: Path) -> None:
     dropped(files / "a.csv")
     (files / "b.csv").write_bytes((files / "a.csv").read_bytes())

@@ -28,15 +28,16 @@ from inference.runs.parameter_table import latex_text
 HOSTILE = [
     "PP/PE/PP", "/", "..", ".", "a\\b", "con", "NUL.txt", "__proto__", "</script><b>", "$x$", "$",
     r"$\frac$", r"\textbf{", "%s {0} {x}", "'", '"', "[0]", "]", "a[b", "1e5", "nan", "-1", "=1+1",
-    "@x", "😀", "é", "\u202ertl", "ＰＰ", "pp", "PP", "#1", "x" * 300, "a, b", "a;b",
+    "@x", "😀", "é", "\u05d0rtl", "ＰＰ", "pp", "PP", "#1", "x" * 300, "a, b", "a;b",
     "&amp;", "~", "^_",
 ]  # fmt: skip
 # Each kind of harm once, alone where it acts alone; a run of them all takes minutes.
 WHOLE = ["PP/PE/PP", "..", "__proto__", "PP", "pp", "x" * 300, r"$\frac$ \textbf{ %s {0} '",
-         "</script><b> &amp; \u202ertl [0]", '=1+1 "a, b"; ~ ^_ 😀']  # fmt: skip
+         "</script><b> &amp; \u05d0rtl [0]", '=1+1 "a, b"; ~ ^_ 😀']  # fmt: skip
+TURNED = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # refused, as control characters
+LEGAL = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters=TURNED)
 names = st.lists(
-    st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=40)
-    | st.sampled_from(HOSTILE),
+    st.text(LEGAL, min_size=1, max_size=40) | st.sampled_from(HOSTILE),
     min_size=1,
     max_size=8,
     unique=True,
@@ -152,7 +153,7 @@ metal = "Na"
 electrolyte = '<b>NaPF6</b> $\\frac$ {0}'
 salt_concentration = "1 mol/L"
 kind = "measured"
-notes = ["</script>", "& \\u202e"]
+notes = ["</script>", "& \\u05d0"]
 [references]
 "my/key $x$" = "</script> & <b>"
 "__proto__" = "proto"

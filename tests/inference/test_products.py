@@ -1,9 +1,14 @@
 """What a run writes: never over a file of the user's, whole on a full disk, beside its result."""
 
+import contextlib
 import errno
+import json
 import os
+import shutil
 import tempfile
 import zlib
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,15 +19,20 @@ import tomli_w
 import xarray as xr
 
 from data.campaign import load_campaign
-from data.errors import InputError, RunFolderError, StorageError
+from data.errors import ChangedError, InputError, MapError, RunFolderError, StorageError
 from data.whole_files import append_whole, write_whole, write_whole_folder
 from inference import Result, fit, load_result
-from inference.cli.progress import make_report
+from inference.cli.progress import draw_separators, make_report
+from inference.figures import write_figures
 from inference.jobs.reading import parse_job
-from inference.jobs.resolved import resolve
+from inference.jobs.resolved import document_hash, resolve
+from inference.misfit.verdicts import Check, Finding, Section, stored_check
+from inference.report_page import writing
 from inference.report_page.writing import _run_id, write_report
 from inference.runs.result import _ATTRIBUTES, _GROUPS
 from inference.runs.run_folder import RunFolder
+from inference.studies.calibration import running
+from inference.studies.calibration.replicates import Settings
 from models.joint import priors_of
 
 JOB = 'schema_version = 1\nname = "x"\ncampaign = "sodium-literature"\n'
@@ -38,11 +48,16 @@ def tree_of(result_id: str, resolved_hash: str = "a" * 64) -> xr.DataTree:
 
 def run_of(path: Path, result_id: str = "1") -> Result:
     """Make a run folder whose result means nothing, and read it."""
-    document = {"name": "x", "resolved": {"hash": "a" * 64}}
-    job: Any = SimpleNamespace(hash="a" * 64, text=tomli_w.dumps(document), document=document)
+    document: dict[str, Any] = {
+        "schema_version": 1,
+        "name": "x",
+        "resolved": {"data_hash": "d", "prior_hash": "p"},
+    }
+    found = document["resolved"]["hash"] = document_hash(document)
+    job: Any = SimpleNamespace(hash=found, text=tomli_w.dumps(document), document=document)
     folder = RunFolder(path)
     folder.start(job, JOB)
-    folder.write("result.nc", Result(tree_of(result_id)).save)
+    folder.write("result.nc", Result(tree_of(result_id, found)).save)
     return load_result(path)
 
 
@@ -72,7 +87,7 @@ def test_a_report_replaces_only_one_of_its_own_run(tmp_path: Path, page: None) -
     assert file.read_bytes() == b"\xff thesis"
     write_report(second, file, force=True)
     for taken in (tmp_path, tmp_path / "first" / "result.nc", tmp_path / "first" / "job.toml"):
-        with pytest.raises(InputError, match=r"is a folder|is a file of a run"):
+        with pytest.raises(InputError, match=r"is a folder|in the folder of a run"):
             write_report(second, taken, force=True)
     load_result(tmp_path / "first")
 
@@ -145,8 +160,8 @@ def test_a_finished_fit_that_finds_no_space_is_kept_where_there_is_room(
     save = Result.save
 
     def full(result: Result, path: Path) -> None:
-        path.write_text("begun")
         if not (room and path.is_relative_to(temporary)):
+            path.write_text("begun")
             raise OSError(errno.ENOSPC, "No space left on device")
         save(result, path)
 
@@ -169,3 +184,227 @@ def test_a_finished_fit_that_finds_no_space_is_kept_where_there_is_room(
         assert "The fit is lost" in str(raised.value)
         assert not list(temporary.iterdir())
     assert fit(job, folder=tmp_path / "run").id == "1"  # once there is space
+
+
+def test_a_page_that_somebody_wrote_into_or_saves_meanwhile_is_kept(
+    tmp_path: Path, page: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run_of(tmp_path / "run")
+    file = tmp_path / "page.html"
+    write_report(result, file)
+    write_report(result, file)
+    file.write_text("<!-- mine -->" + file.read_text())
+    with pytest.raises(InputError, match="was changed since it was written"):
+        write_report(result, file)
+    assert file.read_text().startswith("<!-- mine -->")
+    html = writing.report_html
+
+    def slow(*arguments: Any, **options: Any) -> str:
+        file.write_text("saved meanwhile")
+        return html(*arguments, **options)
+
+    monkeypatch.setattr(writing, "report_html", slow)
+    for force in (True, False):
+        file.unlink()
+        with pytest.raises(ChangedError, match="not replaced"):
+            write_report(result, file, force=force)
+        assert file.read_text() == "saved meanwhile"
+
+
+@pytest.mark.parametrize("name", ["run.json", ".lock", "figures/mine.html", "mine.html"])
+def test_no_report_of_another_goes_into_a_run_folder(tmp_path: Path, page: None, name: str) -> None:
+    result = run_of(tmp_path / "first")
+    RunFolder(tmp_path / "first").write_files("figures", lambda path: (path / "a.svg").touch())
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="in the folder of a run"):
+        write_report(result, tmp_path / "first" / name, force=True)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_a_result_is_saved_over_nothing_but_itself_and_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run_of(tmp_path / "run")
+    for name, content in {"mine.nc": b"mine", "other.nc": None}.items():
+        if content is None:
+            Result(tree_of("2")).save(tmp_path / name)
+        else:
+            (tmp_path / name).write_bytes(content)
+        before = (tmp_path / name).read_bytes()
+        with pytest.raises(RunFolderError, match="is not this result"):
+            result.save(tmp_path / name)
+        assert (tmp_path / name).read_bytes() == before
+    result.save(tmp_path / "new.nc")
+    result.save(tmp_path / "new.nc")
+    assert load_result(tmp_path / "new.nc").id == "1"
+
+    def full(_: Any, path: Path, *__: Any) -> None:
+        path.write_text("begun")
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr("inference.runs.result.write_tree", full)
+    with pytest.raises(StorageError, match="ulimit"):
+        result.save(tmp_path / "cut.nc")
+    assert not (tmp_path / "cut.nc").exists()
+
+
+def test_figures_from_python_are_not_written_over_or_through_a_users_file(tmp_path: Path) -> None:
+    mine = tmp_path / "precious.txt"
+    mine.write_text("mine")
+    (tmp_path / "ridge.png").symlink_to(mine)
+    (tmp_path / "posterior.png").write_text("mine")
+    contents: Any = SimpleNamespace(result=None, campaign=None, maps={}, check=None)
+    for name in ("ridge", "posterior"):
+        with pytest.raises(InputError, match=f"{name}.png' is there already"):
+            write_figures(contents, tmp_path, ["png"], only=[name])
+    assert mine.read_text() == (tmp_path / "posterior.png").read_text() == "mine"
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_an_earlier_result_stays_until_there_is_one_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
+    run_of(tmp_path / "run", "old")
+    job = parse_job(JOB)
+
+    def compute(*_: Any) -> xr.DataTree:
+        assert load_result(tmp_path / "run").id == "old"
+        if stopped:
+            raise KeyboardInterrupt
+        campaign = load_campaign("sodium-literature")
+        due = resolve(job, campaign, priors_of(campaign, job.model_options()))
+        return tree_of("new", due.hash)
+
+    monkeypatch.setattr("inference.runs.fitting._built", lambda *_: (None, {}))
+    monkeypatch.setattr("inference.runs.fitting._compute", compute)
+    monkeypatch.setattr("inference.runs.fitting._summary_to_write", lambda _: pd.DataFrame())
+    with pytest.raises(KeyboardInterrupt) if stopped else contextlib.nullcontext():
+        fit(job, folder=tmp_path / "run", force=True)
+    assert load_result(tmp_path / "run").id == ("old" if stopped else "new")
+
+
+def test_a_fit_whose_folder_is_replaced_is_kept_elsewhere_and_the_new_folder_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, temporary = parse_job(JOB), tmp_path / "temporary"
+    temporary.mkdir()
+    campaign = load_campaign("sodium-literature")
+    due = resolve(job, campaign, priors_of(campaign, job.model_options()))
+
+    def compute(*_: Any) -> xr.DataTree:
+        shutil.rmtree(tmp_path / "run")
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "mine.txt").write_text("mine")
+        return tree_of("1", due.hash)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr("inference.runs.fitting._built", lambda *_: (None, {}))
+    monkeypatch.setattr("inference.runs.fitting._compute", compute)
+    monkeypatch.setattr("inference.runs.fitting._summary_to_write", lambda _: pd.DataFrame())
+    with pytest.raises(StorageError, match=r"moved, deleted or replaced .* is kept as a run"):
+        fit(job, folder=tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+    [kept] = temporary.glob("*/run")
+    assert load_result(kept).id == "1"
+
+
+def test_a_figure_that_was_put_in_place_of_one_of_the_run_is_not_shown(tmp_path: Path) -> None:
+    result = run_of(tmp_path / "run")
+    RunFolder(tmp_path / "run").write_files(
+        "figures", lambda path: (path / "ridge.svg").write_text("<svg>ours</svg>") and None
+    )
+    contents: Any = SimpleNamespace(result=result)
+    assert writing._drawn_before(contents, "ridge")
+    (tmp_path / "run" / "figures" / "ridge.svg").write_text("<svg>another's</svg>")
+    assert not writing._drawn_before(contents, "ridge")
+
+
+@pytest.mark.parametrize("kind", ["overlay", "comparison"])
+def test_what_was_made_of_other_runs_is_replaced_only_with_force(tmp_path: Path, kind: Any) -> None:
+    folder, name = RunFolder(tmp_path / "o", kind), f"{kind}.json"
+    due = {"a": {"resolved_hash": "1", "created": "now"}}
+    folder.refuse_other(name, "runs", due)
+    for other in ("{}", "[]", '{"runs": {"b": {"resolved_hash": "1"}}}'):
+        folder.write_text(name, other)
+        with pytest.raises(RunFolderError, match="of other runs already"):
+            folder.refuse_other(name, "runs", due)
+    folder.write_text(name, '{"runs": {"a": {"resolved_hash": "1"}}}')
+    folder.refuse_other(name, "runs", due)
+    (folder.path / name).unlink()
+    os.mkfifo(folder.path / name)
+    with pytest.raises(RunFolderError, match="is a pipe"):
+        folder.refuse_other(name, "runs", due)
+
+
+def test_a_check_from_which_findings_were_taken_is_refused(tmp_path: Path) -> None:
+    findings = (Finding.of("a", "fail", "It fails."), Finding.of("b", "ok", "Well.", x=1e-3))
+    section = Section(name="fit", title="Fit", findings=findings)
+    made = Check(
+        kind="run", name="n", campaign="c", synthetic=True, seed=1, result_id="1",
+        sections=(section,),
+    )  # fmt: skip
+    file = tmp_path / "check.json"
+    file.write_text(made.to_json())
+    stored = stored_check(tmp_path, "1")
+    assert stored is not None
+    assert stored["verdict"] == "fail"
+    content = json.loads(file.read_text())
+    file.write_text(json.dumps(content))  # in another layout it says the same
+    assert stored_check(tmp_path, "1") == stored
+    del content["sections"][0]["findings"][0]
+    file.write_text(json.dumps(content))
+    with pytest.raises(RunFolderError, match="is not what was written"):
+        stored_check(tmp_path, "1")
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(RunFolderError, match="is a pipe"):
+        stored_check(tmp_path, "1")
+
+
+def test_a_killed_worker_of_a_calibration_is_said_to_be_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Pool:
+        def __init__(self, *_: Any) -> None:
+            pass
+
+        def __enter__(self) -> "Pool":
+            return self
+
+        def __exit__(self, *_: Any) -> None:
+            pass
+
+        def submit(self, *_: Any) -> Any:
+            future: Future[Any] = Future()
+            future.set_exception(BrokenProcessPool("terminated abruptly"))
+            return future
+
+    monkeypatch.setattr(running, "ProcessPoolExecutor", Pool)
+    job: Any = None
+    with pytest.raises(StorageError, match=r"was killed.* fewer --processes \(now 2\)"):
+        list(running._run(job, Settings(), 1, [0, 1], 2))
+
+
+@pytest.mark.parametrize("blocks", ["", '[model]\nblocks = ["published"]\n'])
+def test_a_resolved_job_that_is_read_back_has_the_hash_it_states(blocks: str) -> None:
+    job = parse_job(JOB + blocks)
+    campaign = load_campaign("sodium-literature")
+    settled = resolve(job, campaign, priors_of(campaign, job.model_options()))
+    assert document_hash(settled.document) == settled.hash
+
+
+def test_a_separator_that_is_called_all_is_not_taken_for_all_of_them(tmp_path: Path) -> None:
+    result: Any = SimpleNamespace(attrs={"separators": '{"all": {}, "PP": {}}'})
+    with pytest.raises(MapError, match="is called 'all'"):
+        draw_separators(result, tmp_path, ["all"])
+
+
+def test_no_fit_is_begun_that_a_limit_on_files_would_lose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr("inference.runs.fitting._built", lambda *_: (None, {}))
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1_000_000, 1_000_000))
+    with pytest.raises(StorageError, match="at most 1000000 bytes"):
+        fit(parse_job(JOB), folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()

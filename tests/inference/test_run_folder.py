@@ -3,12 +3,13 @@
 import fcntl
 import json
 import logging
+import os
 import re
 import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,24 +21,28 @@ import xarray as xr
 
 from data.errors import RunFolderError
 from inference.engine.sealed_trees import write_tree
+from inference.jobs.resolved import document_hash
 from inference.runs.run_folder import RunFolder
 from inference.words.run_files import PRODUCTS
 
 
-def resolved_job(result_hash: str = "a" * 64, **changes: Any) -> Any:
-    document = {
+def resolved_job(data_hash: str = "a" * 64, **changes: Any) -> Any:
+    document: dict[str, Any] = {
         "schema_version": 1,
         "name": "x",
         "campaign": "c",
         "sampler": {"seed": 1},
-        "resolved": {"hash": result_hash, "data_hash": "d", "prior_hash": "p"},
+        "resolved": {"data_hash": data_hash, "prior_hash": "p"},
     } | changes
-    return SimpleNamespace(hash=result_hash, text=tomli_w.dumps(document), document=document)
+    document["resolved"] |= {"hash": document_hash(document)}
+    return SimpleNamespace(
+        hash=document["resolved"]["hash"], text=tomli_w.dumps(document), document=document
+    )
 
 
-def write_result(folder: RunFolder, result_hash: str = "a" * 64, result_id: str = "1") -> None:
+def write_result(folder: RunFolder, data_hash: str = "a" * 64, result_id: str = "1") -> None:
     tree = xr.DataTree()
-    tree.attrs = {"resolved_hash": result_hash, "result_id": result_id}
+    tree.attrs = {"resolved_hash": resolved_job(data_hash).hash, "result_id": result_id}
     folder.write("result.nc", lambda path: write_tree(tree, path, "result"))
 
 
@@ -85,7 +90,7 @@ def test_another_jobs_whole_result_is_different_and_says_what_changed(tmp_path: 
     folder = RunFolder(tmp_path)
     folder.start(resolved_job(), "")
     write_result(folder)
-    other = resolved_job("b" * 64, sampler={"seed": 2})
+    other = resolved_job(sampler={"seed": 2})
     assert folder.state(other) == "different"
     assert folder.differences(other) == ["sampler.seed: 1 then, 2 now"]
 
@@ -95,8 +100,7 @@ def test_other_maps_are_taken_over_and_leave_the_result_whole(tmp_path: Path) ->
     first = resolved_job(map={"axes": {"solid": {"pressure": "1 MPa"}}})
     folder.start(first, "first")
     write_result(folder)
-    # The hash of a run that counted its maps as part of the fit.
-    second = resolved_job("b" * 64, map={"axes": {"solid": {"pressure": "2 MPa"}}})
+    second = resolved_job(map={"axes": {"solid": {"pressure": "2 MPa"}}})
     assert folder.state(second) == "complete"
     assert folder.asks_other_maps(second)
     assert not folder.asks_other_maps(first)
@@ -313,6 +317,10 @@ UNREADABLE = {
     "no job": lambda run: (run / "resolved.toml").unlink(),
     "job damaged": lambda run: (run / "resolved.toml").write_text("name = ["),
     "job without hash": lambda run: (run / "resolved.toml").write_text("resolved = 1"),
+    "job edited by hand": lambda run: (run / "resolved.toml").write_text(
+        (run / "resolved.toml").read_text().replace("seed = 1", "seed = 2")
+    ),
+    "job a pipe": lambda run: ((run / "resolved.toml").unlink(), os.mkfifo(run / "resolved.toml")),
     "job not text": lambda run: (run / "resolved.toml").write_bytes(b"\xff\xfe\0"),
 }
 
@@ -326,7 +334,7 @@ def test_a_result_that_cannot_be_opened_is_not_unfinished(tmp_path: Path, damage
     assert folder.state(resolved_job()) == "unreadable"
     with pytest.raises(RunFolderError, match=r"result\.nc|resolved\.toml"):
         folder.require_complete()
-    if damage != "a folder":  # which is not ours to remove
+    if damage not in {"a folder", "job a pipe"}:  # which are not ours to remove
         folder.start(resolved_job("b" * 64), "")
         assert folder.state(resolved_job()) == "partial"
 
@@ -361,6 +369,65 @@ def test_a_product_is_written_only_beside_the_result_it_was_computed_from(tmp_pa
         write_result(folder, "b" * 64, result_id="2")  # ... and ends
     assert "report.html" not in listing(tmp_path)
     RunFolder(tmp_path, result_id="2").write_text("report.html", "of 2")
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_lock_that_is_the_users_is_not_emptied(tmp_path: Path, marked: bool) -> None:
+    if marked:
+        RunFolder(tmp_path).write_text("summary.csv", "x")
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    (tmp_path / ".lock").unlink(missing_ok=True)
+    (tmp_path / ".lock").hardlink_to(mine)
+    with pytest.raises(RunFolderError, match=r"did not make|not a run folder"):
+        RunFolder(tmp_path).write_text("summary.csv", "y")
+    assert mine.read_text() == "mine"
+
+
+def swap(path: Path) -> None:
+    path.rename(path.with_name("moved"))
+    path.mkdir()
+    (path / "mine.txt").write_text("mine")
+
+
+def adopt(path: Path) -> None:
+    swap(path)
+    (path / "run.json").write_bytes((path.with_name("moved") / "run.json").read_bytes())
+
+
+@pytest.mark.parametrize("happens", [swap, adopt])
+def test_what_takes_the_place_of_a_folder_that_is_written_to_is_left_alone(
+    tmp_path: Path, happens: Callable[[Path], None]
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    with folder.lock():
+        folder.start(resolved_job(), "")
+        happens(folder.path)
+        before = {*folder.path.rglob("*")}
+        for use in (
+            lambda: folder.write_text("summary.csv", "x"),
+            lambda: folder.write_files("figures", lambda path: (path / "ridge.png").touch()),
+            lambda: folder.remove("job.toml"),
+        ):
+            with pytest.raises(RunFolderError, match="moved, deleted or replaced"):
+                use()
+    assert {*folder.path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("name", ["run.json", "log.txt", "summary.csv"])
+def test_a_pipe_in_a_run_folder_is_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    folder = RunFolder(tmp_path)
+    folder.start(resolved_job(), "")
+    folder.write_text("summary.csv", "ours")
+    with folder.log():
+        pass
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(RunFolderError, match="pipe"):
+        folder.start(resolved_job("b" * 64), "")
+    with pytest.raises(RunFolderError, match="pipe"), folder.log():
+        folder.write_text(name, "x")
+    assert (tmp_path / name).is_fifo()
 
 
 def test_folders_of_others_are_not_filled(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from data.errors import RunFolderError
+from data.errors import InputError, RunFolderError
+from data.files import read_json, read_text
 from inference.engine.fingerprint import fingerprint_differences
 from inference.runs.run_folder import RunFolder
 from inference.studies.calibration.calibration import Calibration
@@ -20,6 +21,8 @@ __all__ = ["CODE", "RECORD", "REPLICATES", "continue_record", "read_calibration"
 
 logger = logging.getLogger(__name__)
 
+
+_MOST_BYTES: Final = 1 << 30  # of replicates, of some kB each
 
 RECORD: Final = "calibration.json"
 
@@ -130,11 +133,9 @@ def _stored_record(folder: Path) -> dict[str, Any] | None:
     if not os.path.lexists(path):
         return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunFolderError(f"{str(path)!r} cannot be opened: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise RunFolderError(f"{str(path)!r} is damaged: {error}") from error
+        record = read_json(path)
+    except InputError as error:
+        raise RunFolderError(f"{str(path)!r} is damaged: it {error}") from error
     legal = {"hash": str, "replicates": int, "versions": dict}
     if not isinstance(record, dict):
         raise RunFolderError(f"{str(path)!r} is damaged: it holds no table")
@@ -146,7 +147,7 @@ def _stored_record(folder: Path) -> dict[str, Any] | None:
 
 def _read_replicates(path: Path) -> dict[int, Replicate]:
     """Read the replicates of a file, whose last line may be cut off by a killed process."""
-    whole = path.read_text(encoding="utf-8").rpartition("\n")[0] if path.is_file() else ""
+    whole = _text(path).rpartition("\n")[0]
     found: dict[int, Replicate] = {}
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
@@ -160,11 +161,21 @@ def _read_replicates(path: Path) -> dict[int, Replicate]:
     return found
 
 
+def _text(path: Path) -> str:
+    """Return what a file of replicates holds; nothing where there is none."""
+    if not path.is_file():
+        return ""
+    try:
+        return read_text(path, _MOST_BYTES)
+    except InputError as error:
+        raise RunFolderError(f"{str(path)!r} is damaged: it {error}") from error
+
+
 def _mended_replicates(run: RunFolder) -> dict[int, Replicate]:
     """Read the replicates of a folder to go on from, without a line that was cut off."""
     path = run.path / REPLICATES
     known = _read_replicates(path)
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    text = _text(path)
     whole, end, rest = text.rpartition("\n")
     if rest:
         logger.warning("the last replicate in %s was cut off and is done again", path)

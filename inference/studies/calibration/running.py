@@ -7,11 +7,13 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from functools import cache
 from multiprocessing import get_context, parent_process
 from typing import Any
 
+from data.errors import StorageError
 from data.stopping import deaf_children, ends_with_parent
 from inference.engine.fingerprint import fingerprint
 from inference.jobs.job import Job
@@ -129,6 +131,12 @@ def _run(
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
+        except BrokenProcessPool as error:
+            raise StorageError(
+                "a process that did replicates was killed, by the system where memory has run out: "
+                "the replicates that were done are kept. Give the same command again with fewer "
+                f"--processes (now {processes}), and it goes on from there"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

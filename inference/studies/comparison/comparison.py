@@ -110,13 +110,15 @@ class Comparison:
             "units": _records(self.units),
         }
 
-    def save(self, folder: str | os.PathLike[str]) -> Path:
+    def save(self, folder: str | os.PathLike[str], *, force: bool = False) -> Path:
         """Write ``comparison.json`` into a folder, whole or not at all.
 
         Parameters
         ----------
         folder : str or path
             Made if it does not exist.
+        force : bool, optional
+            Replace a comparison of other jobs.
 
         Returns
         -------
@@ -126,10 +128,15 @@ class Comparison:
         Raises
         ------
         RunFolderError
-            If the folder cannot be made, or another process writes to it.
+            If the folder cannot be made, holds a comparison of other jobs, or another process
+            writes to it.
         """
         text = json.dumps(self.document(), indent=1, ensure_ascii=False) + "\n"
-        return RunFolder(folder, "comparison").write_text(FILE, text)
+        run = RunFolder(folder, "comparison")
+        with run.lock():
+            if not force:
+                run.refuse_other(FILE, "jobs", self.attrs["jobs"])
+            return run.write_text(FILE, text)
 
 
 def compare(
