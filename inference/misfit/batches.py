@@ -206,7 +206,7 @@ def in_blocks(values: Array, of: Places) -> bool:
 
 
 def _in_order(values: Array, pairs: Places) -> bool:
-    """Say whether values turn round along rows that follow each other more seldom than by chance."""
+    """Say whether values turn round along neighbours more seldom than by chance."""
     turns, chances = 0, 0
     for run in np.split(np.arange(len(pairs)), np.flatnonzero(np.diff(pairs[:, 0]) > 1) + 1):
         steps = np.sign(values[pairs[run, 1]] - values[pairs[run, 0]])

@@ -274,7 +274,8 @@ def _spreads(result: Basis, every: Mapping[str, _Cells]) -> list[Finding]:
         names = ("table", *LEVELS)
         groups = {key: each for key, each in cells.groups.items() if key in names}
         level = cells.level()
-        odd = uneven(cells.known, cuts(cells.conditions, groups, level), level)
+        of = cells.of if cells.known.exact.any() else None  # a ladder is in order of its currents
+        odd = uneven(cells.known, cuts(cells.conditions, groups, level, of), level)
         if odd is not None:
             found.append((scatter, odd, cells))
     return [_spread(result, *each, chances=len(found)) for each in found]

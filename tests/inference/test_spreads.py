@@ -130,6 +130,15 @@ def test_weak_cells_beyond_the_law_are_told_and_few_right_tables() -> None:
     assert sum(map(bool, right)) <= 1
 
 
+def test_a_scatter_that_changes_along_the_table_is_told() -> None:
+    rng = np.random.default_rng(3)
+    design = {"step_time": np.tile([600.0, 1800.0], 20), "halfwidth": np.zeros(40)}
+    late = staircases(rng, np.repeat([0.06, 0.30], 20), design=design)
+    [found] = spread_findings(late)
+    assert found.verdict == "fail"
+    assert found.sentence.startswith("the 20 rows of the second half of the table (c21; c22; c23")
+
+
 def test_a_shift_is_told_as_a_shift_with_the_value_of_its_condition() -> None:
     rng = np.random.default_rng(2)
     temperature = np.repeat([298.15, 308.15, 318.15, 328.15, 338.15], 6)
