@@ -12,8 +12,9 @@ what they have in common (the beginning or the end of cells' names, a source, a 
 is the share of the squares that lies between groups, of the file's order it is the correlation of
 neighbours, whatever their conditions, which the deviates are without, and the correlation with
 the place. Where rows are in the order of their values, that order tells nothing; where it is that
-of a condition, a law that fails along it looks like batches, and the sentence says so. Each is compared with standard normal deviates, known as these are, and the least of their
-probabilities with its own distribution: many groupings are one chance to be surprised.
+of a condition, a law that fails along it looks like batches, and the sentence says so. Each is
+compared with standard normal deviates, known as these are, and the least of their probabilities
+with its own distribution: many groupings are one chance to be surprised.
 """
 
 import re
