@@ -239,13 +239,20 @@ def page_payload(
         },
         "caveats": {cell: caveats(result, cell, failed) for cell in cells},
         "currents_tested": currents_tested(result),
-        "untested": {each: untested_protocol(result, each) for each in get_args(Protocol)},
-        "tested_protocol": tested_protocol(result),
-        "as_tested": as_tested(result, "{current}", "{risk}"),
+        **_by_protocol(result),
         "scatter": {cell: scatter_notes(result, default_design(result, cell)) for cell in cells},
         "cells_order": cells,
         "data_kind": str(result.attrs["campaign_kind"]),
         "not_converged": not result.gate.passed,
+    }
+
+
+def _by_protocol(result: "Result") -> dict[str, Any]:
+    """Return what is said of a protocol that no cell was tested by, and the one that all were."""
+    return {
+        "untested": {each: untested_protocol(result, each) for each in get_args(Protocol)},
+        "tested_protocol": tested_protocol(result),
+        "as_tested": as_tested(result, "{current}", "{risk}"),
     }
 
 

@@ -324,7 +324,7 @@ def _wide_steps(name: str, table: "xr.Dataset") -> list[int]:
 def _in_wide_steps(name: str, table: "xr.Dataset", rows: Sequence[int]) -> str:
     """Say that cells which fail within wide steps may be ranges over cells."""
     lines = [str(int(table["line"].values[row])) for row in rows]
-    named = lines if len(lines) <= MOST_ROWS_NAMED else lines[:_SHOWN]
+    named = lines[: _SHOWN if len(lines) > MOST_ROWS_NAMED else MOST_ROWS_NAMED]
     more = len(lines) - len(named)
     last = f"{more} more" if more else named.pop()
     which = f"lines {', '.join(named)} and {last}" if lines[1:] else f"line {last}"
