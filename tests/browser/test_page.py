@@ -397,12 +397,15 @@ def test_an_untested_protocol_and_cells_that_tell_nothing_are_told_as_python_tel
     ranges = literature_result.data_ranges | {"solid step": {}}
     tree.attrs |= {"data_ranges": json.dumps(ranges)}
     told = Result(tree)
-    of_page = page.execute_script("return AnodePage.payload")
-    before = {name: of_page[name] for name in ("untested", "tested_protocol", "as_tested")}
+    names = [*_by_protocol(told), "behind"]
+    of_page = (
+        "return Object.fromEntries(arguments[0].map((each) => [each, AnodePage.payload[each]]))"
+    )
+    before = page.execute_script(of_page, names)
     assign = "Object.assign(AnodePage.payload, arguments[0])"
     cells = {"always": 2, "others": [[0.2, 1.0]] * 3 + [[0.0, 0.3]] * 4, "most": None}
     shown = Shown(2, [(0.2, 1.0)] * 3 + [(0.0, 0.3)] * 4)
-    behind = of_page["behind"] | {"voids": {"cells": 9, "show": cells}}
+    behind = before["behind"] | {"voids": {"cells": 9, "show": cells}}
     page.find_element("id", "reset").click()
     settle(page)
     page.execute_script(assign, _by_protocol(told) | {"behind": behind})
@@ -413,7 +416,7 @@ def test_an_untested_protocol_and_cells_that_tell_nothing_are_told_as_python_tel
     assert first == with_signs(answer.warnings[0])
     sure = page.find_element("id", "sure").text
     assert sure.endswith(rare_kind_sentence(shown.at(0.05), 0.05, 9))
-    page.execute_script(assign, before | {"behind": of_page["behind"]})
+    page.execute_script(assign, before)
     page.find_element("id", "reset").click()
     settle(page)
 
