@@ -85,6 +85,8 @@ class Answer:
         `inference.maps.tails`.
     cells_behind : int
         Cells that tell how those of `mechanism` scatter; 0 where the prior alone says it.
+    cells_that_show : int, optional
+        Those of them of which it is known whether they are of a kind too weak for the answer.
     law : str
         Where the answer rests on a law that tests have hardly tried, what they were made with, in
         words: see `inference.maps.unseen` and `inference.maps.gaps`.
@@ -118,6 +120,7 @@ class Answer:
     tails: Mapping[str, float] = field(default_factory=dict)
     separator: str = ""
     cells_behind: int = 0
+    cells_that_show: int | None = None
     law: str = ""
     design: Design | None = field(default=None, repr=False, compare=False)
     warnings: tuple[str, ...] = ()
@@ -222,7 +225,12 @@ class Answer:
             f"How sure: {what} lies {_span(self.interval, self.unit, 2)} with "
             f"{100 * INTERVAL:.0f} % probability; more data narrow this interval."
             f"{outside if beyond else ''} {drawn}"
-        ) + (f" {unseen}" if (unseen := rare_kind_sentence(self.cells_behind, self.risk)) else "")
+        ) + (f" {unseen}" if (unseen := self._unseen()) else "")
+
+    def _unseen(self) -> str:
+        """Say what kind of weak cells may be missing among those behind the answer."""
+        shown = self.cells_behind if self.cells_that_show is None else self.cells_that_show
+        return rare_kind_sentence(shown, self.risk, self.cells_behind)
 
     def tail(self) -> str:
         """Return how far the answer rests on the tail of the cells' scatter, in plain sentences.
@@ -308,6 +316,7 @@ class Answer:
             "tails [mA/cm^2]": dict(self.tails),
             "tail": self.tail(),
             "cells_behind": self.cells_behind,
+            "cells_that_show": self.cells_that_show,
             "law": self.law,
         }
 

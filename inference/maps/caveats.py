@@ -8,10 +8,10 @@ lies above every one that was tested.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, get_args
 from weakref import WeakKeyDictionary
 
-from inference.designs.axes import CURRENT, Cell
+from inference.designs.axes import CURRENT, Cell, Protocol
 from inference.designs.mechanisms import MECHANISMS
 from inference.maps.row_counts import told_of_rows
 from inference.misfit.predictive import failing_predictions, unpredicted
@@ -22,16 +22,20 @@ if TYPE_CHECKING:
     from inference.designs.basis import Basis
 
 __all__ = [
-    "above_tested",
+    "as_tested",
+    "beyond_tested",
     "caveats",
+    "currents_tested",
     "failures",
     "failures_in_words",
-    "highest_tested",
+    "tested_protocol",
+    "untested_protocol",
     "warned",
     "worth_of_rows",
 ]
 
 _BEFORE = ("left_out", "protocols")
+_BY_PROTOCOL: Final[Mapping[Protocol, str]] = {"step": "in steps", "one_way": "one way"}
 _TOLD_OTHERWISE = {"sampling"}  # by the convergence gate
 _UNCHECKED: "WeakKeyDictionary[Basis, list[Mapping[str, Any]]]" = WeakKeyDictionary()
 """What results without a stored check do not predict: a second or two to find."""
@@ -121,8 +125,8 @@ def worth_of_rows(failed: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     }
 
 
-def above_tested(result: "Basis", mechanism: str, current: float) -> list[str]:
-    """Say that a current lies above every one at which a cell of the data was tested.
+def beyond_tested(result: "Basis", mechanism: str, current: float) -> list[str]:
+    """Say that a current lies above, or below, every one at which a cell of the data was tested.
 
     Parameters
     ----------
@@ -131,19 +135,85 @@ def above_tested(result: "Basis", mechanism: str, current: float) -> list[str]:
     mechanism : str
         By which new cells fail at that current.
     current : float
-        The current density [mA/cm^2].
+        The current density [mA/cm^2]; 0 where there is none.
 
     Returns
     -------
     list of str
         Empty where it does not, or where no cell tells of the mechanism.
     """
-    highest, words = highest_tested(result).get(mechanism, (float("inf"), ""))
-    return [words] if current > highest else []
+    own = currents_tested(result).get(mechanism)
+    if own is None or not current > 0.0:
+        return []
+    return [words for words, low, high in own if not low <= current <= high]
 
 
-def highest_tested(result: "Basis") -> dict[str, tuple[float, str]]:
-    """Return by mechanism the highest current tested [mA/cm^2], and how to say that one is above.
+def tested_protocol(result: "Basis") -> Protocol | None:
+    """Return the protocol of all solid cells of the data.
+
+    Parameters
+    ----------
+    result : Basis
+        A finished fit.
+
+    Returns
+    -------
+    {"step", "one_way"} or None
+        None where cells were tested by both, or none were.
+    """
+    used = [each for each in get_args(Protocol) if result.data_ranges.get(f"solid {each}")]
+    return used[0] if len(used) == 1 else None
+
+
+def untested_protocol(result: "Basis", protocol: Protocol) -> str:
+    """Say that no cell of the data was tested by a protocol that is asked for.
+
+    Parameters
+    ----------
+    result : Basis
+        A finished fit.
+    protocol : {"step", "one_way"}
+        Of a design of a solid cell.
+
+    Returns
+    -------
+    str
+        One sentence; empty where cells were tested by it, or none by any.
+    """
+    tested = tested_protocol(result)
+    if tested is None or tested == protocol:
+        return ""
+    return (
+        f"NO CELL WAS TESTED {_BY_PROTOCOL[protocol].upper()}: all solid cells of the data were "
+        f"tested {_BY_PROTOCOL[tested]}, and how much metal reaches the interface "
+        f"{_BY_PROTOCOL[protocol]} (supply_factor[{protocol}]) is the prior's alone."
+    )
+
+
+def as_tested(result: "Basis", shown: str, risk: str) -> str:
+    """Say what a new cell bears by the protocol that all cells of the data were tested by.
+
+    Parameters
+    ----------
+    result : Basis
+        A finished fit, with one such protocol.
+    shown : str
+        The current, with its unit.
+    risk : str
+        Probability of failure, in per cent.
+
+    Returns
+    -------
+    str
+        One sentence.
+    """
+    tested = tested_protocol(result)
+    how = _BY_PROTOCOL[tested] if tested else ""
+    return f"Tested {how}, it bears {shown} at {risk} % risk (protocol={tested})."
+
+
+def currents_tested(result: "Basis") -> dict[str, list[tuple[str, float, float]]]:
+    """Return by mechanism how to say that a current is above or below every one tested, and those.
 
     Parameters
     ----------
@@ -153,16 +223,29 @@ def highest_tested(result: "Basis") -> dict[str, tuple[float, str]]:
     Returns
     -------
     dict
-        Mechanisms that no cell tells of are missing.
+        Of each sentence the lowest and the highest current at which it is not due [mA/cm^2].
+        Mechanisms that no cell tells of are missing. Below every current lies none where a cell
+        has a threshold of its own: it was tested on its way up, or by the time it bore.
     """
-    return {
-        mechanism: (
-            highest := float(own["highest"]),
-            f"ABOVE EVERY CURRENT TESTED: no cell that tells of {mechanism} was tested above "
-            f"{highest:.3g} {CURRENT.unit}; beyond it the law speaks alone, not the data.",
-        )
-        for mechanism, own in _tested(result).items()
-    }
+    found = {}
+    for mechanism, own in _tested(result).items():
+        highest = float(own["highest"])
+        found[mechanism] = [
+            (
+                f"ABOVE EVERY CURRENT TESTED: no cell that tells of {mechanism} was tested above "
+                f"{highest:.3g} {CURRENT.unit}; beyond it the law speaks alone, not the data.",
+                0.0,
+                highest,
+            )
+        ]
+        if lowest := float(own.get("lowest_verdict", 0.0)):
+            words = (
+                f"BELOW EVERY CURRENT TESTED: no cell that tells of {mechanism} was tested below "
+                f"{lowest:.3g} {CURRENT.unit}; what weak cells do there the law says alone, not "
+                "the data."
+            )
+            found[mechanism].append((words, lowest, 1e300))
+    return found
 
 
 def _tested(result: "Basis") -> Mapping[str, Mapping[str, Any]]:

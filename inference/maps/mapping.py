@@ -23,7 +23,7 @@ from inference.designs.design import Design
 from inference.designs.limits import Setting
 from inference.designs.mechanisms import CURRENT_FACTOR, MECHANISMS
 from inference.maps.asked import as_asked, asked_designs, asked_sections, one_design
-from inference.maps.caveats import above_tested, caveats
+from inference.maps.caveats import beyond_tested, caveats, untested_protocol
 from inference.maps.cells import Cells
 from inference.maps.evaluation import evaluate
 from inference.maps.known import (
@@ -143,9 +143,10 @@ def _doubts(result: "Basis", design: Design, dataset: xr.Dataset) -> list[str]:
     above = [
         words
         for at, item in enumerate(MECHANISMS[design.cell])
-        for words in above_tested(result, item.name, float(safe.where(first == at, 0.0).max()))
+        for words in beyond_tested(result, item.name, float(safe.where(first == at, 0.0).max()))
     ]
-    return [*caveats(result, design.cell), *above]
+    untested = untested_protocol(result, design.protocol) if design.cell == "solid" else ""
+    return [*filter(None, [untested]), *caveats(result, design.cell), *above]
 
 
 def _one_map(

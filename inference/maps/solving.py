@@ -30,7 +30,15 @@ from inference.designs.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
 from inference.designs.reading import SEPARATOR_AXES
 from inference.maps.answer import Answer, conditions_in_words, variant_in_words
 from inference.maps.asked import one_design
-from inference.maps.caveats import above_tested, caveats, failures, worth_of_rows
+from inference.maps.caveats import (
+    as_tested,
+    beyond_tested,
+    caveats,
+    failures,
+    tested_protocol,
+    untested_protocol,
+    worth_of_rows,
+)
 from inference.maps.cells import Cells
 from inference.maps.conditions import Conditions
 from inference.maps.evaluation import order_statistics
@@ -49,6 +57,7 @@ from inference.maps.tails import AS_FITTED, other_cells
 from inference.maps.unseen import (
     beside_sentence,
     cells_behind,
+    cells_that_show,
     law_sentence,
     near_separator,
     separator_law_sentence,
@@ -304,6 +313,17 @@ class Asked:
         safe = Asked(self.result, own, self.risk, self.draws, self.seed).safe(own)
         return beside_sentence(self.result, name, f"{_shown(safe)} {CURRENT.unit}", self.risk)
 
+    def _untested(self, design: Design) -> tuple[str, ...]:
+        """Say that no cell was tested by the protocol, and what the tested one gives."""
+        words = untested_protocol(self.result, design.protocol) if design.cell == "solid" else ""
+        tested = tested_protocol(self.result)
+        if not words or tested is None:
+            return ()
+        own = replace(design, protocol=tested)
+        safe = Asked(self.result, own, self.risk, self.draws, self.seed).safe(own)
+        shown = f"{_shown(safe)} {CURRENT.unit}"
+        return (f"{words} {as_tested(self.result, shown, f'{100 * self.risk:g}')}",)
+
     def answer(
         self,
         question: str,
@@ -332,8 +352,9 @@ class Asked:
             laws = [separator_law_sentence(self.result), self._beside(design), *laws]
         failed = failures(self.result)
         warnings = (
+            *self._untested(design),
             *_warnings(self.result, design.cell, failed),
-            *above_tested(self.result, mechanism.name, current or 0.0),
+            *beyond_tested(self.result, mechanism.name, current or 0.0),
         )
         return Answer(
             question=question,
@@ -362,6 +383,9 @@ class Asked:
             tails={} if value is None else self.tails(design),
             separator=design.separator,
             cells_behind=cells_behind(self.result, mechanism, worth=worth_of_rows(failed)),
+            cells_that_show=cells_that_show(self.result, mechanism, worth_of_rows(failed)).at(
+                self.risk
+            ),
             law=" ".join(filter(None, laws)),
             design=design,
             seed=self.seed,

@@ -13,6 +13,7 @@ from inference.designs.axes import Axis, Cell
 from inference.designs.design import Design
 from inference.designs.limits import option
 from inference.maps.asked import one_design
+from inference.maps.caveats import tested_protocol
 from inference.maps.extrapolation import Support, extrapolated, supports
 from inference.maps.known import refuse_uncovered
 from inference.rows.data_ranges import LINEAR
@@ -75,7 +76,7 @@ def start_design(
     """
     design = default_design(result, cell)
     if section and "separators" not in section:
-        design = one_design({**section, "cell": cell}, result)
+        design = one_design({**_as_tested(result, cell), **section, "cell": cell}, result)
     beyond = extrapolated(design, result)
     axes, ends = {}, {}
     for name, axis in design.axes.items():
@@ -90,12 +91,18 @@ def start_design(
 
 
 def default_design(result: "Basis", cell: Cell) -> Design:
-    """Return the design that a kind of cell has where none is asked for."""
-    section: dict[str, Any] = {"cell": cell}
+    """Return the design that a kind of cell has where none is asked for, as cells were tested."""
+    section: dict[str, Any] = {"cell": cell, **_as_tested(result, cell)}
     weakest = option(result.attrs, "penetration", "pores") == "weakest_link"
     if cell == "liquid" and weakest and "pore_size_spread" not in result.posterior:
         section["pore_size_spread"] = 0.1
     return one_design(section, result)
+
+
+def _as_tested(result: "Basis", cell: Cell) -> dict[str, str]:
+    """Return the protocol of all rows, where it is one."""
+    protocol = tested_protocol(result) if cell == "solid" else None
+    return {"protocol": protocol} if protocol else {}
 
 
 def _middle(axis: Axis, beyond: npt.NDArray[np.bool_], ends: list[float]) -> float:

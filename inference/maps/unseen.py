@@ -2,7 +2,11 @@
 
 *Rare kinds.* Among n cells none is of a kind that makes up the share p of all with the probability
 :math:`(1-p)^n`. Where that is above one in twenty for the risk itself, weak cells that decide the
-answer may be missing, and the scatter of the cells that were seen does not tell of them.
+answer may be missing, and the scatter of the cells that were seen does not tell of them. Of a cell
+that has a threshold of its own it is known whether it is of a kind too weak for the answer. Of one
+that survived it is where its test was no milder than the answer, to whose risk the fit's own
+probability that such a test fails is no less; of one that failed where that is no more: a cell that
+failed far above may have been of any kind.
 
 *Few separators.* How the current goes with the radius of pores is held against one offset for each
 separator alone, however many its cells. A trend of the offsets is judged by the slope of a line
@@ -20,6 +24,7 @@ charges that these cells passed differ by their scatter.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -48,8 +53,10 @@ if TYPE_CHECKING:
 __all__ = [
     "NEAR",
     "TESTED",
+    "Shown",
     "beside_sentence",
     "cells_behind",
+    "cells_that_show",
     "in_words",
     "law_sentence",
     "near_separator",
@@ -80,6 +87,31 @@ TESTED: Final[Mapping[Protocol, tuple[str, int, str, str]]] = {
 }
 """By protocol: what tests were made with, as `data_ranges` names it; the power of the current that
 it goes with where metal diffuses; and words and unit of it."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Cells of which it is known whether they are of a kind too weak for an answer, by its risk.
+
+    Parameters
+    ----------
+    always : int
+        Cells with a threshold of their own, as many as a range over cells is of.
+    others : list of tuple of float
+        Of each other cell the highest risk at which its survival tells, and the lowest at which
+        its failure does: of none 0 and 1.
+    most : float
+        Cells that all count as, where they are of batches; infinite otherwise.
+    """
+
+    always: int
+    others: list[tuple[float, float]]
+    most: float = math.inf
+
+    def at(self, risk: float) -> int:
+        """Return how many there are at a risk."""
+        others = sum(risk <= survived or risk >= failed for survived, failed in self.others)
+        return int(min(self.always + others, self.most))
 
 
 def tables_behind(result: "Basis", mechanism: Mechanism) -> set[str]:
@@ -126,9 +158,43 @@ def cells_behind(
         Cells of the rows that were fitted, whatever each tells; two of a range over cells that
         does not state how many.
     """
+    ranges, others = _behind(result, mechanism, separator)
+    return int(min(ranges + len(others), _most(result, mechanism, worth)))
+
+
+def cells_that_show(
+    result: "Basis", mechanism: Mechanism, worth: Mapping[str, int] = MappingProxyType({})
+) -> Shown:
+    """Return the cells of which it is known whether they are of a kind too weak for an answer.
+
+    Parameters
+    ----------
+    result, mechanism, worth
+        As in :func:`cells_behind`.
+
+    Returns
+    -------
+    Shown
+        Counted by the risk of the answer.
+    """
+    ranges, cells = _behind(result, mechanism)
+    some = [ends for ends in cells.values() if ends[0] < 1.0]
+    return Shown(ranges + len(cells) - len(some), some, _most(result, mechanism, worth))
+
+
+def _most(result: "Basis", mechanism: Mechanism, worth: Mapping[str, int]) -> float:
+    """Return as how many cells all count."""
     scatters = cell_scatters(mechanism, result)
+    return min([math.inf, *(worth[name] for name in scatters if name in worth)])
+
+
+def _behind(
+    result: "Basis", mechanism: Mechanism, separator: str = ""
+) -> tuple[int, dict[tuple[str, str], tuple[float, float]]]:
+    """Return the cells of ranges, and of each other one at which risks its test tells its kind."""
     behind = tables_behind(result, mechanism)
-    count = 0
+    ranges = 0
+    found: dict[tuple[str, str], tuple[float, float]] = {}
     for name in map(str, result.observed_data.data_vars):
         table = table_of(name)
         if table not in behind or name.endswith("_overpotential"):
@@ -141,10 +207,32 @@ def cells_behind(
         if name == f"{table}_range":
             design = result.constant_data[f"{name}_design"]
             cells = design.sel({f"{name}_column": "cells"}).values[own]
-            count += int(np.where(cells > 0, cells, _LEAST_OF_A_RANGE).sum()) // 2  # both ends
+            ranges += int(np.where(cells > 0, cells, _LEAST_OF_A_RANGE).sum()) // 2  # both ends
             continue
-        count += len({*_cells(result, name)[own]})
-    return min([count, *(worth[name] for name in scatters if name in worth)])
+        cells, tells = _cells(result, name), np.stack(_tells(result, name), axis=1)
+        for cell, (most, least) in zip(cells[own].tolist(), tells[own].tolist(), strict=True):
+            survived, failed = found.get((name, cell), (0.0, 1.0))
+            found[name, cell] = max(survived, most), min(failed, least)
+    return ranges, found
+
+
+def _tells(result: "Basis", name: str) -> tuple[Array, Array]:
+    """Return the highest risk at which rows tell by surviving, and the lowest by failing."""
+    observed = np.asarray(result.observed_data[name].values, dtype=float)
+    every = np.ones(observed.size), np.ones(observed.size)  # a threshold tells at every risk
+    if name not in result.posterior_predictive:
+        return every
+    drawn = np.asarray(result.posterior_predictive[name].values, dtype=float)
+    drawn = drawn.reshape(-1, observed.size)
+    if np.isin(observed, (0.0, 1.0)).all() and np.isin(drawn, (0.0, 1.0)).all():
+        share, failed = drawn.mean(axis=0), observed > 0.5
+        return np.where(failed, 0.0, share), np.where(failed, share, 1.0)
+    same = np.isclose(drawn, observed, rtol=1e-8, atol=0.0)
+    below, above = ((sign * (observed - drawn) > 0.0) & ~same for sign in (1.0, -1.0))
+    several = same.sum(axis=0) > 1
+    survived, failed = several & ~above.any(axis=0), several & ~below.any(axis=0)
+    most = np.where(survived, below.mean(axis=0), np.where(failed, 0.0, every[0]))
+    return most, np.where(failed, same.mean(axis=0), every[1])
 
 
 def _cells(result: "Basis", name: str) -> "NDArray[np.str_]":
@@ -163,15 +251,17 @@ def _cells(result: "Basis", name: str) -> "NDArray[np.str_]":
     return np.array([f"{each}\n{at}" for at, each in enumerate(labels)])
 
 
-def rare_kind_sentence(count: int, risk: float) -> str:
+def rare_kind_sentence(count: int, risk: float, of: int | None = None) -> str:
     """Say how rare a kind of weak cells may be that so many cells did not show.
 
     Parameters
     ----------
     count : int
-        Cells that tell how cells scatter; 0 where none does, and a prior says it.
+        Cells of which it is known whether they are of such a kind.
     risk : float
         Probability of failure.
+    of : int, optional
+        Cells that tell how cells scatter, no fewer; 0 where none does, and a prior says it.
 
     Returns
     -------
@@ -179,8 +269,19 @@ def rare_kind_sentence(count: int, risk: float) -> str:
         Empty where none of so many cells is of a kind as rare as the risk with a probability of
         less than one in twenty.
     """
-    if count == 0 or (1.0 - risk) ** count < UNSEEN:
+    of = count if of is None else of
+    if of == 0 or (1.0 - risk) ** count < UNSEEN:
         return ""
+    if count < of:
+        found = (
+            f"{count or 'None'} of the {of} cells that tell how cells scatter would show a kind "
+            "too weak for this answer: one that failed in a harder test may be of any kind, and "
+            "so may one that survived a milder one. "
+        )
+        if count == 0:
+            return f"{found}How many are of such a kind no cell says."
+        rarest = math.ceil(1.0 / (1.0 - UNSEEN ** (1.0 / count)))
+        return f"{found}One rarer than one in {rarest} may be missing among them by chance."
     rarest = math.ceil(1.0 / (1.0 - UNSEEN ** (1.0 / count)))
     cells = "1 cell tells" if count == 1 else f"{count} cells tell"
     return (

@@ -10,9 +10,11 @@ the others. A row has its deviate, or the mean of a standard normal one within t
 known of it; the mean over what the fit gives a level of its own is taken off. Of rows grouped by
 what they have in common (the beginning or the end of cells' names, a source, a note) the statistic
 is the share of the squares that lies between groups, of the file's order it is the correlation of
-neighbours at like conditions. Where rows are in the order of their values, that order tells
-nothing. Each is compared with standard normal deviates, known as these are, and the least of their
-probabilities with its own distribution: many groupings are one chance to be surprised.
+neighbours, whatever their conditions, which the deviates are without, and the correlation with
+the place. Where rows are in the order of their values, that order tells nothing; where it is that
+of a condition, a law that fails along it looks like batches, and the sentence says so. Each is
+compared with standard normal deviates, known as these are, and the least of their probabilities
+with its own distribution: many groupings are one chance to be surprised.
 """
 
 import re
@@ -27,12 +29,15 @@ from scipy.special import logsumexp, ndtr
 from data.arrays import Array
 from inference.misfit.spreads import Known
 
-__all__ = ["ORDER", "Alike", "alike", "groupings", "in_words", "neighbours"]
+__all__ = ["DRIFT", "ORDER", "Alike", "alike", "groupings", "in_blocks", "in_words", "neighbours"]
 
 Places = NDArray[np.intp]
 
 ORDER: Final = "order"
 """What rows have in common that follow each other."""
+
+DRIFT: Final = "drift"
+"""What they have in common that rise or fall along their table."""
 
 _FARTHEST: Final = 3.0  # deviates further out count as this far: one row makes no batch
 _TABLES: Final = (2_000, 20_000)  # simulated tables, and where those make it worth while
@@ -55,11 +60,12 @@ class Alike:
     Parameters
     ----------
     by : str
-        ``cell``, ``source``, ``note``, ``lab`` or ``order``.
+        ``cell``, ``source``, ``note``, ``lab``, ``order`` or ``drift``.
     groups : dict of str to ndarray of int
         The rows of each group by its name; of the order none.
     between, within : float
-        Standard deviations, over that of the fit; of the order NaN.
+        Standard deviations, over that of the fit; of the order by how much rows rise from its
+        beginning to its end, and NaN.
     together : float
         Correlation of the rows of a group, or of neighbours.
     p_value : float
@@ -90,7 +96,7 @@ class Alike:
             By the variance of a mean: of groups of the mean size, or of neighbours whose
             correlation falls off with their distance as that of an autoregression does.
         """
-        if self.by == ORDER:
+        if self.by in {ORDER, DRIFT}:
             return rows * (1.0 - self.together) / (1.0 + self.together)
         each = float(np.mean([at.size for at in self.groups.values()]))
         return rows / (1.0 + (each - 1.0) * self.together)
@@ -141,38 +147,74 @@ def groupings(names: Mapping[str, Sequence[str]], level: Places) -> list[tuple[s
 
 
 def neighbours(
-    z: Array, conditions: Mapping[str, Array], level: Places, of: Places, verdict: NDArray[np.bool_]
+    z: Array,
+    observed: Array,
+    conditions: Mapping[str, Array],
+    of: Places,
+    verdict: NDArray[np.bool_],
 ) -> Places:
-    """Return the rows that follow each other at like conditions.
+    """Return the rows that follow each other.
 
     Parameters
     ----------
     z : ndarray, shape (rows,)
         Deviates, in the order of their files.
+    observed : ndarray, shape (rows,)
+        What they are of.
     conditions : mapping of str to ndarray of shape (rows,)
         NaN where a row has none.
-    level, of : ndarray of int, shape (rows,)
-        Which rows have a level of their own, and which are of one observed variable.
+    of : ndarray of int, shape (rows,)
+        Which rows are of one observed variable.
     verdict : ndarray of bool, shape (rows,)
         Rows of which no value is known.
 
     Returns
     -------
     ndarray of int, shape (pairs, 2)
-        None where the file is in the order of what was observed.
+        None where the file is in the order of what was observed, in all or at like conditions.
     """
     first = np.arange(z.size - 1)
-    like = (level[1:] == level[:-1]) & (of[1:] == of[:-1]) & ~verdict[1:] & ~verdict[:-1]
+    next_to = (of[1:] == of[:-1]) & ~verdict[1:] & ~verdict[:-1]
+    like = next_to.copy()
     for values in conditions.values():
         like &= np.isclose(values[1:], values[:-1], rtol=_LIKE, atol=0.0, equal_nan=True)
-    pairs = np.stack([first[like], first[like] + 1], axis=1)
+    pairs = np.stack([first[next_to], first[next_to] + 1], axis=1)
+    alone = np.stack([first[like], first[like] + 1], axis=1)
+    return pairs[:0] if _in_order(observed, pairs) or _in_order(z, alone) else pairs
+
+
+def in_blocks(values: Array, of: Places) -> bool:
+    """Say whether a table is in the order of a condition.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows,)
+        Of the condition.
+    of : ndarray of int, shape (rows,)
+        Which rows are of one observed variable.
+
+    Returns
+    -------
+    bool
+        Where it rises or falls along rows that follow each other, or changes between them half as
+        often as by chance.
+    """
+    first = np.flatnonzero(of[1:] == of[:-1])
+    shares = np.unique(values, return_counts=True)[1] / values.size
+    changes = float((values[first + 1] != values[first]).mean()) if first.size else 0.0
+    few = shares.size > 1 and changes <= _SORTED * (1.0 - float(shares @ shares))
+    return few or _in_order(values, np.stack([first, first + 1], axis=1))
+
+
+def _in_order(values: Array, pairs: Places) -> bool:
+    """Say whether values turn round along neighbours more seldom than by chance."""
     turns, chances = 0, 0
     for run in np.split(np.arange(len(pairs)), np.flatnonzero(np.diff(pairs[:, 0]) > 1) + 1):
-        steps = np.sign(z[pairs[run, 1]] - z[pairs[run, 0]])
+        steps = np.sign(values[pairs[run, 1]] - values[pairs[run, 0]])
         steps = steps[steps != 0.0]
         turns += int((steps[1:] != steps[:-1]).sum())
         chances += max(0, steps.size - 1)
-    return pairs if turns > _SORTED * chances else pairs[:0]
+    return chances > 0 and turns <= _SORTED * chances
 
 
 def alike(
@@ -204,6 +246,11 @@ def alike(
         at = np.stack([(z[:, i, None] > rows.edges[i]).sum(axis=1) for i in every], axis=1)
         return np.where(rows.exact[every, at], np.clip(z, -_FARTHEST, _FARTHEST), means[every, at])
 
+    places = np.zeros(level.size)
+    for run in np.split(pairs, np.flatnonzero(np.diff(pairs[:, 0]) > 1) + 1) if len(pairs) else ():
+        at = np.append(run[:, 0], run[-1, 1])
+        places[at] = at - at.mean()
+    places /= max(float(np.sqrt((places**2).sum())), _LEAST)
     members = [_members(labels) for _, labels in options]
     takers = [np.flatnonzero(member.any(axis=0)) for member in members]
 
@@ -222,10 +269,13 @@ def alike(
             squares = (about[:, pairs] ** 2).mean(axis=2).sum(axis=1)
             share = (about[:, pairs[:, 0]] * about[:, pairs[:, 1]]).sum(axis=1)
             found.append(np.divide(share, squares, where=squares > 0, out=np.zeros(len(z))))
+            size, along = np.sqrt((about[:, ordered] ** 2).sum(axis=1)), np.abs(about @ places)
+            found.append(np.divide(along, size, where=size > 0, out=np.zeros(len(z))))
         return np.stack(found, axis=1)
 
     if not options and not len(pairs):
         return None
+    ordered = np.unique(pairs)
     of_data = together(rows.z[None])[0]
     rng = np.random.default_rng(_SEED)
     at_once = max(1, _AT_ONCE // (level.size * (rows.edges.shape[1] + 1)))
@@ -244,13 +294,20 @@ def alike(
             beyond = done - np.searchsorted(rising[:, i], of_chance[:, i])
             own[i] = done - np.searchsorted(rising[:, i], each)
             least = np.minimum(least, beyond)
-        best = int(own.argmin())
+        likeliest = np.flatnonzero(own == own.min())
+        away = (of_data - of_chance.mean(axis=0)) / np.fmax(of_chance.std(axis=0), _LEAST)
+        best = int(likeliest[away[likeliest].argmax()])
         beyond_all = int((least <= own[best]).sum()) if own[best] else 0
         if beyond_all > _WORTH * done:
             break
     p_value = (beyond_all + 0.5) / (done + 1.0)
-    if best == len(options):
-        return Alike(ORDER, {}, np.nan, np.nan, float(of_data[best]), p_value, done)
+    if best >= len(options):
+        about = _about(scores(rows.z[None]), level)[0]
+        first, second = about[pairs].T
+        share = float(first @ second / (about[pairs] ** 2).mean(axis=1).sum())
+        by = ORDER if best == len(options) else DRIFT
+        rise = float(about @ places) * float(np.ptp(places))  # from one end to the other
+        return Alike(by, {}, rise, np.nan, max(share, 0.0), p_value, done)
     by, labels = options[best]
     between, within = _sizes(rows, members[best])
     groups = {
@@ -326,24 +383,38 @@ def in_words(
     rows : int
         How many share it.
     also : sequence of str
-        Conditions of which each group has a value of its own.
+        Conditions of which each group has a value of its own, or of which the table is in order.
 
     Returns
     -------
     str
-        Two sentences, the last without its stop.
+        Sentences, the last without its stop.
     """
     chance = f"(p = {p_value:.1g})"
     so = (
         f"a new batch scatters more than {scatter}, {middle:.2g}, says of new cells, and a safe "
         "current from this fit is too high"
     )
-    if found.by == ORDER:
+    if found.by in {ORDER, DRIFT}:
+        rise = abs(found.between) * middle
+        text = (
+            "rows that follow each other in their table lie together, with a correlation of "
+            f"{found.together:.2f} {chance}: cells of one batch, entered one after the other, look "
+            "like this"
+            if found.by == ORDER
+            else f"rows {'rise' if found.between > 0.0 else 'fall'} along their table by about "
+            f"{rise:.2g} in the logarithm from its beginning to its end {chance}: batches, or "
+            "making and testing that changed with time, look like this, and the next cell goes on "
+            "where the table ends"
+        )
+        if also:
+            text += (
+                f". The table is in the order of {' and '.join(also)}: a law that fails along it "
+                "looks the same"
+            )
         return (
-            "rows that follow each other in their table at like conditions lie together, with a "
-            f"correlation of {found.together:.2f} {chance}: cells of one batch, entered one after "
-            f"the other, look like this. Then the {rows} rows do not count as so many cells, "
-            f"rather as {found.worth(rows):.0f}; {so}"
+            f"{text}. Then the {rows} rows do not count as so many cells, rather as "
+            f"{found.worth(rows):.0f}; {so}"
         )
     kind = {
         "cell": "those named",

@@ -50,6 +50,8 @@ _DRAWN = (1_000, 4_000)  # ladders of verdicts, and where those make it worth wh
 _WORTH = 0.02
 _SEED = 20261130  # the same words for the same fit
 _FEWEST = 2  # rows of the smaller population; a single one is an outlier
+_RISKS = (0.01, 0.05, 0.1)  # at which a lower tail is looked at
+_TAIL = np.linspace(-6.0, 1.0, 1401)  # standard deviations, among which it lies
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,15 @@ class Split:
         Rows of the lower population; those without a deviate are of neither.
     high : ndarray of bool, shape (rows,)
         Rows of the upper one.
+    moved : float
+        Deviates by which the lower tail of the two lies off that of one of like mean and variance,
+        at whichever risk of a hundredth to a tenth most; negative where it is lower.
     """
 
     margin: float
     low: NDArray[np.bool_]
     high: NDArray[np.bool_]
+    moved: float
 
 
 @dataclass(frozen=True)
@@ -209,10 +215,23 @@ def two_populations(z: Array, units: Sequence[str], halfwidth: Array | float = 0
     margin = _average(two) - _average(one.sum(axis=-1))
     best = np.unravel_index(np.argmax(two), two.shape)
     lower = np.zeros(z.size, dtype=bool)
-    low, high = by_population(*(each[best] for each in grid))
+    place = [each[best] for each in grid]
+    low, high = by_population(*place)
     lower[seen] = (low > high)[unit]
     upper = seen & ~lower
-    return Split(margin, lower, upper) if min(lower.sum(), upper.sum()) >= _FEWEST else None
+    if min(lower.sum(), upper.sum()) < _FEWEST:
+        return None
+    return Split(margin, lower, upper, float(spread) * _moved(*map(float, place[1:])))
+
+
+def _moved(scale: float, weight: float, within: float) -> float:
+    """Return by how much the lower tail of two populations lies off that of one, as they are."""
+    apart, sd = np.sqrt((1.0 - within) / (weight * (1.0 - weight))), np.sqrt(within)
+    of_low = weight * ndtr((_TAIL + (1.0 - weight) * apart) / sd)
+    of_two = of_low + (1.0 - weight) * ndtr((_TAIL - weight * apart) / sd)
+    risks = np.asarray(_RISKS)
+    moved = np.interp(risks, of_two, _TAIL) - ndtri(risks)
+    return scale * float(moved[np.abs(moved).argmax()])
 
 
 def two_kinds(

@@ -26,7 +26,7 @@ from inference.engine.arviz_statistics import left_out_weights, loo_pit, pareto_
 from inference.engine.draws import SAMPLE
 from inference.engine.sampling import scalars
 from inference.engine.standing import beyond, share_error
-from inference.misfit.batches import Alike, alike, groupings, neighbours
+from inference.misfit.batches import Alike, alike, groupings, in_blocks, neighbours
 from inference.misfit.batches import in_words as batches_in_words
 from inference.misfit.spreads import Known, Uneven, cuts, known, uneven
 from inference.misfit.symptoms import variables_of_scatters
@@ -75,15 +75,27 @@ _NAMES = {
     "spread": "the spread of the residuals",
     "smallest": "the smallest residual",
     "largest": "the largest residual",
+    "skewness": "the skewness of the residuals",
     "censored": "the fraction censored",
     "failed": "the fraction of cells that failed",
     "lowest_failed": "the lowest current at which a cell failed",
     "highest_survived": "the highest current that a cell survived",
     "trend": "how rows go with their conditions",
 }
+_ONE_END: Mapping[str, Callable[[float], float]] = {
+    "trend": lambda p_value: p_value,
+    "skewness": lambda p_value: 1.0 - p_value,
+}
 _OF_CELLS = {"spread ": "CELLS DO NOT SCATTER ALIKE", "batches ": "ROWS ARE NOT SO MANY CELLS"}
+_WEAK_TAIL = (
+    " The weaker rows lie further out than the law of the cells has it: a few cells of a poorer "
+    "kind, or cells that fail by their weakest place, look like this, and a safe current from this "
+    "fit is then too high. Look at the weakest rows, and fit kinds that can be told apart as "
+    "campaigns of their own."
+)
 _NO_LIMIT = 999.0  # on a natural scale; designs store 1000 for infinity
 _LEAST_SPREAD = 1e-9
+_FEWEST_OF_A_SKEWNESS = 8  # rows: a poorer fifth of fewer is one row, which `smallest` is of
 _FEW = 2  # rows, which do not tell a shift
 _MOST_SHOWN = 4  # rows that a sentence names
 _CANDIDATES = 20  # rows at either end, among which a pair is sought
@@ -176,9 +188,11 @@ def unpredicted(finding: Mapping[str, Any]) -> str:
     for kind, words in _OF_CELLS.items():
         if finding["key"].startswith(kind):
             return f"{words}: {finding['sentence']}"
-    alone = finding["numbers"].get("off") == ["trend"]
+    off = finding["numbers"].get("off")
     words = f"THE MODEL DOES NOT PREDICT ITS OWN DATA: {finding['sentence']}"
-    return words if alone else f"{words}{kinds}"
+    if off == ["skewness"]:
+        return f"{words}{_WEAK_TAIL}"
+    return words if off == ["trend"] else f"{words}{kinds}"
 
 
 def spread_findings(result: Basis) -> list[Finding]:
@@ -223,6 +237,7 @@ class _Cells:
     conditions: dict[str, Array]
     groups: dict[str, list[str]]
     of: NDArray[np.intp]  # which variable each row is of
+    observed: Array  # on its natural scale
 
     def level(self, without: Sequence[str] = ()) -> NDArray[np.intp]:
         """Return which rows share all names that the law goes by."""
@@ -233,6 +248,11 @@ class _Cells:
 
 def _cells(result: Basis) -> dict[str, _Cells]:
     """Return the rows of every scatter that a safe current depends on."""
+    return {scatter: _together(result, each) for scatter, each in _of_cells(result).items()}
+
+
+def _of_cells(result: Basis) -> dict[str, list[str]]:
+    """Return the observed variables of each such scatter, without ranges over cells."""
     due = {
         name
         for mechanisms in MECHANISMS.values()
@@ -245,7 +265,7 @@ def _cells(result: Basis) -> dict[str, _Cells]:
         scatter: [name for name in members if not name.endswith("_range")]
         for scatter, members in variables_of_scatters(variables, due).items()
     }
-    return {scatter: _together(result, single) for scatter, single in every.items() if single}
+    return {scatter: single for scatter, single in every.items() if single}
 
 
 def _spreads(result: Basis, every: Mapping[str, _Cells]) -> list[Finding]:
@@ -254,7 +274,8 @@ def _spreads(result: Basis, every: Mapping[str, _Cells]) -> list[Finding]:
         names = ("table", *LEVELS)
         groups = {key: each for key, each in cells.groups.items() if key in names}
         level = cells.level()
-        odd = uneven(cells.known, cuts(cells.conditions, groups, level), level)
+        of = cells.of if cells.known.exact.any() else None  # a ladder is in order of its currents
+        odd = uneven(cells.known, cuts(cells.conditions, groups, level, of), level)
         if odd is not None:
             found.append((scatter, odd, cells))
     return [_spread(result, *each, chances=len(found)) for each in found]
@@ -269,7 +290,7 @@ def _batches(result: Basis, every: Mapping[str, _Cells]) -> list[Finding]:
         level = cells.level(() if offsets else ("lab",))
         rows = cells.known
         verdict = ~rows.exact.any(axis=1) & (np.isfinite(rows.edges).sum(axis=1) <= 1)
-        pairs = neighbours(rows.z, cells.conditions, level, cells.of, verdict)
+        pairs = neighbours(rows.z, cells.observed, cells.conditions, cells.of, verdict)
         if (together := alike(rows, groupings(names, level), pairs, level)) is not None:
             found.append((scatter, together, cells))
     return [_batch(result, *each, chances=len(found)) for each in found]
@@ -278,6 +299,7 @@ def _batches(result: Basis, every: Mapping[str, _Cells]) -> list[Finding]:
 def _together(result: Basis, variables: list[str]) -> _Cells:
     """Return the rows of some observed variables that share one scatter."""
     rows: list[Known] = []
+    values: list[Array] = []
     conditions: dict[str, Array] = {}
     groups: dict[str, list[str]] = {}
     sizes = [result.observed_data[name].size for name in variables]
@@ -297,6 +319,7 @@ def _together(result: Basis, variables: list[str]) -> _Cells:
         weights = weights[few] / weights[few].sum(axis=0)
         halfwidth = columns.get("halfwidth", np.zeros(size))
         rows.append(known(on_scale[0], on_scale[1][few], weights, halfwidth))
+        values.append(on_scale[0])
         own = distinct(
             conditions_of(result, name, columns),
             without="log_current" if verdicts(observed, draws) else "",  # what a verdict is of
@@ -307,7 +330,7 @@ def _together(result: Basis, variables: list[str]) -> _Cells:
         for key, labels in names.items():
             groups.setdefault(key, [""] * total)[here] = labels
     of = np.repeat(np.arange(len(sizes)), sizes)
-    return _Cells(variables, Known.of(rows), conditions, groups, of)
+    return _Cells(variables, Known.of(rows), conditions, groups, of, np.concatenate(values))
 
 
 def _batch(result: Basis, scatter: str, found: Alike, cells: _Cells, chances: int) -> Finding:
@@ -335,7 +358,8 @@ def _batch(result: Basis, scatter: str, found: Alike, cells: _Cells, chances: in
     if verdict == "ok":
         sentence = (
             f"{scatter}: rows of like names, sources or notes, and neighbours, lie together no "
-            f"more than others (least p = {p_value:.2f})."
+            "more than others, and go with their place in the table no more than by chance (least "
+            f"p = {p_value:.2f})."
         )
         return Finding.of(key, verdict, sentence, **numbers)
     groups = [*found.groups.values()]
@@ -346,6 +370,8 @@ def _batch(result: Basis, scatter: str, found: Alike, cells: _Cells, chances: in
         and all(np.ptp(values[at]) == 0.0 for at in groups)
         and np.unique([values[at[0]] for at in groups]).size == len(groups)
     ]
+    if not groups:
+        also = [name for name, values in cells.conditions.items() if in_blocks(values, cells.of)]
     text = batches_in_words(found, scatter, middle, p_value, cells.of.size, also)
     return Finding.of(
         key, verdict, f"{text}. {_batch_remedy(result, scatter, found, cells)}.", **numbers
@@ -457,6 +483,8 @@ def _judged(result: Basis, name: str) -> tuple[Finding, dict[str, float]]:
     p_values = predictive_p_values(observed, few, columns, units)
     if chosen := chosen_by_outcome(observed, columns):
         p_values.pop("censored", None)  # none survived, because rows of cells that did are not here
+    if name not in {each for names in _of_cells(result).values() for each in names}:
+        p_values.pop("skewness", None)  # what is no cell is not weak
     on_scale = _on_scale(observed, few, units)
     from_start = bool(chosen) and times_rise(observed, columns)
     conditions = conditions_of(result, name, columns)
@@ -630,6 +658,8 @@ def _value_statistics(
         statistics["spread"] = lambda values: residuals(values).std(axis=1)
         statistics["smallest"] = lambda values: residuals(values).min(axis=1)
         statistics["largest"] = lambda values: residuals(values).max(axis=1)
+    if moving.sum() >= _FEWEST_OF_A_SKEWNESS:
+        statistics["skewness"] = lambda values: _skewness(residuals(values))
     floor = columns.get("floor", np.full(rows, -np.inf))
     ceiling = columns.get("ceiling", np.full(rows, np.inf))
     limited = (floor > -_NO_LIMIT) | (ceiling < _NO_LIMIT)
@@ -641,6 +671,16 @@ def _value_statistics(
 
         statistics["censored"] = censored
     return statistics
+
+
+def _skewness(values: Array) -> Array:
+    """Return the L-skewness of each row of values (tables, rows), which an outlier hardly moves."""
+    ordered, count = np.sort(values, axis=1), values.shape[1]
+    share = np.arange(count) / (count - 1.0)
+    later = share * (np.arange(count) - 1.0) / (count - 2.0)
+    first, second, third = (ordered @ weights / count for weights in (share**0, share, later))
+    about = 2.0 * second - first
+    return np.asarray((6.0 * third - 6.0 * second + first) / np.fmax(about, _LEAST_SPREAD))
 
 
 def _verdict_statistics(columns: dict[str, Array]) -> dict[str, Callable[[Array], Array]]:
@@ -671,9 +711,11 @@ def _statistics(
     ratios: bool,
 ) -> Finding:
     # As many chances to be surprised as there are statistics (Bonferroni), at both ends; the
-    # strongest trend has one end, and all conditions are one chance.
-    chances = {key: len(p_values) * (1.0 if key == "trend" else 2.0) for key in p_values}
-    least_tail = {key: p if key == "trend" else min(p, 1.0 - p) for key, p in p_values.items()}
+    # strongest trend has one end, and all conditions are one chance. A lower tail that is thinner
+    # than predicted misleads nobody: skewness, too, has one end.
+    chances = {key: len(p_values) * (1.0 if key in _ONE_END else 2.0) for key in p_values}
+    least_tail = {key: min(p, 1.0 - p) for key, p in p_values.items()}
+    least_tail |= {key: end(p_values[key]) for key, end in _ONE_END.items() if key in p_values}
     two_sided = {key: min(1.0, chances[key] * p) for key, p in least_tail.items()}
     shown = f"{name} ({rows} row{'s' if rows != 1 else ''})"
     if not two_sided:

@@ -55,6 +55,7 @@ _TABLES: Final = (2_000, 20_000)  # simulated tables, and where those make it wo
 _WORTH: Final = 0.05
 _AT_ONCE: Final = 4_000_000  # numbers held at once
 _IMPOSSIBLE: Final = -700.0  # log-probability, also of a place between two equal edges
+_LATE: Final = "the second half of the table"
 _SEED: Final = 20261130  # the same words for the same fit, whoever asks
 
 
@@ -224,8 +225,9 @@ def cuts(
     conditions: Mapping[str, Array],
     groups: Mapping[str, Sequence[str]],
     own: NDArray[np.intp],
+    of: NDArray[np.intp] | None = None,
 ) -> list[Cut]:
-    """Cut rows in two by every condition and name.
+    """Cut rows in two by every condition and name, and each table at its middle.
 
     Parameters
     ----------
@@ -235,6 +237,8 @@ def cuts(
         Names, such as those of separators; empty where a row has none.
     own : ndarray of int, shape (rows,)
         Which rows share a level.
+    of : ndarray of int, shape (rows,), optional
+        Which rows are of one observed variable, in the order of their table.
 
     Returns
     -------
@@ -272,6 +276,10 @@ def cuts(
             upto, beyond = (value_in_words(name, each) for each in ends)
             words = (f"{upto} or less", f"{beyond} or more")
             named.append((words if upto else (f"small {name}", f"large {name}"), name, low, high))
+    if of is not None:
+        place = np.arange(of.size)
+        early = place < np.array([np.median(place[of == each]) for each in of])
+        named.append((("the first half of the table", _LATE), "place in the table", early, ~early))
     found: dict[bytes, tuple[Cut, list[str]]] = {}
     for words, kind, first, second in named:
         if min(_freedom(part, own) for part in (first, second)) < _LEAST_FREEDOM:

@@ -37,7 +37,7 @@ from inference.thresholds import (
     GATE_ESS,
     INTERVAL,
     OUTSIDE_ITS_PRIOR,
-    POPULATIONS_APART,
+    POPULATIONS_MOVE,
     TWO_KINDS,
     TWO_POPULATIONS,
 )
@@ -61,6 +61,7 @@ _FARTHEST, _GRID = 6.0, 1201  # standard deviations of a prior, and places at wh
 _PART = 0.05  # of a direction's squared length, from which a parameter is of it
 _NORMAL_MAD = 1.4826  # standard deviation of normal values over their median distance
 _STANDS_OUT = 3.0  # standard deviations of the bulk
+_AT_A_CHARGE = {"dc_polarization": 2.0}  # power of what a step bears: metal diffuses for Q/j
 _FEWEST_OFFSETS = 3  # of two, neither is the one that is off
 _OF_OFFSETS = {"separator_scatter": "separators", "lab_scatter": "laboratories"}
 _OFFSETS_WORDS = {
@@ -488,14 +489,19 @@ def _factor(split: Split, rows: _Rows) -> float:
 
 
 def _told_apart(split: Split, rows: _Rows) -> bool:
-    factor = _factor(split, rows)
-    return split.margin > TWO_POPULATIONS and not factor < POPULATIONS_APART
+    """Say whether two populations are due, and move an answer."""
+    if not split.margin > TWO_POPULATIONS:
+        return False
+    low, high = (float(np.mean(rows.z[each])) for each in (split.low, split.high))
+    a_deviate = np.log(_factor(split, rows)) / (high - low)
+    power = max(_AT_A_CHARGE.get(name, 1.0) for name in rows.tables)
+    return not power * abs(split.moved * a_deviate) < np.log(POPULATIONS_MOVE)
 
 
 def _kinds(rows: _Rows, scatter: xr.DataArray) -> Kinds | None:
     """Return two kinds of cells, where the verdicts among the rows call for them."""
     at = np.isfinite(rows.share)
-    least = float(np.log(POPULATIONS_APART))
+    least = float(np.log(POPULATIONS_MOVE))
     found = two_kinds(rows.failed[at], rows.share[at], float(scatter.median()), least)
     if found is None:
         return None

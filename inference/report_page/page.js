@@ -510,10 +510,19 @@ const AnodePage = (() => {
 
   /** How rare a kind of weak cells may be that none of those behind the answer shows. */
   function rareInWords(risk, first) {
-    const count = payload.behind[first];
+    const { cells: all, show } = payload.behind[first];
+    const others = show.others.filter(([survived, failed]) => risk <= survived || risk >= failed);
+    const count = Math.min(show.always + others.length, show.most ?? Infinity);
     const { unseen } = payload.constants;
-    if (count === 0 || (1 - risk) ** count < unseen) return "";
+    if (all === 0 || (1 - risk) ** count < unseen) return "";
     const rarest = Math.ceil(1 / (1 - unseen ** (1 / count)));
+    if (count < all) {
+      return ` ${count || "None"} of the ${all} cells that tell how cells scatter would show a kind `
+        + "too weak for this answer: one that failed in a harder test may be of any kind, and so may "
+        + `one that survived a milder one. ${count === 0
+          ? "How many are of such a kind no cell says."
+          : `One rarer than one in ${rarest} may be missing among them by chance.`}`;
+    }
     return ` ${count === 1 ? "1 cell tells" : `${count} cells tell`} how cells scatter: a kind of `
       + `weak cells rarer than one in ${rarest} may be missing among them by chance.`;
   }
@@ -622,14 +631,26 @@ const AnodePage = (() => {
       + `${moves ? ": more than a fifth apart" : ""}.`;
   }
 
+  /** That no cell was tested by the protocol of a design, and what the tested one gives. */
+  function untested(design, risk) {
+    const words = design.cell === "solid" ? payload.untested[design.protocol] : "";
+    if (!words) return [];
+    const own = { ...design, protocol: payload.tested_protocol };
+    const [safe] = AnodePhysics.evaluate(model, own, { risks: [risk] }).safe;
+    return [`${words} ${payload.as_tested.replace("{current}", `${shown(safe)} ${CURRENT}`)
+      .replace("{risk}", bound(100 * risk))}`];
+  }
+
   /** Why no number of the fit is to be relied on: told before the answer. */
-  function warnings({ design }, [safe], first) {
-    const [highest, above] = payload.highest_tested[first] ?? [Infinity, ""];
+  function warnings({ design, risk }, [safe], first) {
+    const tested = (payload.currents_tested[first] ?? [])
+      .filter(([, low, high]) => safe > 0 && !(low <= safe && safe <= high));
     return [
+      ...untested(design, risk),
       ...(payload.not_converged ? ["NOT CONVERGED: do not use."] : []),
       ...(payload.synthetic ? ["SYNTHETIC DATA: nobody measured what this rests on."] : []),
       ...payload.caveats[design.cell],
-      ...(safe > highest ? [above] : []),
+      ...tested.map(([words]) => words),
     ];
   }
 

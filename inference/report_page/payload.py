@@ -6,6 +6,7 @@ and properties of separators in single, which moves a current by less than one p
 """
 
 import base64
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -31,7 +32,15 @@ from inference.designs.mechanisms import (
 from inference.designs.noise import Noise, noise_table
 from inference.designs.scope import COVERS, DOES_NOT_COVER
 from inference.maps.asked import one_design
-from inference.maps.caveats import caveats, failures, highest_tested, worth_of_rows
+from inference.maps.caveats import (
+    as_tested,
+    caveats,
+    currents_tested,
+    failures,
+    tested_protocol,
+    untested_protocol,
+    worth_of_rows,
+)
 from inference.maps.extrapolation import WIDER, Support, supports
 from inference.maps.known import LEAST_DRAWS_BEYOND, highest_pressure, scatter_notes
 from inference.maps.separators import (
@@ -47,7 +56,9 @@ from inference.maps.tails import other_cells
 from inference.maps.unseen import (
     NEAR,
     TESTED,
+    Shown,
     cells_behind,
+    cells_that_show,
     in_words,
     separator_law_sentence,
     tested_separators,
@@ -207,7 +218,10 @@ def page_payload(
         "tested": TESTED,
         "separator_law": separator_law_sentence(result) if "liquid" in cells else "",
         "behind": {
-            item.name: cells_behind(result, item, worth=worth)
+            item.name: {
+                "cells": cells_behind(result, item, worth=worth),
+                "show": _shown(cells_that_show(result, item, worth)),
+            }
             for cell in cells
             for item in MECHANISMS[cell]
         },
@@ -224,12 +238,27 @@ def page_payload(
             "belonging": {cell: belonging(default_design(result, cell), result) for cell in cells},
         },
         "caveats": {cell: caveats(result, cell, failed) for cell in cells},
-        "highest_tested": highest_tested(result),
+        "currents_tested": currents_tested(result),
+        **_by_protocol(result),
         "scatter": {cell: scatter_notes(result, default_design(result, cell)) for cell in cells},
         "cells_order": cells,
         "data_kind": str(result.attrs["campaign_kind"]),
         "not_converged": not result.gate.passed,
     }
+
+
+def _by_protocol(result: "Result") -> dict[str, Any]:
+    """Return what is said of a protocol that no cell was tested by, and the one that all were."""
+    return {
+        "untested": {each: untested_protocol(result, each) for each in get_args(Protocol)},
+        "tested_protocol": tested_protocol(result),
+        "as_tested": as_tested(result, "{current}", "{risk}"),
+    }
+
+
+def _shown(cells: Shown) -> dict[str, Any]:
+    most = cells.most if math.isfinite(cells.most) else None
+    return {"always": cells.always, "others": cells.others, "most": most}
 
 
 def _own_cells(cell: Cell, parameters: Mapping[str, npt.NDArray[np.float64]]) -> str:

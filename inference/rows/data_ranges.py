@@ -178,8 +178,8 @@ def currents_tested(campaign: "Campaign") -> dict[str, dict[str, float]]:
     dict
         By name of mechanism ``cells``, ``failed`` and ``from_below``, of which a row counts one,
         and ``lowest`` and ``highest`` [mA/cm^2]: at which a cell survived or failed. Those
-        ``from_below`` say of a current that it is borne. Mechanisms that no cell tells of are
-        missing.
+        ``from_below`` say of a current that it is borne. Where all are verdicts at one current
+        each, ``lowest_verdict``, too. Mechanisms that no cell tells of are missing.
     """
     found: dict[str, dict[str, float]] = {}
     for mechanism, names in TELL_OF.items():
@@ -197,6 +197,9 @@ def currents_tested(campaign: "Campaign") -> dict[str, dict[str, float]]:
                 "lowest": float(highest[known].min()),
                 "highest": float(highest[known].max()),
             }
+            tables = [campaign.tables[name] for name in names if name in campaign.tables]
+            if all("outcome" in table for table in tables):
+                found[mechanism]["lowest_verdict"] = float(highest[known].min())
     return found
 
 

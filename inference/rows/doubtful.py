@@ -16,6 +16,7 @@ from inference.rows.stepped_cells import FEWEST_STEPS, stepped_cells, whole_stai
 from inference.rows.taken_off import taken_off
 from inference.rows.twice import range_over_rows, under_two_names
 from inference.rows.whole_clock import times_from_the_start
+from inference.thresholds import MOST_ROWS_NAMED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -323,7 +324,10 @@ def _wide_steps(name: str, table: "xr.Dataset") -> list[int]:
 def _in_wide_steps(name: str, table: "xr.Dataset", rows: Sequence[int]) -> str:
     """Say that cells which fail within wide steps may be ranges over cells."""
     lines = [str(int(table["line"].values[row])) for row in rows]
-    which = f"lines {', '.join(lines[:-1])} and {lines[-1]}" if lines[1:] else f"line {lines[0]}"
+    named = lines[: _SHOWN if len(lines) > MOST_ROWS_NAMED else MOST_ROWS_NAMED]
+    more = len(lines) - len(named)
+    last = f"{more} more" if more else named.pop()
+    which = f"lines {', '.join(named)} and {last}" if lines[1:] else f"line {last}"
     lower, upper = (float(ends[rows[0]]) for ends in _steps(table))
     cells = "cells fail within steps" if lines[1:] else "a cell fails within a step"
     return (

@@ -15,8 +15,9 @@ from inference.figures import RunContents
 from inference.maps.files import map_table
 from inference.maps.mapping import safe_current_map
 from inference.maps.separators import separators_of
+from inference.maps.unseen import Shown, rare_kind_sentence
 from inference.report_page import write_report
-from inference.report_page.payload import _supports
+from inference.report_page.payload import _by_protocol, _supports
 from inference.report_page.writing import _with_signs as with_signs
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("literature")]
@@ -385,6 +386,37 @@ def test_what_cells_cannot_show_is_said_as_python_says_it(
     every = _supports(literature_result, ["liquid", "solid"])
     page.execute_script("Object.assign(AnodePage.payload.supports, arguments[0])", every)
     page.execute_script("AnodePage.payload.separator_law = ''")
+    page.find_element("id", "reset").click()
+    settle(page)
+
+
+def test_an_untested_protocol_and_cells_that_tell_nothing_are_told_as_python_tells_them(
+    page: Any, literature_result: Any
+) -> None:
+    tree = literature_result.tree.copy()
+    ranges = literature_result.data_ranges | {"solid step": {}}
+    tree.attrs |= {"data_ranges": json.dumps(ranges)}
+    told = Result(tree)
+    names = [*_by_protocol(told), "behind"]
+    of_page = (
+        "return Object.fromEntries(arguments[0].map((each) => [each, AnodePage.payload[each]]))"
+    )
+    before = page.execute_script(of_page, names)
+    assign = "Object.assign(AnodePage.payload, arguments[0])"
+    cells = {"always": 2, "others": [[0.2, 1.0]] * 3 + [[0.0, 0.3]] * 4, "most": None}
+    shown = Shown(2, [(0.2, 1.0)] * 3 + [(0.0, 0.3)] * 4)
+    behind = before["behind"] | {"voids": {"cells": 9, "show": cells}}
+    page.find_element("id", "reset").click()
+    settle(page)
+    page.execute_script(assign, _by_protocol(told) | {"behind": behind})
+    enter(page, {"cell-solid": "", "charge": "5", "pressure": "0"})
+    answer = safe_current(told, {"cell": "solid", "charge": "5 mAh/cm^2", "pressure": "0 MPa"})
+    first = page.find_element("css selector", "#warnings li").text
+    assert first.startswith("NO CELL WAS TESTED IN STEPS")
+    assert first == with_signs(answer.warnings[0])
+    sure = page.find_element("id", "sure").text
+    assert sure.endswith(rare_kind_sentence(shown.at(0.05), 0.05, 9))
+    page.execute_script(assign, before)
     page.find_element("id", "reset").click()
     settle(page)
 

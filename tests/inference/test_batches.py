@@ -59,18 +59,40 @@ def test_batches_that_names_of_cells_tell_are_told_with_both_scatters() -> None:
 def test_batches_without_names_are_told_by_their_order_unless_rows_are_sorted() -> None:
     [found] = batch_findings(batches(APART))
     assert found.verdict == "fail"
-    assert "rows that follow each other in their table at like conditions" in found.sentence
+    assert "rows that follow each other in their table lie together" in found.sentence
     rng = np.random.default_rng(2)
     z, like = rng.standard_normal(ROWS), np.zeros(ROWS, dtype=int)
     values = np.zeros(ROWS, dtype=bool)
+    turns = np.tile([300.0, 900.0], 12)
 
-    def pairs(z: Any, step_time: Any = DESIGN["step_time"]) -> int:
-        return len(neighbours(z, {"step_time": step_time}, like, like, values))
+    def pairs(z: Any, step_time: Any = DESIGN["step_time"], observed: Any = None) -> int:
+        seen = z - np.log(step_time) if observed is None else observed
+        return len(neighbours(z, seen, {"step_time": step_time}, like, values))
 
-    assert pairs(z) == ROWS - 1
-    assert pairs(z, np.repeat([300.0, 900.0], 12)) == ROWS - 2
+    assert pairs(z) == pairs(z, np.repeat([300.0, 900.0], 12)) == pairs(z, turns) == ROWS - 1
     assert pairs(np.sort(z)) == pairs(-np.sort(z)) == 0
     assert pairs(np.sort(z.reshape(4, 6)).ravel()) == 0
+    assert pairs(z, turns, np.sort(z)) == 0
+
+
+@pytest.mark.parametrize("step_times", [[600.0], [600.0, 1800.0], [*np.geomspace(300, 3e3, ROWS)]])
+def test_batches_and_a_drift_are_told_whatever_the_conditions_of_neighbours(
+    step_times: list[float],
+) -> None:
+    """Deviates are without the conditions: neighbours at other ones are neighbours."""
+    own = np.resize(step_times, ROWS)
+    design = {"step_time": own, "halfwidth": np.full(ROWS, 0.025)}
+    rng = np.random.default_rng(4)
+    for offsets, words in (
+        (np.asarray(APART)[OF_EACH], "lie together, with a correlation of"),
+        (np.linspace(0.25, -0.25, ROWS), "fall along their table by about 0."),
+    ):
+        scatter = np.full(ROWS, 0.07)
+        [found] = batch_findings(toys.staircases(rng, scatter, 0.02, offsets, design=design))
+        assert found.verdict == "fail"
+        assert words in found.sentence
+        assert ("in the order of step_time" in found.sentence) == (own.size == len(step_times))
+        assert found.numbers["worth"] < 12
 
 
 @pytest.mark.parametrize(
@@ -129,7 +151,7 @@ def test_right_cells_are_hardly_ever_called_alike() -> None:
         z = rng.standard_normal(ROWS)
         for each in range(3):
             z[level == each] -= 0.9 * z[level == each].mean()
-        pairs = neighbours(z, {}, level, level, verdict)
+        pairs = neighbours(z, z, {}, np.zeros(ROWS, dtype=int), verdict)
         found = alike(Known(z, edges, exact), options, pairs, level)
         assert found is not None
         p_values.append(found.p_value)
@@ -149,7 +171,7 @@ def test_a_ladder_of_batches_is_told_by_names_but_not_by_its_order() -> None:
     seen = Known(own, edges, np.zeros((rows, 3), dtype=bool))
     level = np.zeros(rows, dtype=int)
     verdict = np.ones(rows, dtype=bool)
-    pairs = neighbours(own, {}, level, level, verdict)
+    pairs = neighbours(own, own, {}, level, verdict)
     assert len(pairs) == 0
     options = groupings({"cell": [f"{'ABCDEFGH'[at]}{i}" for i, at in enumerate(batch)]}, level)
     found = alike(seen, options, pairs, level)

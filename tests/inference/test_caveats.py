@@ -13,9 +13,11 @@ from data.campaign import Campaign
 from data.errors import RunFolderError
 from inference import required_pressure, safe_current, safe_current_map
 from inference.cli.printing import show_maps
+from inference.designs.axes import shown
 from inference.figures.maps import solid_map
 from inference.maps.caveats import caveats
 from inference.maps.row_counts import fresh_cells, left_out
+from inference.maps.start import start_design
 from inference.misfit.verdicts import Check, Finding, Section
 from inference.rows.data_ranges import currents_tested
 from inference.words.run_files import CHECK
@@ -136,6 +138,57 @@ def test_where_every_cell_failed_at_its_first_current_the_answer_says_so_first(
     tables["penetration"] += "c,A,25,1,survived\n"
     result.attrs["tested"] = json.dumps(currents_tested(campaign_of(**tables)))
     assert caveats(result, "liquid") == []
+
+
+def test_a_protocol_that_no_cell_was_tested_by_is_told_with_what_the_tested_one_gives() -> None:
+    result = survivors(highest=1e4, failed=3)
+    result.data_ranges |= {"solid step": {}, "solid one_way": RANGES}
+    one_way, step = (
+        safe_current(result, {**SOLID, "protocol": each}) for each in ("one_way", "step")
+    )
+    assert not any("TESTED" in each for each in one_way.warnings)
+    assert step.warnings[0].startswith(
+        "NO CELL WAS TESTED IN STEPS: all solid cells of the data were tested one way"
+    )
+    assert "(supply_factor[step]) is the prior's alone" in step.warnings[0]
+    assert f"Tested one way, it bears {shown(one_way.value)} mA/cm^2" in step.warnings[0]
+    assert step.sentences()[0] == step.warnings[0]
+    first = safe_current_map(result, {"cell": "solid"}).attrs["suspicions"]
+    assert first.startswith("NO CELL WAS TESTED IN STEPS")
+    start, _ = start_design(result, "solid", {})
+    assert start.protocol == "one_way"
+    assert start.axes["pressure"].values == 0.0
+    result.data_ranges["solid step"] = RANGES
+    assert start_design(result, "solid", {})[0].protocol == "step"
+    assert not any("TESTED" in each for each in safe_current(result, SOLID).warnings)
+
+
+def test_an_answer_below_every_verdict_says_so_and_none_that_was_tested_upwards() -> None:
+    result = survivors(highest=1e4, failed=3)
+    value = safe_current(result, SOLID).value
+    assert value is not None
+    own = json.loads(result.attrs["tested"])
+    for lowest, due in ((1.1 * value, True), (0.9 * value, False)):
+        result.attrs["tested"] = json.dumps({"voids": {**own["voids"], "lowest_verdict": lowest}})
+        told = [each for each in safe_current(result, SOLID).warnings if "CURRENT TESTED" in each]
+        assert [each.partition(":")[0] for each in told] == ["BELOW EVERY CURRENT TESTED"] * due
+
+
+def test_only_where_all_are_verdicts_a_lowest_current_is_kept(
+    campaign_of: Callable[..., Campaign],
+) -> None:
+    verdicts = (
+        "cell,separator,temperature [degC],current_density [mA/cm^2],outcome\n"
+        "a,A,25,1.5,survived\nb,A,25,2,penetrated"
+    )
+    stepped = (
+        "separator,temperature [degC],current_density_lower [mA/cm^2],"
+        "current_density_upper [mA/cm^2],bracket_from,cell\nB,25,3,4,one_cell,c"
+    )
+    alone = campaign_of(separators=SEPARATORS, penetration=verdicts)
+    assert currents_tested(alone)["penetration"]["lowest_verdict"] == 1.5
+    both = campaign_of(separators=SEPARATORS, penetration=verdicts, critical_current=stepped)
+    assert "lowest_verdict" not in currents_tested(both)["penetration"]
 
 
 def test_nothing_is_said_where_cells_failed_and_the_current_was_tested() -> None:

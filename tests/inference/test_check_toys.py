@@ -435,7 +435,7 @@ def test_p_values_are_fair_to_the_truth_and_catch_each_kind_of_misfit() -> None:
     fair = [
         predictive_p_values(np.exp(rng.standard_normal(30)), predicted, {}, "mA") for _ in "x" * 200
     ]
-    for name in ("mean", "spread", "smallest", "largest"):
+    for name in ("mean", "spread", "smallest", "largest", "skewness"):
         assert stats.kstest([each[name] for each in fair], "uniform").pvalue > 1e-6
     base = rng.standard_normal(30)
     assert predictive_p_values(np.exp(base + 1), predicted, {}, "mA")["mean"] < 0.01

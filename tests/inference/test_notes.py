@@ -225,6 +225,9 @@ def test_one_cell_under_several_names_and_several_as_one_are_doubted(
     assert "'C1'" in timed
     assert "lines 2 and 3: cells fail within steps as wide as 5 to 9 mA/cm^2. If these" in wide
     assert "current_density_lowest" in wide
+    many = STEPS + "\n".join(f"C{each},step,25,0,5,9,3" for each in "ABCDEFGHIJK")
+    [alone] = [each for each in doubtful_cells(campaign_of(dc_polarization=many)) if "wide" in each]
+    assert "lines 2, 3, 4 and 8 more: cells fail within steps as wide as 5 to 9" in alone
     assert {one, timed, wide} <= {*campaign_notes(campaign)}
     names = (
         "PP-1",

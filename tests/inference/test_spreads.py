@@ -111,6 +111,34 @@ def test_a_scatter_that_grows_with_the_step_time_is_told_with_both_numbers() -> 
     assert right.verdict == "ok"
 
 
+def test_weak_cells_beyond_the_law_are_told_and_few_right_tables() -> None:
+    """Weibull cells, and fifteen in a hundred that bear 1.34 times less, have medians and ends."""
+    rng = np.random.default_rng(14)
+    design = {"step_time": np.full(80, 900.0), "halfwidth": np.full(80, 0.015)}
+
+    def failing(offsets: Any, scatter: float) -> list[str]:
+        result = staircases(rng, np.full(80, scatter), 0.015, offsets, design=design)
+        return failures_in_words(failing_predictions(result))
+
+    weibull = [failing(0.15 * np.log(rng.exponential(size=80)), 0.0) for _ in range(6)]
+    kinds = [failing(-0.3 * (rng.uniform(size=80) < 0.15), 0.08) for _ in range(6)]
+    for seen in (weibull, kinds):
+        said = [next((each for each in told if "skewness" in each), "") for told in seen]
+        assert sum(map(bool, said)) >= 2  # two of three by simulation
+        assert "a safe current from this fit is then too high" in max(said, key=len)
+    right = [failing(0.0, 0.15) for _ in range(6)]
+    assert sum(map(bool, right)) <= 1
+
+
+def test_a_scatter_that_changes_along_the_table_is_told() -> None:
+    rng = np.random.default_rng(3)
+    design = {"step_time": np.tile([600.0, 1800.0], 20), "halfwidth": np.zeros(40)}
+    late = staircases(rng, np.repeat([0.06, 0.30], 20), design=design)
+    [found] = spread_findings(late)
+    assert found.verdict == "fail"
+    assert found.sentence.startswith("the 20 rows of the second half of the table (c21; c22; c23")
+
+
 def test_a_shift_is_told_as_a_shift_with_the_value_of_its_condition() -> None:
     rng = np.random.default_rng(2)
     temperature = np.repeat([298.15, 308.15, 318.15, 328.15, 338.15], 6)

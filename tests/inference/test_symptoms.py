@@ -14,7 +14,8 @@ from inference.checks import check
 from inference.jobs.reading import parse_job
 from inference.misfit.populations import deviates, resolution, two_kinds, two_populations
 from inference.misfit.symptoms import suspicions, symptom_findings
-from inference.thresholds import TWO_KINDS, TWO_POPULATIONS
+from inference.thresholds import POPULATIONS_MOVE, TWO_KINDS, TWO_POPULATIONS
+from models.blocks import table_of
 from models.priors import resolve_priors
 
 PRIORS = resolve_priors("Na", {})
@@ -25,7 +26,7 @@ def found(
 ) -> Any:
     """Return the symptoms of one table whose scatter is known as well as its rows allow."""
     rng = np.random.default_rng(0)
-    table = variable.partition("_")[0]
+    table = table_of(variable)
     log_scatter = np.log(scatter) + rng.standard_normal((4, 500)) / np.sqrt(2.0 * len(rows))
     row = f"{variable}_row"
     return symptom_findings(
@@ -111,6 +112,25 @@ def test_two_electrolytes_in_one_table_are_named(factor: float, rows: int, poor:
         assert "in the column lab" in lab[0].sentence
 
 
+def test_kinds_that_lie_near_are_told_where_they_move_the_answer() -> None:
+    """At a charge the current goes with the square of what a step bears: 1.4 times are two."""
+    rng = np.random.default_rng(31)
+    weak = np.arange(100) < 15
+    deviates = rng.standard_normal(100) - 3.9 * weak
+    for scatter, variable, due in (
+        (0.09, "dc_polarization_step", True),
+        (0.02, "dc_polarization_step", False),
+        (0.02, "lsv", False),
+    ):
+        logs = {f"c{at}, 1": scatter * each for at, each in enumerate(deviates)}
+        every = as_fitted(logs, variable)
+        assert len(every) == due
+        for told in every:
+            assert told.numbers["margin"] > TWO_POPULATIONS
+            assert 1.3 < told.numbers["factor"] < 1.45
+            assert {f"c{at}, 1" for at in range(15)} <= {*told.numbers["lowest"]}
+
+
 def test_the_points_of_one_cell_are_of_one_kind() -> None:
     rng = np.random.default_rng(5)
 
@@ -170,7 +190,7 @@ def test_two_kinds_of_cells_in_a_long_ladder_of_verdicts_are_told() -> None:
     """Every probability is that of one kind, though a quarter of the cells bears a fourth."""
     rng = np.random.default_rng(13)
     seen = [of_two_kinds(rng, 240, 0.25) for _ in range(3)]
-    kinds = [two_kinds(*each, np.log(1.5)) for each in seen]
+    kinds = [two_kinds(*each, np.log(POPULATIONS_MOVE)) for each in seen]
     assert sum(each is not None and each.p_value < TWO_KINDS for each in kinds) >= 2
     at = min(range(3), key=lambda each: getattr(kinds[each], "p_value", 1.0))
     (failed, share, scatter), best = seen[at], kinds[at]
@@ -186,7 +206,7 @@ def test_two_kinds_of_cells_in_a_long_ladder_of_verdicts_are_told() -> None:
 
 def test_ladders_of_one_kind_hardly_ever_call_for_two() -> None:
     rng = np.random.default_rng(14)
-    kinds = [two_kinds(*of_two_kinds(rng, 48, 0.0), np.log(1.5)) for _ in range(30)]
+    kinds = [two_kinds(*of_two_kinds(rng, 48, 0.0), np.log(POPULATIONS_MOVE)) for _ in range(30)]
     assert sum(each is not None and each.p_value < TWO_KINDS for each in kinds) <= 1
 
 

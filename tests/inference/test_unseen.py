@@ -20,7 +20,12 @@ from inference.maps.asked import one_design
 from inference.maps.extrapolation import extrapolated
 from inference.maps.gaps import between_sentences
 from inference.maps.separators import separator_sections
-from inference.maps.unseen import cells_behind, rare_kind_sentence, separator_law_sentence
+from inference.maps.unseen import (
+    cells_behind,
+    cells_that_show,
+    rare_kind_sentence,
+    separator_law_sentence,
+)
 from inference.rows.data_ranges import data_gaps, data_ranges
 from inference.rows.doubtful import doubtful_cells, doubtful_numbers
 from inference.thresholds import UNSEEN
@@ -406,6 +411,40 @@ def test_the_cells_behind_an_answer_are_counted_and_told_with_how_sure_it_is() -
     assert answer.cells_behind == answer.to_dict()["cells_behind"] == 14
     assert answer.how_sure().endswith(rare_kind_sentence(14, 0.05))
     assert "14 cells tell how cells scatter" in answer.how_sure()
+
+
+def test_a_verdict_shows_a_weak_kind_only_where_its_test_tells_of_the_answer() -> None:
+    """Of 96 verdicts at four currents, as a reader made them, 45 survivors tell at 5 % risk."""
+    result, penetration = toys.Fabricated(), MECHANISMS["liquid"][0]
+    share = np.repeat([0.2, 0.45, 0.7, 0.9], 24)
+    failed = np.arange(96) % 24 >= np.repeat([21, 14, 8, 2], 24)
+    rng = np.random.default_rng(1)
+    drawn = (rng.uniform(size=(2, 500, 96)) < share).astype(float)
+    coords = {"penetration_row": [f"p{each}" for each in range(96)]}
+    rows = ("penetration_row", failed.astype(float))
+    result.observed_data = xr.Dataset({"penetration": rows}, coords)
+    predicted = {"penetration": (("chain", "draw", "penetration_row"), drawn)}
+    result.posterior_predictive = xr.Dataset(predicted, coords)
+    shown = cells_that_show(result, penetration)
+    assert cells_behind(result, penetration) == 96
+    assert [shown.at(risk) for risk in (0.01, 0.05, 0.3)] == [45, 45, 24 + 3]
+    assert cells_that_show(result, penetration, {"penetration_scatter": 4}).at(0.05) == 4
+    sentence = rare_kind_sentence(45, 0.05, 96)
+    assert sentence.startswith("45 of the 96 cells that tell how cells scatter would show a kind")
+    assert "One rarer than one in 16 may be missing" in sentence
+    assert "How many are of such a kind no cell says" in rare_kind_sentence(0, 0.05, 96)
+    answer = safe_current(result, {"cell": "liquid", "pore_radius": "300 nm"})
+    assert answer.mechanism == "penetration"
+    assert answer.how_sure().endswith(sentence)
+    # Cells with a threshold of their own tell of every answer; limits as verdicts do.
+    logs = rng.standard_normal((2, 500, 3))
+    logs[..., 1:] = np.clip(logs[..., 1:], -1.0, 1.0)
+    drawn = (("chain", "draw", "sand_row"), np.exp(logs))
+    coords = {"sand_row": ["own", "survived", "failed"]}
+    observed = xr.Dataset({"sand": ("sand_row", np.exp([0.3, 1.0, -1.0]))}, coords)
+    result.observed_data, result.posterior_predictive = observed, xr.Dataset({"sand": drawn})
+    shown = cells_that_show(result, MECHANISMS["liquid"][1])
+    assert [shown.at(risk) for risk in (0.05, 0.5, 0.9)] == [2, 3, 2]
 
 
 def solid(charge: float, protocol: str) -> dict[str, Any]:
