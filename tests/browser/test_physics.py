@@ -4,8 +4,6 @@ import itertools
 import json
 from dataclasses import replace
 from importlib.resources import files
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +24,7 @@ from inference.designs.noise import LEAST_SHARE_OF_CELLS, SOURCES, CellNoise, No
 from inference.maps.evaluation import QUANTILES, evaluate
 from inference.maps.tails import other_cells
 from inference.report_page.payload import physics_document
+from tests.inference.maps import test_tails as toys
 
 pytestmark = [
     pytest.mark.browser,
@@ -244,13 +243,6 @@ def test_hundreds_of_random_designs_give_the_same_numbers(compared: Any) -> None
         )
         assert theirs["bears"] == pytest.approx(float(ours.probability_safe[0]), abs=1e-12)
     print(f"largest relative difference over {len(compared)} designs: {worst:.1e}")
-
-
-_spec = spec_from_file_location("toys", Path(__file__).parents[1] / "inference" / "test_tails.py")
-assert _spec is not None
-assert _spec.loader is not None
-toys = module_from_spec(_spec)
-_spec.loader.exec_module(toys)
 
 
 @pytest.mark.parametrize("law", CELLS)

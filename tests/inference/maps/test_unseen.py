@@ -1,6 +1,5 @@
 """What the cells of a campaign cannot show is said with its answers, and where they are entered."""
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -29,12 +28,7 @@ from inference.maps.unseen import (
 from inference.rows.data_ranges import data_gaps, data_ranges
 from inference.rows.doubtful import doubtful_cells, doubtful_numbers
 from inference.thresholds import UNSEEN
-
-_spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
-assert _spec is not None
-assert _spec.loader is not None
-toys = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(toys)
+from tests.inference.maps import test_maps as toys
 
 ONE_WAY = (
     "cell,protocol,temperature [degC],pressure [MPa],current_density [mA/cm^2],"

@@ -1,6 +1,5 @@
 """Design questions: answers are numbers of the map, and their intervals shrink with knowledge."""
 
-import importlib.util
 import json
 import math
 from pathlib import Path
@@ -20,12 +19,7 @@ from inference.maps.files import map_table
 from inference.maps.mapping import new_cell_currents
 from inference.maps.start import start_design
 from inference.runs.result import Result
-
-_spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
-assert _spec is not None
-assert _spec.loader is not None
-toys = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(toys)
+from tests.inference.maps import test_maps as toys
 
 LIQUID = {"cell": "liquid", "pore_radius": "30 nm"}
 SOLID = {"cell": "solid", "charge": "1 mAh/cm^2", "pressure": "3 MPa"}

@@ -4,7 +4,8 @@ Each is compared with an image in ``baseline/``, drawn from the made-up result o
 root mean square of 2 in 255 grey levels is another rounding of numbers or glyphs, more another
 figure. Where a change is meant, look at the new images and store them:
 
-    pytest tests/inference/test_figure_images.py --mpl-generate-path=tests/inference/baseline
+    pytest tests/inference/figures/test_figure_images.py
+    --mpl-generate-path=tests/inference/figures/baseline
 """
 
 from collections.abc import Callable

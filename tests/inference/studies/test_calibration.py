@@ -23,7 +23,7 @@ from models.joint import build_model, priors_of
 from models.observations import measured, recorded_currents
 from models.options import ModelOptions
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RECORDS = ROOT / "tests" / "calibration"
 SHORT = Settings(draws=300, tune=300, chains=2)
 

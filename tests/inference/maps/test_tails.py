@@ -1,9 +1,7 @@
 """The law of cells in maps and answers, and what an answer says of the tail that it rests on."""
 
-import importlib.util
 import json
 import math
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,12 +13,7 @@ from scipy import stats
 from inference import required_pore_radius, safe_current, safe_current_map
 from inference.misfit.kinds import second_kind_findings
 from models.cells import CONTAMINATED_MULTIPLIER
-
-_spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
-assert _spec is not None
-assert _spec.loader is not None
-toys = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(toys)
+from tests.inference.maps import test_maps as toys
 
 WIDE = {"cell": "liquid", "pore_radius": "30 nm", "thickness": "1 um"}  # no depletion
 SCATTER = 0.3

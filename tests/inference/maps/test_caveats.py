@@ -1,6 +1,5 @@
 """Why a number may be wrong is said before it: in answers, maps, their figures and the commands."""
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -21,12 +20,7 @@ from inference.maps.start import start_design
 from inference.misfit.verdicts import Check, Finding, Section
 from inference.rows.data_ranges import currents_tested
 from inference.words.run_files import CHECK
-
-_spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
-assert _spec is not None
-assert _spec.loader is not None
-toys = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(toys)
+from tests.inference.maps import test_maps as toys
 
 SOLID = {"cell": "solid", "charge": "1 mAh/cm^2", "pressure": "0 MPa"}
 RANGES = {"charge": [0.1, 20.0], "pressure": [0.0, 0.0], "temperature": [25.0, 25.0]}

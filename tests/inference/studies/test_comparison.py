@@ -186,7 +186,7 @@ def test_a_weight_of_zero_leaves_a_row_out(toy: Callable[..., Campaign]) -> None
 # --- measured and synthetic data -----------------------------------------------------------------
 
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[3] / "README.md"
 ELECTROLYTES = [  # of the measured campaigns, as the README calls them
     (0, "DEC"),
     (1, "EC:DEC"),

@@ -1,7 +1,5 @@
 """Cells that resemble each other in batches are told of, and right ones hardly ever."""
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +11,7 @@ from inference.misfit.batches import ORDER, alike, groupings, neighbours
 from inference.misfit.predictive import batch_findings, failing_predictions
 from inference.misfit.spreads import Known
 from inference.thresholds import BATCH_FAIL, BATCH_WARN
-
-_spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_spreads.py"))
-assert _spec is not None
-assert _spec.loader is not None
-toys: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(toys)
+from tests.inference.misfit import test_spreads as toys
 
 ROWS = 24
 DESIGN = {"step_time": np.full(ROWS, 1200.0), "halfwidth": np.full(ROWS, 0.025)}

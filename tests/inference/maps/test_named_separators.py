@@ -1,6 +1,5 @@
 """A separator of the campaign is the one that was fitted, any other is a new one."""
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -19,12 +18,7 @@ from inference.maps.asked import drawn_with
 from inference.maps.files import load_maps, map_table, save_maps, which_new_cells
 from inference.report_page.payload import page_payload
 from models import physics
-
-_spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
-assert _spec is not None
-assert _spec.loader is not None
-toys: Any = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(toys)
+from tests.inference.maps import test_maps as toys
 
 STATED = {
     "film": {

@@ -1,10 +1,8 @@
 """Rows that decide an answer are named with the answer without them, and so are impossible rows."""
 
-import importlib.util
 import json
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,12 +19,7 @@ from inference.cli.commands import app
 from inference.jobs.reading import parse_job
 from inference.report_page.writing import report_html
 from inference.thresholds import IMPROBABLE
-
-_spec = importlib.util.spec_from_file_location("toys", Path(__file__).with_name("test_maps.py"))
-assert _spec is not None
-assert _spec.loader is not None
-toys = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(toys)
+from tests.inference.maps import test_maps as toys
 
 SOLID = {"cell": "solid", "charge": "1 mAh/cm^2", "pressure": "0 MPa"}
 SCATTER = 0.3

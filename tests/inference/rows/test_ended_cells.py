@@ -14,8 +14,8 @@ from inference.misfit.predictive import _judged
 from inference.rows.doubtful import doubted_tables
 from inference.rows.taken_off import ended_early, taken_off
 from inference.rows.whole_clock import times_from_the_start
-from tests.inference.test_caveats import SOLID, survivors
-from tests.inference.test_trends import fitted
+from tests.inference.maps.test_caveats import SOLID, survivors
+from tests.inference.misfit.test_trends import fitted
 
 type Rows = list[dict[str, Any]]
 

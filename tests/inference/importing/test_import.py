@@ -22,7 +22,7 @@ from tests.inference.conftest import CELL, POLARISED
 
 type Array = np.ndarray[Any, Any]
 
-RAW = Path(__file__).resolve().parents[3] / "shared" / "raw"
+RAW = Path(__file__).resolve().parents[4] / "shared" / "raw"
 
 
 def curve(path: Path, time: Array, voltage: Array, current: Array | float, seed: int = 0) -> Path:
@@ -729,6 +729,6 @@ def test_importing_the_command_is_quick() -> None:
     code = "import sys; from inference.cli import import_command; print(sorted(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
     )  # fmt: skip
     assert not {"numpy", "pandas", "matplotlib", "xarray"} & set(done.stdout.split("'"))

@@ -10,7 +10,7 @@ import pytest
 from data.errors import JobError
 from inference.jobs.reading import load_job
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 START = f'export PYTHONPATH={ROOT}; a() {{ {sys.executable} -P -m inference.cli "$@"; }}; '
 
 

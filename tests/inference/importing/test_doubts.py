@@ -20,7 +20,7 @@ from inference.importing import Outcome, doubts, records
 from inference.importing.recipe import measured_cells, recipes
 from tests.inference.conftest import CELL, POLARISED
 
-BUGS = Path(__file__).resolve().parents[3] / "shared" / "bugs"
+BUGS = Path(__file__).resolve().parents[4] / "shared" / "bugs"
 
 
 def curve(
