@@ -260,7 +260,7 @@ def _of_cells(result: Basis) -> dict[str, list[str]]:
         for name in (each.scatters[0], *each.also)
         if name in result.posterior
     }
-    variables = [str(name) for name in result.observed_data.data_vars]
+    variables = [str(name) for name in result.log_likelihood.data_vars]
     every = {
         scatter: [name for name in members if not name.endswith("_range")]
         for scatter, members in variables_of_scatters(variables, due).items()

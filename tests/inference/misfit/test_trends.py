@@ -42,6 +42,7 @@ def fitted(
         constant_data=xr.Dataset(tables),
         conditions={variable: conditions or {}},
         posterior=xr.Dataset(),  # of no scatter
+        log_likelihood=xr.Dataset(),
         lines=lines or {},
     )
 
