@@ -230,7 +230,7 @@ def changed_job(job: Job, **changes: Unpack[Changes]) -> Job:
                 f"{key} is no key that can be changed{nearest_word(key, legal)}; "
                 f"legal are {', '.join(legal)}"
             )
-    return parse_job(as_toml(document), path=job.source_path)
+    return _with_changes(job, document)
 
 
 def job_with_set(job: Job, assignments: Sequence[str]) -> Job:
@@ -277,7 +277,15 @@ def job_with_set(job: Job, assignments: Sequence[str]) -> Job:
                 raise JobError(f"--set {text!r}: {table} is a value and holds no keys")
             place = inner
         place[last] = _toml_value(value)
-    return parse_job(as_toml(document), path=job.source_path)
+    return _with_changes(job, document)
+
+
+def _with_changes(job: Job, document: Mapping[str, Any]) -> Job:
+    """Validate a job that was changed; its mistakes are those of the changes."""
+    try:
+        return parse_job(as_toml(document), path=job.source_path)
+    except JobError as error:
+        raise JobError(f"with what is changed, {error}") from error
 
 
 def _toml_value(text: str) -> object:
