@@ -225,13 +225,13 @@ def draw_map(
         stored_result,
         take_maps,
     )
-    from inference.jobs.reading import load_job
+    from inference.jobs.plan import Plan
     from inference.words.run_files import FIGURES, MAP
 
     folder = resolved(run)
     result = stored_result(folder)
     if job is not None:
-        take_maps(load_job(job), result, folder)
+        take_maps(Plan.of(job), result, folder)
     if separator:
         maps, file = draw_separators(result, folder, separator)
         if not result.gate.passed:
@@ -366,15 +366,15 @@ def _fit(
     name: str, out: Path | None, changes: "Sequence[str] | None", *, force: bool
 ) -> "tuple[Result, Path]":
     """Fit a job, having said what it is; return the result and the absolute run folder."""
-    from data import load_campaign
-    from inference.cli.printing import show_job
-    from inference.cli.progress import fit_job
+    from inference.cli.printing import show_plan
+    from inference.cli.progress import fit_plan
+    from inference.jobs.plan import Plan
     from inference.jobs.reading import job_with_set, load_job
 
-    job = job_with_set(load_job(name), changes or [])
-    folder = job.run_folder() if out is None else resolved(out)
-    show_job(job, load_campaign(job.campaign_location()), folder)
-    return fit_job(job, folder, force=force), folder
+    plan = Plan.of(job_with_set(load_job(name), changes or []))
+    folder = plan.job.run_folder() if out is None else resolved(out)
+    show_plan(plan, folder)
+    return fit_plan(plan, folder, force=force), folder
 
 
 def _report(result: "Result", folder: Path, *, everything: bool = False) -> int:

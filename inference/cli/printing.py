@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from data.campaign import Campaign
     from inference.designs.axes import Cell
-    from inference.jobs.job import Job
+    from inference.jobs.plan import Plan
     from inference.runs.result import Result
 
 __all__ = [
@@ -29,9 +28,9 @@ __all__ = [
     "show_files",
     "show_findings",
     "show_gate",
-    "show_job",
     "show_maps",
     "show_parameters",
+    "show_plan",
     "show_stored",
     "show_warnings",
 ]
@@ -292,24 +291,19 @@ def show_stored(result: "Result") -> None:
     field("fitted", f"{result.attrs['created']}, anodebayes {result.versions['anodebayes']}")
 
 
-def show_job(job: "Job", campaign: "Campaign", folder: Path) -> None:
+def show_plan(plan: "Plan", folder: Path) -> None:
     """Print what is about to be fitted, in a few lines.
 
     Parameters
     ----------
-    job : Job
-        The job.
-    campaign : Campaign
-        Its data.
+    plan : Plan
+        The job with its campaign.
     folder : Path
         Where the result goes.
     """
-    from inference.jobs.notes import unused_options
-    from models.joint import blocks_to_fit
-
+    job, campaign = plan.job, plan.campaign
     metadata = campaign.metadata
-    chosen = job.model_options()
-    fitted = {*blocks_to_fit(campaign, chosen), "separators"} & {*campaign.tables}
+    fitted = {*plan.blocks, "separators"} & {*campaign.tables}
     rows = ", ".join(f"{name} ({campaign.tables[name].sizes[name]})" for name in sorted(fitted))
     assumed = sum(assumption.table in fitted for assumption in campaign.assumptions)
     sampler = job.sampler
@@ -325,7 +319,7 @@ def show_job(job: "Job", campaign: "Campaign", folder: Path) -> None:
         f"{sampler.chains} chains of {sampler.tune} + {sampler.draws} draws, seed {sampler.seed}",
     )
     field("folder", str(folder))
-    for note in unused_options(campaign, blocks_to_fit(campaign, chosen), chosen):
+    for note in plan.unused_options():
         field("note", note)
     paragraph()
 

@@ -26,14 +26,14 @@ from inference.words.run_files import (
 if TYPE_CHECKING:
     import xarray as xr
 
-    from inference.jobs.job import Job
+    from inference.jobs.plan import Plan
     from inference.runs.result import Result
 
 __all__ = [
     "draw_figures",
     "draw_maps",
     "draw_separators",
-    "fit_job",
+    "fit_plan",
     "make_report",
     "stage",
     "stored_result",
@@ -81,13 +81,13 @@ def _spinner(name: str) -> contextlib.AbstractContextManager[object]:
     return Console(stderr=True).status(f"{name} ...")
 
 
-def fit_job(job: "Job", folder: Path, *, force: bool) -> "Result":
+def fit_plan(plan: "Plan", folder: Path, *, force: bool) -> "Result":
     """Fit a job into a run folder, or read the result that is already there.
 
     Parameters
     ----------
-    job : Job
-        The job.
+    plan : Plan
+        The job with its campaign.
     folder : Path
         The run folder.
     force : bool
@@ -109,7 +109,7 @@ def fit_job(job: "Job", folder: Path, *, force: bool) -> "Result":
         logger.addHandler(stages)
         logger.setLevel(logging.INFO)
         try:
-            return fit(job, folder=folder, force=force, progress=sys.stderr.isatty())
+            return fit(plan, folder=folder, force=force, progress=sys.stderr.isatty())
         finally:
             logger.removeHandler(stages)
             logger.setLevel(level)
@@ -250,13 +250,13 @@ def draw_separators(
     return maps, file
 
 
-def take_maps(job: "Job", result: "Result", folder: Path) -> None:
+def take_maps(plan: "Plan", result: "Result", folder: Path) -> None:
     """Let a run ask for the maps of another job that has the same fit.
 
     Parameters
     ----------
-    job : Job
-        The job.
+    plan : Plan
+        The job with its campaign.
     result : Result
         The run's result.
     folder : Path
@@ -269,14 +269,10 @@ def take_maps(job: "Job", result: "Result", folder: Path) -> None:
     MapError
         A map that the job asks for is not legal.
     """
-    from data.campaign import load_campaign
     from data.errors import RunFolderError
-    from inference.jobs.resolved import resolve
     from inference.maps.asked import check_designs
-    from models.joint import priors_of
 
-    campaign = load_campaign(job.campaign_location())
-    resolved = resolve(job, campaign, priors_of(campaign, job.model_options()))
+    job, resolved = plan.job, plan.resolved
     run = RunFolder(folder, result_id=result.id)
     if run.state(resolved) != "complete":
         changes = "\n".join(f"  - {change}" for change in run.differences(resolved))

@@ -84,13 +84,15 @@ def campaign_notes(campaign: "Campaign") -> list[str]:
     return notes + row_notes(campaign)
 
 
-def row_notes(campaign: "Campaign") -> list[str]:
+def row_notes(campaign: "Campaign", doubted: Sequence[str] | None = None) -> list[str]:
     """Say which rows may count more, or other than, they should, whatever is fitted to them.
 
     Parameters
     ----------
     campaign : Campaign
         The campaign, or what of it is fitted.
+    doubted : sequence of str, optional
+        From `doubtful_cells`, where they are known already.
 
     Returns
     -------
@@ -100,7 +102,7 @@ def row_notes(campaign: "Campaign") -> list[str]:
     return [
         *doubtful_numbers(campaign),
         *dependent_rows(campaign),
-        *doubtful_cells(campaign),
+        *(doubtful_cells(campaign) if doubted is None else doubted),
     ]
 
 

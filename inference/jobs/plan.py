@@ -21,8 +21,8 @@ from models.priors import PriorSet
 
 __all__ = ["Plan", "Source"]
 
-type Source = Job | Campaign | str | os.PathLike[str]
-"""A job, the path or name of one, or a campaign."""
+type Source = Plan | Job | Campaign | str | os.PathLike[str]
+"""A job, the path or name of one, or a campaign; or what was planned of it already."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ class Plan:
 
         Parameters
         ----------
-        source : Job, str, path or Campaign
-            A job, its file, the name of a bundled job, or a campaign (with every default).
+        source : Plan, Job, str, path or Campaign
+            A job, its file, the name of a bundled job, or a campaign (with every default). A plan
+            stands as it is where nothing is changed.
         **changes
             As for `inference.jobs.reading.changed_job`.
 
@@ -56,6 +57,10 @@ class Plan:
         JobError, CampaignError
             If the input is not legal.
         """
+        if isinstance(source, Plan):
+            if not changes and isinstance(source, cls):
+                return source
+            return cls(changed_job(source.job, **changes), source.campaign)
         if isinstance(source, Campaign):
             return cls(changed_job(job_for_campaign(source), **changes), source)
         job = changed_job(source if isinstance(source, Job) else load_job(source), **changes)

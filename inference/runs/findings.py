@@ -1,6 +1,6 @@
 """What a fit found, in sentences that a bench scientist can act on."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,6 +64,7 @@ def findings(
     kinetics: str,
     *,
     log_likelihood: xr.Dataset,
+    doubted: Sequence[str] | None = None,
 ) -> list[str]:
     """Say what the data identify and what they do not, where tables pull on each other, and more.
 
@@ -81,6 +82,8 @@ def findings(
         The law.
     log_likelihood : Dataset
         Of each observation at the draws.
+    doubted : sequence of str, optional
+        From `inference.rows.doubtful.doubtful_cells`, where they are known already.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def findings(
     found = []
     if campaign.metadata.kind == "synthetic":
         found.append("The data are SYNTHETIC: drawn by a simulator, measured by nobody.")
-    found += row_notes(campaign)
+    found += row_notes(campaign, doubted)
     found += _identifiability(campaign, summary, informed_by)
     driven = _driven_scatters(campaign, posterior, summary)
     found += _scatters(driven, campaign, summary)

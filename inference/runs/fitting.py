@@ -426,6 +426,7 @@ def _compute(plan: Plan, timings: _Timings, progress: bool) -> xr.DataTree:
             model.informed_by,
             options.kinetics,
             log_likelihood=after["log_likelihood"],
+            doubted=[note for notes in doubts.values() for note in notes],
         )
         counted = {
             "left_out": left_out(fitted),

@@ -187,7 +187,7 @@ def compare(
     results: dict[str, Result] = {}
     left: dict[str, LeftOut] = {}
     for member, model in zip(members, models, strict=True):
-        result = fit(member.plan.job, folder=member.folder, force=force, progress=progress)
+        result = fit(member.plan, folder=member.folder, force=force, progress=progress)
         results[member.name] = result
         logger.info("leave out of %s: %d points, %d cells", member.name, len(points), len(cells))
         left[member.name] = leave_out(

@@ -181,7 +181,7 @@ def members_of(
     for position, source in enumerate(jobs):
         folder = None if folders is None else folders[position]
         own = resolved(folder) if folder is not None else None
-        if not isinstance(source, Campaign | Job) and (Path(source) / RESOLVED).is_file():
+        if not isinstance(source, Campaign | Job | Plan) and (Path(source) / RESOLVED).is_file():
             own = resolved(source)
             members.append(Member(Plan.of(own / RESOLVED), own))
         else:
