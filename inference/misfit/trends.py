@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import linregress, t
+from scipy.special import stdtrit
 
 from data.arrays import Array
 from inference.designs.axes import shown
@@ -323,6 +323,8 @@ def chosen_by_outcome(observed: Array, design: Mapping[str, Array]) -> str:
     str
         Empty where there is none.
     """
+    from scipy.stats import linregress
+
     current, ceiling = design.get("log_current"), design.get("ceiling")
     if current is None or ceiling is None or (observed <= 0.0).any():
         return ""
@@ -331,7 +333,7 @@ def chosen_by_outcome(observed: Array, design: Mapping[str, Array]) -> str:
     if values < max(_FEWEST_CHOSEN, 0.5 * times.size) or (times >= ceiling).any():
         return ""
     line = linregress(current, times)
-    least = line.slope - float(t.ppf(_SURE, times.size - 2)) * line.stderr
+    least = line.slope - float(stdtrit(times.size - 2, _SURE)) * line.stderr
     return "log_current" if least > _OF_A_CHARGE else ""
 
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, poisson
+from scipy.special import chdtri, pdtrc
 
 from data.arrays import Array
 
@@ -167,7 +167,7 @@ def copied_rows(name: str, table: "xr.Dataset") -> list[list[int]]:
         pairs = 0.5 * count * (count - 1)
         expected = pairs * width / (2.0 * np.sqrt(np.pi) * _spread(others))
         again = sum(len(each) - 1 for each in copied)
-        if poisson.sf(again - 1, expected) >= BY_CHANCE / len(kinds):
+        if pdtrc(again - 1, expected) >= BY_CHANCE / len(kinds):
             copied = _again_in_turn([*same.values()], count)
             chance = pairs * min(expected / pairs, 1.0) ** len(copied)
             if not copied or chance >= BY_CHANCE / len(kinds):
@@ -292,4 +292,4 @@ def _spread(values: Array) -> float:
     if free + 1 < _FEWEST:
         return _LEAST_SPREAD
     spread = min(float(np.quantile(away, 0.25)) / _QUARTER, float(logs.std(ddof=1)))
-    return max(spread * float(np.sqrt(free / chi2.isf(_LOWEST, free))), _NONE)
+    return max(spread * float(np.sqrt(free / chdtri(free, _LOWEST))), _NONE)

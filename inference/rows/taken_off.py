@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import log_ndtr
 
 from data.arrays import Array
 from data.ranges import ENDS
@@ -341,8 +341,9 @@ def _like_failures(ends: Array, failures: Array) -> Array:
     middle = every.mean(axis=1, keepdims=True)
     spread = np.maximum(every.std(axis=1, ddof=1, keepdims=True), _LEAST_SPREAD)
     z = (ends - middle) / spread
-    weak = np.where(z < 0.0, norm.logpdf(z) - np.log(0.5 * spread), _NOT_WEAK)
-    even = norm.logsf(z) + ends - middle - 0.5 * spread**2
+    log_density = -0.5 * (z**2 + np.log(2.0 * np.pi))
+    weak = np.where(z < 0.0, log_density - np.log(0.5 * spread), _NOT_WEAK)
+    even = log_ndtr(-z) + ends - middle - 0.5 * spread**2
     return np.asarray((weak - even).sum(axis=1))
 
 

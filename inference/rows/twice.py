@@ -11,7 +11,7 @@ from math import factorial, prod
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from data.arrays import Array
 from data.ranges import ENDS, RANGE_COLUMNS, range_rows
@@ -82,7 +82,7 @@ def _same_ends(upper: Array, height: float) -> float:
     spread = max(float(logs.std(ddof=1)), _LEAST_SPREAD)
     steps = np.array([upper.min() - height, upper.min(), upper.max() - height, upper.max()])
     with np.errstate(divide="ignore"):
-        a, b, c, d = norm.cdf(np.log(np.maximum(steps, 0.0)), logs.mean(), spread)
+        a, b, c, d = ndtr((np.log(np.maximum(steps, 0.0)) - logs.mean()) / spread)
     inner = max(c - b, 0.0)
     ends = [(d - a), -(d - b), -(c - a), inner]
     return float(sum(np.sign(each) * abs(each) ** upper.size for each in ends))
@@ -114,7 +114,8 @@ def under_two_names(name: str, table: "xr.Dataset") -> str:
         for at, measured in enumerate(measured_alike(name, table, beside)):
             logs = np.log(measured.values)
             spread = max(float(logs.std()), _LEAST_SPREAD)
-            density = norm.pdf(logs, logs.mean(), spread)
+            z = (logs - logs.mean()) / spread
+            density = np.exp(-0.5 * z**2) / (spread * np.sqrt(2.0 * np.pi))
             part = np.minimum(measured.widths * density, 1.0)
             rounded = [float(f"{each:.9g}") for each in measured.values]
             chances[at] = dict(zip(rounded, part.tolist(), strict=True))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from data.arrays import Array
 from data.ranges import ENDS
@@ -101,7 +101,7 @@ def rising(current: Array, time: Array, groups: list[NDArray[np.intp]]) -> bool:
     slope = float(dx @ dy) / length
     rest = dy - slope * dx
     error = float(np.sqrt(rest @ rest / free / length))
-    return slope - float(t.ppf(_SURE, free)) * error > 0.0 and slope > RISING_TIME
+    return slope - float(stdtrit(free, _SURE)) * error > 0.0 and slope > RISING_TIME
 
 
 def _rising_rows(
