@@ -406,7 +406,7 @@ def add_rug(axes: Axes, places: Iterable[tuple[str, float]]) -> str:
 
 
 def _apart(places: Array, gap: float) -> Array:
-    """Move increasing places apart to a least gap, each crowd about its middle."""
+    """Move increasing places apart to a least gap, each crowd about its middle, none beyond 1."""
     crowds: list[list[float]] = []  # sum of what each place would have its crowd begin at, count
     for place in places.tolist():
         crowds.append([place, 1.0])
@@ -415,4 +415,6 @@ def _apart(places: Array, gap: float) -> Array:
             if first / many + gap * many <= last / few:
                 break
             crowds[-2:] = [[first + last - few * many * gap, many + few]]
-    return np.array([total / count + gap * k for total, count in crowds for k in range(int(count))])
+    apart = [total / count + gap * k for total, count in crowds for k in range(int(count))]
+    latest = 1.0 - gap * np.arange(len(apart))[::-1]
+    return np.asarray(np.minimum(apart, latest))
