@@ -45,7 +45,7 @@ from inference.checks.weighing import (
 )
 from inference.engine.draws import SAMPLE
 from inference.engine.sealed_trees import read_tree, write_tree
-from inference.misfit.predictive import natural_scale
+from inference.misfit.residuals import natural_scale
 from inference.misfit.verdicts import Finding, Section
 from inference.thresholds import (
     ALIKE_WEIGHTS,

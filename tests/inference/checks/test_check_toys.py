@@ -32,7 +32,7 @@ from inference.engine.free_function import FreeFunction
 from inference.engine.sampling import convergence
 from inference.engine.scales import log_jacobian, natural, natural_values, robust_sd
 from inference.engine.standing import standing
-from inference.misfit.predictive import predictive_p_values
+from inference.misfit.residuals import predictive_p_values
 from inference.misfit.tension import Gaussian, adjusted, distance, equivalent, pair_tension
 from inference.misfit.verdicts import Check, Finding, Section, worst
 from inference.runs.summary import summary_table

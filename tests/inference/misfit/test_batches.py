@@ -8,7 +8,7 @@ from scipy import stats
 
 from inference.maps.caveats import failures_in_words, worth_of_rows
 from inference.misfit.batches import ORDER, alike, groupings, neighbours
-from inference.misfit.predictive import batch_findings, failing_predictions
+from inference.misfit.predictive import failing_predictions
 from inference.misfit.spreads import Known
 from inference.thresholds import BATCH_FAIL, BATCH_WARN
 from tests.inference.misfit import test_spreads as toys
@@ -35,7 +35,7 @@ APART = (-0.25, 0.22, 0.04, 0.2)
 def test_batches_that_names_of_cells_tell_are_told_with_both_scatters() -> None:
     names = np.asarray(NAMES)[SHUFFLED].tolist()
     result = batches(APART, SHUFFLED, groups={"cell": names})
-    [found] = batch_findings(result)
+    [found] = toys.findings_of("batches", result)
     assert found.verdict == "fail"
     assert found.sentence.startswith("cells of one batch are alike: those named b")
     assert sorted(found.numbers["groups"]) == ["b1…", "b2…", "b3…", "b4…"]
@@ -50,7 +50,7 @@ def test_batches_that_names_of_cells_tell_are_told_with_both_scatters() -> None:
 
 
 def test_batches_without_names_are_told_by_their_order_unless_rows_are_sorted() -> None:
-    [found] = batch_findings(batches(APART))
+    [found] = toys.findings_of("batches", batches(APART))
     assert found.verdict == "fail"
     assert "rows that follow each other in their table lie together" in found.sentence
     rng = np.random.default_rng(2)
@@ -81,7 +81,9 @@ def test_batches_and_a_drift_are_told_whatever_the_conditions_of_neighbours(
         (np.linspace(0.25, -0.25, ROWS), "fall along their table by about 0."),
     ):
         scatter = np.full(ROWS, 0.07)
-        [found] = batch_findings(toys.staircases(rng, scatter, 0.02, offsets, design=design))
+        [found] = toys.findings_of(
+            "batches", toys.staircases(rng, scatter, 0.02, offsets, design=design)
+        )
         assert found.verdict == "fail"
         assert words in found.sentence
         assert ("in the order of step_time" in found.sentence) == (own.size == len(step_times))
@@ -103,7 +105,9 @@ def test_batches_that_other_columns_tell_have_their_own_remedy(
     names = [f"{'abcd'[each]}-{i}" if column == "cell" else f"kind {each}" for i, each in
              enumerate(OF_EACH)]  # fmt: skip
     shuffled = np.asarray(names)[SHUFFLED].tolist()
-    [found] = batch_findings(batches(APART, SHUFFLED, of=of, groups={column: shuffled}))
+    [found] = toys.findings_of(
+        "batches", batches(APART, SHUFFLED, of=of, groups={column: shuffled})
+    )
     assert found.verdict == "fail"
     assert remedy in found.sentence
 
@@ -124,7 +128,7 @@ def test_conditions_that_go_with_batches_are_named() -> None:
     result = batches(APART, groups={"cell": NAMES})
     values = np.repeat([20.0, 30.0, 40.0, 50.0], 6)
     result.conditions = {toys.STEP: {"temperature": values.tolist()}}
-    [found] = batch_findings(result)
+    [found] = toys.findings_of("batches", result)
     assert "Each has a value of its own of temperature, too" in found.sentence
 
 
@@ -151,7 +155,7 @@ def test_right_cells_are_hardly_ever_called_alike() -> None:
     for limit in (BATCH_WARN, 0.05, 0.2):
         assert np.sum(np.array(p_values) < limit) <= stats.binom(60, limit).ppf(0.9999)
     assert BATCH_FAIL < BATCH_WARN
-    [right] = batch_findings(batches((0.0, 0.0, 0.0, 0.0), groups={"cell": NAMES}))
+    [right] = toys.findings_of("batches", batches((0.0, 0.0, 0.0, 0.0), groups={"cell": NAMES}))
     assert right.verdict == "ok"
 
 

@@ -11,14 +11,21 @@ from scipy import stats
 
 from data.campaign import Campaign
 from inference.maps.caveats import failures_in_words
-from inference.misfit.predictive import failing_predictions, spread_findings
+from inference.misfit.predictive import failing_predictions
+from inference.misfit.scatters import scatter_findings
 from inference.misfit.spreads import Known, cuts, known, uneven
+from inference.misfit.verdicts import Finding
 from inference.rows.conditions import row_groups
 from inference.thresholds import SPREAD_FAIL, SPREAD_WARN
 from models.blocks import table_of
 
 CHAINS, DRAWS = 4, 250
 STEP = "dc_polarization_step"
+
+
+def findings_of(kind: str, result: Any) -> list[Finding]:
+    """Return the findings of scatters of one kind: `spread` or `batches`."""
+    return [each for each in scatter_findings(result) if each.key.startswith(kind)]
 
 
 def fitted(
@@ -91,7 +98,7 @@ def test_a_scatter_that_grows_with_the_step_time_is_told_with_both_numbers() -> 
     growing = np.repeat([0.08, 0.12, 0.40], [14, 10, 8])
     design = {"step_time": TIMES, "halfwidth": np.zeros(32)}
     every = [staircases(rng, growing, design=design) for _ in range(4)]
-    [first, *others] = [spread_findings(result)[0] for result in every]
+    [first, *others] = [findings_of("spread", result)[0] for result in every]
     assert sum(each.verdict == "fail" for each in others) >= 2
     found = first
     told = failures_in_words(failing_predictions(every[0]))
@@ -107,7 +114,7 @@ def test_a_scatter_that_grows_with_the_step_time_is_told_with_both_numbers() -> 
     assert wide in found.sentence
     assert f"is too high for cells of {large}, and lower than need be" in found.sentence
     assert "Fit either as a campaign of its own" in found.sentence
-    [right] = spread_findings(staircases(rng, np.full(32, 0.2), design=design))
+    [right] = findings_of("spread", staircases(rng, np.full(32, 0.2), design=design))
     assert right.verdict == "ok"
 
 
@@ -134,7 +141,7 @@ def test_a_scatter_that_changes_along_the_table_is_told() -> None:
     rng = np.random.default_rng(3)
     design = {"step_time": np.tile([600.0, 1800.0], 20), "halfwidth": np.zeros(40)}
     late = staircases(rng, np.repeat([0.06, 0.30], 20), design=design)
-    [found] = spread_findings(late)
+    [found] = findings_of("spread", late)
     assert found.verdict == "fail"
     assert found.sentence.startswith("the 20 rows of the second half of the table (c21; c22; c23")
 
@@ -144,7 +151,7 @@ def test_a_shift_is_told_as_a_shift_with_the_value_of_its_condition() -> None:
     temperature = np.repeat([298.15, 308.15, 318.15, 328.15, 338.15], 6)
     design = {"temperature": temperature, "halfwidth": np.zeros(30)}
     low = np.where(temperature == 318.15, -0.6, 0.0)
-    [found] = spread_findings(staircases(rng, np.full(30, 0.1), offsets=low, design=design))
+    [found] = findings_of("spread", staircases(rng, np.full(30, 0.1), offsets=low, design=design))
     assert found.verdict == "fail"
     assert found.sentence.startswith("the 6 rows of temperature 45 degC (c13; c14; c15; c16; and 2")
     much = float(found.sentence.partition("lie about ")[2].split()[0])
@@ -159,7 +166,7 @@ def test_a_laboratory_or_protocol_of_wider_scatter_is_named(column: str) -> None
     names = ["careful"] * 16 + ["sloppy"] * 9
     scatter = np.repeat([0.08, 0.45], [16, 9])
     design = {"halfwidth": np.zeros(25)}
-    [found] = spread_findings(staircases(rng, scatter, design=design, groups={column: names}))
+    [found] = findings_of("spread", staircases(rng, scatter, design=design, groups={column: names}))
     assert found.verdict == "fail"
     assert f"the 9 rows of {column} sloppy" in found.sentence
     assert f"the 16 of {column} careful by" in found.sentence
@@ -195,12 +202,12 @@ def ladder(rng: Any, scatters: tuple[float, float]) -> Any:
 
 def test_a_badly_made_separator_in_a_ladder_is_named() -> None:
     rng = np.random.default_rng(3)
-    [found], [other] = (spread_findings(ladder(rng, (0.08, 0.5))) for _ in range(2))
+    [found], [other] = (findings_of("spread", ladder(rng, (0.08, 0.5))) for _ in range(2))
     assert "fail" in {found.verdict, other.verdict}
     assert found.verdict != "ok"
     assert "the 24 rows of separator B" in found.sentence
     assert "is too high for cells of separator B" in found.sentence
-    [right] = spread_findings(ladder(rng, (0.2, 0.2)))
+    [right] = findings_of("spread", ladder(rng, (0.2, 0.2)))
     assert right.verdict == "ok"
 
 

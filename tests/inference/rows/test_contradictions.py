@@ -13,7 +13,7 @@ from data.campaign import Campaign
 from inference.cli import check_command
 from inference.cli.commands import app
 from inference.jobs.notes import campaign_notes
-from inference.misfit.predictive import contradicting_rows
+from inference.misfit.residuals import contradicting_rows
 from inference.misfit.verdicts import Check, Finding, Section
 from inference.rows.contradictions import excluding_pairs
 
