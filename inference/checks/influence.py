@@ -21,9 +21,7 @@ References
 .. [1] Vehtari et al. 2024, JMLR 25(72).
 """
 
-import json
 import logging
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -34,7 +32,9 @@ import numpy as np
 import xarray as xr
 
 from data.arrays import Array
-from data.errors import InputError, RunFolderError, StorageError
+from data.errors import InputError
+from inference.checks.deciding import Deciding, Row, Without, listed_rows
+from inference.checks.fits_without import FitWithout, keep_fits, read_fits
 from inference.checks.weighing import (
     RELATED,
     correlations_of,
@@ -44,17 +44,8 @@ from inference.checks.weighing import (
     weighted_quantile,
 )
 from inference.engine.draws import SAMPLE
-from inference.engine.sealed_trees import read_tree, write_tree
 from inference.misfit.residuals import natural_scale
-from inference.misfit.verdicts import Finding, Section
-from inference.thresholds import (
-    ALIKE_WEIGHTS,
-    DECIDES,
-    GATE_R_HAT,
-    IMPROBABLE,
-    MOST_ROWS_NAMED,
-    MOST_ROWS_REFITTED,
-)
+from inference.thresholds import ALIKE_WEIGHTS, GATE_R_HAT, IMPROBABLE, MOST_ROWS_REFITTED
 from inference.words.plain import plain
 
 if TYPE_CHECKING:
@@ -63,204 +54,11 @@ if TYPE_CHECKING:
     from inference.runs.result import Result
     from inference.studies.comparison.units import Unit
 
-__all__ = ["Deciding", "Row", "Rows", "Without", "headline_designs", "rows_section"]
-
+__all__ = ["Rows"]
 
 _SUSPECT: Final = 0.05  # probability of a row by the fit with it, below which it is left out
-_NO_MEAN: Final = 1.0  # Pareto k at which weights have no mean
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of the data, left out.
-
-    Parameters
-    ----------
-    table, name : str
-        Its table, and what a reader calls it within the table.
-    line : int or None
-        Its line in the table's file; None where the result does not hold it.
-    pareto_k : float
-        Of the weights that leave it out.
-    method : {"importance sampling", "refit", "not left out"}
-        How the fit without it was had; not at all where its weights cannot be trusted and no refit
-        was made.
-    p_value : float
-        Probability, two-sided, of an observation at least as far out, from the fit without it.
-    note : str
-        Why a refit failed.
-    """
-
-    table: str
-    name: str
-    line: int | None
-    pareto_k: float
-    method: str
-    p_value: float
-    note: str = ""
-
-    def __str__(self) -> str:
-        """Return what it is called, and where it stands."""
-        place = f"{self.table}.csv" + (f", line {self.line}" if self.line is not None else "")
-        return f"{self.name} ({place})"
-
-
-@dataclass(frozen=True)
-class Without:
-    """The answer without one row.
-
-    Parameters
-    ----------
-    row : Row
-        What is left out.
-    method : {"importance sampling", "refit", "unrelated", "rough"}
-        How it was had. Nothing that the answer depends on is related to an *unrelated* row. The
-        weights of a *rough* one cannot be trusted, and no refit was made: without it the answer
-        may be another.
-    value : float
-        Safe current without it [mA/cm^2].
-    drawn : tuple of float
-        Where more draws would put that, with 90 % probability [mA/cm^2].
-    """
-
-    row: Row
-    method: str
-    value: float
-    drawn: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Deciding:
-    """The safe current of a design without each row in turn.
-
-    Parameters
-    ----------
-    cell : {"liquid", "solid"}
-        The kind of cell.
-    new_cell : str
-        The new cell of the design, in words.
-    risk : float
-        Probability that a new cell fails.
-    value : float
-        Safe current of the fit [mA/cm^2].
-    drawn : tuple of float
-        Where more draws would put that, with 90 % probability [mA/cm^2].
-    rows : tuple of Without
-        Every row.
-    """
-
-    cell: str
-    new_cell: str
-    risk: float
-    value: float
-    drawn: tuple[float, float]
-    rows: tuple[Without, ...]
-
-    def factor(self, value: float) -> float:
-        """Return by what factor, 1 or more, another safe current differs from that of the fit."""
-        if value == self.value:
-            return 1.0
-        if min(value, self.value) <= 0.0:
-            return math.inf
-        return max(value / self.value, self.value / value)
-
-    def may_decide(self, without: Without) -> bool:
-        """Say whether weights that cannot be trusted leave open that a row decides.
-
-        They reach less far than the answer moves: half the way, in logarithms, is enough.
-        """
-        furthest = max(map(self.factor, (without.value, *without.drawn)))
-        heavy = not without.row.pareto_k <= _NO_MEAN
-        return without.method == "rough" and (heavy or furthest > math.sqrt(DECIDES))
-
-    @cached_property
-    def deciding(self) -> tuple[Without, ...]:
-        """Rows without which the answer is another beyond its Monte Carlo error.
-
-        The one that moves it most comes first.
-        """
-        return tuple(
-            sorted(filter(self._surely, self.rows), key=lambda each: -self.factor(each.value))
-        )
-
-    def _surely(self, without: Without) -> bool:
-        """Say whether both ends of where more draws would put the answer differ from that with it.
-
-        A refit has draws of its own; weights leave the same ones, and their error in both.
-        """
-        value, (low, high) = without.value, without.drawn
-        if without.method == "rough" or self.factor(value) <= DECIDES:
-            return False
-        nearer = low if value > self.value else high
-        limit = max(self.drawn) if value > self.value else min(self.drawn)
-        if without.method != "refit":
-            limit = self.value
-        return nearer > limit if value > self.value else nearer < limit
-
-    @cached_property
-    def untold(self) -> tuple[Without, ...]:
-        """Rows of which it is not known for sure whether they decide, the likeliest first."""
-        open_ = (
-            each
-            for each in self.rows
-            if self.may_decide(each)
-            or (
-                each.method != "rough"
-                and self.factor(each.value) > DECIDES
-                and not self._surely(each)
-            )
-        )
-        return tuple(sorted(open_, key=lambda each: -self.factor(each.value)))
-
-    def sentence(self) -> str:
-        """Return the rows that decide, with both numbers; empty where there is none."""
-        if not self.deciding:
-            return ""
-        first, *others = self.deciding[:MOST_ROWS_NAMED]
-        named = [
-            f"without {first.row} it is {_shown(first.value)} instead of {_shown(self.value)} "
-            "mA/cm^2",
-            *(f"without {each.row} it is {_shown(each.value)}" for each in others),
-        ]
-        more = len(self.deciding) - len(named)
-        also = f"; and {more} more" if more else ""
-        return f"Single rows decide the safe current: {'; '.join(named)}{also}."
-
-    def unknown(self) -> str:
-        """Name the rows of which it is not known whether they decide; empty where there is none."""
-        if not self.untold:
-            return ""
-        names = []
-        for each in self.untold:
-            about = f", about {each.value:.2g} mA/cm^2" if self.factor(each.value) > DECIDES else ""
-            names.append(f"{each.row}{about}")
-        reasons = sorted({each.row.note for each in self.untold if each.row.note})
-        what = (
-            f"{'; '.join(reasons)}."
-            if reasons
-            else "`anodebayes check RUN` fits again without such rows."
-        )
-        return (
-            f"Not known for sure is what the safe current is without {_listed(names)}: the draws "
-            f"of this fit hardly cover that. {what[0].upper()}{what[1:]}"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the rows that decide and those untold as plain data."""
-        return {
-            "deciding": [_numbers(each) for each in self.deciding],
-            "not_known": [_numbers(each) for each in self.untold],
-        }
-
-
-@dataclass(frozen=True)
-class _Refit:
-    """A fit without a row: its posterior, and how improbable the row is to it."""
-
-    posterior: xr.Dataset
-    p_value: float
 
 
 class _Answer(Protocol):
@@ -293,12 +91,12 @@ class Rows:
     """
 
     result: "Result"
-    _refits: dict[int, _Refit] = field(init=False, repr=False)
+    _refits: dict[int, FitWithout] = field(init=False, repr=False)
     _failed: dict[int, str] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Read the refits that were made before."""
-        self._refits = self._stored()
+        self._refits = read_fits(self.result, self.units)
 
     @cached_property
     def units(self) -> list["Unit"]:
@@ -556,8 +354,8 @@ class Rows:
                 continue
             equal = np.ones(free.sizes["chain"] * free.sizes["draw"])
             p_value = self._p_value(unit, after["predictive"], after["log_likelihood"], equal)
-            self._refits[place] = _Refit(posterior.astype(np.float32).astype(float), p_value)
-        self._store()
+            self._refits[place] = FitWithout(posterior.astype(np.float32).astype(float), p_value)
+        keep_fits(self.result, self.units, self._refits)
         return True
 
     def improbable(self) -> list[Row]:
@@ -572,7 +370,7 @@ class Rows:
         odd = self.improbable()
         if not odd:
             return ""
-        names = _listed([f"{row}: p = {row.p_value:.1g}" for row in odd])
+        names = listed_rows([f"{row}: p = {row.p_value:.1g}" for row in odd])
         which = "A row is" if len(odd) == 1 else "Rows are"
         return (
             f"{which} nearly impossible to the rest of the data: {names} (p: probability of an "
@@ -580,200 +378,6 @@ class Rows:
             f"{IMPROBABLE / len(self.rows):.1g} once in {1 / IMPROBABLE:.0f} campaigns). Look for "
             "a slip of the pen, another batch, or a cell that failed otherwise."
         )
-
-    def _key(self, unit: "Unit") -> str:
-        return json.dumps([unit.table, unit.name, unit.rows])
-
-    def _stored(self) -> dict[int, _Refit]:
-        """Read the refits of this very result."""
-        from inference.words.run_files import WITHOUT
-
-        folder = self.result.folder
-        if folder is None or not (folder / WITHOUT).is_file():
-            return {}
-        try:
-            tree = read_tree(folder / WITHOUT, "without")
-        except RunFolderError as error:
-            logger.warning("%s; what rests on it is not told until `check` fits anew", error)
-            return {}
-        if tree.attrs.get("result_id") != self.result.id:
-            return {}
-        places = {self._key(unit): place for place, unit in enumerate(self.units)}
-        return {
-            places[node.attrs["row"]]: _Refit(
-                node.to_dataset().astype(float), float(node.attrs["p_value"])
-            )
-            for node in tree.children.values()
-        }
-
-    def _store(self) -> None:
-        from inference.runs.run_folder import RunFolder
-        from inference.words.run_files import WITHOUT
-
-        if self.result.folder is None or not self._refits:
-            return
-        tree = xr.DataTree.from_dict(
-            {
-                str(place): refit.posterior.astype(np.float32).assign_attrs(
-                    row=self._key(self.units[place]), p_value=refit.p_value
-                )
-                for place, refit in self._refits.items()
-            }
-        )
-        tree.attrs = {"title": "Posteriors without single rows", "result_id": self.result.id}
-        folder = RunFolder(self.result.folder, result_id=self.result.id)
-        try:
-            folder.write(WITHOUT, lambda path: write_tree(tree, path, "without"))
-        except (RunFolderError, StorageError) as error:
-            # They serve this answer all the same; the next one fits again.
-            logger.warning("fits without single rows are not kept: %s", error)
-
-
-def headline_designs(result: "Result") -> list["Design"]:
-    """Return the designs that the report of a run speaks of first.
-
-    Parameters
-    ----------
-    result : Result
-        A finished fit.
-
-    Returns
-    -------
-    list of Design
-        One of each kind of cell that the run maps, or has data of.
-    """
-    from inference.maps.start import explorable_cells, start_design
-
-    axes: Mapping[str, Mapping[str, Any]] = {}
-    if result.folder is not None:
-        from inference.jobs.reading import load_job
-        from inference.words.run_files import RESOLVED
-
-        axes = load_job(result.folder / RESOLVED).map.designs
-    sections = {
-        cell: {key: value for key, value in section.items() if key != "separators"}
-        for cell, section in axes.items()
-    }
-    return [
-        start_design(result, cell, sections.get(cell, {}))[0]
-        for cell, why in explorable_cells(result, sections).items()
-        if not why
-    ]
-
-
-def rows_section(
-    result: "Result",
-    answers: Sequence[_Answer],
-    *,
-    refit: bool = True,
-) -> Section:
-    """Say which rows decide the safe currents of some designs, and which are nearly impossible.
-
-    Parameters
-    ----------
-    result : Result
-        A finished fit.
-    answers : sequence of Answer
-        Safe currents, at most one of each kind of cell.
-    refit : bool
-        Whether the model is fitted again without rows whose weights cannot be trusted, if an
-        answer may hang on them.
-
-    Returns
-    -------
-    Section
-        With a table of every row.
-    """
-    rows = Rows(result)
-    found = [rows.without_each(each) for each in answers]
-    if refit and rows.refit(found):
-        found = [rows.without_each(each) for each in answers]
-    findings = [finding for each in found for finding in _findings(each)]
-    odd = rows.improbable_sentence()
-    findings.append(
-        Finding.of(
-            "improbable",
-            "fail" if odd else "ok",
-            odd
-            or "No row is nearly impossible to the rest of the data "
-            f"(least p = {min((row.p_value for row in rows.rows), default=1.0):.2g}).",
-            rows=[
-                {"row": str(row), "p_value": row.p_value, "method": row.method}
-                for row in rows.improbable()
-            ],
-            limit=IMPROBABLE / max(1, len(rows.rows)),
-        )
-    )
-    table = [
-        plain(
-            {
-                "table": row.table,
-                "row": row.name,
-                "line": row.line,
-                "pareto_k": row.pareto_k,
-                "method": row.method,
-                "p_value": row.p_value,
-                "safe_current_without [mA/cm^2]": {
-                    each.cell: each.rows[place].value
-                    for each in found
-                    if each.rows[place].method != "rough"
-                },
-            }
-        )
-        for place, row in enumerate(rows.rows)
-    ]
-    return Section(
-        name="rows",
-        title="Whether single rows decide",
-        findings=tuple(findings),
-        tables={"rows": table},
-    )
-
-
-def _findings(answer: Deciding) -> list[Finding]:
-    begin = (
-        f"At {100 * answer.risk:g} % risk {answer.new_cell} bears {_shown(answer.value)} mA/cm^2"
-    )
-    numbers = {"value": answer.value, "risk": answer.risk, "new_cell": answer.new_cell}
-    key = f"deciding {answer.cell}"
-    if answer.deciding:
-        rows = [_numbers(each) for each in answer.deciding]
-        words = f"{begin}. {answer.sentence()}"
-        found = [Finding.of(key, "warn", words, rows=rows, **numbers)]
-    else:
-        known = [each for each in answer.rows if each.method != "rough"]
-        known_rows = "of the rows of which it is known none" if answer.untold else "no single row"
-        words = f"{begin}, and {known_rows} moves that by more than a fifth"
-        if known:
-            most = max(known, key=lambda each: answer.factor(each.value))
-            words += f"; most does {most.row}, without which it is {_shown(most.value)}"
-        found = [Finding.of(key, "ok", f"{words}.", rows=[], **numbers)]
-    if answer.untold:
-        rows = [_numbers(each) for each in answer.untold]
-        found.append(
-            Finding.of(
-                f"not known {answer.cell}",
-                "not checked",
-                f"{begin}. {answer.unknown()}",
-                rows=rows,
-            )
-        )
-    return found
-
-
-def _numbers(each: Without) -> dict[str, Any]:
-    found: dict[str, Any] = plain(
-        {
-            "row": str(each.row),
-            "table": each.row.table,
-            "line": each.row.line,
-            "without [mA/cm^2]": each.value,
-            "drawn [mA/cm^2]": list(each.drawn),
-            "method": each.method,
-            "pareto_k": each.row.pareto_k,
-        }
-    )
-    return found
 
 
 def _with_posterior(result: "Result", posterior: xr.Dataset) -> "Result":
@@ -789,13 +393,3 @@ def _shared(labels: Sequence[str]) -> str:
     """Return what the labels of one row begin with: "PP" of "PP, lower" and "PP, upper"."""
     parts = zip(*(label.split(", ") for label in labels), strict=False)
     return ", ".join(each[0] for each in takewhile(lambda part: len(set(part)) == 1, parts))
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = list(names[:MOST_ROWS_NAMED])
-    more = len(names) - len(shown)
-    return "; ".join([*shown, f"{more} more"] if more else shown)
-
-
-def _shown(value: float) -> str:
-    return f"{value:.3g}"

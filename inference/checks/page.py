@@ -66,7 +66,7 @@ def check(
     """
     from inference.checks.conflict import conflict_section
     from inference.checks.identifiability import identifiability_section
-    from inference.checks.influence import headline_designs, rows_section
+    from inference.checks.row_findings import headline_designs, rows_section
     from inference.checks.sampling import sampling_section
 
     asked = headline_designs(result) if designs is None else designs

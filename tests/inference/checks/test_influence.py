@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from data.campaign import Campaign
 from inference import Result, check, fit, safe_current
-from inference.checks.influence import Deciding, Rows
+from inference.checks.deciding import Deciding
+from inference.checks.influence import Rows
 from inference.checks.weighing import tail_probability
 from inference.cli.commands import app
 from inference.jobs.reading import parse_job
