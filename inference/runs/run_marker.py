@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, get_args
 from data.errors import InputError, RunFolderError
 from data.files import read_json
 
-__all__ = ["MARKER", "Kind", "Marker", "read_marker"]
+__all__ = ["CONTENT", "MARKER", "Kind", "Marker", "read_marker"]
 
 MARKER: Final = "run.json"
 _WHAT: Final = "anodebayes run folder"
@@ -22,6 +22,15 @@ _FORMAT: Final = 1
 _DEEPEST: Final = 2  # a file, or one in a folder such as figures
 
 Kind = Literal["fit", "calibration", "comparison", "overlay", "figures"]
+
+CONTENT: Final[Mapping[Kind, str]] = {
+    "fit": "a fit",
+    "calibration": "a calibration",
+    "comparison": "a comparison",
+    "overlay": "an overlay",
+    "figures": "figures",
+}
+"""What a folder of each kind holds, in words."""
 
 
 @dataclass(frozen=True)
