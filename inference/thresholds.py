@@ -121,7 +121,10 @@ Our choice: among a hundred ends chance alone moves one as far in one fit of 150
 INTERVAL: Final = 0.90
 """Probability of the equal-tailed intervals in every table."""
 
-INTERVAL_DEVIATE: Final = NormalDist().inv_cdf((1.0 + INTERVAL) / 2.0)
+TAILS: Final = ((1.0 - INTERVAL) / 2.0, (1.0 + INTERVAL) / 2.0)
+"""Probabilities below its ends."""
+
+INTERVAL_DEVIATE: Final = NormalDist().inv_cdf(TAILS[1])
 """Standard deviations from the middle of a normal distribution to the ends of such an interval."""
 
 BATCHES: Final = 40

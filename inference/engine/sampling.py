@@ -12,7 +12,7 @@ from data.quantities import quantities
 from inference.engine.compilation import compile_copy, compile_density
 from inference.engine.draws import SAMPLE, STACKED, labelled, stacked
 from inference.engine.modes import CLIMBS, LogDensity, Solution, belongs, solutions, starting_points
-from inference.thresholds import INTERVAL, TAIL_MOVED, UNVISITED
+from inference.thresholds import INTERVAL, TAIL_MOVED, TAILS, UNVISITED
 from models.graph_building import building_graphs
 
 __all__ = [
@@ -331,11 +331,10 @@ def moved_intervals(before: xr.Dataset, after: xr.Dataset) -> dict[str, tuple[An
     ends, errors = [], []
     for draws in (before, after):
         together = stacked(draws[names])
-        tails = ((1.0 - INTERVAL) / 2.0, (1.0 + INTERVAL) / 2.0)
-        ends.append(together[STACKED].quantile(tails, dim=SAMPLE).values)
+        ends.append(together[STACKED].quantile(TAILS, dim=SAMPLE).values)
         errors.append(
             np.stack(
-                [az.mcse(together, method="quantile", prob=tail)[STACKED].values for tail in tails]
+                [az.mcse(together, method="quantile", prob=tail)[STACKED].values for tail in TAILS]
             )
         )
     far = (np.abs(ends[1] - ends[0]) / np.hypot(*errors)).max(axis=0)

@@ -10,15 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 from inference.designs.axes import AXES, CURRENT, VARIANTS, WORDS, AxisKind, Cell
 from inference.designs.axes import shown as _shown
 from inference.designs.design import Design
-from inference.designs.mechanisms import (
-    MECHANISMS,
-)
+from inference.designs.mechanisms import MECHANISMS
 from inference.designs.noise import LEAST_SHARE_OF_CELLS
+from inference.maps.rare_kinds import rare_kind_sentence
 from inference.maps.tails import WORDS as CELL_WORDS
 from inference.maps.tails import tail_sentence
-from inference.maps.unseen import (
-    rare_kind_sentence,
-)
 from inference.thresholds import INTERVAL
 
 if TYPE_CHECKING:
@@ -89,7 +85,7 @@ class Answer:
         Those of them of which it is known whether they are of a kind too weak for the answer.
     law : str
         Where the answer rests on a law that tests have hardly tried, what they were made with, in
-        words: see `inference.maps.unseen` and `inference.maps.gaps`.
+        words: see `inference.maps.one_condition`, `separator_laws` and `gaps`.
     design : Design, optional
         The design that the answer comes to.
     seed : int

@@ -37,7 +37,7 @@ __all__ = [
     "Support",
     "extrapolated",
     "extrapolation",
-    "in_words",
+    "extrapolation_in_words",
     "supports",
 ]
 
@@ -229,7 +229,7 @@ def extrapolation(design: Design, result: "Basis") -> "NDArray[np.bool_]":
     return np.asarray(outside)
 
 
-def in_words(design: Design, result: "Basis") -> tuple[str, ...]:
+def extrapolation_in_words(design: Design, result: "Basis") -> tuple[str, ...]:
     """Say which conditions of one cell the rows do not support, and how far these go.
 
     Parameters

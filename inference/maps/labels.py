@@ -17,11 +17,9 @@ from inference.engine.standing import PRIOR_DRIVEN_WORDS
 from inference.maps.evaluation import QUANTILES, MapNumbers
 from inference.maps.extrapolation import extrapolation, supports
 from inference.maps.gaps import between_sentences
-from inference.maps.known import (
-    scatter_prior_driven,
-)
+from inference.maps.known import scatter_prior_driven
+from inference.maps.one_condition import one_condition
 from inference.maps.separators import belonging
-from inference.maps.unseen import one_condition
 from models import physics
 from models.separators import MACMULLIN_SCATTER
 

@@ -28,11 +28,9 @@ from inference.designs.design import Design
 from inference.designs.reading import SEPARATOR_AXES, read_design
 from inference.maps.answer import Answer, axis_kind
 from inference.maps.asked import one_design, shared_conditions
-from inference.maps.known import (
-    highest_pressure,
-)
-from inference.maps.solving import NO_INTERVAL, TAILS, Asked, Found
-from inference.thresholds import DEFAULT_RISK
+from inference.maps.known import highest_pressure
+from inference.maps.solving import NO_INTERVAL, Asked, Found
+from inference.thresholds import DEFAULT_RISK, TAILS
 
 if TYPE_CHECKING:
     from inference.designs.basis import Basis

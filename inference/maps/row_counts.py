@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from data.ranges import ENDS, RANGE_COLUMNS, range_rows
 from data.tables import tables as all_tables
 from inference.designs.mechanisms import MECHANISMS
-from inference.maps.unseen import tables_behind
+from inference.maps.rare_kinds import tables_behind
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -26,7 +26,7 @@ from inference.designs.mechanisms import (
 )
 from inference.designs.noise import tolerance_source
 from inference.designs.reading import SEPARATOR_AXES
-from inference.thresholds import INTERVAL
+from inference.thresholds import INTERVAL, TAILS
 from models import physics
 from models.separators import MACMULLIN_SCATTER
 
@@ -207,7 +207,7 @@ def offset_in_words(design: Design, parameters: Values) -> str:
     """
     if SEPARATOR_OFFSET not in parameters:
         return ""
-    levels = [0.5, (1.0 - INTERVAL) / 2.0, (1.0 + INTERVAL) / 2.0]
+    levels = [0.5, *TAILS]
     middle, lower, upper = np.exp(np.quantile(parameters[SEPARATOR_OFFSET], levels))
     return (
         f"Metal penetrates the separator {design.separator!r} at {middle:.2f} times the current "

@@ -1,7 +1,7 @@
 """The search behind a question: the current or condition at which new cells fail as asked."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -11,9 +11,8 @@ from numpy.polynomial import chebyshev
 
 from data.arrays import Array
 from data.errors import MapError
-from data.ranges import UNSTATED_CELLS
 from data.units import to_si
-from inference.designs.axes import CURRENT, Axis, Cell
+from inference.designs.axes import CURRENT, Axis
 from inference.designs.axes import shown as _shown
 from inference.designs.design import Design
 from inference.designs.limits import Setting, Values
@@ -22,18 +21,16 @@ from inference.designs.mechanisms import (
     MECHANISMS,
     Mechanism,
     cell_factor,
-    cell_scatter,
-    cell_scatters,
     cells_of,
 )
 from inference.designs.noise import LEAST_SHARE_OF_CELLS, CellNoise, band_draws
 from inference.designs.reading import SEPARATOR_AXES
 from inference.maps.answer import Answer, conditions_in_words, variant_in_words
+from inference.maps.answer_notes import answer_notes, answer_warnings
 from inference.maps.asked import one_design
 from inference.maps.caveats import (
     as_tested,
     beyond_tested,
-    caveats,
     failures,
     tested_protocol,
     untested_protocol,
@@ -42,47 +39,26 @@ from inference.maps.caveats import (
 from inference.maps.cells import Cells
 from inference.maps.conditions import Conditions
 from inference.maps.evaluation import order_statistics
-from inference.maps.extrapolation import in_words, supports
+from inference.maps.extrapolation import extrapolation_in_words, supports
 from inference.maps.gaps import between_sentences
-from inference.maps.known import (
-    check_risk,
-    drawn,
-    draws_due,
-    refuse_uncovered,
-    refuse_unresolved,
-    scatter_notes,
-)
+from inference.maps.known import check_risk, drawn, draws_due, refuse_uncovered, refuse_unresolved
+from inference.maps.one_condition import law_sentence
+from inference.maps.rare_kinds import cells_behind, cells_that_show
+from inference.maps.separator_laws import beside_sentence, near_separator, separator_law_sentence
 from inference.maps.separators import as_fitted, belonging, offset_in_words
 from inference.maps.tails import AS_FITTED, other_cells
-from inference.maps.unseen import (
-    beside_sentence,
-    cells_behind,
-    cells_that_show,
-    law_sentence,
-    near_separator,
-    separator_law_sentence,
-)
-from inference.thresholds import BATCHES, INTERVAL, INTERVAL_DEVIATE
-from models.options import SHARED_THRESHOLD
+from inference.thresholds import BATCHES, INTERVAL_DEVIATE, TAILS
 from models.physics import metal_capacity
 
 if TYPE_CHECKING:
     from inference.designs.basis import Basis
 
-__all__ = ["NO_INTERVAL", "TAILS", "Asked", "Found"]
+__all__ = ["NO_INTERVAL", "Asked", "Found"]
 
 NO_INTERVAL: Final = (math.nan, math.nan)
 
-
-TAILS: Final = ((1.0 - INTERVAL) / 2.0, (1.0 + INTERVAL) / 2.0)
-
-
 _EXACT: Final = 1e-10
-
-
 _CLOSE: Final = 1e-5
-
-
 _NODES: Final = 24
 
 
@@ -353,7 +329,7 @@ class Asked:
         failed = failures(self.result)
         warnings = (
             *self._untested(design),
-            *_warnings(self.result, design.cell, failed),
+            *answer_warnings(self.result, design.cell, failed),
             *beyond_tested(self.result, mechanism.name, current or 0.0),
         )
         return Answer(
@@ -372,9 +348,11 @@ class Asked:
             mechanism=mechanism.name,
             mechanism_probability=float(shares[first] / shares.sum()),
             median_cell=(middle, lower, upper),
-            extrapolation=in_words(design, self.result),
+            extrapolation=extrapolation_in_words(design, self.result),
             reason=reason,
-            notes=_notes(self.result, design, offset_in_words(design, self.parameters), warnings),
+            notes=answer_notes(
+                self.result, design, offset_in_words(design, self.parameters), warnings
+            ),
             warnings=warnings,
             current_density=current,
             cells=tuple(
@@ -413,72 +391,3 @@ def _draws_worth(below: "np.ndarray[Any, Any]", share: float) -> float:
     means = below[: each * BATCHES].reshape(BATCHES, each).mean(axis=1) if each else np.zeros(2)
     variance = float(means.var(ddof=1)) / BATCHES
     return below.size if variance == 0.0 else min(share * (1.0 - share) / variance, below.size)
-
-
-def _notes(
-    result: "Basis", design: Design, offset: str, warnings: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Say what must be known with an answer."""
-    return (
-        *((offset,) if offset else ()),
-        *_pooled(result, design.separator),
-        *warnings,
-        *scatter_notes(result, design),
-        *(_scatter(result, item) for item in MECHANISMS[design.cell]),
-    )
-
-
-def _pooled(result: "Basis", separator: str) -> tuple[str, ...]:
-    """Say that the scatter of a named separator's cells, where cells tell it, is that of all."""
-    penetration = next(each for each in MECHANISMS["liquid"] if each.name == "penetration")
-    every = cells_behind(result, penetration)
-    if not separator or not every:
-        return ()
-    known = any("separator" in each for each in result.groups.values())
-    own = f", of which {cells_behind(result, penetration, separator)} are its own" if known else ""
-    return (
-        f"New cells of the separator {separator!r} are taken to scatter as those of all separators "
-        f"together do ({every} cells{own}): where its own scatter more, its safe current is lower.",
-    )
-
-
-def _warnings(result: "Basis", cell: Cell, failed: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Say why no number of a fit is to be relied on."""
-    found = []
-    gate = getattr(result, "gate", None)
-    if gate is not None and not gate.passed:
-        found.append("NOT CONVERGED: do not use; the convergence gate failed.")
-    if result.synthetic:
-        found.append("SYNTHETIC DATA: nobody measured what this rests on.")
-    return (*found, *caveats(result, cell, failed))
-
-
-def _scatter(result: "Basis", mechanism: Mechanism) -> str:
-    """Say how much cells differ, and what is assumed of the cells that tell it."""
-    names = cell_scatters(mechanism, result)
-    scatter = cell_scatter(mechanism, result)
-    lower, middle, upper = np.quantile(scatter, [TAILS[0], 0.5, TAILS[1]])
-    which = names[0] if len(names) == 1 else f"the wider of {' and '.join(names)}"
-    text = (
-        f"Between cells the logarithm of the current for {mechanism.name} scatters by "
-        f"{_shown(middle, 2)} ({100 * INTERVAL:.0f} % interval {_shown(lower, 2)} to "
-        f"{_shown(upper, 2)}; {which})."
-    )
-    if counts := _unstated_cells(result, mechanism.block):
-        text += (
-            f" {counts} range{'s' if counts > 1 else ''} over cells behind it "
-            f"{'do' if counts > 1 else 'does'} not state the number of cells: "
-            f"{UNSTATED_CELLS[0]} to {UNSTATED_CELLS[-1]} assumed, few more likely than many."
-        )
-    return text
-
-
-def _unstated_cells(result: "Basis", block: str) -> int:
-    """Count the fitted ranges over cells of a threshold that do not state how many cells."""
-    count = 0
-    for table in SHARED_THRESHOLD.get(block, (block,)):
-        if (name := f"{table}_range_design") in result.constant_data:
-            design = result.constant_data[name]
-            cells = design.sel({f"{table}_range_column": "cells"})
-            count += int((cells == 0).sum()) // 2  # the lowest and the highest step of each
-    return count

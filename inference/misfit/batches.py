@@ -29,7 +29,16 @@ from scipy.special import logsumexp, ndtr
 from data.arrays import Array
 from inference.misfit.spreads import Known
 
-__all__ = ["DRIFT", "ORDER", "Alike", "alike", "groupings", "in_blocks", "in_words", "neighbours"]
+__all__ = [
+    "DRIFT",
+    "ORDER",
+    "Alike",
+    "alike",
+    "batches_in_words",
+    "groupings",
+    "in_blocks",
+    "neighbours",
+]
 
 Places = NDArray[np.intp]
 
@@ -365,7 +374,7 @@ def _sizes(rows: Known, member: Array) -> tuple[float, float]:
     return float(_BETWEEN[at[0]]), float(_WITHIN[at[1]])
 
 
-def in_words(
+def batches_in_words(
     found: Alike, scatter: str, middle: float, p_value: float, rows: int, also: Sequence[str]
 ) -> str:
     """Say what rows have in common that lie together, and what follows for a safe current.

@@ -35,9 +35,9 @@ from inference.misfit.trends import (
     Trend,
     chosen_by_outcome,
     conditions_of,
-    in_words,
     times_rise,
     trends,
+    trends_in_words,
     verdicts,
 )
 from inference.misfit.verdicts import Finding, Verdict, worst
@@ -269,7 +269,7 @@ def _statistics(
         if as_it_must_be and set(off) == {"trend"}:
             verdict = "warn"
         p_value = min(1.0, chances["trend"] * strong[0].p_value)
-        told = in_words(strong, p_value, failed="failed" in p_values, ratios=ratios)
+        told = trends_in_words(strong, p_value, failed="failed" in p_values, ratios=ratios)
         missed = f"{missed}; and {told}" if missed else told
         numbers["trends"] = [asdict(each) for each in strong]
     return Finding.of(

@@ -16,8 +16,14 @@ from inference.designs.mechanisms import MECHANISMS
 from inference.engine.arviz_statistics import left_out_weights
 from inference.engine.sampling import scalars
 from inference.engine.standing import beyond, share_error
-from inference.misfit.batches import Alike, alike, groupings, in_blocks, neighbours
-from inference.misfit.batches import in_words as batches_in_words
+from inference.misfit.batches import (
+    Alike,
+    alike,
+    batches_in_words,
+    groupings,
+    in_blocks,
+    neighbours,
+)
 from inference.misfit.residuals import MOST_NUMBERS, design_columns, on_natural_scale
 from inference.misfit.spreads import Known, Uneven, cuts, known, uneven
 from inference.misfit.symptoms import variables_of_scatters

@@ -38,6 +38,7 @@ from inference.thresholds import (
     INTERVAL,
     OUTSIDE_ITS_PRIOR,
     POPULATIONS_MOVE,
+    TAILS,
     TWO_KINDS,
     TWO_POPULATIONS,
 )
@@ -263,8 +264,7 @@ def _above_its_prior(
 
 def _above_in_words(scatter: str, above: tuple[float, float], posterior: xr.Dataset) -> str:
     median, limit = above
-    tail = (1.0 - INTERVAL) / 2.0
-    low, high = np.quantile(posterior[scatter].values, [tail, 1.0 - tail])
+    low, high = np.quantile(posterior[scatter].values, TAILS)
     return (
         f"{scatter} is {median:.2g} ({100 * INTERVAL:g} % interval {low:.2g} to {high:.2g}), "
         f"above the {100 * ABOVE_ITS_PRIOR:g} % point of its prior ({limit:.2g})"

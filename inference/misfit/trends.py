@@ -34,9 +34,9 @@ __all__ = [
     "chosen_by_outcome",
     "conditions_of",
     "distinct",
-    "in_words",
     "times_rise",
     "trends",
+    "trends_in_words",
     "value_in_words",
     "verdicts",
 ]
@@ -145,7 +145,7 @@ def value_in_words(name: str, value: float) -> str:
     return f"{name} {shown(value)}{_UNITS[name]}" if name in _UNITS else ""
 
 
-def in_words(found: Sequence[Trend], p_value: float, *, failed: bool, ratios: bool) -> str:
+def trends_in_words(found: Sequence[Trend], p_value: float, *, failed: bool, ratios: bool) -> str:
     """Say what rows do along conditions, and what follows for the law.
 
     Parameters

@@ -43,6 +43,14 @@ from inference.maps.caveats import (
 )
 from inference.maps.extrapolation import WIDER, Support, supports
 from inference.maps.known import LEAST_DRAWS_BEYOND, highest_pressure, scatter_notes
+from inference.maps.one_condition import TESTED
+from inference.maps.rare_kinds import TellingCells, cells_behind, cells_that_show
+from inference.maps.separator_laws import (
+    NEAR,
+    separator_in_words,
+    separator_law_sentence,
+    tested_separators,
+)
 from inference.maps.separators import (
     as_fitted,
     belonging,
@@ -53,16 +61,6 @@ from inference.maps.separators import (
 from inference.maps.start import default_design, start_design
 from inference.maps.tails import WORDS as CELL_WORDS
 from inference.maps.tails import other_cells
-from inference.maps.unseen import (
-    NEAR,
-    TESTED,
-    Shown,
-    cells_behind,
-    cells_that_show,
-    in_words,
-    separator_law_sentence,
-    tested_separators,
-)
 from inference.rows.data_ranges import LINEAR
 from inference.thresholds import (
     BATCHES,
@@ -256,7 +254,7 @@ def _by_protocol(result: "Result") -> dict[str, Any]:
     }
 
 
-def _shown(cells: Shown) -> dict[str, Any]:
+def _shown(cells: TellingCells) -> dict[str, Any]:
     most = cells.most if math.isfinite(cells.most) else None
     return {"always": cells.always, "others": cells.others, "most": most}
 
@@ -380,7 +378,7 @@ def _separators(
                 "supports": _as_data(supports(design, result)),
                 "belonging": belonging(design, result),
                 "offset": offset_in_words(design, own),
-                "tested": in_words(tested[name]) if name in tested else "",
+                "tested": separator_in_words(tested[name]) if name in tested else "",
                 "scatter": scatter_notes(result, design),
             }
         )

@@ -11,14 +11,13 @@ from data.quantities import quantities
 from inference.engine.arviz_statistics import quantile_errors
 from inference.engine.sampling import intervals, scalars
 from inference.engine.scales import prior_values
-from inference.thresholds import INTERVAL, INTERVAL_DEVIATE
+from inference.thresholds import INTERVAL_DEVIATE, TAILS
 from models.priors import PriorSet
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["FACTORS", "summary_table"]
-
 
 _OF_NORMAL_DRAWS = (0.88, 1.25)
 """Standard errors of the relative width of the 90 % interval, and of the median in standard
@@ -79,8 +78,7 @@ def summary_table(
 
     draws, before = scalars(posterior), scalars(prior)
     found = intervals(draws)
-    tail = (1.0 - INTERVAL) / 2.0
-    points = np.array([tail, 0.5, 1.0 - tail])
+    points = np.array([TAILS[0], 0.5, TAILS[1]])
     scaled = draws.assign({name: _scaled(str(name), values) for name, values in draws.items()})
     errors = [quantile_errors(scaled, point) for point in points]
     rows = {}

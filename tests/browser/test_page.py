@@ -14,8 +14,8 @@ from inference.designs.axes import shown
 from inference.figures import RunContents
 from inference.maps.files import map_table
 from inference.maps.mapping import safe_current_map
+from inference.maps.rare_kinds import TellingCells, rare_kind_sentence
 from inference.maps.separators import separators_of
-from inference.maps.unseen import Shown, rare_kind_sentence
 from inference.report_page import write_report
 from inference.report_page.payload import _by_protocol, _supports
 from inference.report_page.writing import _with_signs as with_signs
@@ -404,7 +404,7 @@ def test_an_untested_protocol_and_cells_that_tell_nothing_are_told_as_python_tel
     before = page.execute_script(of_page, names)
     assign = "Object.assign(AnodePage.payload, arguments[0])"
     cells = {"always": 2, "others": [[0.2, 1.0]] * 3 + [[0.0, 0.3]] * 4, "most": None}
-    shown = Shown(2, [(0.2, 1.0)] * 3 + [(0.0, 0.3)] * 4)
+    shown = TellingCells(2, [(0.2, 1.0)] * 3 + [(0.0, 0.3)] * 4)
     behind = before["behind"] | {"voids": {"cells": 9, "show": cells}}
     page.find_element("id", "reset").click()
     settle(page)

@@ -18,13 +18,9 @@ from inference.figures.maps import _caption
 from inference.maps.asked import one_design
 from inference.maps.extrapolation import extrapolated
 from inference.maps.gaps import between_sentences
+from inference.maps.rare_kinds import cells_behind, cells_that_show, rare_kind_sentence
+from inference.maps.separator_laws import separator_law_sentence
 from inference.maps.separators import separator_sections
-from inference.maps.unseen import (
-    cells_behind,
-    cells_that_show,
-    rare_kind_sentence,
-    separator_law_sentence,
-)
 from inference.rows.data_ranges import data_gaps, data_ranges
 from inference.rows.doubtful import doubtful_cells, doubtful_numbers
 from inference.thresholds import UNSEEN
@@ -605,7 +601,7 @@ def test_the_number_of_a_tested_separator_stands_beside_that_of_a_new_one_like_i
 
 
 def test_offsets_without_a_trend_are_called_one_no_more_often_than_once_in_twenty() -> None:
-    from inference.maps.unseen import _rising
+    from inference.maps.separator_laws import _rising
 
     rng = np.random.default_rng(4)
     arms = np.array([0.0, 0.2, 0.9, 1.0])
@@ -619,7 +615,7 @@ def test_right_laws_of_separators_raise_hardly_any_alarm() -> None:
     """Of scatters from their prior; one in a hundred exceeds the limit once in ten thousand."""
     from scipy.stats import binom
 
-    from inference.maps.unseen import _lone_sentence, _trend_sentence
+    from inference.maps.separator_laws import _lone_sentence, _trend_sentence
 
     rng = np.random.default_rng(6)
     usual = 0.15 * np.exp(0.7 * rng.standard_normal(100))

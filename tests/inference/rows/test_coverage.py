@@ -9,7 +9,7 @@ import pytest
 
 from data.campaign import Campaign
 from inference.maps.asked import one_design
-from inference.maps.extrapolation import Support, extrapolation, in_words
+from inference.maps.extrapolation import Support, extrapolation, extrapolation_in_words
 from inference.maps.separators import separator_sections
 from inference.rows.data_ranges import data_hulls, data_ranges
 from inference.runs.findings import _depleted
@@ -82,7 +82,7 @@ class _Of:
 
     def told(self, design: Mapping[str, Any]) -> tuple[str, ...]:
         one: Any = one_design(design, self)  # type: ignore[arg-type]
-        found = in_words(one, self)  # type: ignore[arg-type]
+        found = extrapolation_in_words(one, self)  # type: ignore[arg-type]
         assert bool(extrapolation(one, self).all()) == bool(found)  # type: ignore[arg-type]
         return found
 
