@@ -12,7 +12,7 @@ import io
 import math
 import shutil
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from data.errors import CampaignError, ChangedError, InputError, Mistake, UnitEr
 from data.files import expanded, resolved, what_stands
 from data.locks import lock_of
 from data.metadata import FILE, read_metadata
-from data.schema import ROW_UNIT, Column, Table
+from data.schema import ROW_UNIT, Column, Row, Table
 from data.table_reader import decimal_mark
 from data.tables import tables as all_tables
 from data.units import convert, parse_header
@@ -53,8 +53,6 @@ _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 TRIES = 5
 """How often a table is read anew that somebody saves while rows are added to it."""
 
-type Cells = Mapping[str, float | str]
-
 
 @dataclass(frozen=True)
 class Addition:
@@ -81,7 +79,7 @@ class Addition:
     before: str | None
 
 
-def append_rows(folder: str | Path, table: str, rows: Sequence[Cells]) -> Addition:
+def append_rows(folder: str | Path, table: str, rows: Sequence[Row]) -> Addition:
     """Append rows to a table of a campaign, or leave the campaign as it was.
 
     Parameters
@@ -249,7 +247,7 @@ def current_text(folder: Path, table: Table) -> str | None:
         raise CampaignError(str(folder), [mistake]) from None
 
 
-def appended(table: Table, text: str | None, rows: Sequence[Cells]) -> Addition:
+def appended(table: Table, text: str | None, rows: Sequence[Row]) -> Addition:
     """Return the text of a table with rows added; nothing is written.
 
     Parameters
@@ -483,7 +481,7 @@ def _rounded(value: float | str) -> float | str:
 
 
 def _written(
-    table: Table, places: Sequence[tuple[str, str, str | None]], row: Cells, decimal: str
+    table: Table, places: Sequence[tuple[str, str, str | None]], row: Row, decimal: str
 ) -> dict[str, str]:
     """Return the cells of a row as the file states them."""
     cells = {}

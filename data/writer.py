@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from data.csv_reader import cell_of
 from data.errors import CampaignError, InputError
 from data.files import expanded
 from data.metadata import CampaignMetadata, write_metadata
-from data.schema import Column, Table, nearest
+from data.schema import Column, Row, Table, nearest
 from data.tables import tables as all_tables
 from data.whole_files import is_temporary, write_whole_folder
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from data.campaign import Campaign
 
 __all__ = ["table_text", "write_campaign"]
-
-type Cells = dict[str, float | str]
 
 
 def write_campaign(
@@ -67,7 +65,7 @@ def write_campaign(
     target = expanded(folder)
     refuse_filled_folder(target)
     known = all_tables()
-    rows: dict[str, list[Cells]] = {}
+    rows: dict[str, list[Row]] = {}
     for group in (tables, excluded or {}):
         for name, dataset in group.items():
             if name not in known:
@@ -112,7 +110,7 @@ def refuse_filled_folder(folder: Path) -> None:
         raise InputError(f"{str(folder)!r} is a file: name a new folder")
 
 
-def _cells(table: Table, dataset: "xr.Dataset") -> list[Cells]:
+def _cells(table: Table, dataset: "xr.Dataset") -> list[Row]:
     if table.name not in dataset.dims:
         raise InputError(f"table {table.name!r} must have the dimension {table.name!r}")
     unknown = [str(name) for name in dataset.data_vars if name not in {*table.fields, "line"}]
@@ -129,7 +127,7 @@ def _cells(table: Table, dataset: "xr.Dataset") -> list[Cells]:
     ]
 
 
-def table_text(table: Table, rows: list[Cells]) -> str:
+def table_text(table: Table, rows: Sequence[Row]) -> str:
     """Return rows as CSV text with a header in canonical units.
 
     Parameters
@@ -157,7 +155,7 @@ def table_text(table: Table, rows: list[Cells]) -> str:
     return text.getvalue()
 
 
-def _text(column: Column, row: Cells) -> str:
+def _text(column: Column, row: Row) -> str:
     value = row.get(column.name, column.blank_cell)
     if isinstance(value, str):
         return cell_of(value)

@@ -9,13 +9,13 @@ from typing import Any, Final
 from inference.thresholds import DECIDES, MOST_ROWS_NAMED
 from inference.words.plain import plain
 
-__all__ = ["Deciding", "Row", "Without", "listed_rows"]
+__all__ = ["Deciding", "LeftOutRow", "Without", "listed_rows"]
 
 _NO_MEAN: Final = 1.0  # Pareto k at which weights have no mean
 
 
 @dataclass(frozen=True)
-class Row:
+class LeftOutRow:
     """A row of the data, left out.
 
     Parameters
@@ -55,7 +55,7 @@ class Without:
 
     Parameters
     ----------
-    row : Row
+    row : LeftOutRow
         What is left out.
     method : {"importance sampling", "refit", "unrelated", "rough"}
         How it was had. Nothing that the answer depends on is related to an *unrelated* row. The
@@ -67,7 +67,7 @@ class Without:
         Where more draws would put that, with 90 % probability [mA/cm^2].
     """
 
-    row: Row
+    row: LeftOutRow
     method: str
     value: float
     drawn: tuple[float, float]

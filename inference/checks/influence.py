@@ -33,7 +33,7 @@ import xarray as xr
 
 from data.arrays import Array
 from data.errors import InputError
-from inference.checks.deciding import Deciding, Row, Without, listed_rows
+from inference.checks.deciding import Deciding, LeftOutRow, Without, listed_rows
 from inference.checks.fits_without import FitWithout, keep_fits, read_fits
 from inference.checks.weighing import (
     RELATED,
@@ -131,7 +131,7 @@ class Rows:
         return np.asarray(found.reshape(len(self.units), -1))
 
     @cached_property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[LeftOutRow]:
         """Every row, in the order of `units`."""
         return [self._row(place) for place in range(len(self.units))]
 
@@ -152,7 +152,7 @@ class Rows:
         log_weights = self._log_weights[place]
         return bool(np.exp(log_weights.max()) * log_weights.size <= 1.0 + ALIKE_WEIGHTS)
 
-    def _row(self, place: int) -> Row:
+    def _row(self, place: int) -> LeftOutRow:
         unit = self.units[place]
         variable, at = unit.rows[0]
         if place in self._refits:
@@ -165,7 +165,7 @@ class Rows:
             p_value = self._p_value(
                 unit, self.result.posterior_predictive, self.result.log_likelihood, weights
             )
-        return Row(
+        return LeftOutRow(
             unit.table,
             unit.name,
             self.result.lines[variable][at] if variable in self.result.lines else None,
@@ -358,7 +358,7 @@ class Rows:
         keep_fits(self.result, self.units, self._refits)
         return True
 
-    def improbable(self) -> list[Row]:
+    def improbable(self) -> list[LeftOutRow]:
         """Return the rows that the rest of the data calls nearly impossible, the worst first."""
         limit = IMPROBABLE / max(1, len(self.rows))
         return sorted(

@@ -12,25 +12,21 @@ consequence. Doubts are
 * what is stated of the cell, or written in the file, and the curve contradicts.
 """
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from data.columns import CAPACITY, CURRENT_DENSITY
-from data.schema import Table, show_number
-from inference.importing.recipe import Cells, Metadata, Reading, Recipe
+from data.schema import Row, Table, show_number
+from inference.importing.contradicted import contradictions, rough
+from inference.importing.recipe import Metadata, Reading, Recipe
 
 if TYPE_CHECKING:
-    import numpy as np
     import xarray as xr
-    from numpy.typing import NDArray
 
     from data.features.feature import Feature
 
-    type Array = NDArray[np.float64]
-
-__all__ = ["OF_SURVIVORS", "default_area", "doubts_about"]
+__all__ = ["OF_SURVIVORS", "doubts_about"]
 
 OF_SURVIVORS = ("small_drop",)
 """Flags that make a row doubtful where nothing else has happened: what fell, fell too little."""
@@ -43,11 +39,6 @@ _GAP, _GAP_PART = 10.0, 0.1  # times the usual interval, and of the time that co
 _MOST_STEPS = 10
 _EVENTS = ("sand_time", "transition_time")
 _TRANSIENTS = ("penetration_time", "sand_time", "transition_time")
-_AREAS_AGREE = 0.01
-_DEFAULT_AREAS = (0.001, 1.0)  # cm^2, which EC-Lab and Gamry fill in where nobody states one
-_TEMPERATURES_AGREE = 5.0  # K
-_TIMES_AGREE = 2.0  # a factor: pauses are on one clock and not on another, units are 60 and more
-_CHARGES_AGREE = 3.0  # a factor: of columns that are rounded or of one direction only
 # ohm cm^2. A separator full of electrolyte alone has about 1, the best ceramics' interfaces 1.7
 # (Tsai 2020, J. Power Sources 476, 228666).
 _LEAST_RESISTANCE = 0.2
@@ -56,9 +47,6 @@ _LEAST_RESISTANCE = 0.2
 _EARLY, _LAST = 0.7, 0.03
 _RISES, _ABOVE_NOISE = 0.1, 3.0
 _FEW_ROWS = 5  # of which a median tells
-_MEASURED_AGREES = 0.05  # of a number that was measured beside it
-_PARTS = 100  # of a record, in each of which a capacity is compared with the current
-_LONGEST_SAMPLE = 3600.0  # s between rows: no logger of a test waits longer
 
 
 def doubts_about(
@@ -98,11 +86,7 @@ def doubts_about(
         *_charges(reading.rows),
         *_resistances(record, metadata, chosen),
         *(_rising_ends(record, chosen) if "transition_time" in table.fields else ()),
-        *_contradicted(record, metadata),
-        *_sampling(record),
-        *_clocks(record),
-        *_measured_beside(record),
-        *_stated_sums(record),
+        *contradictions(record, metadata),
     ]
     return tuple(dict.fromkeys(found))
 
@@ -171,7 +155,7 @@ def _gaps(record: "xr.Dataset", features: "Sequence[Feature]") -> Iterator[str]:
                 yield (
                     f"the record has no rows from {show_number(at)} to {show_number(at + longest)} "
                     f"s, {100 * longest / (until - step.begin):.0f} % of the time that counts, and "
-                    f"else one at least every {_rough(usual)} s: whether the current flowed "
+                    f"else one at least every {rough(usual)} s: whether the current flowed "
                     "meanwhile is not known. Cut the record there, or enter the row by hand"
                 )
                 break
@@ -191,7 +175,7 @@ def _programme(record: "xr.Dataset", features: "Sequence[Feature]") -> Iterator[
         )
 
 
-def _densities(rows: Sequence[Cells], metadata: Metadata, table: Table) -> Iterator[str]:
+def _densities(rows: Sequence[Row], metadata: Metadata, table: Table) -> Iterator[str]:
     """Yield a sentence for each row whose current density no such cell sees, with its area."""
     for row in rows:
         area = float(row.get("area", metadata.values["area"]))
@@ -200,8 +184,8 @@ def _densities(rows: Sequence[Cells], metadata: Metadata, table: Table) -> Itera
             if low <= density <= high:
                 continue
             yield (
-                f"the current density is {_rough(density)} mA/cm^2 "
-                f"({_rough(density * area)} mA on {show_number(area)} cm^2), far "
+                f"the current density is {rough(density)} mA/cm^2 "
+                f"({rough(density * area)} mA on {show_number(area)} cm^2), far "
                 f"{'above' if density > high else 'below'} the {show_number(low)} to "
                 f"{show_number(high)} mA/cm^2 expected of such cells: is the area right (cm^2, "
                 "mm^2 or m^2?), and the current in the file (mA or A?)"
@@ -220,7 +204,7 @@ def _usual_densities(table: Table) -> tuple[float, float]:
 _DENSITY = "current_density"
 
 
-def _stated_densities(row: Cells, area: float) -> Iterator[float]:
+def _stated_densities(row: Row, area: float) -> Iterator[float]:
     """Yield the current densities that a row states [mA/cm^2], the largest first."""
     found = []
     for name, value in row.items():
@@ -233,11 +217,7 @@ def _stated_densities(row: Cells, area: float) -> Iterator[float]:
     yield from sorted((value for value in found if value > 0), reverse=True)
 
 
-def _rough(value: float) -> str:
-    return show_number(float(f"{value:.3g}"))
-
-
-def _sizes(rows: Sequence[Cells], table: Table) -> Iterator[str]:
+def _sizes(rows: Sequence[Row], table: Table) -> Iterator[str]:
     """Yield the other numbers of rows that are far from what such tests have."""
     for row in rows:
         for column, message in table.doubts(row):
@@ -245,7 +225,7 @@ def _sizes(rows: Sequence[Cells], table: Table) -> Iterator[str]:
                 yield f"{column.name}: {message}"
 
 
-def _charges(rows: Sequence[Cells]) -> Iterator[str]:
+def _charges(rows: Sequence[Row]) -> Iterator[str]:
     """Yield a sentence for each row whose current and time are more metal than a cell has."""
     for row in rows:
         events = [name for name in row if name.startswith(_EVENTS) and not name.endswith("_sd")]
@@ -279,8 +259,8 @@ def _resistances(
         level, density = float(np.median(voltage[flows])), float(np.median(current[flows])) / area
         if level / density < _LEAST_RESISTANCE:
             yield (
-                f"the voltage is {_rough(level * 1e3)} mV at {_rough(density * 1e3)} mA/cm^2, "
-                f"{_rough(level / density)} ohm cm^2: was the cell shorted from the beginning, or "
+                f"the voltage is {rough(level * 1e3)} mV at {rough(density * 1e3)} mA/cm^2, "
+                f"{rough(level / density)} ohm cm^2: was the cell shorted from the beginning, or "
                 "is the unit of the voltage wrong (V or mV?)"
             )
 
@@ -318,185 +298,3 @@ def _rising_ends(record: "xr.Dataset", features: "Sequence[Feature]") -> Iterato
                 "survivor: enter the row by hand, with transition_time_lower where the voltage "
                 "began to rise and transition_time_upper at its end"
             )
-
-
-def _contradicted(record: "xr.Dataset", metadata: Metadata) -> Iterator[str]:
-    """Yield what the file says otherwise than what is stated of the cell."""
-    import numpy as np
-
-    written, area, default = _areas(record, metadata)
-    if written is not None and not default:
-        yield (
-            f"the file states an area of {show_number(written)} cm^2, and {show_number(area)} cm^2 "
-            "is stated for the cell, which is used: which of them is right?"
-        )
-    temperature = metadata.number("temperature")
-    if "temperature_celsius" in record and temperature is not None:
-        shown = float(np.nanmedian(record["temperature_celsius"].values))
-        if abs(shown - temperature) > _TEMPERATURES_AGREE:
-            yield (
-                f"the file's probe shows {show_number(shown)} degC, and "
-                f"{show_number(temperature)} degC is stated for the cell"
-            )
-
-
-def _areas(record: "xr.Dataset", metadata: Metadata) -> tuple[float | None, float, bool]:
-    """Return another area than the stated one, that, and whether nobody may have written it."""
-    written = float(record.attrs.get("area_as_written_cm2", math.nan))
-    area = float(metadata.values["area"])
-    differs = math.isfinite(written) and abs(written / area - 1.0) > _AREAS_AGREE
-    default = any(math.isclose(written, size) for size in _DEFAULT_AREAS)
-    return written if differs else None, area, default
-
-
-def default_area(record: "xr.Dataset", metadata: Metadata) -> str | None:
-    """Say that a file states an area which its program fills in, other than that of the cell.
-
-    Parameters
-    ----------
-    record : Dataset
-        The instrument's record.
-    metadata : Metadata
-        States the area [cm^2].
-
-    Returns
-    -------
-    str or None
-        To be known; an area that somebody has written is a doubt.
-    """
-    written, area, default = _areas(record, metadata)
-    if written is None or not default:
-        return None
-    return (
-        f"the file states an area of {show_number(written)} cm^2, as its program fills in, which "
-        f"is not used: {show_number(area)} cm^2 is stated for the cell"
-    )
-
-
-def _sampling(record: "xr.Dataset") -> Iterator[str]:
-    """Yield a sentence where rows lie further apart than any instrument logs them."""
-    import numpy as np
-
-    times = record["test_time_second"].values
-    if len(times) < 2:
-        return
-    between = float(np.median(np.diff(times)))
-    if between > _LONGEST_SAMPLE:
-        yield (
-            f"the rows of the record lie {_rough(between)} s apart: is the unit of its time right "
-            "(s, ms or h?)"
-        )
-
-
-def _clocks(record: "xr.Dataset") -> Iterator[str]:
-    """Yield a sentence for each other clock of a record that its time contradicts."""
-    import numpy as np
-
-    from data.instruments.witnesses import UNIX_TIME, WALL_CLOCK
-
-    time = record["test_time_second"].values
-    if len(time) < 2:
-        return
-    passed = float(time[-1] - time[0])
-    found = []
-    if UNIX_TIME in record:
-        found.append(("its Unix time", _pace(record[UNIX_TIME].values, time)))
-    if "step_time_second" in record:
-        found.append(("the time of its steps", _pace(record["step_time_second"].values, time)))
-    if WALL_CLOCK in record.attrs:
-        found.append(("its dates", float(record.attrs[WALL_CLOCK])))
-    for name, pace in found:
-        if np.isfinite(pace) and not 1.0 / _TIMES_AGREE <= pace <= _TIMES_AGREE:
-            yield (
-                f"the time of the record, {_rough(passed)} s from its first row to its last, is "
-                f"contradicted by {name}, of which {_rough(pace)} s pass in each second: is the "
-                "unit of the time right (s, ms, min or h?)"
-            )
-
-
-def _pace(clock: "Array", time: "Array") -> float:
-    """Return how many seconds of a clock, which may be reset, pass in one of the record's."""
-    import numpy as np
-
-    goes = np.diff(clock)
-    with np.errstate(invalid="ignore"):
-        on = np.isfinite(goes) & (goes >= 0)
-    passed = float(np.sum(np.diff(time)[on]))
-    return float(np.sum(goes[on])) / passed if passed > 0 else float("nan")
-
-
-def _measured_beside(record: "xr.Dataset") -> Iterator[str]:
-    """Yield a sentence for each column that says it was measured, and is not what is read."""
-    from data.instruments.witnesses import MEASURED_BESIDE
-
-    for header, (variable, ratio) in json.loads(record.attrs.get(MEASURED_BESIDE, "{}")).items():
-        if abs(ratio - 1.0) > _MEASURED_AGREES:
-            yield (
-                f"the file's {header!r} is {_rough(ratio)} times the "
-                f"{variable.partition('_')[0]} that is read: is what is read the setting of the "
-                "instrument?"
-            )
-
-
-def _stated_sums(record: "xr.Dataset") -> Iterator[str]:
-    """Yield a sentence where a record contradicts every capacity, energy or power of its file."""
-    import numpy as np
-
-    from data.instruments.witnesses import CAPACITY, ENERGY, POWER, witness_columns
-
-    time, voltage, current = (
-        record[name].values for name in ("test_time_second", "voltage_volt", "current_ampere")
-    )
-    power = np.abs(voltage * current)
-    hours = np.diff(time) / 3600.0
-    charges = np.abs(current[1:] + current[:-1]) / 2.0 * hours
-    energies = (power[1:] + power[:-1]) / 2.0 * hours
-    for variable, made, grows, of, units in (
-        (CAPACITY, charges, "grows", "current and time",
-         "its current (A or mA?) and of its time (s, ms or h?)"),
-        (ENERGY, energies, "grows", "voltage, current and time",
-         "its voltage (V or mV?), of its current (A or mA?) and of its time (s, ms or h?)"),
-        (POWER, power, "is", "voltage and current",
-         "its voltage (V or mV?) and of its current (A or mA?)"),
-    ):  # fmt: skip
-        ratios = {
-            name: _ratio(np.diff(column), made) if variable != POWER else _quotient(column, made)
-            for name, column in witness_columns(record, variable).items()
-        }
-        ratios = {name: ratio for name, ratio in ratios.items() if np.isfinite(ratio)}
-        # A wrong unit of the record contradicts all of them.
-        if any(1.0 / _CHARGES_AGREE <= ratio <= _CHARGES_AGREE for ratio in ratios.values()):
-            continue
-        for name, ratio in list(ratios.items())[:1]:
-            times = "times as fast as" if grows == "grows" else "times what"
-            yield (
-                f"the file's {name!r} {grows} {_rough(ratio)} {times} {of} say: are the units of "
-                f"{units} right?"
-            )
-
-
-def _quotient(stated: "Array", made: "Array") -> float:
-    """Return how large a column is against what the record makes, as a rule [1]."""
-    import numpy as np
-
-    told = np.isfinite(stated) & (stated != 0) & (made > 0)
-    return float(np.median(np.abs(stated[told]) / made[told])) if told.any() else float("nan")
-
-
-def _ratio(grows: "Array", charges: "Array") -> float:
-    """Return how fast a sum grows against what the record makes, as a rule [1].
-
-    It is the median over parts of the record: where the instrument left out rows, or a sum is
-    reset, the parts beside are right.
-    """
-    import numpy as np
-
-    sizes = np.abs(np.where(np.isfinite(grows), grows, 0.0))
-    moves = int(np.count_nonzero(sizes))
-    if not moves:
-        return float("nan")  # an empty column says nothing
-    # Of a column that is written in coarse steps, some of them in each part.
-    parts = np.array_split(np.arange(sizes.size), min(_PARTS, max(1, moves // 3)))
-    pairs = [(float(np.sum(sizes[rows])), float(np.sum(charges[rows]))) for rows in parts]
-    ratios = [stated / made for stated, made in pairs if stated > 0 and made > 0]
-    return float(np.median(ratios)) if ratios else float("nan")

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FEATURES",
-    "Cells",
     "Choices",
     "Metadata",
+    "NewRow",
     "Reading",
     "Recipe",
     "Value",
@@ -32,7 +32,7 @@ __all__ = [
     "recipes",
 ]
 
-type Cells = dict[str, float | str]
+type NewRow = dict[str, float | str]
 type Value = str | float
 
 FEATURES = ("drop", "inflexion")
@@ -112,7 +112,7 @@ class Reading:
 
     features: "tuple[Feature, ...]"
     chosen: tuple[int, ...]
-    rows: tuple[Cells, ...]
+    rows: tuple[NewRow, ...]
     statements: tuple[str, ...] = ()
     details: dict[str, Any] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
@@ -195,7 +195,7 @@ def recipe_of(table: str) -> Recipe:
     )
 
 
-def measured_cells(name: str, feature: "Feature", factor: float = 1.0) -> Cells:
+def measured_cells(name: str, feature: "Feature", factor: float = 1.0) -> NewRow:
     """Return a feature as the cells of a measured column.
 
     Parameters
@@ -215,7 +215,7 @@ def measured_cells(name: str, feature: "Feature", factor: float = 1.0) -> Cells:
     ends = {"lower": feature.lower, "upper": feature.upper}
     match feature.kind:
         case "point":
-            cells: Cells = {name: _given(feature.value) * factor}
+            cells: NewRow = {name: _given(feature.value) * factor}
             if feature.sd:
                 cells[f"{name}_sd"] = feature.sd * factor
             return cells
@@ -281,7 +281,7 @@ def current_of(record: "xr.Dataset", feature: "Feature") -> float:
 
 def clock_cells(
     name: str, feature: "Feature", metadata: Metadata
-) -> tuple[Cells, list[str], list[str]]:
+) -> tuple[NewRow, list[str], list[str]]:
     """Return the cells of a time that may not have come by the planned end of its test.
 
     Parameters

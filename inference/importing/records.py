@@ -41,27 +41,15 @@ from data.files import expanded, refuse_unwritable
 from data.instruments.bdf import ORIGIN
 from data.metadata import read_metadata as read_campaign_metadata
 from data.provenance import is_record, read_records, record_path, row_key, same_key, standing
-from data.schema import Table, nearest, show_number
+from data.schema import Row, Table, nearest, show_number
 from data.table_reader import read_table
 from data.tables import tables
 from data.whole_files import FULL
-from inference.importing.doubts import default_area, doubts_about
+from inference.importing.contradicted import default_area
+from inference.importing.doubts import doubts_about
 from inference.importing.provenance import provenance_record, write_record
-from inference.importing.recipe import (
-    FEATURES,
-    Cells,
-    Choices,
-    Metadata,
-    Reading,
-    Recipe,
-    recipe_of,
-)
-from inference.importing.sidecars import (
-    SHARED,
-    check_values,
-    legal_columns,
-    read_metadata,
-)
+from inference.importing.recipe import FEATURES, Choices, Metadata, Reading, Recipe, recipe_of
+from inference.importing.sidecars import SHARED, check_values, legal_columns, read_metadata
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -407,7 +395,7 @@ class _Import:
         status: Status = "imported" if appending else "doubtful"
         return Outcome(status=status, record=place, figures=figures, **accepted)
 
-    def _addition(self, rows: Sequence[Cells]) -> Addition:
+    def _addition(self, rows: Sequence[Row]) -> Addition:
         return appended(self.table, current_text(self.folder, self.table), rows)
 
     def _checked(self, addition: Addition) -> "Campaign":
@@ -435,7 +423,7 @@ class _Import:
         blank = stated and mistake.message.startswith("is blank")
         return f"column {name!r}: {mistake.message}{hint if blank else ''}"
 
-    def _refuse_repeated_rows(self, rows: Sequence[Cells], path: Path) -> None:
+    def _refuse_repeated_rows(self, rows: Sequence[Row], path: Path) -> None:
         """Refuse a row of which the table has one already, and say what to do instead."""
         present = list(self._planned_keys)
         target = self.folder / self.table.file

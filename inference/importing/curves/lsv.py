@@ -13,7 +13,7 @@ from data.errors import InputError
 from data.schema import show_number
 from data.tables import tables
 from data.units import to_si
-from inference.importing.recipe import Cells, Choices, Reading, Recipe, measured_cells
+from inference.importing.recipe import Choices, NewRow, Reading, Recipe, measured_cells
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -118,7 +118,7 @@ def _way_out(record: "xr.Dataset") -> tuple["xr.Dataset", list[str]]:
     return record, []
 
 
-def _separator(metadata: "Metadata", choices: Choices) -> Cells | None:
+def _separator(metadata: "Metadata", choices: Choices) -> NewRow | None:
     """Return the properties of the stack's separator, None where the campaign has no such row."""
     from data.table_reader import read_table
 
@@ -131,15 +131,11 @@ def _separator(metadata: "Metadata", choices: Choices) -> Cells | None:
     return None
 
 
-def _cell(metadata: "Metadata", separator: Cells, density: float) -> Any:
+def _cell(metadata: "Metadata", separator: NewRow, density: float) -> Any:
     """Return the transient cell whose limiting current density is the plateau's [A/m^2]."""
     import numpy as np
 
-    from models.physics import (
-        Layer,
-        limiting_current_density,
-        macmullin_number_from_porosity,
-    )
+    from models.physics import Layer, limiting_current_density, macmullin_number_from_porosity
     from models.transient_cell import TransientCell
 
     porosity = float(separator["porosity"])
@@ -165,7 +161,7 @@ def _cell(metadata: "Metadata", separator: Cells, density: float) -> Any:
     )
 
 
-def _corrected(feature: "Feature", cell: Any, rate: float, area: float, separator: Cells) -> Any:
+def _corrected(feature: "Feature", cell: Any, rate: float, area: float, separator: NewRow) -> Any:
     """Return how the plateau relates to the limiting current."""
     from models.transient_cell import plateau_correction
 
@@ -229,7 +225,7 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
     rows = []
     for at, (plateau, area) in areas.items():
         feature = features[at]
-        note: Cells = {}
+        note: NewRow = {}
         _refuse_no_plateau(feature)
         if feature.kind == "right":
             doubts += _doubts_of_bound(feature, metadata, separator, rate, area["area"])
@@ -257,7 +253,7 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
                 swept = swept_potential(cell.layers, cell.diffusivity, rate * 1e-3)
                 too_fast = swept > _TOO_FAST * SWEPT_POTENTIAL_LIMIT
                 (doubts if too_fast else said).append(f"{warning} (--correct-sweep)")
-        row: Cells = {**metadata.values, "cell": metadata.cell, "plateau": float(plateau)}
+        row: NewRow = {**metadata.values, "cell": metadata.cell, "plateau": float(plateau)}
         row |= {**measured_cells("plateau_current", feature, 1e3), **area, **note}
         if rate is not None:
             row["scan_rate"] = rate
@@ -287,7 +283,7 @@ def _refuse_no_plateau(feature: "Feature") -> None:
 def _doubts_of_bound(
     feature: "Feature",
     metadata: "Metadata",
-    separator: Cells | None,
+    separator: NewRow | None,
     rate: float | None,
     area: float,
 ) -> list[str]:

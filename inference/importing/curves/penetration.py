@@ -6,7 +6,7 @@ import numpy as np
 
 from data.columns import CAPACITY
 from data.errors import InputError
-from inference.importing.recipe import Cells, Choices, Reading, Recipe, current_of
+from inference.importing.recipe import Choices, NewRow, Reading, Recipe, current_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -67,7 +67,7 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
     feature = find_penetration(record)
     outcome, statements = _outcome(feature, metadata)
     area = float(metadata.values["area"])
-    row: Cells = {
+    row: NewRow = {
         **metadata.values,
         "cell": metadata.cell,
         "outcome": outcome,
