@@ -33,7 +33,7 @@ def export_bdf(
     from data import AnodebayesError, read_record
     from data.instruments.bdf import write_bdf
     from inference.cli.text import heading, paragraph, ticked
-    from inference.importing.records import expand_files
+    from inference.importing.curve_files import expand_files
 
     paths = expand_files(files)
     written, failed = [], []

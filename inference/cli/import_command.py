@@ -87,7 +87,7 @@ def import_files(
     from data.stopping import last_words
     from inference.cli.text import paragraph
     from inference.importing import import_records
-    from inference.importing.records import expand_files
+    from inference.importing.curve_files import expand_files
     from inference.importing.sidecars import parse_options
 
     options = parse_options(settings or [])

@@ -11,7 +11,8 @@ from matplotlib.patches import Patch
 
 from data.arrays import Array
 from data.units import to_si
-from inference.figures.style import BLACK, BLUE, NothingToDrawError, fitting, words
+from inference.figures.labels import words
+from inference.figures.style import BLACK, BLUE, NothingToDrawError, fitting
 
 if TYPE_CHECKING:
     import xarray as xr

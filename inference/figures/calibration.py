@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from inference.figures.style import DOUBLE, NothingToDrawError, finish, styled, words
+from inference.figures.labels import words
+from inference.figures.style import DOUBLE, NothingToDrawError, finish, styled
 from inference.thresholds import CALIBRATION_VACUOUS
 
 if TYPE_CHECKING:

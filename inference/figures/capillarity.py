@@ -27,6 +27,7 @@ from inference.figures.bands import (
     require_informed,
     separators,
 )
+from inference.figures.labels import label, pretty_number, pretty_unit
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -37,11 +38,8 @@ from inference.figures.style import (
     Width,
     finish,
     fitting,
-    label,
     log_axis,
     new_figure,
-    pretty_number,
-    pretty_unit,
     printed_width,
     styled,
 )

@@ -13,6 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from data.arrays import Array
 from data.features.wording import describe
 from data.whole_files import write_whole
+from inference.figures.labels import label
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -21,7 +22,6 @@ from inference.figures.style import (
     ORANGE,
     VERMILION,
     finish,
-    label,
     new_figure,
     save_figure,
     styled,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from data.features.feature import Feature
 
 __all__ = ["curve_figure", "write_curve_figure"]
-
 
 _MOST_POINTS: Final = 3000
 _HEIGHT: Final = 78.0  # mm

@@ -18,6 +18,7 @@ from inference.figures.bands import (
     quantiles,
     require_informed,
 )
+from inference.figures.labels import label
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -26,7 +27,6 @@ from inference.figures.style import (
     VERMILION,
     Width,
     finish,
-    label,
     log_axis,
     new_figure,
     printed_width,

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from data.errors import MapError
 from inference.figures.bands import BEYOND, runs
+from inference.figures.labels import label, pretty_number, pretty_unit
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -21,11 +22,8 @@ from inference.figures.style import (
     VERMILION,
     Width,
     finish,
-    label,
     log_axis,
     new_figure,
-    pretty_number,
-    pretty_unit,
     printed_width,
     styled,
 )

@@ -20,6 +20,7 @@ from inference.figures.bands import (
     quantiles,
     require_informed,
 )
+from inference.figures.labels import label, pretty_number
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -31,10 +32,8 @@ from inference.figures.style import (
     NothingToDrawError,
     Width,
     finish,
-    label,
     log_axis,
     new_figure,
-    pretty_number,
     printed_width,
     styled,
 )

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from data.quantities import quantities
+from inference.figures.labels import label, pretty_number, pretty_unit
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -20,11 +21,8 @@ from inference.figures.style import (
     SINGLE,
     VERMILION,
     finish,
-    label,
     log_axis,
     new_figure,
-    pretty_number,
-    pretty_unit,
     styled,
 )
 from inference.thresholds import INTERVAL

@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from data.quantities import quantities
 from inference.engine.standing import prior_driven
+from inference.figures.labels import label, pretty_number, pretty_unit
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -20,11 +21,8 @@ from inference.figures.style import (
     ORANGE,
     SINGLE,
     finish,
-    label,
     log_axis,
     new_figure,
-    pretty_number,
-    pretty_unit,
     styled,
 )
 from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING, PRIOR_DRIVEN_SHIFT

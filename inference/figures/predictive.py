@@ -15,6 +15,7 @@ from data.arrays import Array
 from data.errors import InputError
 from data.quantities import quantities
 from data.units import parse_number
+from inference.figures.labels import label, pretty_number, pretty_unit
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -25,11 +26,8 @@ from inference.figures.style import (
     VERMILION,
     finish,
     fitting,
-    label,
     log_axis,
     new_figure,
-    pretty_number,
-    pretty_unit,
     styled,
     width,
 )

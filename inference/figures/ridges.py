@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from data.quantities import quantities
+from inference.figures.labels import pretty_number, pretty_unit
 from inference.figures.style import (
     BLUE,
     DOUBLE,
@@ -20,8 +21,6 @@ from inference.figures.style import (
     finish,
     log_axis,
     new_figure,
-    pretty_number,
-    pretty_unit,
     styled,
 )
 

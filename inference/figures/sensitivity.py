@@ -8,7 +8,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from data.quantities import quantities
-from inference.figures.style import DOUBLE, NothingToDrawError, finish, new_figure, styled, words
+from inference.figures.labels import words
+from inference.figures.style import DOUBLE, NothingToDrawError, finish, new_figure, styled
 from inference.thresholds import POWER_SCALING
 
 __all__ = ["table_sensitivity"]

@@ -22,6 +22,7 @@ from inference.figures.bands import (
     require_informed,
     separators,
 )
+from inference.figures.labels import label, pretty_number
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -32,10 +33,8 @@ from inference.figures.style import (
     Width,
     finish,
     fitting,
-    label,
     log_axis,
     new_figure,
-    pretty_number,
     printed_width,
     styled,
 )

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from data.errors import MapError
 from data.ranges import ENDS, RANGE_COLUMNS, range_rows
 from inference.figures.bands import BEYOND, GONE, band, beyond_handle, require_informed
+from inference.figures.labels import label, pretty_number
 from inference.figures.maps import PROTOCOL_WORDS, draw_risk, hatch
 from inference.figures.style import (
     BLACK,
@@ -24,10 +25,8 @@ from inference.figures.style import (
     NothingToDrawError,
     Width,
     finish,
-    label,
     log_axis,
     new_figure,
-    pretty_number,
     printed_width,
     styled,
 )

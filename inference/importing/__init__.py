@@ -3,6 +3,7 @@
 ``records`` imports files; ``curves`` holds one module a table that raw curves make rows of.
 """
 
-from inference.importing.records import Outcome, import_records
+from inference.importing.outcomes import Outcome
+from inference.importing.records import import_records
 
 __all__ = ["Outcome", "import_records"]

@@ -8,14 +8,12 @@ table unless the command accepts doubtful rows. Whatever goes wrong with one fil
 outcome: the others are read all the same.
 """
 
-import glob
-import json
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from data.appending import (
     TRIES,
@@ -33,11 +31,9 @@ from data.errors import (
     ChangedError,
     InputError,
     Mistake,
-    RecordError,
     StorageError,
 )
 from data.features.wording import CLOCK
-from data.files import expanded, refuse_unwritable
 from data.instruments.bdf import ORIGIN
 from data.metadata import read_metadata as read_campaign_metadata
 from data.provenance import is_record, read_records, record_path, row_key, same_key, standing
@@ -46,109 +42,23 @@ from data.table_reader import read_table
 from data.tables import tables
 from data.whole_files import FULL
 from inference.importing.contradicted import default_area
+from inference.importing.curve_files import check_file, expand_files, read_curve
 from inference.importing.doubts import doubts_about
+from inference.importing.outcomes import Outcome, Status
 from inference.importing.provenance import provenance_record, write_record
 from inference.importing.recipe import FEATURES, Choices, Metadata, Reading, Recipe, recipe_of
-from inference.importing.sidecars import SHARED, check_values, legal_columns, read_metadata
+from inference.importing.sidecars import check_values, legal_columns, read_metadata
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from data.campaign import Campaign
-    from data.features.feature import Feature
 
-__all__ = ["Outcome", "expand_files", "import_records"]
-
-type Status = Literal["imported", "checked", "doubtful", "refused"]
+__all__ = ["import_records"]
 
 _MADE = "SYNTHETIC: drawn by the simulator of anodebayes"  # first line of raw_curves' files
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of one file.
-
-    Parameters
-    ----------
-    file : Path
-        The file.
-    status : {"imported", "checked", "doubtful", "refused"}
-        ``checked`` in a dry run: it would have been imported. ``doubtful``: its rows are not
-        appended.
-    cell : str
-        Name of the cell; empty where it was refused before it had one.
-    features : tuple of Feature
-        Those that the rows state.
-    rows : tuple of dict
-        The rows in canonical units.
-    doubts : tuple of str
-        What makes the rows doubtful; to be checked before they are used.
-    statements : tuple of str
-        What was decided while reading the curve; the features have their own flags.
-    error : Exception, optional
-        Why it was refused; anything but an `AnodebayesError` is a fault of the program.
-    record : Path, optional
-        The record of provenance.
-    figures : tuple of Path
-        The curve with the feature drawn on it.
-    """
-
-    file: Path
-    status: Status
-    cell: str = ""
-    features: "tuple[Feature, ...]" = ()
-    rows: tuple[dict[str, float | str], ...] = ()
-    doubts: tuple[str, ...] = ()
-    statements: tuple[str, ...] = ()
-    error: Exception | None = None
-    record: Path | None = None
-    figures: tuple[Path, ...] = ()
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the file is in the campaign, or would be."""
-        return self.status in ("imported", "checked")
-
-
-def expand_files(files: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Return the files that paths and patterns name.
-
-    Parameters
-    ----------
-    files : iterable of str or path
-        Files, or patterns with ``*``, ``?`` or ``[]``. Sidecars among them are passed over.
-
-    Returns
-    -------
-    list of Path
-        Each once, in the order they are named; what a pattern finds is sorted.
-
-    Raises
-    ------
-    InputError
-        There is no file at all, or a pattern finds none.
-    """
-    found: list[Path] = []
-    for entry in files:
-        path = expanded(entry)
-        if path.exists() or not glob.has_magic(str(path)):
-            found.append(path)
-            continue
-        pattern = str(path.relative_to(path.anchor)) if path.anchor else str(path)
-        matches = [m for m in sorted(Path(path.anchor).glob(pattern)) if m.is_file()]
-        if not matches:
-            raise InputError(f"no file matches {str(entry)!r}")
-        found += matches
-    kept = [path for path in dict.fromkeys(found) if not _is_sidecar(path)]
-    if not kept:
-        raise InputError("no file to import is named: name the instrument's files")
-    return kept
-
-
-def _is_sidecar(path: Path) -> bool:
-    return path.name == SHARED or (path.suffix == ".toml" and path.with_suffix("").is_file())
 
 
 def import_records(
@@ -266,10 +176,10 @@ class _Import:
         """Import one file, or say why not."""
         cell = ""
         try:
-            _check_file(path)
+            check_file(path)
             metadata = read_metadata(self.table, self.recipe, path, self.options)
             cell = metadata.cell
-            record = _read(path, metadata)
+            record = read_curve(path, metadata)
             curve = str(record.attrs.get("curve", ""))
             # A measurement that was exported, and is read from there, is the same measurement.
             digest = str(record.attrs.get(ORIGIN) or record.attrs["sha256"])
@@ -493,74 +403,6 @@ class _Import:
             notes=[*doubts, *reading.statements],
         )
         return write_curve_figure(figure, place)
-
-
-def _check_file(path: Path) -> None:
-    """Refuse what is no file before anything is asked about it."""
-    refuse_unwritable(str(path))
-    if path.is_dir():
-        raise InputError(
-            f"{str(path)!r} is a folder: name its files, such as '{path / '*'}' in quotes"
-        )
-    if path.exists():
-        return
-    message = f"there is no file {str(path)!r}"
-    if not path.parent.is_dir():
-        raise InputError(f"{message}, nor a folder {str(path.parent)!r}")
-    raise InputError(message + nearest(path.name, (entry.name for entry in path.parent.iterdir())))
-
-
-def _read(path: Path, metadata: Metadata) -> "xr.Dataset":
-    from data import read_record
-
-    number = metadata.number("curve")
-    curve = None if number is None else int(number)
-    current, rate = metadata.number("current"), metadata.number("scan_rate")
-    try:
-        record = read_record(
-            path,
-            curve=curve,
-            current=None if current is None else 1e-3 * current,  # mA
-            scan_rate=None if rate is None else 1e-3 * rate,  # mV/s
-        )
-    except RecordError as error:
-        _refuse_spectrum(path, curve, error)
-        raise
-    if _may_be_spectrum(record):
-        _refuse_spectrum(path, curve, None)
-    return record
-
-
-def _may_be_spectrum(record: "xr.Dataset") -> bool:
-    """Return whether the rows of a record are points of a spectrum, beside what was read."""
-    from data.instruments.spectrum import names_spectrum
-
-    header = json.loads(str(record.attrs["header"]))
-    stated = header.get("columns", ()) if isinstance(header, dict) else ()
-    names = stated.split("\t") if isinstance(stated, str) else stated
-    # Of EC-Lab, techniques with many steps have such columns, too, and fill them in some steps.
-    technique = str(record.attrs["technique_as_written"]).lower()
-    return names_spectrum(names) and (not technique or "impedance" in technique)
-
-
-def _refuse_spectrum(path: Path, curve: int | None, error: Exception | None) -> None:
-    """Refuse an impedance spectrum by what it is; return where the file holds none."""
-    from data import read_spectrum
-
-    for number in (curve, 0):  # of several the first tells what they are
-        try:
-            spectrum = read_spectrum(path, curve=number)
-            break
-        except RecordError:
-            continue
-    else:
-        return  # what is wrong with the file as a record is said instead
-    ends = [float(find(spectrum["frequency_hertz"].values)) for find in (min, max)]
-    raise InputError(
-        f"{path.name} is an impedance spectrum of {spectrum.sizes['point']} points from "
-        f"{show_number(ends[0])} to {show_number(ends[1])} Hz: no table takes spectra yet, and no "
-        "row is made of it"
-    ) from error
 
 
 def _about_the_record(record: "xr.Dataset", metadata: Metadata) -> Iterator[str]:

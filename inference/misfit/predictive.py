@@ -22,6 +22,7 @@ from inference.engine.arviz_statistics import loo_pit, pareto_k, uniformity
 from inference.engine.draws import SAMPLE
 from inference.engine.sampling import scalars
 from inference.engine.standing import beyond, share_error
+from inference.misfit.conditions import conditions_of
 from inference.misfit.residuals import (
     MOST_NUMBERS,
     contradicting_rows,
@@ -34,7 +35,6 @@ from inference.misfit.scatters import scatter_findings, variables_of_cells
 from inference.misfit.trends import (
     Trend,
     chosen_by_outcome,
-    conditions_of,
     times_rise,
     trends,
     trends_in_words,

@@ -12,6 +12,7 @@ from scipy.special import ndtr, ndtri
 
 from data.arrays import Array
 from inference.designs.basis import Basis
+from inference.misfit.conditions import LEAST_SPREAD
 from inference.misfit.trends import verdicts
 from inference.thresholds import TENSION_FAIL
 from models.observations import TOLERANCE
@@ -29,7 +30,6 @@ MOST_NUMBERS = 5_000_000
 """Predicted numbers that statistics are computed from; bounds the memory of large tables."""
 
 _NO_LIMIT = 999.0  # on a natural scale; designs store 1000 for infinity
-_LEAST_SPREAD = 1e-9
 _FEWEST_OF_A_SKEWNESS = 8  # rows: a poorer fifth of fewer is one row, which `smallest` is of
 _CANDIDATES = 20  # rows at either end, among which a pair is sought
 
@@ -56,7 +56,7 @@ def contradicting_rows(observed: Array, predicted: Array) -> tuple[int, int, flo
     """
     centre, spread = np.median(predicted, axis=0), predicted.std(axis=0)
     residual = np.full(observed.size, np.nan)
-    np.divide(observed - centre, spread, out=residual, where=spread > _LEAST_SPREAD)
+    np.divide(observed - centre, spread, out=residual, where=spread > LEAST_SPREAD)
     order = np.argsort(residual)[: int(np.isfinite(residual).sum())]
     pairs = [
         (int(high), int(low))
@@ -68,7 +68,7 @@ def contradicting_rows(observed: Array, predicted: Array) -> tuple[int, int, flo
     for high, low in pairs:
         difference = predicted[:, high] - predicted[:, low]
         far = observed[high] - observed[low] - difference.mean()
-        apart.append(far / max(float(difference.std()), _LEAST_SPREAD))
+        apart.append(far / max(float(difference.std()), LEAST_SPREAD))
     limit = -ndtri(ndtr(-TENSION_FAIL) / max(1, order.size * (order.size - 1) // 2))
     if not apart or max(apart) <= limit:
         return None
@@ -158,7 +158,7 @@ def _value_statistics(
     predicted: Array, columns: dict[str, Array]
 ) -> dict[str, Callable[[Array], Array]]:
     spread = predicted.std(axis=0)
-    moving = spread > _LEAST_SPREAD
+    moving = spread > LEAST_SPREAD
     centre = np.median(predicted, axis=0)
     rows = predicted.shape[1]
 
@@ -194,7 +194,7 @@ def _skewness(values: Array) -> Array:
     later = share * (np.arange(count) - 1.0) / (count - 2.0)
     first, second, third = (ordered @ weights / count for weights in (share**0, share, later))
     about = 2.0 * second - first
-    return np.asarray((6.0 * third - 6.0 * second + first) / np.fmax(about, _LEAST_SPREAD))
+    return np.asarray((6.0 * third - 6.0 * second + first) / np.fmax(about, LEAST_SPREAD))
 
 
 def _verdict_statistics(columns: dict[str, Array]) -> dict[str, Callable[[Array], Array]]:

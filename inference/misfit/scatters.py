@@ -24,10 +24,11 @@ from inference.misfit.batches import (
     in_blocks,
     neighbours,
 )
+from inference.misfit.conditions import conditions_of, distinct
 from inference.misfit.residuals import MOST_NUMBERS, design_columns, on_natural_scale
 from inference.misfit.spreads import Known, Uneven, cuts, known, uneven
 from inference.misfit.symptoms import variables_of_scatters
-from inference.misfit.trends import conditions_of, distinct, verdicts
+from inference.misfit.trends import verdicts
 from inference.misfit.verdicts import Finding, Verdict
 from inference.rows.conditions import LEVELS, MARKS
 from inference.thresholds import BATCH_FAIL, BATCH_WARN, SPREAD_FAIL, SPREAD_WARN

@@ -35,7 +35,8 @@ from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtri
 
 from data.arrays import Array
-from inference.misfit.trends import MOST_LEVELS, value_in_words
+from inference.misfit.conditions import value_in_words
+from inference.misfit.trends import MOST_LEVELS
 from inference.rows.conditions import levels
 from models.observations import TOLERANCE
 

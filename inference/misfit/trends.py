@@ -20,24 +20,30 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from data.arrays import Array
-from inference.designs.axes import shown
+from inference.misfit.conditions import (
+    CONDITION_WORDS,
+    FEWEST_ROWS,
+    LEAST_SPREAD,
+    OF_THE_OBSERVATION,
+    TOGETHER,
+    distinct,
+    unit_score,
+    value_in_words,
+    varying_scores,
+)
 from inference.rows.conditions import levels
 from inference.rows.whole_clock import rising as times_rising
-from models.blocks import table_of
 
 if TYPE_CHECKING:
-    from inference.designs.basis import Basis
+    pass
 
 __all__ = [
     "MOST_LEVELS",
     "Trend",
     "chosen_by_outcome",
-    "conditions_of",
-    "distinct",
     "times_rise",
     "trends",
     "trends_in_words",
-    "value_in_words",
     "verdicts",
 ]
 
@@ -45,51 +51,10 @@ __all__ = [
 MOST_LEVELS: Final = 6
 """Values of a condition up to which each stands for itself."""
 
-_FEWEST: Final = 3  # rows and values of which a correlation can differ from one and minus one
-_TOGETHER: Final = 0.99  # correlation from which two conditions are one
-_LEAST_SPREAD: Final = 1e-9
 _DIGITS: Final = 9
 _FEWEST_CHOSEN: Final = 4  # currents
 _OF_A_CHARGE: Final = -1.0  # power of the current with which a time goes, where a charge ends it
 _SURE: Final = 0.995
-_OF_THE_OBSERVATION: Final = frozenset(
-    {"floor", "ceiling", "halfwidth", "sd", "cells", "separator", "free"}
-)
-_LAB: Final[Mapping[str, tuple[float, float]]] = {  # factor and offset from SI to the units below
-    "temperature": (1.0, -273.15),
-    "pressure": (1e-6, 0.0),
-    "thickness": (1e6, 0.0),
-    "distance": (1e3, 0.0),
-    "concentration": (1e-3, 0.0),
-    "before": (1e6, 0.0),
-    "behind": (1e6, 0.0),
-}
-_UNITS: Final = {
-    "area": " cm^2",
-    "capacity": " mAh/cm^2",
-    "concentration": " mol/L",
-    "electrode_distance": " mm",
-    "electrode_thickness": " um",
-    "layers": "",
-    "macmullin_number": "",
-    "pore_radius": " nm",
-    "pore_size_spread": "",
-    "porosity": "",
-    "pressure": " MPa",
-    "scan_rate": " mV/s",
-    "separator thickness": " um",
-    "step_time": " s",
-    "temperature": " degC",
-}
-_WORDS: Final = {
-    "log_current": "current_density",
-    "log_area": "area",
-    "patches": "area",
-    "thickness": "electrode_thickness",
-    "distance": "electrode_distance",
-    "before": "reservoir_thickness on the depleting side",
-    "behind": "reservoir_thickness on the supplying side",
-}
 
 
 @dataclass(frozen=True)
@@ -125,24 +90,6 @@ class Trend:
     apart: float = 0.0
     chosen: bool = False
     from_start: bool = False
-
-
-def value_in_words(name: str, value: float) -> str:
-    """Return a condition with its value, as rows state it.
-
-    Parameters
-    ----------
-    name : str
-        Its words.
-    value : float
-        From `conditions_of`.
-
-    Returns
-    -------
-    str
-        Empty where its unit is not known.
-    """
-    return f"{name} {shown(value)}{_UNITS[name]}" if name in _UNITS else ""
 
 
 def trends_in_words(found: Sequence[Trend], p_value: float, *, failed: bool, ratios: bool) -> str:
@@ -241,15 +188,15 @@ def trends(
         have a choice.
     """
     spread = predicted.std(axis=0)
-    moving = spread > _LEAST_SPREAD
+    moving = spread > LEAST_SPREAD
     of_verdicts = verdicts(observed, predicted)
     without = "log_current" if of_verdicts else ""  # what a verdict is of: a spread, no law
     at_rows = {name: each[moving] for name, each in conditions.items()}
-    varying = _varying(at_rows, without)
+    varying = varying_scores(at_rows, without)
     places = _places(distinct(at_rows, without))
     for level, (_, here) in places.items():
-        if (score := _score(level, here.astype(float))) is not None and all(
-            abs(float(each @ score)) < _TOGETHER for each in varying.values()
+        if (score := unit_score(level, here.astype(float))) is not None and all(
+            abs(float(each @ score)) < TOGETHER for each in varying.values()
         ):
             varying[level] = score
     if not varying:
@@ -265,14 +212,14 @@ def trends(
         residuals = (values[:, moving] - centre) / scale
         residuals -= residuals.mean(axis=1, keepdims=True)
         norms = np.linalg.norm(residuals, axis=1, keepdims=True)
-        found = residuals @ scores.T / np.where(norms > _LEAST_SPREAD, norms, 1.0)
+        found = residuals @ scores.T / np.where(norms > LEAST_SPREAD, norms, 1.0)
         return np.asarray(found)
 
     of_data, of_draws = correlations(observed[None])[0], correlations(predicted)
     middle, width = of_draws.mean(axis=0), of_draws.std(axis=0)
     of_data, of_draws = (of_data - middle) / width, np.abs((of_draws - middle) / width).max(axis=1)
     away = observed[moving] - centre
-    word = _WORDS.get(chosen, chosen)
+    word = CONDITION_WORDS.get(chosen, chosen)
     told = []
     for along, z in sorted(zip(varying, of_data, strict=True), key=lambda each: -abs(each[1])):
         rising = bool(z > 0.0)
@@ -299,7 +246,7 @@ def _places(conditions: Mapping[str, Array]) -> dict[str, tuple[str, NDArray[np.
         for one in range(level.max() + 1):
             here = level == one
             words = value_in_words(name, float(np.median(values[here])))
-            if words and here.sum() >= _FEWEST:
+            if words and here.sum() >= FEWEST_ROWS:
                 found[words] = (name, here)
     return found
 
@@ -350,123 +297,10 @@ def times_rise(observed: Array, design: Mapping[str, Array]) -> bool:
     other = [
         np.nan_to_num(np.round(values, _DIGITS))
         for name, values in design.items()
-        if name not in {"log_current", *_OF_THE_OBSERVATION}
+        if name not in {"log_current", *OF_THE_OBSERVATION}
     ]
     alike = np.zeros(observed.size, dtype=np.intp)
     if other:
         alike = np.unique(np.stack(other), axis=1, return_inverse=True)[1].ravel()
     groups = [np.flatnonzero(alike == each) for each in np.unique(alike)]
     return times_rising(np.exp(design["log_current"]), observed, groups)
-
-
-def distinct(conditions: Mapping[str, Array], without: str = "") -> dict[str, Array]:
-    """Return the conditions that vary, by their words.
-
-    Parameters
-    ----------
-    conditions : mapping of str to ndarray of shape (rows,)
-        From `conditions_of`.
-    without : str
-        One that is left out, with all that goes together with it.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (rows,)
-        As given.
-    """
-    scores = {name: _score(name, values) for name, values in conditions.items()}
-    left_out = scores.get(without)
-    return {
-        _WORDS.get(name, name): conditions[name]
-        for name, score in scores.items()
-        if score is not None
-        and not (left_out is not None and abs(float(left_out @ score)) > _TOGETHER)
-    }
-
-
-def _score(name: str, values: Array) -> Array | None:
-    """Return a condition with mean 0 and length 1; None where it does not vary.
-
-    Rows without it have no part: 0 where it is blank.
-    """
-    known = np.isfinite(values)
-    if known.sum() < _FEWEST:
-        return None
-    plain = name.startswith("log_") or name == "temperature"
-    positive = bool((values[known] > 0.0).all()) and not plain
-    score = np.zeros(values.size)
-    score[known] = np.log(values[known]) if positive else values[known]
-    score[known] -= score[known].mean()
-    length = float(np.linalg.norm(score))
-    return score / length if length > _LEAST_SPREAD else None
-
-
-def _varying(conditions: Mapping[str, Array], without: str = "") -> dict[str, Array]:
-    """Return conditions that vary, of mean 0 and length 1; those that go together as one.
-
-    What goes together with a condition that is not one here is left out with it.
-    """
-    groups: list[tuple[list[str], Array]] = []
-    for name, values in conditions.items():
-        score = _score(name, values)
-        if score is None:
-            continue
-        word = _WORDS.get(name, name)
-        for names, first in groups:
-            if abs(float(first @ score)) > _TOGETHER:
-                if word not in names:
-                    names.append(word)
-                break
-        else:
-            groups.append(([word], score))
-    return {
-        names[0] + (f" (or {', '.join(names[1:])}, which goes with it)" if names[1:] else ""): score
-        for names, score in groups
-        if _WORDS.get(without, without) not in names
-    }
-
-
-def conditions_of(result: "Basis", variable: str, design: Mapping[str, Array]) -> dict[str, Array]:
-    """Return the conditions of the rows of an observed variable.
-
-    Parameters
-    ----------
-    result : Basis
-        A finished fit.
-    variable : str
-        Name of the observed variable.
-    design : mapping of str to ndarray of shape (rows,)
-        Its own design.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (rows,)
-        What the fit kept of its rows, NaN where one is blank, and of its design and that of its
-        table what these do not state; in the units of tables.
-    """
-    kept = result.conditions.get(variable, {})
-    found = {name: np.asarray(each, dtype=float) for name, each in kept.items()}
-    for name, each in {**_of_table(result, variable), **design}.items():
-        if _WORDS.get(name, name) not in kept:  # a design has numbers where a row is blank
-            factor, offset = _LAB.get(name, (1.0, 0.0))
-            found[name] = factor * np.asarray(each, dtype=float) + offset
-    return {
-        name: each
-        for name, each in found.items()
-        if name not in _OF_THE_OBSERVATION and not name.endswith("_sd")
-    }
-
-
-def _of_table(result: "Basis", variable: str) -> dict[str, Array]:
-    """Return the design of a whole table at the rows of one of its observed variables."""
-    table, lines = table_of(variable), result.lines
-    key = f"{table}_design"
-    if table == variable or key not in result.constant_data or variable not in lines:
-        return {}
-    matrix = result.constant_data[key]
-    every = sorted({line for name in lines if table_of(name) == table for line in lines[name]})
-    if len(every) != matrix.shape[0]:
-        return {}
-    at = np.searchsorted(every, lines[variable])
-    names = [str(each) for each in matrix[f"{table}_column"].values]
-    return {name: np.asarray(matrix.values[at, i], dtype=float) for i, name in enumerate(names)}

@@ -384,7 +384,7 @@ def _in_words(text: str) -> str:
     """Write the names of parameters and of tables in a sentence as words, files left alone."""
     from data.quantities import quantities
     from data.tables import tables
-    from inference.figures.style import words
+    from inference.figures.labels import words
 
     def spoken(found: re.Match[str]) -> str:
         name = words(found[1])

@@ -23,7 +23,13 @@ from inference.engine.sampling import scalars
 from inference.engine.standing import prior_driven
 from inference.jobs.resolved import software_versions
 from inference.runs.result import Result, load_result
-from inference.thresholds import INTERVAL, MOVED, NARROWED
+from inference.studies.overlay_findings import (
+    is_scatter,
+    is_shared,
+    map_findings,
+    parameter_findings,
+)
+from inference.thresholds import INTERVAL
 from inference.words.run_files import MAP
 
 if TYPE_CHECKING:
@@ -31,7 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Overlay", "overlay"]
 
-_MOST_NAMED = 6
 _MOST_RUNS = 6
 _ALIKE = 1e-6
 
@@ -87,7 +92,7 @@ class Overlay:
         return [
             str(label)
             for label in labels
-            if _is_shared(str(label)) and (label in heard or not _is_scatter(str(label)))
+            if is_shared(str(label)) and (label in heard or not is_scatter(str(label)))
         ]
 
     def document(self) -> dict[str, Any]:
@@ -158,7 +163,7 @@ def overlay(runs: Sequence[Result | str | os.PathLike[str]]) -> Overlay:
         runs=tuple(named),
         parameters=parameters,
         maps=maps,
-        findings=(*_findings(parameters), *_map_findings(maps)),
+        findings=(*parameter_findings(parameters), *map_findings(maps)),
         notes=(*_notes(named), *map_notes),
         attrs={
             "schema_version": 1,
@@ -346,75 +351,6 @@ def _axes_differ(first: xr.Dataset, second: xr.Dataset) -> str:
     return ""
 
 
-def _is_scatter(label: str) -> bool:
-    return label.endswith("_scatter")
-
-
-def _is_shared(label: str) -> bool:
-    base, _, member = label.partition("[")
-    if base not in quantities():
-        return False
-    return not member or member.removesuffix("]") in {"one_way", "step"}
-
-
-def _findings(parameters: "pd.DataFrame") -> list[str]:
-    runs = list(dict.fromkeys(parameters.index.get_level_values("run")))
-    before = runs[0]
-    found = []
-    for name in runs[1:]:
-        table = parameters.xs(name, level="run")
-        table = table[[_is_shared(str(label)) for label in table.index]]
-        narrower = table[table["narrower"] > NARROWED].sort_values("narrower", ascending=False)
-        wider = table[table["narrower"] < 1.0 / NARROWED].sort_values("narrower")
-        moved = table[table["shift"].abs() > MOVED].sort_values(
-            "shift", key=np.abs, ascending=False
-        )
-        if len(narrower):
-            listed = _listed(
-                (label, f"{row['narrower']:.1f}×") for label, row in narrower.iterrows()
-            )
-            found.append(f"Against {before}, {name} narrows {listed}.")
-        else:
-            found.append(f"Against {before}, {name} narrows no parameter more than {NARROWED:g}×.")
-        if len(wider):
-            listed = _listed(
-                (label, f"{1 / row['narrower']:.1f}× wider") for label, row in wider.iterrows()
-            )
-            found.append(f"{name} knows less than {before} of {listed}.")
-        if len(moved):
-            listed = _listed((label, f"{row['shift']:+.1f} sd") for label, row in moved.iterrows())
-            found.append(
-                f"From {before} to {name} these move by more than {MOVED:g} standard deviations of "
-                f"{before}: {listed}. Data that agree seldom do that: look at the tables that "
-                "inform them."
-            )
-    return found
-
-
-def _listed(pairs: Any) -> str:
-    words = [f"{label} ({text})" for label, text in pairs]
-    more = len(words) - _MOST_NAMED
-    return ", ".join(words[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _map_findings(maps: Mapping[str, xr.Dataset]) -> list[str]:
-    found = []
-    for cell, dataset in maps.items():
-        safe = dataset["safe_current_density"]
-        before, *others = [str(name) for name in dataset["run"].values]
-        for name in others:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                ratio = (safe.sel(run=name) / safe.sel(run=before)).values
-            ratio = ratio[np.isfinite(ratio)]
-            if ratio.size:
-                found.append(
-                    f"Safe current of {cell} cells at {float(safe.attrs['risk']) * 100:g} % risk: "
-                    f"{name} gives {np.median(ratio):.2f} times that of {before} (median over the "
-                    f"map; {ratio.min():.2f} to {ratio.max():.2f})."
-                )
-    return found
-
-
 def _notes(named: Mapping[str, Result]) -> list[str]:
     notes = []
     made = [name for name, result in named.items() if result.synthetic]
@@ -463,7 +399,7 @@ def _changed_priors(first: Result, second: Result) -> list[str]:
         for label in one.index.intersection(two.index)
         # Derived quantities have prior intervals of draws, which follow the seed.
         if one.loc[label, "source"] != "derived"
-        and _is_shared(str(label))
+        and is_shared(str(label))
         and not np.allclose(
             one.loc[label, columns].to_numpy(dtype=float),
             two.loc[label, columns].to_numpy(dtype=float),

@@ -32,7 +32,8 @@ from inference.figures import (
 from inference.figures.bands import BEYOND
 from inference.figures.calibration import calibration_figure
 from inference.figures.capillarity import critical_current_against_radius
-from inference.figures.style import DOUBLE, SINGLE, label, pretty_number, pretty_unit, width, words
+from inference.figures.labels import label, pretty_number, pretty_unit, words
+from inference.figures.style import DOUBLE, SINGLE, width
 from inference.figures.voids import void_free_capacities
 from inference.maps.mapping import maps_from_job
 from inference.studies.calibration.calibration import Calibration

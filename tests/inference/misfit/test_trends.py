@@ -10,8 +10,8 @@ import xarray as xr
 from scipy import stats
 
 from data.campaign import Campaign
+from inference.misfit.conditions import conditions_of
 from inference.misfit.predictive import _judged, unpredicted
-from inference.misfit.trends import conditions_of
 from inference.rows.conditions import row_conditions
 from inference.thresholds import PREDICTIVE_FAIL
 
