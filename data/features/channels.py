@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.errors import FeatureError
 from data.features.control import read_columns, record_name
 from data.features.feature import Feature, Flag, between
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Channels", "read_channels"]
 
-type Array = NDArray[np.float64]
 type Rows = NDArray[np.bool_]
 
 _TIMES = frozenset({"test_time_lower", "test_time_upper", "event_time_lower", "event_time_upper"})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.errors import FeatureError
 from data.features.feature import Flag
 from data.features.noise import estimate_noise
@@ -26,7 +27,6 @@ __all__ = [
     "unread_steps",
 ]
 
-type Array = NDArray[np.float64]
 
 _RAMP = 10.0  # [s], longest rise of a current to its setting
 REST = 0.05  # of the current of a step: less is a rest

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.features.noise import Noise, estimate_noise
 from data.features.rows import block_means, blocks
 
 __all__ = ["Drop", "Gates", "find_drop", "locate_drop"]
 
-type Array = NDArray[np.float64]
 
 _WINDOW = 60  # rows on each side that a line is fitted to
 _EDGE = 4  # fewest rows of a line

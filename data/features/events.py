@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.features.drop import Drop, Gates
 from data.features.fall import Fall, find_fall, recovery
 from data.features.feature import Flag
@@ -19,7 +20,6 @@ from data.features.runaway import Departure, find_runaway
 
 __all__ = ["ALIKE", "SHORTED", "Events", "Excursion", "excursion_of", "read_events"]
 
-type Array = NDArray[np.float64]
 type Rows = NDArray[np.intp]
 
 SHORTED = 1 / 3

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.features.drop import Drop, Gates, find_drop, locate_drop
 from data.features.noise import Noise, despike, estimate_noise
 from data.features.rows import block_means, runs
@@ -17,7 +18,6 @@ from data.features.runaway import Departure, find_collapse, find_flicker
 
 __all__ = ["Fall", "find_fall", "recovery"]
 
-type Array = NDArray[np.float64]
 
 _LEVEL = 10  # rows of the level before a dip
 _FEWEST = 5  # of them

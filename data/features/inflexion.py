@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.features.channels import read_channels
 from data.features.control import constant_current_steps, history, read_columns
 from data.features.drop import Gates
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["find_inflexion"]
 
-type Array = NDArray[np.float64]
 type Rows = NDArray[np.intp]
 
 ALGORITHM = "penalised_spline"

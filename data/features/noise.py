@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Array
+
 __all__ = ["Noise", "despike", "estimate_noise"]
 
-type Array = NDArray[np.float64]
 
 _MAD = 1.4826  # of a normal distribution
 _MOST_ROWS = 200_000

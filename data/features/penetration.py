@@ -12,8 +12,8 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.features.channels import read_channels
 from data.features.control import (
     ControlStep,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["find_penetration"]
 
-type Array = NDArray[np.float64]
 
 ALGORITHM = "sudden_drop"
 VERSION = "7"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.errors import FeatureError
 from data.features.control import read_columns, record_name
 from data.features.drop import Gates, find_drop
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["find_plateaus"]
 
-type Array = NDArray[np.float64]
 
 ALGORITHM = "local_conductance"
 VERSION = "4"

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["block_means", "blocks", "runs"]
+from data.arrays import Array
 
-type Array = NDArray[np.float64]
+__all__ = ["block_means", "blocks", "runs"]
 
 
 def blocks(rows: int, most: int) -> NDArray[np.intp]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.features.control import REST, ControlStep, read_columns, step_changes
 from data.features.noise import estimate_noise
 from data.features.rows import runs
@@ -27,7 +28,6 @@ __all__ = [
     "find_runaway",
 ]
 
-type Array = NDArray[np.float64]
 
 _QUIET = 5  # fewest rows of a level
 _GROWTH = 1.1  # of the part that the level is taken from

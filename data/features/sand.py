@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.features.channels import read_channels
 from data.features.control import ControlStep, constant_current_steps, history, read_columns
 from data.features.drop import Gates
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["find_sand_time"]
 
-type Array = NDArray[np.float64]
 
 ALGORITHM = "voltage_runaway"
 VERSION = "5"

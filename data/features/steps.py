@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.errors import FeatureError
 from data.features.channels import read_channels
 from data.features.control import (
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["find_failed_step"]
 
-type Array = NDArray[np.float64]
 
 ALGORITHM = "current_steps"
 VERSION = "6"

@@ -32,8 +32,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.errors import UnitError
 from data.instruments.record import CurveInfo, Source, choose_curve, refusal
 from data.instruments.text import decode, in_unit, split_line
@@ -103,8 +103,6 @@ _LEGAL = (
     "legal are headers of frequency, real and imaginary part with their units, such as "
     "'frequency [Hz],Zreal [ohm],Zimag [ohm]'"
 )
-
-type Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data.arrays import Array
 from data.errors import UnitError
 from data.instruments.headers import MEASURED, split_header
 from data.instruments.text import decode, in_unit, split_line
@@ -93,8 +93,6 @@ _DATES = tuple(
         ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M:%S.%f %p", "%I:%M %p"),
     )
 )  # fmt: skip
-
-type Array = NDArray[np.float64]
 
 
 def with_witnesses(record: "xr.Dataset", path: Path) -> "xr.Dataset":

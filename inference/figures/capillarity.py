@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
+from data.arrays import Array
 from data.errors import MapError
 from data.ranges import ENDS, RANGE_COLUMNS, range_rows
 from inference.figures.bands import (
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
 
 __all__ = ["critical_current_against_radius", "overpotential_against_radius"]
 
-type Array = np.ndarray[Any, Any]
 
 _HEIGHT: Final = 90.0  # mm
 _DEFAULT_RADII: Final = (10.0, 100.0)  # nm, where the campaign has no separators

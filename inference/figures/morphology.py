@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["deposits_under_pressure"]
 
-type Array = np.ndarray[Any, Any]
 
 _KPA: Final = 1e3  # Pa
 _UM: Final = 1e-6

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from data.arrays import Array
 from inference.designs.limits import option
 from inference.designs.mechanisms import MECHANISMS, cell_factor
 from inference.figures.bands import (
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = ["limiting_currents", "sand_times"]
 
-type Array = np.ndarray[Any, Any]
 
 _HEIGHT: Final = 88.0  # mm
 _CURRENT: Final = 10.0  # A/m^2 in one mA/cm^2

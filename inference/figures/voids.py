@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from data.arrays import Array
 from data.errors import MapError
 from data.ranges import ENDS, RANGE_COLUMNS, range_rows
 from inference.figures.bands import BEYOND, GONE, band, beyond_handle, require_informed
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["void_free_capacities", "void_regimes"]
 
-type Array = np.ndarray[Any, Any]
 
 _TABLE: Final = "dc_polarization"
 _HOUR: Final = 3600.0  # s
