@@ -12,9 +12,6 @@ TYPE_CHECKING = False  # as `typing` has it, without reading `typing`
 if TYPE_CHECKING:
     from data.assumptions import Assumption as Assumption
     from data.campaign import Campaign as Campaign
-    from data.campaign import CampaignInfo as CampaignInfo
-    from data.campaign import list_campaigns as list_campaigns
-    from data.campaign import load_campaign as load_campaign
     from data.errors import AnodebayesError as AnodebayesError
     from data.errors import CampaignError as CampaignError
     from data.errors import InputError as InputError
@@ -30,6 +27,9 @@ if TYPE_CHECKING:
     from data.instruments.reading import list_curves as list_curves
     from data.instruments.reading import read_record as read_record
     from data.instruments.reading import read_spectrum as read_spectrum
+    from data.loading import CampaignInfo as CampaignInfo
+    from data.loading import list_campaigns as list_campaigns
+    from data.loading import load_campaign as load_campaign
     from data.metadata import CampaignMetadata as CampaignMetadata
     from data.template import new_campaign as new_campaign
     from data.writer import write_campaign as write_campaign
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 _MODULE_OF = {
     "Assumption": "data.assumptions",
     "Campaign": "data.campaign",
-    "CampaignInfo": "data.campaign",
-    "list_campaigns": "data.campaign",
-    "load_campaign": "data.campaign",
     "AnodebayesError": "data.errors",
     "CampaignError": "data.errors",
     "InputError": "data.errors",
@@ -55,6 +52,9 @@ _MODULE_OF = {
     "list_curves": "data.instruments.reading",
     "read_record": "data.instruments.reading",
     "read_spectrum": "data.instruments.reading",
+    "CampaignInfo": "data.loading",
+    "list_campaigns": "data.loading",
+    "load_campaign": "data.loading",
     "CampaignMetadata": "data.metadata",
     "new_campaign": "data.template",
     "write_campaign": "data.writer",

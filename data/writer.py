@@ -60,7 +60,7 @@ def write_campaign(
     CampaignError
         The rows break the data contract.
     """
-    from data.campaign import load_campaign
+    from data.loading import load_campaign
 
     target = expanded(folder)
     refuse_filled_folder(target)

@@ -16,7 +16,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-from data.campaign import Campaign, load_campaign
+from data.campaign import Campaign
+from data.loading import load_campaign
 
 type Values = dict[str, list[np.ndarray[Any, Any]]]
 

@@ -17,14 +17,12 @@ from data.errors import FeatureError
 from data.features.control import read_columns, record_name
 from data.features.feature import Feature, Flag, between
 from data.features.noise import estimate_noise
-from data.features.rows import runs
+from data.features.rows import Mask, runs
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["Channels", "read_channels"]
-
-type Rows = NDArray[np.bool_]
 
 _TIMES = frozenset({"test_time_lower", "test_time_upper", "event_time_lower", "event_time_upper"})
 _LOAD = 1e-3  # of the largest current: less is a rest
@@ -157,7 +155,7 @@ def read_channels(record: "xr.Dataset", feature: str) -> Channels:
     return Channels(record, flags, tick, np.flatnonzero(alive))
 
 
-def _refuse_dead(record: "xr.Dataset", voltage: Array, loaded: Rows, feature: str) -> None:
+def _refuse_dead(record: "xr.Dataset", voltage: Array, loaded: Mask, feature: str) -> None:
     """Refuse a voltage that is exactly constant while current flows."""
     under = voltage[loaded]
     if len(under) < _FEWEST or np.ptp(under) > 0:
@@ -192,8 +190,8 @@ def _steady(current: Array) -> bool:
 
 
 def _alive(
-    time: Array, voltage: Array, current: Array, loaded: Rows
-) -> tuple[Rows, tuple[Flag, ...]]:
+    time: Array, voltage: Array, current: Array, loaded: Mask
+) -> tuple[Mask, tuple[Flag, ...]]:
     """Return the rows in which the voltage is a measurement.
 
     Where a voltage that scatters by more than its last digit stays exactly the same for many rows,
@@ -251,7 +249,7 @@ def _alive(
     )
 
 
-def _signed(time: Array, voltage: Array, current: Array, loaded: Rows) -> Array | None:
+def _signed(time: Array, voltage: Array, current: Array, loaded: Mask) -> Array | None:
     """Return a current with the sign of the voltage, where only its magnitude was kept.
 
     Its sign never changes, and the voltage changes its own from one stretch to another, as a whole:

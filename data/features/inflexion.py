@@ -10,14 +10,13 @@ References
    Science 11 (1996) 89-121, doi 10.1214/ss/1038425655.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.arrays import Array
+from data.features.bumps import BINS, binned, fall_after, without_bumps
 from data.features.channels import read_channels
 from data.features.control import constant_current_steps, history, read_columns
 from data.features.drop import Gates
@@ -25,32 +24,20 @@ from data.features.events import SHORTED, read_events
 from data.features.feature import Feature, Flag, between
 from data.features.leads import own_voltage, steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
-from data.features.rows import block_means, runs
+from data.features.rows import Rows
 from data.features.runaway import Departure, find_compliance, find_limit, find_runaway
+from data.features.spline import KNOTS, SplineFit, knot_count, posterior_spline
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["find_inflexion"]
 
-type Rows = NDArray[np.intp]
-
 ALGORITHM = "penalised_spline"
 VERSION = "5"
-_BINS = 400
-_KNOTS = 60
 _DRAWS = 1000
 _SMOOTHING = 1.3  # on the standard deviation, for what the penalty draws the curve aside
 _GRID = 600
-# A bump is shorter than this part of the curve, and higher than these: deviations, part of all.
-_BUMP = 0.12
-_BUMP_SIGMAS = 10.0
-_BUMP_HEIGHT = 0.02
-_BUMP_FOOT = 5.0  # deviations, down to which it is cut off
-_BUMP_NARROW = 0.7  # of the window
-_BUMP_SINGLE = 3.0  # times as high as the rest of the curve falls
-_BUMPS = 3  # more are a wave
-_BUMP_BACK = 0.9  # of the level before is left
 _DOUBT = 2.5  # standard deviations of a bend that may be one
 # A runaway ends above the level at its inflexion by more than a third of a kelvin makes of a
 # resistance (with an activation energy of 0.2 to 0.3 eV near room temperature), by more than the
@@ -64,133 +51,6 @@ _ALIKE = 0.8
 _BEFORE = 2.0
 _AFTER = 5.0
 _RECENT = 0.1  # of the time before an inflexion, that its level is taken from
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """Posterior of a penalised spline on a scaled time from 0 to 1."""
-
-    mean: Array  # of the coefficients
-    covariance: Array
-    knots: Array
-    scale: float
-
-    def derivative(self, at: Array, order: int) -> tuple[Array, Array]:
-        """Return the basis of a derivative and the derivative itself at some times."""
-        from scipy.interpolate import BSpline
-
-        basis = BSpline(self.knots, np.eye(len(self.mean)), 4).derivative(order)(at)
-        return basis, basis @ self.mean
-
-
-def _bins(time: Array, curve: Array, most: int) -> tuple[Array, Array, Array]:
-    """Return means of time and curve in bins of equal length, and the rows in each."""
-    edges = np.searchsorted(time, np.linspace(time[0], time[-1], most + 1)[:-1], side="left")
-    starts = np.unique(edges[edges < len(time)])
-    (times, means), counts = block_means(starts, len(time), time, curve)
-    return times, means, counts
-
-
-def _without_bumps(time: Array, curve: Array) -> Rows:
-    """Return the rows of a curve in which it is not up for a while and comes back.
-
-    What a curve is above its opening, the largest of the smallest values in a window that moves: a
-    curve that rises or falls for good has none, but for the ends.
-    """
-    from scipy.ndimage import grey_opening
-
-    every = np.arange(len(curve))
-    if len(curve) < _BINS // 4 or time[-1] <= time[0]:
-        return every
-    middle, mean, counts = _bins(time, curve, _BINS)
-    noise = estimate_noise(middle, mean)
-    width = max(int(_BUMP * len(middle)), 3)
-    above = mean - grey_opening(mean, size=width, mode="nearest")
-    bin_of = np.repeat(np.arange(len(middle)), counts.astype(int))
-    bad = np.zeros(len(middle), dtype=bool)
-    least = max(_BUMP_SIGMAS * noise.effective, _BUMP_HEIGHT * float(np.ptp(mean)))
-    for low, high in runs(above > _BUMP_FOOT * noise.effective):
-        inside = low >= width // 2 and high <= len(middle) - width // 2
-        # As wide as the window is a crest of a wave.
-        inside &= high - low <= _BUMP_NARROW * width
-        # To the old level, or above it: what falls below is shorted.
-        if inside and np.max(above[low:high]) > least and mean[high] > _BUMP_BACK * mean[low - 1]:
-            more = max((high - low) // 3, 1)  # its foot is in the noise
-            bad[max(low - more, 0) : high + more] = True
-    # A wave has many, or falls without them as well.
-    peak, fallen = float(np.max(above[bad], initial=0.0)), _fallen(mean[~bad], 0)
-    wave = len(runs(bad)) > _BUMPS or peak < _BUMP_SINGLE * fallen
-    return every if wave else every[~bad[bin_of]]
-
-
-def _knot_count(rows: int) -> int:
-    """Return the number of intervals between knots for some rows."""
-    return min(_KNOTS, max(8, rows // 4))
-
-
-def _fit(x: Array, y: Array, counts: Array, phi: float, local: Array | None) -> _Fit:
-    """Fit a penalised spline by restricted maximum likelihood.
-
-    The penalty is on third differences of the coefficients, so that the second derivative is not
-    drawn to zero; `local` is its weight along the curve. First-order correlation of the rows is
-    taken out before.
-    """
-    from scipy.interpolate import BSpline
-    from scipy.linalg import cho_factor, cho_solve, eigh
-
-    degree = 4
-    count = _knot_count(len(x))
-    inner = np.linspace(0, 1, count + 1)
-    knots = np.concatenate([np.zeros(degree), inner, np.ones(degree)])
-    basis = BSpline.design_matrix(np.clip(x, 0, 1), knots, degree).toarray()
-    scale = max(float(np.ptp(y)), 1e-15)
-    target = y / scale
-    root = np.sqrt(counts / counts.mean())[:, None]
-    design, aim = basis * root, target * root[:, 0]
-    if phi > 0:
-        design = np.vstack([np.sqrt(1 - phi**2) * design[:1], design[1:] - phi * design[:-1]])
-        aim = np.concatenate([np.sqrt(1 - phi**2) * aim[:1], aim[1:] - phi * aim[:-1]])
-    third = np.diff(np.eye(basis.shape[1]), n=3, axis=0)
-    if local is not None:
-        third = third * np.sqrt(local)[:, None]
-    penalty = third.T @ third
-    gram = design.T @ design
-    gram += 1e-12 * np.trace(gram) / len(gram) * np.eye(len(gram))
-    # In the basis where both are diagonal every strength of the penalty costs a few sums.
-    strength, vectors = eigh(penalty, gram)
-    strength = np.maximum(strength, 0.0)
-    rotated = vectors.T @ (design.T @ aim)
-    total = float(aim @ aim)
-    n, free = len(aim), 3
-    best, chosen = np.inf, 1.0
-    penalised = np.sort(strength)[3:]
-    for power in np.linspace(-10, 8, 73):
-        weight = 10.0**power / max(float(np.median(penalised)), 1e-30)
-        shrunk = 1 / (1 + weight * strength)
-        squares = max(total - float(np.sum(rotated**2 * shrunk)), 1e-14 * total + 1e-300)
-        criterion = (
-            (n - free) * np.log(squares)
-            + float(np.sum(np.log1p(weight * penalised)))
-            - len(penalised) * np.log(weight)
-        )
-        if criterion < best:
-            best, chosen = criterion, weight
-    precision = gram + chosen * penalty
-    factor = cho_factor(precision)
-    mean = cho_solve(factor, design.T @ aim)
-    squares = max(total - float(mean @ (design.T @ aim)), 1e-14 * total)
-    covariance = cho_solve(factor, np.eye(len(mean))) * squares / (n - free)
-    return _Fit(mean * scale, covariance * scale**2, knots, scale)
-
-
-def _posterior(x: Array, y: Array, counts: Array, phi: float) -> _Fit:
-    """Fit twice: the second penalty is weaker where the first curve bends most."""
-    first = _fit(x, y, counts, phi, None)
-    third = np.diff(first.mean, n=3)
-    size = np.convolve(np.pad(np.abs(third), 2, mode="edge"), np.ones(5) / 5, mode="valid")
-    floor = 0.05 * float(np.max(size)) + 1e-30
-    local = 1 / (size + floor) ** 2
-    return _fit(x, y, counts, phi, local / local.mean())
 
 
 def find_inflexion(
@@ -262,7 +122,7 @@ def find_inflexion(
                 f"The record has {len(steps)} steps at constant current; the longest is read.",
             )
         )
-    rows = _without_bumps(time, curve)
+    rows = without_bumps(time, curve)
     gates = Gates(10.0, 5.0, 0.1, 10.0, 20.0)
     events = read_events(
         time[rows],
@@ -425,7 +285,7 @@ def _inflexion(
     """Return lower end, median, upper end and sd of the inflexion, or None."""
     # Bins of one row and of two would not be equally correlated.
     middle, mean, counts = (
-        _bins(time, curve, _BINS) if len(time) > 2 * _BINS else (time, curve, np.ones(len(time)))
+        binned(time, curve, BINS) if len(time) > 2 * BINS else (time, curve, np.ones(len(time)))
     )
     if len(middle) < 30 or np.ptp(mean) <= 0:
         return None
@@ -434,7 +294,7 @@ def _inflexion(
     phi = estimate_noise(middle, mean).phi
     # Without its line, which has no second derivative, the curve is all bend.
     line = np.polyfit(x, mean, 1)
-    fit = _posterior(x, mean - np.polyval(line, x), counts, phi)
+    fit = posterior_spline(x, mean - np.polyval(line, x), counts, phi)
     at = np.linspace(0, 1, _GRID)
     basis, second = fit.derivative(at, 2)
     sd = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", basis, fit.covariance, basis), 1e-300))
@@ -449,7 +309,7 @@ def _inflexion(
     if level.size and upward.size and upward[-1] > level[0]:
         sure = int(level[level < upward[-1]][-1])
         # What ends hardly above it, after a fall, is a wave.
-        above, fallen = _rise(level_of, sure), _fallen(level_of, int(level[0]))
+        above, fallen = _rise(level_of, sure), fall_after(level_of, int(level[0]))
         wave = above < min(_FALLEN * fallen, _CLEAR * abs(float(level_of[sure])))
         if _steepening(fit, at, sure)[1] > _DOUBT and not wave:
             details["sure_until"] = float(middle[0] + span * at[sure])
@@ -468,7 +328,7 @@ def _inflexion(
     # bends there more than anywhere: one that bows once more does not, nor does a wave.
     turn, steeper = _steepening(fit, at, begin, end)
     details["z_end"] = steeper
-    least = max(_CLEAR * abs(float(level_of[turn])), _FALLEN * _fallen(level_of, changes[0][0]))
+    least = max(_CLEAR * abs(float(level_of[turn])), _FALLEN * fall_after(level_of, changes[0][0]))
     if steeper < least_z or _rise(level_of, turn) < least or _levels(slopes, turn):
         return None
     earlier = [_bend(level_of, slopes, *each) for each in pairwise(turns[: chosen + 1])]
@@ -490,7 +350,7 @@ def _inflexion(
     half = 0.5 * span * float(at[1] - at[0])
     low, value, high = (float(part) for part in np.quantile(times, [0.01, 0.5, 0.99]))
     # A spline draws what bends within its knots too early.
-    knots = 2 * span / _knot_count(len(x))
+    knots = 2 * span / knot_count(len(x))
     low, high, sd = low - half, high + half + knots, float(np.std(times) + half)
     corner = _corner(time, curve, low, high, span)
     if corner is not None:
@@ -525,11 +385,6 @@ def _levels(slopes: Array, turn: int) -> bool:
     return float(means[-1]) < _STEEPEST * float(np.max(means))
 
 
-def _fallen(level: Array, first: int) -> float:
-    """Return how far a curve has fallen from its largest value since a row."""
-    return float(np.max(np.maximum.accumulate(level[first:]) - level[first:]))
-
-
 def _bend(level: Array, slopes: Array, turn: int, until: int) -> float:
     """Return how far a curve rises above its tangent at a row until another."""
     step = 1.0 / (_GRID - 1)
@@ -537,7 +392,7 @@ def _bend(level: Array, slopes: Array, turn: int, until: int) -> float:
     return float(np.max(level[turn : until + 1] - tangent))
 
 
-def _steepening(fit: _Fit, at: Array, begin: int, end: int | None = None) -> tuple[int, float]:
+def _steepening(fit: SplineFit, at: Array, begin: int, end: int | None = None) -> tuple[int, float]:
     """Return where a curve is least steep, and by how many deviations its end is steeper."""
     slopes, _ = fit.derivative(at, 1)
     stop = None if end is None else end + 1
@@ -554,11 +409,11 @@ def _corner(
 
     A cubic with a hinge, of slope and curvature, against a smooth curve of as many parameters.
     """
-    wide = max(high - low, 10 * span / _KNOTS)
+    wide = max(high - low, 10 * span / KNOTS)
     part = slice(*np.searchsorted(time, [low - wide, high + wide]).tolist())
     if part.stop - part.start < 30:
         return None
-    middle, mean, counts = _bins(time[part], curve[part], _BINS)
+    middle, mean, counts = binned(time[part], curve[part], BINS)
     if len(middle) < 30:
         return None
     width = float(middle[-1] - middle[0])

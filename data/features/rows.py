@@ -5,7 +5,13 @@ from numpy.typing import NDArray
 
 from data.arrays import Array
 
-__all__ = ["block_means", "blocks", "runs"]
+__all__ = ["Mask", "Rows", "block_means", "blocks", "runs"]
+
+type Rows = NDArray[np.intp]
+"""Places of rows in a record."""
+
+type Mask = NDArray[np.bool_]
+"""Whether each row is meant."""
 
 
 def blocks(rows: int, most: int) -> NDArray[np.intp]:

@@ -13,7 +13,8 @@ from data.arrays import Array
 from data.features.channels import read_channels
 from data.features.control import ControlStep, constant_current_steps, history, read_columns
 from data.features.drop import Gates
-from data.features.events import SHORTED, excursion_of, read_events
+from data.features.events import SHORTED, read_events
+from data.features.excursions import excursion_of
 from data.features.feature import Feature, Flag, between
 from data.features.leads import check_discharge, own_voltage
 from data.features.noise import Noise, despike, estimate_noise
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["find_sand_time"]
-
 
 ALGORITHM = "voltage_runaway"
 VERSION = "5"

@@ -65,7 +65,7 @@ def draws_of_refit(refit: Refit) -> tuple[list[str], Any, int]:
     AnodebayesError
         If the table makes no model by itself.
     """
-    from data.campaign import load_campaign
+    from data.loading import load_campaign
     from inference.engine.free_function import FreeFunction
     from inference.engine.sampling import Sampler, scalars
     from models.joint import build_model

@@ -15,16 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.appending import (
-    TRIES,
-    Addition,
-    appended,
-    check_addition,
-    check_target,
-    current_text,
-    locked,
-    write_addition,
-)
+from data.added_rows import Addition, appended
+from data.appending import TRIES, check_addition, check_target, current_text, locked, write_addition
 from data.errors import (
     AnodebayesError,
     CampaignError,

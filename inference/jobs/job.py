@@ -278,7 +278,7 @@ class Job(Section):
         JobError
             There is neither, or the name means both.
         """
-        from data.campaign import bundled_campaigns
+        from data.loading import bundled_campaigns
 
         bundled = bundled_campaigns()
         folder = resolved(self.base_folder / expanded(self.campaign))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from data.campaign import Campaign, load_campaign
+from data.campaign import Campaign
+from data.loading import load_campaign
 from inference.jobs.job import Job
 from inference.jobs.notes import unused_options
 from inference.jobs.reading import changed_job, job_for_campaign, load_job

@@ -71,7 +71,7 @@ def load_job(path_or_name: str | os.PathLike[str]) -> Job:
     JobError
         No such job, not TOML, or not a legal job; every mistake is listed.
     """
-    from data.campaign import bundled_campaigns
+    from data.loading import bundled_campaigns
 
     text = os.fspath(path_or_name)
     path = expanded(text)

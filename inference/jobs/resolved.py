@@ -101,7 +101,7 @@ def resolve(
     ModelError
         The job chooses blocks or options that the campaign or the blocks do not have.
     """
-    from data.campaign import bundled_campaigns
+    from data.loading import bundled_campaigns
     from models.joint import block_options, blocks_to_fit
 
     _refuse_changed_inputs(job, campaign.content_hash, priors)

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from data.campaign import load_campaign
 from data.errors import AnodebayesError
+from data.loading import load_campaign
 
 if TYPE_CHECKING:
     from data.campaign import Campaign

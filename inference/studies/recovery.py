@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from data.campaign import load_campaign
 from data.errors import AnodebayesError, InputError, RunFolderError
 from data.files import read_json, resolved
+from data.loading import load_campaign
 from data.quantities import quantities
 from data.stopping import undone, uninterrupted
 from data.whole_files import TEMPORARY, remove, write_text_whole

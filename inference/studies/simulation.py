@@ -10,9 +10,10 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from data.campaign import Campaign, load_campaign
+from data.campaign import Campaign
 from data.errors import CampaignError, InputError
 from data.files import read_json, read_toml
+from data.loading import load_campaign
 from data.quantities import quantities
 from data.writer import write_campaign
 from inference.engine.prediction import Predictor

@@ -147,7 +147,7 @@ def saved_meanwhile(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
 
     check, saved = data.appending.check_addition, list[str]()
 
-    def checked(folder: Path, addition: data.appending.Addition) -> object:
+    def checked(folder: Path, addition: data.added_rows.Addition) -> object:
         if len(saved) < times:
             saved.append(f"mine{len(saved)},298.15,10,2.50,200,1,1000,\r\n")
             with (folder / "sand.csv").open("a", encoding="utf-8", newline="") as file:

@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from data.campaign import Campaign, load_campaign
+from data.campaign import Campaign
+from data.loading import load_campaign
 from data.tables import tables as schemas
 from data.writer import write_campaign
 from inference.engine.prediction import Predictor

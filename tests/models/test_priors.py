@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from data.campaign import Campaign, load_campaign
+from data.campaign import Campaign
 from data.errors import ModelError, PriorError
+from data.loading import load_campaign
 from data.quantities import quantities
 from models.distributions import AbsCosineBeta
 from models.joint import build_model, priors_of

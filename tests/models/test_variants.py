@@ -14,8 +14,9 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from data.campaign import Campaign, load_campaign
+from data.campaign import Campaign
 from data.errors import ModelError
+from data.loading import load_campaign
 from models import physics
 from models.joint import build_model
 from models.likelihoods import log_weakest, log_weakest_interval

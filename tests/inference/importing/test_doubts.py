@@ -361,14 +361,14 @@ def test_thirty_files_of_which_six_are_bad(
     for number in range(30):
         curve(files / f"{number:02}.csv", seed=number)
     faults = dict(zip((3, 7, 12, 18, 24, 29), FAULTS.values(), strict=True))
-    read = records._read
+    read = records.read_curve
 
     def faulty(path: Path, *arguments: Any) -> Any:
         if (error := faults.get(int(path.stem))) is not None:
             raise error
         return read(path, *arguments)
 
-    monkeypatch.setattr(records, "_read", faulty)
+    monkeypatch.setattr(records, "read_curve", faulty)
     monkeypatch.setattr(records._Import, "_draw", lambda *_, **__: ())  # figures take time
     words = [f"--set={name}={value}" for name, value in CELL.items()]
     result = CliRunner().invoke(
@@ -393,7 +393,7 @@ def test_a_fault_in_the_only_file_is_an_internal_error(
     def faulty(*_: Any) -> Any:
         raise ZeroDivisionError("float division by zero")
 
-    monkeypatch.setattr(records, "_read", faulty)
+    monkeypatch.setattr(records, "read_curve", faulty)
     words = [f"--set={name}={value}" for name, value in CELL.items()]
     file = curve(files / "x.csv")
     result = CliRunner().invoke(

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import tomli_w
 
-from data.campaign import bundled_campaigns
 from data.errors import JobError
+from data.loading import bundled_campaigns
 from inference.jobs.job import Job
 from inference.jobs.reading import (
     bundled_jobs,

@@ -15,8 +15,8 @@ import xarray as xr
 from netCDF4 import Dataset
 from scipy.special import ndtr, ndtri
 
-from data.campaign import load_campaign
 from data.errors import MapError
+from data.loading import load_campaign
 from data.quantities import quantity
 from inference.designs.mechanisms import MECHANISMS
 from inference.designs.noise import SOURCES, noise_table

@@ -18,8 +18,8 @@ import pytest
 import tomli_w
 import xarray as xr
 
-from data.campaign import load_campaign
 from data.errors import ChangedError, InputError, MapError, RunFolderError, StorageError
+from data.loading import load_campaign
 from data.whole_files import append_whole, write_whole, write_whole_folder
 from inference import Result, fit, load_result
 from inference.cli.progress import draw_separators, make_report

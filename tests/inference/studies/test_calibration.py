@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from data.campaign import Campaign, load_campaign
+from data.campaign import Campaign
 from data.errors import RunFolderError
+from data.loading import load_campaign
 from inference.engine.fingerprint import fingerprint, fingerprint_differences
 from inference.jobs.job import Job
 from inference.jobs.reading import job_for_campaign, load_job

@@ -14,8 +14,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from data.campaign import Campaign, load_campaign
+from data.campaign import Campaign
 from data.errors import InputError
+from data.loading import load_campaign
 from inference.cli.compare_command import compare as command
 from inference.jobs.job import Job
 from inference.jobs.reading import bundled_jobs, load_job, parse_job
