@@ -20,7 +20,7 @@ __all__ = [
     "ControlStep",
     "constant_current_steps",
     "control_steps",
-    "history",
+    "latest_start",
     "read_columns",
     "record_name",
     "step_changes",
@@ -282,51 +282,7 @@ def _with_ramp(steps: list[ControlStep], number: int) -> ControlStep:
     return replace(step, begin=begin) if step.first - begin <= _RAMP else step
 
 
-def history(record: "xr.Dataset", step: ControlStep) -> tuple[Flag, ...]:
-    """Return what came before a step that its times and charges do not count.
-
-    Parameters
-    ----------
-    record : xarray.Dataset
-        The record.
-    step : ControlStep
-        A step at constant current.
-
-    Returns
-    -------
-    tuple of Flag
-        ``begins_midway``, ``current_before``.
-    """
-    time, _, current = read_columns(record)
-    flags = []
-    spacing = step.duration / max(step.stop - step.start - 1, 1)
-    if step.start == 0 and step.uncertainty == 0 and step.begin > _latest_start(spacing):
-        flags.append(
-            Flag(
-                "begins_midway",
-                f"The record starts at a test time of {step.begin:.6g} s with the current flowing: "
-                "times count from there, and are too short if it flowed before.",
-            )
-        )
-    against = np.flatnonzero(
-        np.sign(step.current) * current[: step.start] < -1e-3 * abs(step.current)
-    )
-    since = slice(int(against[-1]) + 1 if against.size else 0, step.start)
-    forward = np.abs(current[since])
-    if len(forward) > 1:
-        charge = float(np.trapezoid(forward, time[since]))
-        if charge > 0.02 * abs(step.current) * step.duration:
-            flags.append(
-                Flag(
-                    "current_before",
-                    f"Before this step {charge:.4g} C passed in the same direction: the times and "
-                    "the charge stated are those of this step alone.",
-                )
-            )
-    return tuple(flags)
-
-
-def _latest_start(spacing: float) -> float:
+def latest_start(spacing: float) -> float:
     """Return the latest test time [s] of a first row that may be a test's first."""
     seconds, rows = _LATE
     return max(seconds, rows * spacing)
@@ -355,7 +311,7 @@ def _step(time: Array, current: Array, first: int, last: int, clock: Array | Non
         return ControlStep(first, last, middle, spread, begin, begin, float(time[last - 1]))
     if last - first > 1:
         spacing = float(np.median(np.diff(time[first:last][:1000])))
-        if first == 0 and begin <= _latest_start(spacing):
+        if first == 0 and begin <= latest_start(spacing):
             begin = 0.0
         elif first > 0 and time[first] - time[first - 1] <= 2 * spacing:
             begin = float(time[first - 1])

@@ -18,10 +18,11 @@ import numpy as np
 from data.arrays import Array
 from data.features.bumps import BINS, binned, fall_after, without_bumps
 from data.features.channels import read_channels
-from data.features.control import constant_current_steps, history, read_columns
+from data.features.control import constant_current_steps, read_columns
 from data.features.drop import Gates
 from data.features.events import SHORTED, read_events
 from data.features.feature import Feature, Flag, between
+from data.features.history import history
 from data.features.leads import own_voltage, steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
 from data.features.rows import Rows

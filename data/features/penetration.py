@@ -7,23 +7,19 @@ electrolyte was depleted, nothing was penetrated.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data.arrays import Array
+from data.features.borne_steps import PULSE, ROSE, strongest_step, with_currents_before
 from data.features.channels import read_channels
-from data.features.control import (
-    ControlStep,
-    constant_current_steps,
-    history,
-    read_columns,
-)
+from data.features.control import ControlStep, constant_current_steps, read_columns
 from data.features.drop import Drop, Gates
 from data.features.events import SHORTED, Events, read_events
 from data.features.feature import Feature, Flag, between
+from data.features.history import history
 from data.features.leads import own_voltage, steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
 from data.features.runaway import find_compliance, find_rise
@@ -33,11 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["find_penetration"]
 
-
 ALGORITHM = "sudden_drop"
 VERSION = "7"
-_SAME = 0.02  # of a current: another one differs by more
-_PULSE = 0.2  # of the longest step
 _NEXT_SHORTED = 0.3  # of the resistance of the step before
 # A drop this early, in times of what follows, at which a cell still resists, may be the end of an
 # overpotential at the start: a short near the start that lasts is near zero.
@@ -45,8 +38,6 @@ _EARLY = 0.05
 _NEAR_ZERO = 0.02  # of the level before it
 _LAST = 10  # rows at the end of a step
 _DOWN = 0.9  # of the rows after a short are at its level
-_ROSE = 1.0  # of its level: a voltage that has doubled for good is another cell's
-_RISE = 0.01  # [V]: an offset makes less
 
 
 def find_penetration(
@@ -143,75 +134,9 @@ def find_penetration(
     for step, after in zip_longest(steps, steps[1:]):
         feature = _of_step(record, step, after, gates, flags, options)
         if feature.kind != "right":
-            return channels.honest(_with_currents(feature, censored))
+            return channels.honest(with_currents_before(feature, censored))
         censored.append(feature)
-    return channels.honest(_strongest(censored))
-
-
-def _current(feature: Feature) -> float:
-    return abs(feature.details["current"])
-
-
-def _with_currents(feature: Feature, before: list[Feature]) -> Feature:
-    """Return an event with what the cell survived before, if that was another current."""
-    other = [each for each in before if abs(_current(each) / _current(feature) - 1) > _SAME]
-    if not other:
-        return feature
-    listed = ", ".join(f"{_current(each):.4g} A for {each.lower:.6g} s" for each in other[-3:])
-    flag = Flag(
-        "survived_before",
-        f"Before, the cell survived {listed}: as a staircase the record says more "
-        "(critical_current for liquid cells, dc_polarization with protocol=step for solid ones).",
-    )
-    return replace(feature, flags=(*feature.flags, flag))
-
-
-def _strongest(censored: list[Feature]) -> Feature:
-    """Return the step that says most: the largest current borne to the end of a step.
-
-    Short pulses say little: steps of less than a fifth of the longest are passed over.
-    """
-    whole = [feature for feature in censored if not _stopped(feature)] or censored[:1]
-    longest = max(feature.details["duration"] for feature in whole)
-    long = [feature for feature in whole if feature.details["duration"] >= _PULSE * longest]
-    largest = max(_current(feature) for feature in long)
-    long = [feature for feature in long if _current(feature) > (1 - _SAME) * largest]
-    best = max(long, key=lambda each: each.details["duration"])
-    rose = _rose_between(censored, best)
-    best = replace(best, flags=(*best.flags, *rose))
-    stopped = [each for each in censored if _stopped(each) and each.window != best.window]
-    if not stopped:
-        return best
-    flag = Flag(
-        "stopped_later",
-        f"At {_current(stopped[0]):.4g} A the voltage runs away or the instrument is at its limit "
-        f"after {stopped[0].lower:.6g} s; what is stated is the step before that it bore whole.",
-    )
-    return replace(best, flags=(*best.flags, flag))
-
-
-def _rose_between(censored: list[Feature], best: Feature) -> tuple[Flag, ...]:
-    """Return what is to be known of a step at twice the resistance of those before it."""
-    before = [
-        each.details["resistance"]
-        for each in censored
-        if each.details["step_start"] < best.details["step_start"]
-    ]
-    usual, here = float(np.median(before or [np.inf])), best.details["resistance"]
-    if not 0 < (1 + _ROSE) * usual < here or (here - usual) * _current(best) <= _RISE:
-        return ()
-    return (
-        Flag(
-            "resistance_rose",
-            f"At {_current(best):.4g} A the resistance is {here:.4g} ohm, {here / usual:.3g} times "
-            "that of the steps before it: contact lost, electrolyte dried out or depleted.",
-        ),
-    )
-
-
-def _stopped(feature: Feature) -> bool:
-    """Return whether a censored test ended for a reason of its own."""
-    return any(map(feature.has_flag, ("divergence_first", "compliance", "unconfirmed_drop")))
+    return channels.honest(strongest_step(censored))
 
 
 def _shorted_after(
@@ -220,7 +145,7 @@ def _shorted_after(
     """Return whether a like step that follows is shorted throughout; None where there is none."""
     if after is None or not 0.5 <= abs(after.current / step.current) <= 2:
         return None
-    if after.duration < _PULSE * step.duration:
+    if after.duration < PULSE * step.duration:
         return None
     # All of it: just after a reversal the gradients of before still drive the current.
     high = float(np.quantile(np.abs(read_columns(record)[1][after.rows]), 0.9))
@@ -422,7 +347,7 @@ def _rise(time: Array, raw: Array, noise: Noise, events: Events, stop: int) -> F
     """Return what is to be known of a cell that survives at a voltage which has doubled."""
     rows = events.rows[events.rows <= stop]
     curve, _ = despike(raw, noise)
-    found = find_rise(time[rows], curve[rows], _ROSE)
+    found = find_rise(time[rows], curve[rows], ROSE)
     if found is None:
         return None
     top = float(np.median(curve[rows[found.crossed :]]))

@@ -11,11 +11,12 @@ import numpy as np
 
 from data.arrays import Array
 from data.features.channels import read_channels
-from data.features.control import ControlStep, constant_current_steps, history, read_columns
+from data.features.control import ControlStep, constant_current_steps, read_columns
 from data.features.drop import Gates
 from data.features.events import SHORTED, read_events
 from data.features.excursions import excursion_of
 from data.features.feature import Feature, Flag, between
+from data.features.history import history
 from data.features.leads import check_discharge, own_voltage
 from data.features.noise import Noise, despike, estimate_noise
 from data.features.runaway import Departure, find_compliance
