@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from data.errors import RecordError
-from data.instruments.record import CurveInfo, Reading, Source, choose_curve, refusal
-from data.instruments.table_format import step_numbers
+from data.instruments.record import Reading
+from data.instruments.source import CurveInfo, Source, choose_curve, refusal
+from data.instruments.table_content import step_numbers
 
 __all__ = ["VERSION", "list_tables", "read", "recognises"]
 
 VERSION = "1"
-
 _MAGIC = (b"\x00\x01\x00\x00Standard Jet DB", b"\x00\x01\x00\x00Standard ACE DB")
 _TABLE = "Channel_Normal_Table"
 _COLUMNS = {

@@ -16,19 +16,19 @@ from typing import Any
 import numpy as np
 
 from data.errors import RecordError
-from data.instruments.biologic_text import (
+from data.instruments.biologic_columns import (
     choose_columns,
     convert_columns,
     other_voltages,
     revive,
     technique_named,
 )
-from data.instruments.record import CurveInfo, Reading, Source, choose_curve, count_steps, refusal
+from data.instruments.record import Reading, count_steps
+from data.instruments.source import CurveInfo, Source, choose_curve, refusal
 
 __all__ = ["VERSION", "columns_of", "list_tables", "read", "recognises"]
 
 VERSION = "1"
-
 _MAGIC = b"BIO-LOGIC MODULAR FILE"
 # The first byte of the settings names the technique.
 _TECHNIQUES = {

@@ -16,8 +16,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from data.instruments.headers import Vocabulary, split_header
-from data.instruments.record import refusal
-from data.instruments.table_format import Content, TableFormat
+from data.instruments.source import refusal
+from data.instruments.table_content import Content
+from data.instruments.table_format import TableFormat
 from data.units import parse_number
 
 __all__ = ["FORMAT"]

@@ -9,15 +9,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from data.instruments.record import Source, refusal
-from data.instruments.text import (
-    Table,
-    decimal_mark,
-    decode,
-    mapped,
-    read_table,
-    split_line,
-)
+from data.instruments.source import Source, refusal
+from data.instruments.text import Table, decimal_mark, decode, mapped, split_line
+from data.instruments.text_numbers import read_table
 from data.units import parse_number
 
 __all__ = ["HeaderLine", "Layout", "find_header", "find_layout", "header_lines", "read_delimited"]

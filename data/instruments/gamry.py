@@ -25,16 +25,8 @@ from typing import Any
 import numpy as np
 
 from data.errors import UnitError
-from data.instruments.record import (
-    NOT_STATED,
-    SPARE,
-    CurveInfo,
-    Reading,
-    Source,
-    choose_curve,
-    count_steps,
-    refusal,
-)
+from data.instruments.record import NOT_STATED, SPARE, Reading, count_steps
+from data.instruments.source import CurveInfo, Source, choose_curve, refusal
 from data.instruments.text import (
     Table,
     decimal_mark,
@@ -42,22 +34,19 @@ from data.instruments.text import (
     in_unit,
     line_number,
     mapped,
-    read_table,
     split_line,
 )
+from data.instruments.text_numbers import read_table
 from data.units import parse_number
 
 __all__ = ["INSTRUMENT", "VERSION", "list_tables", "read", "recognises"]
 
 INSTRUMENT = "Gamry"
 VERSION = "1"
-
 MAX_TABLES = 10_000
-
 _TABLE = re.compile(rb"^([^\t\r\n]+)\tTABLE(?:\t([^\r\n]*))?\r?\n", re.MULTILINE)
 _ROWS_END = re.compile(rb"\n(?!\t)")
 _TAG = re.compile(rb"^TAG\t", re.MULTILINE)
-
 _TECHNIQUES = {
     "CHRONOP": "chronopotentiometry",
     "CHRONOA": "chronoamperometry",

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UnitError
-from data.instruments.record import UNITS, refusal
+from data.instruments.record import UNITS
+from data.instruments.source import refusal
 from data.instruments.text import in_unit, is_unit
 from data.units import dimension
 
@@ -43,8 +44,6 @@ _MARKED = (
 _BLANKS = re.compile("[_\u2212\u2013-]")
 _RATIO = re.compile(r"~?\s*([^/]+?)[_\s]+([^/_\s(\[]+/[^/\s]+)")
 _TAIL = re.compile(r"~?\s*(.+?)[_\s]+([^_\s]+)")
-
-
 _LOOKED_AT = 10_000  # numbers that show with how many decimals they are written
 _MOST_DECIMALS = 15
 

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from data.instruments.headers import Vocabulary, split_header
-from data.instruments.table_format import Content, TableFormat
+from data.instruments.table_content import Content
+from data.instruments.table_format import TableFormat
 
 __all__ = ["FORMAT"]
 

@@ -19,12 +19,12 @@ import numpy as np
 
 from data.errors import RecordError
 from data.instruments.durations import add_up_steps
-from data.instruments.record import CurveInfo, Reading, Source, choose_curve, count_steps, refusal
+from data.instruments.record import Reading, count_steps
+from data.instruments.source import CurveInfo, Source, choose_curve, refusal
 
 __all__ = ["VERSION", "is_archive", "list_tables", "read", "recognises"]
 
 VERSION = "1"
-
 _MAGIC = b"NEWARE"
 _DATA = "data.ndc"
 _INFO = CurveInfo(0, "records", None)

@@ -18,8 +18,10 @@ from difflib import get_close_matches
 
 from data.errors import UnitError
 from data.instruments.headers import MEASURED, NEGATIVE, Vocabulary, meaning, split_header
-from data.instruments.record import NOT_STATED, TECHNIQUES, UNITS, refusal
-from data.instruments.table_format import Content, TableFormat
+from data.instruments.record import NOT_STATED, TECHNIQUES, UNITS
+from data.instruments.source import refusal
+from data.instruments.table_content import Content
+from data.instruments.table_format import TableFormat
 from data.instruments.text import is_unit
 from data.instruments.witnesses import UNIX_TIME, names_date
 from data.units import parse_quantity

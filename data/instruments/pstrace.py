@@ -15,20 +15,13 @@ from typing import Any
 import numpy as np
 
 from data.instruments.delimited import Layout, find_layout, read_delimited
-from data.instruments.record import (
-    UNITS,
-    CurveInfo,
-    Reading,
-    Source,
-    choose_curve,
-    refusal,
-)
+from data.instruments.record import UNITS, Reading
+from data.instruments.source import CurveInfo, Source, choose_curve, refusal
 from data.instruments.text import in_unit, is_unit
 
 __all__ = ["VERSION", "list_tables", "read", "recognises"]
 
 VERSION = "1"
-
 _TOP = 1 << 16
 _MARK = "Date and time measurement:"
 _KINDS = ("test_time_second", "voltage_volt", "current_ampere")

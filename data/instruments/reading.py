@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from data.errors import InputError, RecordError
 from data.files import what_stands
 from data.instruments.bdf import with_metadata
-from data.instruments.record import CurveInfo, Source, build_record, refusal
+from data.instruments.record import build_record
+from data.instruments.source import CurveInfo, Source, refusal
 from data.instruments.witnesses import with_witnesses
 from data.whole_files import temporary_folder
 

@@ -37,33 +37,28 @@ References
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from data.errors import Mistake, RecordError
+from data.errors import RecordError
+from data.instruments.source import REQUIRED, Source, refusal
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
     "NOT_STATED",
-    "REQUIRED",
     "SPARE",
     "TECHNIQUES",
     "UNITS",
-    "CurveInfo",
     "Reading",
-    "Source",
     "build_record",
-    "choose_curve",
     "count_steps",
     "is_dead",
-    "refusal",
 ]
 
 TECHNIQUES = (
@@ -77,10 +72,8 @@ TECHNIQUES = (
     "unknown",
 )
 
-REQUIRED = ("test_time_second", "voltage_volt", "current_ampere")
 SPARE = ("temperature_celsius", "cycle_count")  # no row is refused for their cells
 NOT_STATED = "not stated by the file"
-
 MAX_VOLTAGE = 20.0
 MAX_CURRENT = 1000.0
 PROBE_RANGE = (-100.0, 500.0)
@@ -88,7 +81,6 @@ PROBE_RANGE = (-100.0, 500.0)
 DEAD_ROWS = 20
 # Share of rows that bear the time of the row before: twins at the ends of steps are rarer.
 _COARSE = 0.1
-
 _VARIABLES = {
     "test_time_second": ("s", "Test Time / s"),
     "voltage_volt": ("V", "Voltage / V"),
@@ -103,154 +95,6 @@ _VARIABLES = {
 }
 UNITS = {name: unit for name, (unit, _) in _VARIABLES.items()}
 _WHOLE = ("step_count", "step_id", "cycle_count")
-
-
-def refusal(
-    file: str, message: str, *, line: int | None = None, column: str | None = None
-) -> RecordError:
-    """Return the error that refuses a file.
-
-    Parameters
-    ----------
-    file : str
-        Name of the file.
-    message : str
-        What is wrong, the value, what is legal and what to do.
-    line : int, optional
-        Line of the file, the first being 1.
-    column : str, optional
-        Column as the file names it.
-
-    Returns
-    -------
-    RecordError
-        To be raised.
-    """
-    return RecordError(str(Mistake(file, message, line, column)))
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file that is being read.
-
-    Parameters
-    ----------
-    path : Path
-        Where its bytes are; a temporary file where the original is compressed.
-    name : str
-        Name of the original.
-    sha256 : str
-        Of the original.
-    current : float, optional
-        Constant current [A] that the user states for a file that holds none.
-    scan_rate : float, optional
-        Rate [V/s] that the user states, from which the time of a sweep follows.
-    """
-
-    path: Path
-    name: str
-    sha256: str
-    current: float | None = None
-    scan_rate: float | None = None
-
-    def lacks(self, found: Collection[str], *, scan_rate: bool = False) -> list[str]:
-        """Return what a record needs, and neither the file nor the user gives.
-
-        Parameters
-        ----------
-        found : collection of str
-            Variables that the file holds.
-        scan_rate : bool
-            Whether the file states a scan rate.
-
-        Returns
-        -------
-        list of str
-            Of `REQUIRED`.
-        """
-        given = set(found)
-        if self.current is not None:
-            given.add("current_ampere")
-        if scan_rate or self.scan_rate:
-            given.add("test_time_second")
-        return [name for name in REQUIRED if name not in given]
-
-
-@dataclass(frozen=True)
-class CurveInfo:
-    """One of the tables of a file.
-
-    Parameters
-    ----------
-    index : int
-        What `read_record` takes as `curve`.
-    name : str
-        As the file names it.
-    rows : int or None
-        Rows it holds, None where that is known only after reading.
-    readable : bool
-        Whether it holds time, voltage and current (or is at open circuit).
-    note : str
-        What it is, or why it is not readable.
-    main : bool
-        False for what an instrument records before or beside the test.
-    """
-
-    index: int
-    name: str
-    rows: int | None
-    readable: bool = True
-    note: str = ""
-    main: bool = True
-
-    def __str__(self) -> str:
-        """Return the curve as one line of a list."""
-        rows = "" if self.rows is None else f", {self.rows} rows"
-        return f"{self.index}: {self.name}{rows}" + (f" ({self.note})" if self.note else "")
-
-
-def choose_curve(file: str, curves: Sequence[CurveInfo], curve: int | None) -> int:
-    """Return the index of the curve that is meant.
-
-    Parameters
-    ----------
-    file : str
-        Name of the file.
-    curves : sequence of CurveInfo
-        What it holds.
-    curve : int or None
-        What the user chose.
-
-    Returns
-    -------
-    int
-        An index of `curves`.
-
-    Raises
-    ------
-    RecordError
-        There is no such curve, it is no record, or several are there and none is chosen. The
-        message lists them.
-    """
-    listed = "; ".join(map(str, curves[:50])) + ("; …" if len(curves) > 50 else "")
-    if curve is not None:
-        if isinstance(curve, bool) or not isinstance(curve, int) or not 0 <= curve < len(curves):
-            raise refusal(file, f"has no curve {curve!r}: there are {listed}")
-        if not curves[curve].readable:
-            raise refusal(
-                file, f"curve {curve} is no record of time, voltage and current: {listed}"
-            )
-        return curve
-    main = [info for info in curves if info.main]
-    if len(main) == 1 and main[0].readable:
-        return main[0].index
-    if not any(info.readable for info in curves):
-        raise refusal(file, f"holds no record of time, voltage and current: {listed}")
-    if len(curves) == 1:
-        raise refusal(file, f"holds no curve of the test, only {listed}: take it with --curve 0")
-    raise refusal(
-        file, f"holds several curves: choose one with --curve N (curve=N in Python): {listed}"
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ Where the frequency of a table starts again, another spectrum begins, of which o
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,18 +35,28 @@ import numpy as np
 
 from data.arrays import Array
 from data.errors import UnitError
-from data.instruments.record import CurveInfo, Source, choose_curve, refusal
+from data.instruments.source import CurveInfo, Source, choose_curve, refusal
+from data.instruments.spectrum_header import (
+    FREQUENCY,
+    IMAGINARY,
+    MAGNITUDE,
+    PHASE,
+    REAL,
+    SpectrumHeader,
+    names_spectrum,
+    polar,
+    read_header,
+)
 from data.instruments.text import decode, in_unit, split_line
 from data.units import parse_number
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["TECHNIQUE", "VERSION", "names_spectrum", "read"]
+__all__ = ["TECHNIQUE", "VERSION", "read"]
 
 VERSION = "1"
 TECHNIQUE: Final = "impedance"
-
 MAX_BYTES = 20_000_000  # of a text; a spectrum has some hundred points
 MAX_FREQUENCY = 1e9
 MAX_IMPEDANCE = 1e15
@@ -54,15 +64,12 @@ _AGREE = 0.02  # of the magnitude, between it and the two parts
 _RESTARTS = 1.1  # a step of the frequency against the way of its sweep, beyond any rounding
 _FEWEST = 3  # points of a sweep
 _POSITIVE = 0.8  # part of the points whose imaginary part is positive: no cell is so inductive
-
-_FREQUENCY, _REAL, _IMAGINARY = "frequency_hertz", "real", "imaginary"
-_MAGNITUDE, _PHASE = "magnitude", "phase"
 _UNITS = {
-    _FREQUENCY: "Hz",
-    _REAL: "ohm",
-    _IMAGINARY: "ohm",
-    _MAGNITUDE: "ohm",
-    _PHASE: "degree",
+    FREQUENCY: "Hz",
+    REAL: "ohm",
+    IMAGINARY: "ohm",
+    MAGNITUDE: "ohm",
+    PHASE: "degree",
     "test_time_second": "s",
     "voltage_volt": "V",
     "current_ampere": "A",
@@ -74,29 +81,6 @@ _LABELS = {
     "current_ampere": "Current / A",
     "cycle_count": "Cycle Count / 1",
 }
-_NAMES = {
-    **dict.fromkeys(("freq", "frequency", "f"), _FREQUENCY),
-    **dict.fromkeys(
-        ("re(z)", "re z", "zre", "z re", "zreal", "z real", "z'", "zs'", "real", "real(z)",
-         "impedance real"), _REAL,
-    ),
-    **dict.fromkeys(
-        ("im(z)", "im z", "zim", "z im", "zimag", "z imag", "z''", 'z"', "zs''", "imag", "imag(z)",
-         "imaginary", "impedance imaginary"), _IMAGINARY,
-    ),
-    **dict.fromkeys(("|z|", "zmod", "z mod", "mod(z)", "z", "magnitude"), _MAGNITUDE),
-    **dict.fromkeys(("phase(z)", "phase", "zphz", "phase of z"), _PHASE),
-    **dict.fromkeys(("time", "test time"), "test_time_second"),
-    **dict.fromkeys(("<ewe>", "ewe", "<ecell>", "vdc", "<ewe/v>"), "voltage_volt"),
-    **dict.fromkeys(("<i>", "i", "idc"), "current_ampere"),
-    **dict.fromkeys(("cycle number", "cycle count"), "cycle_count"),
-}  # fmt: skip
-_WITH_UNIT = (
-    re.compile(r"(.*?)\s*\[([^\[\]]*)\]"),
-    re.compile(r"(.*?)\s*/\s*([^/]*)"),
-    re.compile(r"(.*?)\s*\(([^()]*)\)"),
-)
-_NEGATIVE = re.compile(r"(?:[-−–]|neg(?:\.|ative)?(?=\s))\s*")
 _GAMRY = (b"EXPLAIN", b"TAG\t")
 _GAMRY_TABLE = re.compile(r"([^\t]+)\tTABLE(?:\t(\d+))?\s*")
 _LEGAL = (
@@ -106,85 +90,15 @@ _LEGAL = (
 
 
 @dataclass(frozen=True)
-class _Header:
-    """What a line of headers says.
-
-    Parameters
-    ----------
-    columns : dict of str to (int, str, float)
-        Position, unit as written and sign of each quantity.
-    names : tuple of str
-        The headers.
-    """
-
-    columns: dict[str, tuple[int, str, float]]
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class _Table:
     """A spectrum as it lies in a text."""
 
     name: str
-    header: _Header
+    header: SpectrumHeader
     separator: str
     first_line: int
     rows: tuple[tuple[int, list[str]], ...]
     cut_off: bool
-
-
-def names_spectrum(names: Sequence[str]) -> bool:
-    """Return whether headers name a frequency and a complex impedance.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The headers.
-
-    Returns
-    -------
-    bool
-        True where they do.
-    """
-    found = _header(names).columns
-    return _FREQUENCY in found and ({_REAL, _IMAGINARY} <= found.keys() or _polar(found))
-
-
-def _polar(found: Mapping[str, Any]) -> bool:
-    return _MAGNITUDE in found and _PHASE in found
-
-
-def _header(names: Sequence[str], units: Sequence[str] | None = None) -> _Header:
-    """Return what headers mean; `units` stand below them in Gamry's tables."""
-    columns: dict[str, tuple[int, str, float]] = {}
-    for position, name in enumerate(names):
-        text = name.strip().strip('"') if name.count('"') != 1 else name.strip()
-        words, unit = text, ""
-        if units is None:
-            for pattern in _WITH_UNIT:
-                match = pattern.fullmatch(text)
-                if match is not None and _known(match[1]) is not None:
-                    words, unit = match[1], match[2].strip()
-                    break
-        elif position < len(units):
-            unit = units[position]
-        known = _known(words)
-        if known is not None and known[0] not in columns:
-            columns[known[0]] = (position, unit, known[1])
-    return _Header(columns, tuple(names))
-
-
-def _known(words: str) -> tuple[str, float] | None:
-    """Return the quantity that words mean, and the sign of its numbers."""
-    text = words.strip().lower().replace("’", "'").replace("′", "'").replace("″", "''")
-    text = " ".join(text.replace("_", " ").split())
-    sign = 1.0
-    if found := _NEGATIVE.match(text):
-        text, sign = text[found.end() :], -1.0
-    quantity = _NAMES.get(text)
-    if quantity is None or (sign < 0 and quantity not in (_IMAGINARY, _PHASE)):
-        return None
-    return quantity, sign
 
 
 def read(source: Source, curve: int | None) -> "xr.Dataset":
@@ -242,9 +156,9 @@ def _tables(file: str, text: str) -> list[_Table]:
             if len(cells) < 3:
                 continue
             below = split_line(lines[at + 1], "\t") if gamry and at + 1 < len(lines) else None
-            header = _header(cells, below)
+            header = read_header(cells, below)
             found = header.columns
-            if _FREQUENCY in found and ({_REAL, _IMAGINARY} <= found.keys() or _polar(found)):
+            if FREQUENCY in found and ({REAL, IMAGINARY} <= found.keys() or polar(found)):
                 first = at + (2 if gamry else 1)
                 table = _rows(file, name, header, separator, lines, first, gamry=gamry, whole=whole)
                 if gamry and announced is not None and int(announced) != len(table.rows):
@@ -262,7 +176,7 @@ def _tables(file: str, text: str) -> list[_Table]:
 
 
 def _rows(
-    file: str, name: str, header: _Header, separator: str, lines: Sequence[str], first: int,
+    file: str, name: str, header: SpectrumHeader, separator: str, lines: Sequence[str], first: int,
     *, gamry: bool, whole: bool,
 ) -> _Table:  # fmt: skip
     """Return the rows below headers."""
@@ -366,7 +280,7 @@ def _in_unit(file: str, numbers: Array, key: str, unit: str, table: _Table, posi
     if due == "1":
         return numbers
     text = re.sub(r"[Oo]hms?|Ω|Ω", "ohm", unit)
-    if key == _PHASE:
+    if key == PHASE:
         text = "degree" if text.strip() not in ("rad", "radian") else "radian"
     name = table.header.names[position]
     if not text:
@@ -388,7 +302,7 @@ def _binary(source: Source, curve: int | None) -> "xr.Dataset":
 
     columns, technique = biologic_binary.columns_of(source)
     names = list(columns)
-    header = _header(names)
+    header = read_header(names)
     if not names_spectrum(names):
         raise refusal(source.name, f"holds no impedance spectrum: {_LEGAL}")
     table = _Table("VMP data", header, "", 1, (), cut_off=False)
@@ -403,18 +317,18 @@ def _binary(source: Source, curve: int | None) -> "xr.Dataset":
 
 
 def _built(
-    source: Source, values: dict[str, Array], header: _Header, *, reader: str, curve: str,
+    source: Source, values: dict[str, Array], header: SpectrumHeader, *, reader: str, curve: str,
     written: str, extra: dict[str, str | float], place: Any, chosen: int | None,
 ) -> "xr.Dataset":  # fmt: skip
     """Check a spectrum and return it."""
     import xarray as xr
 
     file = source.name
-    if _REAL in values and _IMAGINARY in values:
-        impedance = values[_REAL] + 1j * values[_IMAGINARY]
+    if REAL in values and IMAGINARY in values:
+        impedance = values[REAL] + 1j * values[IMAGINARY]
     else:
-        impedance = values[_MAGNITUDE] * np.exp(1j * np.radians(values[_PHASE]))
-    frequency = values[_FREQUENCY]
+        impedance = values[MAGNITUDE] * np.exp(1j * np.radians(values[PHASE]))
+    frequency = values[FREQUENCY]
     swept = np.flatnonzero(frequency != 0)
     left_out = frequency.size - swept.size
     if not swept.size:
@@ -441,8 +355,8 @@ def _built(
                 f"row {row}: {frequency[row]:g} Hz, {impedance[row]:.6g} ohm: {words}",
                 line=place(row),
             )
-    if _MAGNITUDE in values and _REAL in values:
-        stated = values[_MAGNITUDE][swept]
+    if MAGNITUDE in values and REAL in values:
+        stated = values[MAGNITUDE][swept]
         told = stated[np.isfinite(stated) & (stated != 0)]  # a column of zeros says nothing
         there = np.abs(impedance[swept])[np.isfinite(stated) & (stated != 0)]
         if told.size and float(np.median(np.abs(there / told - 1.0))) > _AGREE:
@@ -451,8 +365,8 @@ def _built(
                 "the magnitudes are not those of the real and imaginary parts: a unit, or a "
                 "column, is wrong; export the file again",
             )
-    if _PHASE in values and _REAL in values:
-        phase = np.radians(values[_PHASE])
+    if PHASE in values and REAL in values:
+        phase = np.radians(values[PHASE])
         agrees = float(np.nansum(np.sin(phase[swept]) * impedance.imag[swept]))
         if agrees < 0.0:  # PalmSens writes -Im(Z) under Z''
             impedance = impedance.conj()
@@ -468,7 +382,7 @@ def _built(
     if left_out:
         extra["left_out"] = f"{left_out} rows at frequency zero are no points of the spectrum"
     variables: dict[str, Any] = {
-        _FREQUENCY: ("point", frequency[swept], {"units": "Hz", "long_name": "Frequency / Hz"}),
+        FREQUENCY: ("point", frequency[swept], {"units": "Hz", "long_name": "Frequency / Hz"}),
         "impedance_ohm": (
             "point", impedance[swept], {"units": "ohm", "long_name": "Impedance / ohm"}
         ),

@@ -5,16 +5,14 @@ its headers are told from those of others, and what else it says. How a table is
 here, the same for all.
 """
 
-import datetime
 import math
 import re
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data.errors import UnitError
 from data.instruments.delimited import find_header, find_layout, read_delimited
@@ -29,78 +27,35 @@ from data.instruments.headers import (
     stated_twice,
     unit_error,
 )
-from data.instruments.record import (
-    NOT_STATED,
-    SPARE,
-    UNITS,
-    CurveInfo,
-    Reading,
-    Source,
-    choose_curve,
-    count_steps,
-    refusal,
+from data.instruments.record import SPARE, UNITS, Reading
+from data.instruments.source import CurveInfo, Source, choose_curve, refusal
+from data.instruments.table_content import (
+    TIMES,
+    Content,
+    about_dates,
+    cells_in,
+    instead_of,
+    is_blank,
+    is_date,
+    number_of,
+    since_first,
+    step_numbers,
+    without_dates,
 )
 from data.instruments.text import in_unit
-from data.instruments.witnesses import UNIX_TIME, names_date
+from data.instruments.witnesses import UNIX_TIME
 from data.instruments.workbook import Sheet, is_workbook, opened_workbook, sheet_rows
-from data.units import parse_number
 
-__all__ = ["Content", "TableFormat", "step_numbers"]
+__all__ = ["TableFormat"]
 
-_TIMES = ("test_time_second", "step_time_second")
 _WORDS = {
     "test_time_second": "time",
     "voltage_volt": "voltage",
     "current_ampere": "current",
 }
-_UNIX_RANGE = (3.155e8, 4.103e9)  # s since 1970, of the years 1980 to 2100
 _STATE = "state"
 _FROM_HOURS = re.compile(r"(d+\w*\W+)?h", re.IGNORECASE)  # "h:min:s.ms", "hh:mm:ss", "d hh:mm"
-_DATE = re.compile(r"\s*\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T\s].*)?")  # in a cell
 _HEADER_ROWS = 50
-
-
-@dataclass
-class Content:
-    """What a table holds, for a format to complete.
-
-    Parameters
-    ----------
-    file : str
-        Name of the file.
-    above : tuple of str
-        Lines above the headers.
-    names : tuple of str
-        The headers.
-    line : int or None
-        Line of the headers.
-    variables : dict of str to ndarray
-        In the units of a record.
-    columns : dict of str to str
-        Where each was read.
-    technique, technique_as_written, instrument, sign_convention : str
-        See `data.instruments.record`.
-    extra : dict
-        Further attributes.
-    state : sequence of str
-        What the format writes about each row; empty where it writes nothing.
-    dated : sequence of str
-        Headers of a time whose cells are dates: they are not read.
-    """
-
-    file: str
-    above: tuple[str, ...]
-    names: tuple[str, ...]
-    line: int | None
-    variables: dict[str, Any]
-    columns: dict[str, str]
-    instrument: str
-    technique: str
-    technique_as_written: str = ""
-    sign_convention: str = NOT_STATED
-    extra: dict[str, str | float] = field(default_factory=dict)
-    state: Sequence[str] = ()
-    dated: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +175,7 @@ class TableFormat:
         state = next(
             (at for at, name in enumerate(names) if split_header(name)[0] in self.state), None
         )
-        if found.keys() & set(_TIMES):
+        if found.keys() & set(TIMES):
             found.pop(UNIX_TIME, None)  # a clock beside that of the test refuses no file
         return found, state
 
@@ -229,10 +184,10 @@ class TableFormat:
         choose_curve(file, [CurveInfo(0, "table", None)], curve)
         layout = find_layout(source, self._header)
         found, state = self._columns(file, layout.names, layout.line)
-        dated = _without_dates(found, layout.first)
+        dated = without_dates(found, layout.first)
         durations = [
             key
-            for key in _TIMES
+            for key in TIMES
             if key in found
             and found[key].position < len(layout.first)
             and is_duration(layout.first[found[key].position])
@@ -244,7 +199,7 @@ class TableFormat:
             if column.again
         }
         for key, columns in several.items():
-            if any(is_duration(cell) for cell in _cells_of(layout.first, columns.values())):
+            if any(is_duration(cell) for cell in cells_in(layout.first, columns.values())):
                 raise stated_twice(file, found[key], found[key].again[0].header, layout.line)
             wanted |= {name: column.position for name, column in columns.items()}
         words = list(durations)
@@ -351,12 +306,12 @@ class TableFormat:
                     for key, column in found.items()
                 ]
                 for number, row in enumerate(sheet_rows(book, sheet.name), start=1):
-                    if number <= sheet.row or all(map(_is_blank, row)):
+                    if number <= sheet.row or all(map(is_blank, row)):
                         continue
                     for key, column, position, name in wanted:
                         cell = row[position] if position < len(row) else None
-                        timed = key in _TIMES and is_duration(cell)
-                        value = seconds_of(cell) if timed else _number(cell)
+                        timed = key in TIMES and is_duration(cell)
+                        value = seconds_of(cell) if timed else number_of(cell)
                         if key in SPARE and isinstance(value, str):
                             value = None
                         if value is None and key not in SPARE:
@@ -374,8 +329,8 @@ class TableFormat:
                             where = f"sheet {sheet.name}, row {number}"
                             word = "duration" if due else "number"
                             why = f"{str(cell)!r} is not a {word}"
-                            if key in _TIMES and not found[key].unit and _is_date(cell):
-                                why = str(cell) + _about_dates(["test_time_second"], (), [name])
+                            if key in TIMES and not found[key].unit and is_date(cell):
+                                why = str(cell) + about_dates(["test_time_second"], (), [name])
                             raise refusal(file, f"{where}: {why}", column=name)
                         column.append(math.nan if value is None else value)
                     if state is not None:
@@ -448,33 +403,34 @@ class TableFormat:
         variables, columns = content.variables, content.columns
         if "cycle_count" in variables and np.isnan(variables["cycle_count"]).any():
             del variables["cycle_count"]  # where it is left blank it says nothing
-        self._signed(content, found)
+        if self.discharges is not None and "current_ampere" in found:
+            content.give_sign(self.discharges)
         if self.complete is not None:
             self.complete(content)
         if "step_count" not in variables and "step_id" in variables:
             variables["step_count"] = step_numbers(variables)
         if "test_time_second" not in variables and "step_time_second" in variables:
             marks = [variables["step_count"]] if "step_count" in variables else []
-            self._check_restarts(content, *marks)
+            content.refuse_running_on(self.instrument, *marks)
             variables["test_time_second"] = add_up_steps(variables["step_time_second"], *marks)
             columns["test_time_second"] = (
                 f"{columns['step_time_second']}, of each step, added up: pauses between steps are "
                 "not counted"
             )
         if "test_time_second" not in variables and UNIX_TIME in variables:
-            variables["test_time_second"] = _since_first(content)
+            variables["test_time_second"] = since_first(content)
             columns["test_time_second"] = f"{columns[UNIX_TIME]}, counted from the first row"
         stated = bool(content.extra.get("scan_rate_volt_per_second"))
         if missing := source.lacks(variables, scan_rate=stated):
             words = " and ".join(_WORDS[name] for name in missing)
             names = ", ".join(repr(name) for name in content.names[:20])
-            advice = _about_dates(missing, content.names, content.dated)
+            advice = about_dates(missing, content.names, content.dated)
             if self.advice is not None:
                 advice += self.advice(content.names)
             raise refusal(
                 source.name,
                 f"has no column of {words}: {self.legal}; there are "
-                f"{names}{advice or _instead(missing)}",
+                f"{names}{advice or instead_of(missing)}",
                 line=content.line,
             )
         return Reading(
@@ -494,130 +450,3 @@ class TableFormat:
             row_name=row_name,
             extra=content.extra,
         )
-
-    def _check_restarts(self, content: Content, *marks: NDArray[np.int64]) -> None:
-        """Refuse a time that is said to be of each step, and runs on from step to step."""
-        time = np.asarray(content.variables["step_time_second"])
-        changes = [int(np.sum(np.diff(mark) != 0)) for mark in marks]
-        if any(changes) and not np.any(np.diff(time) < 0):
-            raise refusal(
-                content.file,
-                f"is the time of each step in files of {self.instrument}, and does not restart "
-                "where the step changes: if it counts from the start of the test, name it so "
-                "(Total Time)",
-                line=content.line,
-                column=content.columns["step_time_second"],
-            )
-
-    def _signed(self, content: Content, found: Mapping[str, Column]) -> None:
-        """Give the current its sign, where the file writes its size and its direction apart."""
-        if self.discharges is None or not content.state or "current_ampere" not in found:
-            return
-        current = np.asarray(content.variables["current_ampere"])
-        kinds = {kind: self.discharges(kind) for kind in dict.fromkeys(content.state)}
-        down = np.array([kinds[kind] for kind in content.state], dtype=np.bool_)
-        if down.any() and not np.any(current < 0):
-            content.variables["current_ampere"] = np.where(down, -current, current)
-            content.sign_convention = (
-                "currents are written without a sign; those of discharging rows are negative here"
-            )
-
-
-def _cells_of(cells: Sequence[str], columns: Iterable[Column]) -> list[str]:
-    """Return the cells of columns in a row, which may be shorter."""
-    return [cells[each.position] for each in columns if each.position < len(cells)]
-
-
-def _since_first(content: Content) -> NDArray[np.float64]:
-    """Return the time [s] since the first row, by a Unix time."""
-    unix = np.asarray(content.variables[UNIX_TIME], dtype=np.float64)
-    if unix.size and not _UNIX_RANGE[0] < unix[0] < _UNIX_RANGE[1]:
-        raise refusal(
-            content.file,
-            f"begins {unix[0]:.10g} s after 1970, and a Unix time of the years 1980 to 2100 is "
-            "due: is its unit right (s, ms or us)? If it counts from the start of the test, name "
-            "it so, such as 'time [s]'",
-            line=content.line,
-            column=content.columns[UNIX_TIME],
-        )
-    return unix - unix[:1]
-
-
-def _without_dates(found: dict[str, Column], first: Sequence[str]) -> list[str]:
-    """Take what states no unit of time and holds dates out of the columns found; its headers."""
-    dated = []
-    for key in (*_TIMES, UNIX_TIME):
-        if key not in found:
-            continue
-        columns = (found[key], *found[key].again)
-        kept = [
-            each
-            for each in columns
-            if each.unit or each.position >= len(first) or not _is_date(first[each.position])
-        ]
-        dated += [each.header.strip() for each in columns if each not in kept]
-        if not kept:
-            del found[key]
-        else:
-            found[key] = replace(kept[0], again=tuple(kept[1:]))
-    return dated
-
-
-def _is_date(cell: Any) -> bool:
-    """Return whether a cell is a date, whichever way it is written."""
-    if isinstance(cell, datetime.date):
-        return seconds_of(cell) is None
-    return isinstance(cell, str) and _DATE.fullmatch(cell) is not None
-
-
-def _about_dates(missing: Sequence[str], names: Sequence[str], dated: Sequence[str]) -> str:
-    """Say what to do about a time that is written as a date only."""
-    headers = [*dated, *(name.strip() for name in names if names_date(name))]
-    if "test_time_second" not in missing or not headers:
-        return ""
-    return (
-        f"; {headers[0]!r} is a date, which may be written in several ways and is not taken for a "
-        "time: export the elapsed time beside it, or write it as a column 'time [s]'"
-    )
-
-
-def _instead(missing: Sequence[str]) -> str:
-    """Say what the user can state instead of a column."""
-    if missing == ["current_ampere"]:
-        return '; where the current was constant, state it with --set "current=… mA"'
-    if missing == ["test_time_second"]:
-        return '; the time of a sweep follows from its rate: --set "scan_rate=… mV/s"'
-    return ""
-
-
-def step_numbers(variables: Mapping[str, Any]) -> NDArray[np.int64]:
-    """Return the number of the control step, from the programme's own number of it.
-
-    Parameters
-    ----------
-    variables : mapping of str to ndarray
-        Of a record; ``step_id`` is there.
-
-    Returns
-    -------
-    ndarray of int
-        Counted upwards. A step that follows upon itself begins where its time restarts.
-    """
-    marks = [np.asarray(variables[key]) for key in ("step_id", "cycle_count") if key in variables]
-    if "step_time_second" in variables:
-        time = np.asarray(variables["step_time_second"])
-        marks.append(np.cumsum(np.diff(time, prepend=time[:1]) < 0))
-    return count_steps(*marks)
-
-
-def _is_blank(cell: Any) -> bool:
-    """Return whether a cell of a spreadsheet holds nothing that is seen."""
-    return cell is None or (isinstance(cell, str) and not cell.strip())
-
-
-def _number(cell: Any) -> float | str | None:
-    """Return the number in a cell of a spreadsheet, also one written as text; else its text."""
-    if cell is None or (isinstance(cell, int | float) and not isinstance(cell, bool)):
-        return cell
-    text = str(cell).strip()
-    return (text if (value := parse_number(text)) is None else value) if text else None

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.errors import RecordError
-from data.instruments.record import Source, refusal
+from data.instruments.source import Source, refusal
 from data.workbooks import survey
 
 __all__ = ["Sheet", "is_workbook", "opened_workbook", "sheet_rows"]
 
 MAX_UNPACKED = 4 << 30
-
 _MAGIC = b"PK\x03\x04"
 
 

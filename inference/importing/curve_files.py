@@ -98,7 +98,7 @@ def read_curve(path: Path, metadata: Metadata) -> "xr.Dataset":
 
 def _may_be_spectrum(record: "xr.Dataset") -> bool:
     """Return whether the rows of a record are points of a spectrum, beside what was read."""
-    from data.instruments.spectrum import names_spectrum
+    from data.instruments.spectrum_header import names_spectrum
 
     header = json.loads(str(record.attrs["header"]))
     stated = header.get("columns", ()) if isinstance(header, dict) else ()

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from data import InputError, RecordError, new_campaign, read_record
 from data.instruments.bdf import write_bdf
-from data.instruments.record import TECHNIQUES, Reading, Source, build_record
+from data.instruments.record import TECHNIQUES, Reading, build_record
+from data.instruments.source import Source
 from inference import import_records
 from inference.cli.commands import app
 
