@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from data.csv_reader import cell_of, separator_of, split_text, states_separator
 from data.errors import InputError, UnitError
-from data.schema import ROW_UNIT, Column, Row, Table
+from data.schema import ROW_UNIT, Column, Row
+from data.table import Table
 from data.table_reader import decimal_mark
 from data.units import convert, parse_header
 from data.writer import table_text

@@ -19,7 +19,8 @@ from data.errors import CampaignError, ChangedError, InputError, Mistake
 from data.files import expanded, resolved, what_stands
 from data.locks import lock_of
 from data.metadata import FILE, read_metadata
-from data.schema import Row, Table
+from data.schema import Row
+from data.table import Table
 from data.tables import tables as all_tables
 from data.whole_files import content_hash, is_temporary, temporary_folder, write_whole
 from data.workbooks import SUFFIX, is_workbook, read_workbook

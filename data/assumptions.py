@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.ranges import range_rows, without_number
-from data.schema import ROW_UNIT, Table
+from data.schema import ROW_UNIT
+from data.table import Table
 from data.table_reader import ReadRow
 from data.tables import tables as all_tables
 

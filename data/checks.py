@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from data.schema import Check, Complaint, Row, given
+from data.schema import Complaint, Row, given
+from data.table import Check
 
 __all__ = ["events_before_stop"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data.metadata import CampaignMetadata
-from data.schema import Table
+from data.table import Table
 
 if TYPE_CHECKING:
     import xarray as xr

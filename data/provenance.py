@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from data.errors import InputError
 from data.files import read_json
-from data.schema import Table
+from data.table import Table
 from data.table_reader import read_table
 from data.tables import tables as all_tables
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data.columns import CURRENT_DENSITY
-from data.schema import Check, Column, Complaint, Row, given, show_number
+from data.schema import Column, Complaint, Row, given, show_number
+from data.table import Check
 
 if TYPE_CHECKING:
     import xarray as xr

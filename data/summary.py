@@ -9,7 +9,8 @@ import numpy as np
 
 from data.provenance import FOLDER, read_records, standing_in
 from data.references import recognise, reference
-from data.schema import ROW_UNIT, Column, Table, show_number
+from data.schema import ROW_UNIT, Column, show_number
+from data.table import Table
 from data.tables import tables as all_tables
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from pathlib import Path
 from data.csv_reader import RawTable, number_advice, read_csv, text_of
 from data.errors import Mistake, UnitError, first_of
 from data.files import control_character
-from data.schema import ROW_UNIT, Column, Table, closest, nearest
+from data.schema import ROW_UNIT, Column, closest, nearest
+from data.table import Table
 from data.units import check_unit, convert, format_header, parse_header, parse_number
 
 __all__ = ["ReadRow", "ReadTable", "check_table", "decimal_mark", "read_table"]

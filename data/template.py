@@ -9,7 +9,8 @@ from typing import Literal
 from data.files import expanded
 from data.metadata import FILE, LONGEST_NAME, CampaignMetadata
 from data.quantities import quantities
-from data.schema import ROW_UNIT, TEXT_COLUMNS, Column, Table
+from data.schema import ROW_UNIT, Column
+from data.table import TEXT_COLUMNS, Table
 from data.tables import tables
 from data.whole_files import write_whole_folder
 from data.writer import refuse_filled_folder, table_text

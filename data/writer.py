@@ -11,7 +11,8 @@ from data.csv_reader import cell_of
 from data.errors import CampaignError, InputError
 from data.files import expanded
 from data.metadata import CampaignMetadata, write_metadata
-from data.schema import Column, Row, Table, nearest
+from data.schema import Column, Row, nearest
+from data.table import Table
 from data.tables import tables as all_tables
 from data.whole_files import is_temporary, write_whole_folder
 

@@ -48,11 +48,7 @@ from data.instruments.workbook import Sheet, is_workbook, opened_workbook, sheet
 
 __all__ = ["TableFormat"]
 
-_WORDS = {
-    "test_time_second": "time",
-    "voltage_volt": "voltage",
-    "current_ampere": "current",
-}
+_WORDS = {"test_time_second": "time", "voltage_volt": "voltage", "current_ampere": "current"}
 _STATE = "state"
 _FROM_HOURS = re.compile(r"(d+\w*\W+)?h", re.IGNORECASE)  # "h:min:s.ms", "hh:mm:ss", "d hh:mm"
 _HEADER_ROWS = 50

@@ -4,7 +4,7 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 
-from data.schema import Table
+from data.table import Table
 
 __all__ = ["tables"]
 

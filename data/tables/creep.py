@@ -1,7 +1,8 @@
 """Creep: mechanical tests of the metal."""
 
 from data.columns import TEMPERATURE
-from data.schema import Column, Table
+from data.schema import Column
+from data.table import Table
 
 TABLE = Table(
     name="creep",

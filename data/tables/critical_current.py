@@ -21,7 +21,8 @@ from data.ranges import (
     range_phrase,
     range_rows,
 )
-from data.schema import Check, Column, Complaint, Row, Table, apart, given
+from data.schema import Column, Complaint, Row, apart, given
+from data.table import Check, Table
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from data.columns import CELL, CURRENT_DENSITY, TEMPERATURE
-from data.schema import Column, Complaint, Row, Table
+from data.schema import Column, Complaint, Row
+from data.table import Table
 
 
 def _check(row: Row) -> Iterable[Complaint]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from data.columns import CELL, CONCENTRATION, SEPARATOR, TEMPERATURE
-from data.schema import Column, Complaint, Row, Table, given
+from data.schema import Column, Complaint, Row, given
+from data.table import Table
 
 
 def _check_reservoir(row: Row) -> Iterable[Complaint]:

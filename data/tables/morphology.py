@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from data.columns import CELL, CURRENT_DENSITY, TEMPERATURE, TIME
-from data.schema import Column, Complaint, Row, Table, given
+from data.schema import Column, Complaint, Row, given
+from data.table import Table
 
 if TYPE_CHECKING:
     import xarray as xr

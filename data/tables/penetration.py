@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from data.columns import AREA, CAPACITY, CELL, CURRENT_DENSITY, LAB, SEPARATOR, TEMPERATURE
-from data.schema import Column, Table
+from data.schema import Column
+from data.table import Table
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -10,18 +10,8 @@ from typing import TYPE_CHECKING
 
 from data.columns import SEPARATOR, TEMPERATURE
 from data.quantities import quantities
-from data.schema import (
-    ROW_UNIT,
-    Check,
-    Column,
-    Complaint,
-    Row,
-    Table,
-    apart,
-    error_complaint,
-    error_doubt,
-    given,
-)
+from data.schema import ROW_UNIT, Column, Complaint, Row, apart, error_complaint, error_doubt, given
+from data.table import Check, Table
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -3,16 +3,9 @@
 from dataclasses import replace
 
 from data.checks import events_before_stop
-from data.columns import (
-    CELL,
-    CONCENTRATION,
-    CURRENT_DENSITY,
-    LAB,
-    SEPARATOR,
-    TEMPERATURE,
-    TIME,
-)
-from data.schema import Column, Table
+from data.columns import CELL, CONCENTRATION, CURRENT_DENSITY, LAB, SEPARATOR, TEMPERATURE, TIME
+from data.schema import Column
+from data.table import Table
 
 TABLE = Table(
     name="sand",

@@ -17,7 +17,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from data.columns import CAPACITY, CURRENT_DENSITY
-from data.schema import Row, Table, show_number
+from data.schema import Row, show_number
+from data.table import Table
 from inference.importing.contradicted import contradictions, rough
 from inference.importing.recipe import Metadata, Reading, Recipe
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.provenance import APPENDED, NOT_APPENDED
-from data.schema import Table
+from data.table import Table
 from data.whole_files import write_text_whole
 from inference.importing.recipe import Choices, Metadata, Reading
 

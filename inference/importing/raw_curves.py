@@ -20,7 +20,8 @@ from data.arrays import Array
 from data.errors import InputError
 from data.files import file_stems
 from data.metadata import write_metadata
-from data.schema import Row, Table
+from data.schema import Row
+from data.table import Table
 from data.tables import tables
 from data.whole_files import draft, place
 from data.writer import refuse_filled_folder, table_text
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from data.campaign import Campaign
 
 __all__ = ["CAMPAIGN", "RAW", "SYNTHETIC", "RawCurve", "write_raw_curves"]
-
 
 RAW: Final = "raw"
 """Folder of the curves in the folder of their campaign."""

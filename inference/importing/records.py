@@ -29,7 +29,8 @@ from data.features.wording import CLOCK
 from data.instruments.bdf import ORIGIN
 from data.metadata import read_metadata as read_campaign_metadata
 from data.provenance import is_record, read_records, record_path, row_key, same_key, standing
-from data.schema import Row, Table, nearest, show_number
+from data.schema import Row, nearest, show_number
+from data.table import Table
 from data.table_reader import read_table
 from data.tables import tables
 from data.whole_files import FULL

@@ -14,14 +14,14 @@ from data.columns import AREA, CELL
 from data.csv_reader import clean_text
 from data.errors import InputError, UnitError
 from data.files import read_toml
-from data.schema import Column, Table, nearest
+from data.schema import Column, nearest
+from data.table import Table
 from data.units import parse_number, parse_quantity
 from inference.importing.recipe import Metadata, Recipe, Value
 
 __all__ = ["SHARED", "check_values", "legal_columns", "parse_options", "read_metadata"]
 
 SHARED = "import.toml"
-
 CURVE = Column(
     name="curve", long_name="which curve of a file with several", unit="1", support="nonnegative"
 )

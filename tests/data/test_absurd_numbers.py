@@ -8,7 +8,8 @@ import pytest
 from data import CampaignError, load_campaign
 from data.errors import AnodebayesError
 from data.quantities import Quantity, quantities
-from data.schema import ROW_UNIT, Column, Table
+from data.schema import ROW_UNIT, Column
+from data.table import Table
 from data.tables import tables
 from models.blocks.penetration import Options
 from models.distributions import AnyDistribution

@@ -247,7 +247,8 @@ def test_all_data_of_a_block_are_two_shared_arrays(synthetic: Campaign) -> None:
 
 SCHEMA = '''"""A toy experiment."""
 
-from data.schema import Column, Table
+from data.schema import Column
+from data.table import Table
 
 TABLE = Table(
     name="hardness",

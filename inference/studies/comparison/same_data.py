@@ -14,7 +14,7 @@ import xarray as xr
 from data.campaign import Campaign
 from data.errors import InputError
 from data.files import resolved
-from data.schema import TEXT_COLUMNS
+from data.table import TEXT_COLUMNS
 from data.tables import tables as all_tables
 from inference.jobs.job import Job
 from inference.jobs.plan import Plan, Source
@@ -30,10 +30,7 @@ __all__ = [
     "refuse_other_observations",
 ]
 
-
 _NOT_DATA = {*(column.name for column in TEXT_COLUMNS), "line"}
-
-
 _CENSORING = (
     "_lower",
     "_upper",
@@ -45,7 +42,6 @@ _CENSORING = (
     "bracket_from",
     "outcome",
 )
-
 
 MOST_NAMED = 3
 
