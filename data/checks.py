@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from data.schema import Complaint, Row, given
-from data.table import Check
+from data.table import RowCheck
 
 __all__ = ["events_before_stop"]
 
 
-def events_before_stop(name: str) -> tuple[Check, ...]:
+def events_before_stop(name: str) -> tuple[RowCheck, ...]:
     """Return the checks that no event is after the planned end of its test.
 
     Parameters
@@ -22,7 +22,7 @@ def events_before_stop(name: str) -> tuple[Check, ...]:
         One for the time itself and one for each end of its interval.
     """
 
-    def of_column(column: str) -> Check:
+    def of_column(column: str) -> RowCheck:
         def check(row: Row) -> Iterable[Complaint]:
             if given(row, "stop_time", column) and float(row[column]) > float(row["stop_time"]):
                 yield (

@@ -14,7 +14,7 @@ import numpy as np
 
 from data.columns import CURRENT_DENSITY
 from data.schema import Column, Complaint, Row, given, show_number
-from data.table import Check
+from data.table import RowCheck
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -155,7 +155,7 @@ def _height(row: Row) -> Iterable[Complaint]:
             )
 
 
-def _no_bracket(end: str) -> Check:
+def _no_bracket(end: str) -> RowCheck:
     def check(row: Row) -> Iterable[Complaint]:
         if given(row, end) and any(given(row, name) for name in (_LOWEST, _HIGHEST)):
             yield (

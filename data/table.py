@@ -25,7 +25,7 @@ from data.schema import (
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["TEXT_COLUMNS", "Check", "Table"]
+__all__ = ["TEXT_COLUMNS", "RowCheck", "Table"]
 
 TEXT_COLUMNS = (
     Column(
@@ -47,7 +47,7 @@ TEXT_COLUMNS = (
 """Columns that every table accepts."""
 
 
-type Check = Callable[[Row], Iterable[Complaint]]
+type RowCheck = Callable[[Row], Iterable[Complaint]]
 """What is wrong between some cells of a row, as ``(column, message)``."""
 
 
@@ -113,7 +113,7 @@ class Table:
     key: tuple[str, ...] = ()
     label: tuple[str, ...]
     again: str = ""
-    checks: tuple[Check, ...] = ()
+    checks: tuple[RowCheck, ...] = ()
     tally: "Callable[[xr.Dataset], Sequence[str]] | None" = None
     observed: bool = True
     row_unit: Callable[[Mapping[str, str]], str | None] | None = None

@@ -90,7 +90,7 @@ def survey(archive: zipfile.ZipFile) -> tuple[str | None, int]:
         if not member.filename.lower().endswith(".xml"):
             continue
         with archive.open(member) as part:
-            rows = _Rows()
+            rows = _SheetRows()
             try:
                 rows.read(part)
             except _Misplaced as found:
@@ -106,7 +106,7 @@ class _Misplaced(Exception):  # noqa: N818 - a signal, never seen by a user
     """A row or a cell does not follow the one before it."""
 
 
-class _Rows:
+class _SheetRows:
     """Goes through the rows and cells of a sheet, as whoever reads it by their numbers would."""
 
     def __init__(self) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from data.errors import RecordError
+from data.instruments.raw_file import CurveInfo, RawFile, choose_curve, refusal
 from data.instruments.record import Reading
-from data.instruments.source import CurveInfo, Source, choose_curve, refusal
 from data.instruments.table_content import step_numbers
 
 __all__ = ["VERSION", "list_tables", "read", "recognises"]
@@ -68,7 +68,7 @@ def _quiet() -> Iterator[list[str]]:
         logger.propagate = propagated
 
 
-def _tables(source: Source) -> tuple[dict[str, Any], dict[str, Any], int]:
+def _tables(source: RawFile) -> tuple[dict[str, Any], dict[str, Any], int]:
     """Return the rows, what the database says of its tests, and the announced number of rows."""
     try:
         from access_parser import AccessParser
@@ -105,7 +105,7 @@ def _tables(source: Source) -> tuple[dict[str, Any], dict[str, Any], int]:
     return rows, tests, announced
 
 
-def _rows(source: Source) -> tuple[dict[str, Any], dict[str, Any]]:
+def _rows(source: RawFile) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the columns in order of test and data point, and what is said of the tests."""
     rows, tests, announced = _tables(source)
     missing = [
@@ -147,12 +147,12 @@ def _names(columns: dict[str, Any]) -> list[float]:
     return [float(test) for test in np.unique(columns["Test_ID"])]
 
 
-def list_tables(source: Source) -> list[CurveInfo]:
+def list_tables(source: RawFile) -> list[CurveInfo]:
     """List the tests of a database.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
 
     Returns
@@ -171,12 +171,12 @@ def _infos(columns: dict[str, Any]) -> list[CurveInfo]:
     ]
 
 
-def read(source: Source, curve: int | None) -> Reading:
+def read(source: RawFile, curve: int | None) -> Reading:
     """Read a test of a database.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
     curve : int or None
         Number of the test; None where there is but one.

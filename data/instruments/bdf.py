@@ -24,8 +24,8 @@ import numpy as np
 
 from data.errors import InputError
 from data.features.rows import runs
+from data.instruments.raw_file import refusal
 from data.instruments.record import TECHNIQUES
-from data.instruments.source import refusal
 from data.instruments.witnesses import CAPACITY, ENERGY, POWER, witness_columns, words_before_unit
 from data.whole_files import write_text_whole
 

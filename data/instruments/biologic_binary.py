@@ -23,8 +23,8 @@ from data.instruments.biologic_columns import (
     revive,
     technique_named,
 )
+from data.instruments.raw_file import CurveInfo, RawFile, choose_curve, refusal
 from data.instruments.record import Reading, count_steps
-from data.instruments.source import CurveInfo, Source, choose_curve, refusal
 
 __all__ = ["VERSION", "columns_of", "list_tables", "read", "recognises"]
 
@@ -60,12 +60,12 @@ def recognises(head: bytes) -> bool:
     return head.startswith(_MAGIC)
 
 
-def list_tables(source: Source) -> list[CurveInfo]:  # noqa: ARG001 - an .mpr holds one table
+def list_tables(source: RawFile) -> list[CurveInfo]:  # noqa: ARG001 - an .mpr holds one table
     """List the tables of an ``.mpr`` file: it holds one.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
 
     Returns
@@ -76,7 +76,7 @@ def list_tables(source: Source) -> list[CurveInfo]:  # noqa: ARG001 - an .mpr ho
     return [CurveInfo(0, "VMP data", None)]
 
 
-def _open(source: Source) -> Any:
+def _open(source: RawFile) -> Any:
     """Return galvani's view of the file."""
     try:
         from galvani.BioLogic import MPRfile
@@ -101,12 +101,12 @@ def _open(source: Source) -> Any:
             ) from error
 
 
-def read(source: Source, curve: int | None) -> Reading:
+def read(source: RawFile, curve: int | None) -> Reading:
     """Read an ``.mpr`` file.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
     curve : int or None
         None or 0.
@@ -183,12 +183,12 @@ def _as_printed(values: Any) -> Any:
     return np.array([float(f"{value:.7e}") for value in kept.tolist()])[back]
 
 
-def columns_of(source: Source) -> tuple[dict[str, Any], str]:
+def columns_of(source: RawFile) -> tuple[dict[str, Any], str]:
     """Return every column of numbers of an ``.mpr`` file, as EC-Lab prints them.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
 
     Returns

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from data.errors import UnitError
+from data.instruments.raw_file import RawFile, refusal
 from data.instruments.record import is_dead
-from data.instruments.source import Source, refusal
 from data.instruments.text import in_unit
 
 __all__ = [
@@ -125,13 +125,13 @@ def technique_named(name: str) -> str:
 
 
 def choose_columns(
-    source: Source, names: Sequence[str], line: int | None = None, *, scan_rate: bool = False
+    source: RawFile, names: Sequence[str], line: int | None = None, *, scan_rate: bool = False
 ) -> dict[str, str]:
     """Choose which of EC-Lab's columns are time, voltage, current and steps.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
     names : sequence of str
         The file's columns.
@@ -181,13 +181,13 @@ def choose_columns(
 
 
 def convert_columns(
-    source: Source, read: dict[str, Any], found: dict[str, str], mode: Any | None
+    source: RawFile, read: dict[str, Any], found: dict[str, str], mode: Any | None
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Bring EC-Lab's columns to the units of a record.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
     read : dict of str to ndarray
         Machine name to the numbers as written.

@@ -36,9 +36,9 @@ from data.instruments.biologic_columns import (
     revive,
     technique_named,
 )
+from data.instruments.raw_file import CurveInfo, RawFile, choose_curve, refusal
 from data.instruments.record import SPARE, Reading, count_steps
-from data.instruments.source import CurveInfo, Source, choose_curve, refusal
-from data.instruments.text import Table, decimal_mark, decode, in_unit, mapped, split_line
+from data.instruments.text import TextTable, decode, in_unit, mapped, mark_of_numbers, split_line
 from data.instruments.text_numbers import read_table
 from data.units import parse_number
 
@@ -75,12 +75,12 @@ def recognises(head: bytes) -> bool:
     return bool(names & set(NAMES["voltage_volt"])) and bool(names & set(others))
 
 
-def list_tables(source: Source) -> list[CurveInfo]:
+def list_tables(source: RawFile) -> list[CurveInfo]:
     """List the tables of an ``.mpt`` file: it holds one.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
 
     Returns
@@ -94,7 +94,7 @@ def list_tables(source: Source) -> list[CurveInfo]:
         return [CurveInfo(0, name or "table", table.count(content))]
 
 
-def _layout(file: str, content: mmap.mmap) -> tuple[list[str], str, Table]:
+def _layout(file: str, content: mmap.mmap) -> tuple[list[str], str, TextTable]:
     """Return the header's lines, the line of names, and where the rows lie."""
     if not content[:20].removeprefix(b"\xef\xbb\xbf").startswith(_MAGIC):
         return _bare_layout(content)
@@ -135,14 +135,14 @@ def _layout(file: str, content: mmap.mmap) -> tuple[list[str], str, Table]:
     return lines[:-1], lines[-1], _table(content, lines[-1], position, due + 1)
 
 
-def _table(content: mmap.mmap, names_line: str, start: int, first_line: int) -> Table:
+def _table(content: mmap.mmap, names_line: str, start: int, first_line: int) -> TextTable:
     names = split_line(names_line, "\t")
     while names and not names[-1]:
         names.pop()
-    return Table.bounded(content, start, len(content), first_line=first_line, names=names)
+    return TextTable.bounded(content, start, len(content), first_line=first_line, names=names)
 
 
-def _bare_layout(content: mmap.mmap) -> tuple[list[str], str, Table]:
+def _bare_layout(content: mmap.mmap) -> tuple[list[str], str, TextTable]:
     """Return the layout of a table that stands alone."""
     newline = content.find(b"\n")
     start = len(content) if newline < 0 else newline + 1
@@ -175,7 +175,7 @@ def _scan_rate(lines: Sequence[str]) -> float | None:
         return None
 
 
-def _check_end(file: str, content: mmap.mmap, table: Table, announced: int | None) -> str:
+def _check_end(file: str, content: mmap.mmap, table: TextTable, announced: int | None) -> str:
     """Return a warning on the last row; refuse one that is cut off, empty where it is whole."""
     names = table.names
     if table.terminated(content) or table.count(content) == 0:
@@ -214,12 +214,12 @@ def _decimals(cell: str) -> int:
     return -1 if match is None else len(match[1])
 
 
-def read(source: Source, curve: int | None) -> Reading:
+def read(source: RawFile, curve: int | None) -> Reading:
     """Read an ``.mpt`` file.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
     curve : int or None
         None or 0.
@@ -263,7 +263,9 @@ def read(source: Source, curve: int | None) -> Reading:
             )
         spare = [name for name in (*SPARE, *others) if name in wanted]
         due = [place for name, place in wanted.items() if name not in spare]
-        mark = decimal_mark(content, table, due, file=file, spare=[wanted[name] for name in spare])
+        mark = mark_of_numbers(
+            content, table, due, file=file, spare=[wanted[name] for name in spare]
+        )
         read = read_table(file, content, replace(table, decimal=mark), wanted, spare=spare)
     variables, columns = convert_columns(source, read, found, read.get("mode"))
     substituted = revive(variables, columns, {name: read[name] for name in others})

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from data.instruments.headers import Vocabulary, split_header
-from data.instruments.source import refusal
+from data.instruments.raw_file import refusal
 from data.instruments.table_content import Content
 from data.instruments.table_format import TableFormat
 from data.units import parse_number

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from data.instruments.source import Source, refusal
-from data.instruments.text import Table, decimal_mark, decode, mapped, split_line
+from data.instruments.raw_file import RawFile, refusal
+from data.instruments.text import TextTable, decode, mapped, mark_of_numbers, split_line
 from data.instruments.text_numbers import read_table
 from data.units import parse_number
 
@@ -84,9 +84,9 @@ class Layout:
     rows: int
     first: tuple[str, ...]
 
-    def table(self, content: Any) -> Table:
+    def table(self, content: Any) -> TextTable:
         """Return where the rows lie."""
-        return Table.bounded(
+        return TextTable.bounded(
             content,
             self.start,
             len(content),
@@ -162,12 +162,12 @@ def _is_number(cell: str) -> bool:
     return parse_number(cell.replace(",", ".")) is not None
 
 
-def find_layout(source: Source, recognises: Recogniser | None = None) -> Layout:
+def find_layout(source: RawFile, recognises: Recogniser | None = None) -> Layout:
     """Find the headers of a delimited file.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
     recognises : callable, optional
         See `find_header`.
@@ -199,7 +199,7 @@ def find_layout(source: Source, recognises: Recogniser | None = None) -> Layout:
 
 
 def read_delimited(
-    source: Source,
+    source: RawFile,
     layout: Layout,
     wanted: Mapping[str, int],
     *,
@@ -211,7 +211,7 @@ def read_delimited(
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
     layout : Layout
         How it is written.
@@ -244,7 +244,7 @@ def read_delimited(
             extra["truncated"] = "the last row has no line end and may be cut off: it was left out"
         numbers = {name: place for name, place in wanted.items() if name not in words}
         others = [numbers.pop(name) for name in spare if name in numbers]
-        mark = decimal_mark(content, table, numbers.values(), file=source.name, spare=others)
+        mark = mark_of_numbers(content, table, numbers.values(), file=source.name, spare=others)
         table = replace(table, decimal=mark)
         read = read_table(
             source.name, content, table, wanted, words=words, blanks=blanks, spare=spare

@@ -25,15 +25,15 @@ from typing import Any
 import numpy as np
 
 from data.errors import UnitError
+from data.instruments.raw_file import CurveInfo, RawFile, choose_curve, refusal
 from data.instruments.record import NOT_STATED, SPARE, Reading, count_steps
-from data.instruments.source import CurveInfo, Source, choose_curve, refusal
 from data.instruments.text import (
-    Table,
-    decimal_mark,
+    TextTable,
     decode,
     in_unit,
     line_number,
     mapped,
+    mark_of_numbers,
     split_line,
 )
 from data.instruments.text_numbers import read_table
@@ -75,7 +75,7 @@ class _Part:
     """A table as it lies in the file."""
 
     info: CurveInfo
-    table: Table
+    table: TextTable
     units: tuple[str, ...]
     announced: int | None
     announced_at: int
@@ -145,7 +145,7 @@ def _find_parts(file: str, content: mmap.mmap) -> list[_Part]:
         start = stop if units_end < 0 else units_end + 1
         while names and not names[-1]:
             names.pop()
-        table = Table.bounded(
+        table = TextTable.bounded(
             content, start, stop, first_line=announced_at + 3, names=names, decimal="."
         )
         problem = _problem(name, names)
@@ -194,12 +194,12 @@ def _problem(name: str, names: list[str]) -> str:
     return f"no column of {' and '.join(missing)}" if missing else ""
 
 
-def list_tables(source: Source) -> list[CurveInfo]:
+def list_tables(source: RawFile) -> list[CurveInfo]:
     """List the tables of a ``.DTA`` file.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
 
     Returns
@@ -216,12 +216,12 @@ def list_tables(source: Source) -> list[CurveInfo]:
         return [part.info for part in _find_parts(source.name, content)]
 
 
-def read(source: Source, curve: int | None) -> Reading:
+def read(source: RawFile, curve: int | None) -> Reading:
     """Read one table of a ``.DTA`` file.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
     curve : int or None
         Number of the table; None where there is but one.
@@ -304,7 +304,7 @@ def _read_part(
     table = part.table
     due = [place for key, place in wanted.items() if key not in (*words, *SPARE)]
     others = [wanted[key] for key in SPARE if key in wanted]
-    mark = decimal_mark(content, table, due, file=file, spare=others)
+    mark = mark_of_numbers(content, table, due, file=file, spare=others)
     table = replace(table, decimal=mark)
     read = read_table(file, content, table, wanted, words=words, spare=SPARE)
     variables: dict[str, Any] = {}

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import UnitError
+from data.instruments.raw_file import refusal
 from data.instruments.record import UNITS
-from data.instruments.source import refusal
 from data.instruments.text import in_unit, is_unit
 from data.units import dimension
 
 __all__ = [
     "MEASURED",
     "NEGATIVE",
-    "Column",
+    "FoundColumn",
     "Vocabulary",
     "find_columns",
     "finer",
@@ -66,7 +66,7 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
-class Column:
+class FoundColumn:
     """Where a variable stands in a table.
 
     Parameters
@@ -77,14 +77,14 @@ class Column:
         As written.
     unit : str
         As written; ``1`` for numbers without a dimension, empty where none is stated.
-    again : tuple of Column
+    again : tuple of FoundColumn
         Further columns of the same meaning.
     """
 
     position: int
     header: str
     unit: str
-    again: tuple["Column", ...] = ()
+    again: tuple["FoundColumn", ...] = ()
 
 
 def words_of(text: str) -> str:
@@ -151,7 +151,7 @@ def meaning(header: str, vocabulary: Vocabulary) -> tuple[str, str] | None:
 
 def find_columns(
     file: str, names: Sequence[str], vocabulary: Vocabulary, line: int | None
-) -> dict[str, Column]:
+) -> dict[str, FoundColumn]:
     """Find the columns of a record among headers.
 
     Parameters
@@ -167,7 +167,7 @@ def find_columns(
 
     Returns
     -------
-    dict of str to Column
+    dict of str to FoundColumn
         By variable. The first of several temperatures or Unix times is read.
 
     Raises
@@ -175,7 +175,7 @@ def find_columns(
     RecordError
         A variable without a dimension is stated twice, or one is stated with its sign turned.
     """
-    found: dict[str, Column] = {}
+    found: dict[str, FoundColumn] = {}
     for position, header in enumerate(names):
         known = meaning(header, vocabulary)
         if known is None:
@@ -199,15 +199,15 @@ def find_columns(
         if variable in found:
             if unit == "1":
                 raise stated_twice(file, found[variable], header, line)
-            again = (*found[variable].again, Column(position, header, unit))
+            again = (*found[variable].again, FoundColumn(position, header, unit))
             found[variable] = replace(found[variable], again=again)
             continue
-        found[variable] = Column(position, header, unit)
+        found[variable] = FoundColumn(position, header, unit)
     return found
 
 
 def stated_twice(
-    file: str, column: Column, header: str, line: int | None, where: str = ""
+    file: str, column: FoundColumn, header: str, line: int | None, where: str = ""
 ) -> Exception:
     """Return the refusal of a second column of one meaning, and where it differs."""
     words = f"is the same as {column.header!r}{where}: delete one"
@@ -216,7 +216,7 @@ def stated_twice(
 
 def finer(
     file: str,
-    columns: Mapping[str, Column],
+    columns: Mapping[str, FoundColumn],
     read: Mapping[str, NDArray[np.float64]],
     variable: str,
     line: int | None,
@@ -227,7 +227,7 @@ def finer(
     ----------
     file : str
         Name of the file.
-    columns : mapping of str to Column
+    columns : mapping of str to FoundColumn
         By the name under which each was read.
     read : mapping of str to array of float
         What was read, in the units as written.
@@ -285,14 +285,14 @@ def _is_degree(unit: str) -> bool:
     return bool(unit) and is_unit(unit, "degC")
 
 
-def check_stated(file: str, column: Column, variable: str, line: int | None) -> None:
+def check_stated(file: str, column: FoundColumn, variable: str, line: int | None) -> None:
     """Refuse a column that states no unit.
 
     Parameters
     ----------
     file : str
         Name of the file.
-    column : Column
+    column : FoundColumn
         The column.
     variable : str
         What it holds.
@@ -315,6 +315,6 @@ def check_stated(file: str, column: Column, variable: str, line: int | None) -> 
         )
 
 
-def unit_error(file: str, error: UnitError, column: Column, line: int | None) -> Exception:
+def unit_error(file: str, error: UnitError, column: FoundColumn, line: int | None) -> Exception:
     """Return the refusal of a column's unit."""
     return refusal(file, str(error), line=line, column=column.header)

@@ -19,8 +19,8 @@ import numpy as np
 
 from data.errors import RecordError
 from data.instruments.durations import add_up_steps
+from data.instruments.raw_file import CurveInfo, RawFile, choose_curve, refusal
 from data.instruments.record import Reading, count_steps
-from data.instruments.source import CurveInfo, Source, choose_curve, refusal
 
 __all__ = ["VERSION", "is_archive", "list_tables", "read", "recognises"]
 
@@ -46,7 +46,7 @@ def recognises(head: bytes) -> bool:
     return head.startswith(_MAGIC)
 
 
-def is_archive(source: Source) -> bool:
+def is_archive(source: RawFile) -> bool:
     """Return whether a zip archive is an ``.ndax`` file."""
     try:
         with zipfile.ZipFile(source.path) as archive:
@@ -55,12 +55,12 @@ def is_archive(source: Source) -> bool:
         return False
 
 
-def list_tables(source: Source) -> list[CurveInfo]:  # noqa: ARG001 - such a file holds one table
+def list_tables(source: RawFile) -> list[CurveInfo]:  # noqa: ARG001 - such a file holds one table
     """List the tables of a file: it holds one.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
 
     Returns
@@ -83,7 +83,7 @@ def _quiet() -> Iterator[None]:
         logger.disabled = before
 
 
-def _frame(source: Source) -> Any:
+def _frame(source: RawFile) -> Any:
     """Return the rows as a table of pandas."""
     try:
         from NewareNDA.NewareNDA import read_nda
@@ -116,12 +116,12 @@ def _shortest(values: Any) -> Any:
     return np.array([float(str(value)) for value in kept])[back]
 
 
-def read(source: Source, curve: int | None) -> Reading:
+def read(source: RawFile, curve: int | None) -> Reading:
     """Read a file of Neware.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
     curve : int or None
         None or 0.

@@ -18,8 +18,8 @@ from difflib import get_close_matches
 
 from data.errors import UnitError
 from data.instruments.headers import MEASURED, NEGATIVE, Vocabulary, meaning, split_header
+from data.instruments.raw_file import refusal
 from data.instruments.record import NOT_STATED, TECHNIQUES, UNITS
-from data.instruments.source import refusal
 from data.instruments.table_content import Content
 from data.instruments.table_format import TableFormat
 from data.instruments.text import is_unit

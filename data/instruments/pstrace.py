@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from data.instruments.delimited import Layout, find_layout, read_delimited
+from data.instruments.raw_file import CurveInfo, RawFile, choose_curve, refusal
 from data.instruments.record import UNITS, Reading
-from data.instruments.source import CurveInfo, Source, choose_curve, refusal
 from data.instruments.text import in_unit, is_unit
 
 __all__ = ["VERSION", "list_tables", "read", "recognises"]
@@ -59,7 +59,7 @@ def _is_units(names: Sequence[str]) -> bool:
     return len(names) > 1 and all(map(_kind, filter(None, names)))
 
 
-def _layout(source: Source) -> tuple[Layout, list[str], list[CurveInfo]]:
+def _layout(source: RawFile) -> tuple[Layout, list[str], list[CurveInfo]]:
     """Return the layout, the title of each pair of columns, and the curves."""
     layout = find_layout(source, _is_units)
     if not layout.above or not layout.above[-1].startswith(_MARK) or len(layout.above) < 2:
@@ -80,12 +80,12 @@ def _layout(source: Source) -> tuple[Layout, list[str], list[CurveInfo]]:
     return layout, named, infos
 
 
-def list_tables(source: Source) -> list[CurveInfo]:
+def list_tables(source: RawFile) -> list[CurveInfo]:
     """List the curves of a file.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
 
     Returns
@@ -96,12 +96,12 @@ def list_tables(source: Source) -> list[CurveInfo]:
     return _layout(source)[2]
 
 
-def read(source: Source, curve: int | None) -> Reading:
+def read(source: RawFile, curve: int | None) -> Reading:
     """Read a curve of a file.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
     curve : int or None
         Number of the pair of columns; None where there is but one.

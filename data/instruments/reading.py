@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from data.errors import InputError, RecordError
 from data.files import what_stands
 from data.instruments.bdf import with_metadata
+from data.instruments.raw_file import CurveInfo, RawFile, refusal
 from data.instruments.record import build_record
-from data.instruments.source import CurveInfo, Source, refusal
 from data.instruments.witnesses import with_witnesses
 from data.whole_files import temporary_folder
 
@@ -84,7 +84,7 @@ _LEGAL = (
 class _Opened:
     """A file whose format is known."""
 
-    source: Source
+    source: RawFile
     name: str
     module: Any
 
@@ -105,7 +105,7 @@ def _tables() -> "Iterator[tuple[str, TableFormat]]":
             yield name, reader
 
 
-def _detect(source: Source, head: bytes) -> str:
+def _detect(source: RawFile, head: bytes) -> str:
     """Return the format of a file, from its content."""
     file = source.name
     for name in FORMATS:
@@ -141,7 +141,7 @@ def _detect(source: Source, head: bytes) -> str:
     raise refusal(file, f"is of no known format (its first line is {shown}){advice}: {_LEGAL}")
 
 
-def _detect_archive(source: Source) -> str:
+def _detect_archive(source: RawFile) -> str:
     """Return the format of a zip archive: a workbook, or Neware's."""
     from data.instruments import neware_binary
     from data.instruments.workbook import opened_workbook
@@ -196,7 +196,7 @@ def _opened(path: str | Path, format: str | None, **stated: float | None) -> Ite
                 raise refusal(path.name, "is empty: copy it again from the instrument")
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        source = Source(path, path.name, digest, **stated)
+        source = RawFile(path, path.name, digest, **stated)
         with ExitStack() as stack:
 
             def aside(name: str) -> Path:
@@ -218,7 +218,7 @@ def _opened(path: str | Path, format: str | None, **stated: float | None) -> Ite
         raise RecordError(f"{path}: cannot be read: {reason}") from error
 
 
-def _rewriter(head: bytes) -> Callable[[Source, Path], bytes] | None:
+def _rewriter(head: bytes) -> Callable[[RawFile, Path], bytes] | None:
     """Return how a text is brought to UTF-8, to lines that end in a line feed, and out of quotes.
 
     None where it needs nothing of that.
@@ -243,7 +243,7 @@ def _is_wrapped(head: bytes) -> bool:
     return 2 * sum(_WRAPPED.fullmatch(line) is not None for line in marked) > len(marked)
 
 
-def _from_wrapped(source: Source, target: Path) -> bytes:
+def _from_wrapped(source: RawFile, target: Path) -> bytes:
     """Write text without the quotes around its lines; return its beginning."""
     with source.path.open("rb") as text, target.open("wb") as file:
         for line in text:
@@ -255,7 +255,7 @@ def _from_wrapped(source: Source, target: Path) -> bytes:
         return file.read(HEAD_BYTES)
 
 
-def _from_utf16(source: Source, target: Path) -> bytes:
+def _from_utf16(source: RawFile, target: Path) -> bytes:
     """Write UTF-16 as UTF-8; return its beginning."""
     try:
         with source.path.open(encoding="utf-16", newline="") as text, target.open("wb") as file:
@@ -271,7 +271,7 @@ def _from_utf16(source: Source, target: Path) -> bytes:
         return file.read(HEAD_BYTES)
 
 
-def _from_returns(source: Source, target: Path) -> bytes:
+def _from_returns(source: RawFile, target: Path) -> bytes:
     """Write text whose lines end in carriage returns with line feeds; return its beginning."""
     with source.path.open("rb") as text, target.open("wb") as file:
         while piece := text.read(HEAD_BYTES):
@@ -280,7 +280,7 @@ def _from_returns(source: Source, target: Path) -> bytes:
         return file.read(HEAD_BYTES)
 
 
-def _unpack(path: Path, source: Source, format: str | None) -> bytes:  # noqa: A002
+def _unpack(path: Path, source: RawFile, format: str | None) -> bytes:  # noqa: A002
     """Unpack a gzip file; return its beginning."""
     written = 0
     head = b""

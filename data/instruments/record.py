@@ -45,7 +45,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from data.errors import RecordError
-from data.instruments.source import REQUIRED, Source, refusal
+from data.instruments.raw_file import REQUIRED, RawFile, refusal
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -299,7 +299,7 @@ def _check_alive(file: str, reading: Reading, values: Mapping[str, NDArray[Any]]
     )
 
 
-def _completed(source: Source, reading: Reading) -> Reading:
+def _completed(source: RawFile, reading: Reading) -> Reading:
     """Return what was read with what the user states in place of what the file lacks."""
     variables, columns = dict(reading.variables), dict(reading.columns)
     rows = np.size(variables["voltage_volt"])
@@ -350,12 +350,12 @@ def _about_time(time: NDArray[np.float64]) -> dict[str, str | float]:
     }
 
 
-def build_record(source: Source, reader: str, version: str, reading: Reading) -> "xr.Dataset":
+def build_record(source: RawFile, reader: str, version: str, reading: Reading) -> "xr.Dataset":
     """Check what was read, and return it as a record.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
     reader, version : str
         Who read it.

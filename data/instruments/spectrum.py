@@ -35,7 +35,7 @@ import numpy as np
 
 from data.arrays import Array
 from data.errors import UnitError
-from data.instruments.source import CurveInfo, Source, choose_curve, refusal
+from data.instruments.raw_file import CurveInfo, RawFile, choose_curve, refusal
 from data.instruments.spectrum_header import (
     FREQUENCY,
     IMAGINARY,
@@ -90,7 +90,7 @@ _LEGAL = (
 
 
 @dataclass(frozen=True)
-class _Table:
+class _SpectrumTable:
     """A spectrum as it lies in a text."""
 
     name: str
@@ -101,12 +101,12 @@ class _Table:
     cut_off: bool
 
 
-def read(source: Source, curve: int | None) -> "xr.Dataset":
+def read(source: RawFile, curve: int | None) -> "xr.Dataset":
     """Read a spectrum of a file.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
     curve : int or None
         Which of several spectra; None where there is but one.
@@ -141,7 +141,7 @@ def read(source: Source, curve: int | None) -> "xr.Dataset":
     return _of_text(source, tables[at], decode(content), None if gamry else curve)
 
 
-def _tables(file: str, text: str) -> list[_Table]:
+def _tables(file: str, text: str) -> list[_SpectrumTable]:
     """Find the spectra of a text."""
     lines = re.split(r"\r\n|\n|\r", text)
     whole = not lines[-1]  # the last line has an end
@@ -178,7 +178,7 @@ def _tables(file: str, text: str) -> list[_Table]:
 def _rows(
     file: str, name: str, header: SpectrumHeader, separator: str, lines: Sequence[str], first: int,
     *, gamry: bool, whole: bool,
-) -> _Table:  # fmt: skip
+) -> _SpectrumTable:  # fmt: skip
     """Return the rows below headers."""
     rows: list[tuple[int, list[str]]] = []
     due = 1 + max(position for position, _, _ in header.columns.values())
@@ -197,10 +197,10 @@ def _rows(
                 file, f"has {len(cells)} cells where {due} are due: is it cut off?", line=at + 1
             )
         rows.append((at + 1, cells))
-    return _Table(name, header, separator, first + 1, tuple(rows), cut_off)
+    return _SpectrumTable(name, header, separator, first + 1, tuple(rows), cut_off)
 
 
-def _of_text(source: Source, table: _Table, text: str, curve: int | None) -> "xr.Dataset":
+def _of_text(source: RawFile, table: _SpectrumTable, text: str, curve: int | None) -> "xr.Dataset":
     """Return a spectrum that stands in a text, of several in its table the chosen one."""
     file = source.name
     comma = table.separator != "," and any(
@@ -274,7 +274,9 @@ def _sweeps(frequency: Array) -> list[slice]:
     return [slice(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
-def _in_unit(file: str, numbers: Array, key: str, unit: str, table: _Table, position: int) -> Array:
+def _in_unit(
+    file: str, numbers: Array, key: str, unit: str, table: _SpectrumTable, position: int
+) -> Array:
     """Return numbers in the unit of a spectrum."""
     due = _UNITS[key]
     if due == "1":
@@ -296,7 +298,7 @@ def _in_unit(file: str, numbers: Array, key: str, unit: str, table: _Table, posi
         raise refusal(file, str(error), line=table.first_line - 1, column=name) from error
 
 
-def _binary(source: Source, curve: int | None) -> "xr.Dataset":
+def _binary(source: RawFile, curve: int | None) -> "xr.Dataset":
     """Return the spectrum of EC-Lab's binary file."""
     from data.instruments import biologic_binary
 
@@ -305,7 +307,7 @@ def _binary(source: Source, curve: int | None) -> "xr.Dataset":
     header = read_header(names)
     if not names_spectrum(names):
         raise refusal(source.name, f"holds no impedance spectrum: {_LEGAL}")
-    table = _Table("VMP data", header, "", 1, (), cut_off=False)
+    table = _SpectrumTable("VMP data", header, "", 1, (), cut_off=False)
     values = {
         key: sign * _in_unit(source.name, columns[names[position]], key, unit, table, position)
         for key, (position, unit, sign) in header.columns.items()
@@ -317,7 +319,7 @@ def _binary(source: Source, curve: int | None) -> "xr.Dataset":
 
 
 def _built(
-    source: Source, values: dict[str, Array], header: SpectrumHeader, *, reader: str, curve: str,
+    source: RawFile, values: dict[str, Array], header: SpectrumHeader, *, reader: str, curve: str,
     written: str, extra: dict[str, str | float], place: Any, chosen: int | None,
 ) -> "xr.Dataset":  # fmt: skip
     """Check a spectrum and return it."""

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.instruments.durations import seconds_of
-from data.instruments.headers import Column
+from data.instruments.headers import FoundColumn
+from data.instruments.raw_file import refusal
 from data.instruments.record import NOT_STATED, count_steps
-from data.instruments.source import refusal
 from data.instruments.witnesses import UNIX_TIME, names_date
 from data.units import parse_number
 
@@ -103,7 +103,7 @@ class Content:
             )
 
 
-def cells_in(cells: Sequence[str], columns: Iterable[Column]) -> list[str]:
+def cells_in(cells: Sequence[str], columns: Iterable[FoundColumn]) -> list[str]:
     """Return the cells of columns in a row, which may be shorter."""
     return [cells[each.position] for each in columns if each.position < len(cells)]
 
@@ -123,7 +123,7 @@ def since_first(content: Content) -> NDArray[np.float64]:
     return unix - unix[:1]
 
 
-def without_dates(found: dict[str, Column], first: Sequence[str]) -> list[str]:
+def without_dates(found: dict[str, FoundColumn], first: Sequence[str]) -> list[str]:
     """Take what states no unit of time and holds dates out of the columns found; its headers."""
     dated = []
     for key in (*TIMES, UNIX_TIME):

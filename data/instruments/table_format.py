@@ -18,7 +18,7 @@ from data.errors import UnitError
 from data.instruments.delimited import find_header, find_layout, read_delimited
 from data.instruments.durations import add_up_steps, is_duration, seconds_of, seconds_of_each
 from data.instruments.headers import (
-    Column,
+    FoundColumn,
     Vocabulary,
     check_stated,
     find_columns,
@@ -27,8 +27,8 @@ from data.instruments.headers import (
     stated_twice,
     unit_error,
 )
+from data.instruments.raw_file import CurveInfo, RawFile, choose_curve, refusal
 from data.instruments.record import SPARE, UNITS, Reading
-from data.instruments.source import CurveInfo, Source, choose_curve, refusal
 from data.instruments.table_content import (
     TIMES,
     Content,
@@ -44,7 +44,7 @@ from data.instruments.table_content import (
 )
 from data.instruments.text import in_unit
 from data.instruments.witnesses import UNIX_TIME
-from data.instruments.workbook import Sheet, is_workbook, opened_workbook, sheet_rows
+from data.instruments.workbook import Sheet, holds_workbook, opened_workbook, sheet_rows
 
 __all__ = ["TableFormat"]
 
@@ -112,12 +112,12 @@ class TableFormat:
         """Return whether a sheet of a workbook holds a table of this format."""
         return bool(self._tests(book))
 
-    def list_tables(self, source: Source) -> list[CurveInfo]:
+    def list_tables(self, source: RawFile) -> list[CurveInfo]:
         """List the tables of a file.
 
         Parameters
         ----------
-        source : Source
+        source : RawFile
             The file.
 
         Returns
@@ -130,17 +130,17 @@ class TableFormat:
         RecordError
             There is none.
         """
-        if not is_workbook(source):
+        if not holds_workbook(source):
             return [CurveInfo(0, "table", find_layout(source, self._header).rows)]
         with opened_workbook(source) as book:
             return self._infos(self._tests_of(source.name, book))
 
-    def read(self, source: Source, curve: int | None) -> Reading:
+    def read(self, source: RawFile, curve: int | None) -> Reading:
         """Read a table of a file.
 
         Parameters
         ----------
-        source : Source
+        source : RawFile
             The file.
         curve : int or None
             Number of the table; None where there is but one.
@@ -155,7 +155,7 @@ class TableFormat:
         RecordError
             A column is missing or its unit is wrong, or a cell is no number.
         """
-        if is_workbook(source):
+        if holds_workbook(source):
             return self._read_workbook(source, curve)
         return self._read_text(source, curve)
 
@@ -165,7 +165,7 @@ class TableFormat:
 
     def _columns(
         self, file: str, names: Sequence[str], line: int | None
-    ) -> tuple[dict[str, Column], int | None]:
+    ) -> tuple[dict[str, FoundColumn], int | None]:
         """Return the columns of a record, and the position of that of the state."""
         found = find_columns(file, names, self.vocabulary, line)
         state = next(
@@ -175,7 +175,7 @@ class TableFormat:
             found.pop(UNIX_TIME, None)  # a clock beside that of the test refuses no file
         return found, state
 
-    def _read_text(self, source: Source, curve: int | None) -> Reading:
+    def _read_text(self, source: RawFile, curve: int | None) -> Reading:
         file = source.name
         choose_curve(file, [CurveInfo(0, "table", None)], curve)
         layout = find_layout(source, self._header)
@@ -267,7 +267,7 @@ class TableFormat:
             for index, (test, parts) in enumerate(tests)
         ]
 
-    def _read_workbook(self, source: Source, curve: int | None) -> Reading:
+    def _read_workbook(self, source: RawFile, curve: int | None) -> Reading:
         file = source.name
         with opened_workbook(source) as book:
             tests = self._tests_of(file, book)
@@ -348,7 +348,7 @@ class TableFormat:
         above: tuple[str, ...],
         names: tuple[str, ...],
         line: int | None,
-        found: Mapping[str, Column],
+        found: Mapping[str, FoundColumn],
         read: Mapping[str, Any],
         durations: Sequence[str],
         states: Sequence[str],
@@ -386,9 +386,9 @@ class TableFormat:
 
     def _reading(
         self,
-        source: Source,
+        source: RawFile,
         content: Content,
-        found: Mapping[str, Column],
+        found: Mapping[str, FoundColumn],
         *,
         curve: str,
         first_line: int | None = None,

@@ -14,19 +14,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from data.csv_reader import number_advice
 from data.errors import UnitError
-from data.instruments.source import refusal
+from data.instruments.raw_file import refusal
 from data.units import check_unit, convert
 
 __all__ = [
     "CHUNK",
-    "Table",
+    "TextTable",
     "count_lines",
-    "decimal_mark",
     "decode",
     "in_unit",
     "is_unit",
     "line_number",
     "mapped",
+    "mark_of_numbers",
     "split_line",
 ]
 
@@ -176,7 +176,7 @@ def _unit_word(unit: str, canonical: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class TextTable:
     """Where the rows of a table lie in a file, and how they are written.
 
     Parameters
@@ -202,7 +202,7 @@ class Table:
     quoted: bool = False
 
     @classmethod
-    def bounded(cls, content: mmap.mmap, start: int, stop: int, **options: Any) -> "Table":
+    def bounded(cls, content: mmap.mmap, start: int, stop: int, **options: Any) -> "TextTable":
         """Return the table between two positions, without blank lines at its end."""
         while stop > start:
             tail = content[max(start, stop - CHUNK) : stop]
@@ -233,7 +233,7 @@ class Table:
         begin = content.rfind(b"\n", self.start, self.stop) + 1
         return content[max(begin, self.start) : self.stop].rstrip(b"\r")
 
-    def without_last(self, content: mmap.mmap) -> "Table":
+    def without_last(self, content: mmap.mmap) -> "TextTable":
         """Return the table less its last row."""
         newline = content.rfind(b"\n", self.start, self.stop)
         return replace(self, stop=max(newline, self.start))
@@ -273,9 +273,9 @@ def split_line(text: str, separator: str, *, quoted: bool = False) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def decimal_mark(
+def mark_of_numbers(
     content: mmap.mmap,
-    table: Table,
+    table: TextTable,
     wanted: Collection[int],
     *,
     file: str,
@@ -287,7 +287,7 @@ def decimal_mark(
     ----------
     content : mmap
         The file.
-    table : Table
+    table : TextTable
         The rows. Where cells are separated by commas, numbers hold points.
     wanted : collection of int
         Columns that hold numbers; others, such as dates, say nothing about the mark.

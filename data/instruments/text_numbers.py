@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from data.csv_reader import number_advice
-from data.instruments.source import refusal
-from data.instruments.text import CHUNK, Table, count_lines, decode, split_line
+from data.instruments.raw_file import refusal
+from data.instruments.text import CHUNK, TextTable, count_lines, decode, split_line
 from data.units import parse_number
 
 __all__ = ["read_table"]
@@ -42,7 +42,7 @@ class _Window(io.RawIOBase):
 def read_table(
     file: str,
     content: mmap.mmap,
-    table: Table,
+    table: TextTable,
     wanted: Mapping[str, int],
     *,
     words: Collection[str] = (),
@@ -57,7 +57,7 @@ def read_table(
         Name of the file.
     content : mmap
         Its bytes.
-    table : Table
+    table : TextTable
         The rows.
     wanted : mapping of str to int
         Name to the column's position.
@@ -99,7 +99,7 @@ def read_table(
     return _read_slowly(file, content, table, wanted, words, blanks, spare)
 
 
-def _regular_rows(content: mmap.mmap, table: Table) -> int | None:
+def _regular_rows(content: mmap.mmap, table: TextTable) -> int | None:
     """Return the number of lines; None unless each has as many cells as columns are named."""
     if table.quoted and content.find(b'"', table.start, table.stop) >= 0:
         return None
@@ -143,7 +143,7 @@ def _regular_rows(content: mmap.mmap, table: Table) -> int | None:
 
 
 def _read_quickly(
-    content: mmap.mmap, table: Table, wanted: Mapping[str, int], words: Collection[str]
+    content: mmap.mmap, table: TextTable, wanted: Mapping[str, int], words: Collection[str]
 ) -> dict[str, Any] | None:
     """Read columns with the C parser of pandas; None where it cannot."""
     import pandas as pd
@@ -178,7 +178,7 @@ def _read_quickly(
 def _read_slowly(
     file: str,
     content: mmap.mmap,
-    table: Table,
+    table: TextTable,
     wanted: Mapping[str, int],
     words: Collection[str],
     blanks: Collection[str],
@@ -236,7 +236,7 @@ def _read_slowly(
     }
 
 
-def _ragged_advice(table: Table, cells: int, *, last: bool) -> str:
+def _ragged_advice(table: TextTable, cells: int, *, last: bool) -> str:
     due = len(table.names)
     message = f"has {cells} cell{'s' if cells != 1 else ''} where {due} columns are named"
     if last and cells < due:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.errors import RecordError
-from data.instruments.source import Source, refusal
+from data.instruments.raw_file import RawFile, refusal
 from data.workbooks import survey
 
-__all__ = ["Sheet", "is_workbook", "opened_workbook", "sheet_rows"]
+__all__ = ["Sheet", "holds_workbook", "opened_workbook", "sheet_rows"]
 
 MAX_UNPACKED = 4 << 30
 _MAGIC = b"PK\x03\x04"
@@ -39,19 +39,19 @@ class Sheet:
     names: tuple[str, ...]
 
 
-def is_workbook(source: Source) -> bool:
+def holds_workbook(source: RawFile) -> bool:
     """Return whether a file is a workbook, or another zip archive."""
     with source.path.open("rb") as file:
         return file.read(4) == _MAGIC
 
 
 @contextmanager
-def opened_workbook(source: Source) -> Iterator[Any]:
+def opened_workbook(source: RawFile) -> Iterator[Any]:
     """Open a workbook for reading row by row.
 
     Parameters
     ----------
-    source : Source
+    source : RawFile
         The file.
 
     Yields

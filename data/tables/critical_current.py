@@ -22,7 +22,7 @@ from data.ranges import (
     range_rows,
 )
 from data.schema import Column, Complaint, Row, apart, given
-from data.table import Check, Table
+from data.table import RowCheck, Table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,7 +43,7 @@ def _check_ends(row: Row) -> Iterable[Complaint]:
             )
 
 
-def _check_both(end: str) -> Check:
+def _check_both(end: str) -> RowCheck:
     """Return the check that a bracket from different cells has an end."""
 
     def check(row: Row) -> Iterable[Complaint]:

@@ -23,7 +23,7 @@ from data.ranges import (
     range_rows,
 )
 from data.schema import Column, Complaint, Row, apart, given
-from data.table import Check, Table
+from data.table import RowCheck, Table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,7 +42,7 @@ _USUAL = (0.02, 50.0)
 _DUE = ("current_density", "stop_time", "step_time")
 
 
-def _check_protocol(name: str) -> Check:
+def _check_protocol(name: str) -> RowCheck:
     """Return the check that a cell belongs to its row's protocol, and is there where it is due."""
     own = "step" if name in _STEP else "one_way"
 
@@ -55,7 +55,7 @@ def _check_protocol(name: str) -> Check:
     return check
 
 
-def _of_steps(check: Check) -> Check:
+def _of_steps(check: RowCheck) -> RowCheck:
     """Return the check for step rows alone: in others its columns are not legal at all."""
 
     def of_steps(row: Row) -> Iterable[Complaint]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from data.columns import SEPARATOR, TEMPERATURE
 from data.quantities import quantities
 from data.schema import ROW_UNIT, Column, Complaint, Row, apart, error_complaint, error_doubt, given
-from data.table import Check, Table
+from data.table import RowCheck, Table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,7 +39,7 @@ def _check_order(row: Row) -> Iterable[Complaint]:
         yield "lower", f"{row['lower']:g} is not below upper {row['upper']:g} {unit}"
 
 
-def _check_legal(name: str) -> Check:
+def _check_legal(name: str) -> RowCheck:
     """Return the check that a number is legal for its row's quantity."""
 
     def check(row: Row) -> Iterable[Complaint]:
@@ -81,7 +81,7 @@ def _doubts(row: Row) -> Iterable[tuple[str, str]]:
                 yield "sd", doubt
 
 
-def _check_condition(name: str) -> Check:
+def _check_condition(name: str) -> RowCheck:
     """Return the check that a condition is given where the row's quantity depends on it."""
 
     def check(row: Row) -> Iterable[Complaint]:

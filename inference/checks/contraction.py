@@ -136,7 +136,7 @@ def contraction_findings(
 
     def told_of(name: str) -> str:
         error = own_error.get(name, 0.0)
-        return _two(contraction[name]) + (f" ± {error:.2f}" if error >= _TOLD else "")
+        return _two_digits(contraction[name]) + (f" ± {error:.2f}" if error >= _TOLD else "")
 
     open_ones = [name for name in main if is_open(name) and name not in depends]
     found: list[Finding] = []
@@ -169,11 +169,13 @@ def contraction_findings(
         )
     if ranges is not None and depends:
         widely = [
-            f"{name} ({_two(ranges[name][0])} to {_two(ranges[name][1])})" for name in depends
+            f"{name} ({_two_digits(ranges[name][0])} to {_two_digits(ranges[name][1])})"
+            for name in depends
         ]
         head = (
-            f"of {depends[0]} the data may remove anything from {_two(ranges[depends[0]][0])} to "
-            f"{_two(ranges[depends[0]][1])} of the prior's variance"
+            f"of {depends[0]} the data may remove anything from "
+            f"{_two_digits(ranges[depends[0]][0])} to {_two_digits(ranges[depends[0]][1])} of the "
+            "prior's variance"
             if len(depends) == 1
             else f"the data may remove very different shares of the prior's variance of "
             f"{joined(widely)}"
@@ -219,7 +221,7 @@ def contraction_findings(
         good = [name for name in good if name not in moved]
     if good:
         told_good = ", ".join(
-            f"{name} ({_two(contraction[name])}{_given(name, contraction)})" for name in good
+            f"{name} ({_two_digits(contraction[name])}{_given(name, contraction)})" for name in good
         )
         found.append(
             Finding.of(
@@ -288,5 +290,5 @@ def _because(reason: str) -> str:
 _TOLD = 0.005  # a Monte Carlo error that shows in two digits
 
 
-def _two(value: float) -> str:
+def _two_digits(value: float) -> str:
     return f"{max(value, 0.0):.2f}" if value < 0.995 else f"{min(value, 0.999):.3f}"

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from inference.runs.result import Result
     from inference.studies.comparison.units import Unit
 
-__all__ = ["Rows"]
+__all__ = ["LeftOutRows"]
 
 _SUSPECT: Final = 0.05  # probability of a row by the fit with it, below which it is left out
 
@@ -81,7 +81,7 @@ class _Answer(Protocol):
 
 
 @dataclass
-class Rows:
+class LeftOutRows:
     """The rows of a fit, each left out in turn.
 
     Parameters
@@ -214,7 +214,7 @@ class Rows:
         """
         from inference.designs.limits import Setting
         from inference.designs.noise import chosen_draws
-        from inference.maps.known import drawn as drawn_parameters
+        from inference.maps.known import drawn_parameters
         from inference.maps.mapping import new_cell_currents
 
         design, risk, draws = answer.design, answer.risk, answer.draws

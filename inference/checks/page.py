@@ -64,7 +64,6 @@ def check(
     MapError
         If a design or the risk is not legal.
     """
-    from inference.checks.conflict import conflict_section
     from inference.checks.identifiability import identifiability_section
     from inference.checks.row_findings import headline_designs, rows_section
     from inference.checks.sampling import sampling_section
@@ -90,14 +89,17 @@ def check(
             _fit_section(result, ties),
             rows_section(result, answers, refit=conflict),
             identifiability_section(result, noise),
-            _told_unchecked(conflict_section(result, data, refits, refit=wanted), asked=wanted),
+            _agreement_section(result, data, refits, refit=wanted),
         ),
     )
 
 
-def _told_unchecked(section: Section, *, asked: bool) -> Section:
-    """Return the section on conflict; where no table was fitted alone, with that as its verdict."""
-    if asked:
+def _agreement_section(result: Result, data: Campaign | None, seed: int, *, refit: bool) -> Section:
+    """Say whether tables agree, or that it is not known, as none was fitted alone."""
+    from inference.checks.conflict import conflict_section
+
+    section = conflict_section(result, data, seed, refit=refit)
+    if refit:
         return section
     unchecked = Finding.of(
         "tables",

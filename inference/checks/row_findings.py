@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from inference.checks.deciding import Deciding
-from inference.checks.influence import Rows
+from inference.checks.influence import LeftOutRows
 from inference.misfit.verdicts import Finding, Section
 from inference.thresholds import IMPROBABLE
 from inference.words.plain import plain
@@ -72,7 +72,7 @@ def rows_section(
     Section
         With a table of every row.
     """
-    rows = Rows(result)
+    rows = LeftOutRows(result)
     found = [rows.without_each(each) for each in answers]
     if refit and rows.refit(found):
         found = [rows.without_each(each) for each in answers]

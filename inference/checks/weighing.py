@@ -14,7 +14,7 @@ from inference.thresholds import (
 if TYPE_CHECKING:
     from inference.designs.design import Design
     from inference.designs.limits import Setting
-    from inference.designs.noise import Noise
+    from inference.designs.noise import NoiseTable
 
 __all__ = [
     "RELATED",
@@ -53,17 +53,17 @@ def weighted_quantile(
 
 
 def entering_draws(
-    design: "Design", parameters: Mapping[str, Array], noise: "Noise", setting: "Setting"
+    design: "Design", parameters: Mapping[str, Array], noise: "NoiseTable", setting: "Setting"
 ) -> dict[str, Array]:
     """Return the parameters that the thresholds of a design's new cells depend on.
 
     Those of creep, for one, do not enter without pressure: draws of them in another order leave
     every threshold as it is.
     """
-    from inference.maps.cells import Cells
+    from inference.maps.cells import NewCells
 
     def thresholds(values: Mapping[str, Array]) -> list[Array]:
-        cells = Cells(design, values, setting, noise)
+        cells = NewCells(design, values, setting, noise)
         return [cells.threshold(mechanism, ()) for mechanism in cells.mechanisms]
 
     as_drawn = thresholds(parameters)

@@ -56,7 +56,7 @@ __all__ = [
     "LEAST_SHARE_OF_CELLS",
     "SOURCES",
     "CellNoise",
-    "Noise",
+    "NoiseTable",
     "band_draws",
     "chosen_draws",
     "noise_table",
@@ -99,7 +99,7 @@ SOURCES: Final = _sources()
 """Every source of noise, by name."""
 
 
-class Noise:
+class NoiseTable:
     """The table of standard normal numbers: one for each draw and each source.
 
     Parameters
@@ -205,7 +205,7 @@ def noise_table(result: "Basis", draws: int = 4000, seed: int | None = None) -> 
     """
     seed = int(result.attrs["seed"]) if seed is None else seed
     chosen = chosen_draws(result, draws, seed)
-    noise = Noise(seed, chosen.size)
+    noise = NoiseTable(seed, chosen.size)
     table = np.stack([noise(source) for source in SOURCES], axis=-1)
     return xr.Dataset(
         {

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "apart",
     "diagnostics",
     "draw_rank_ecdf",
     "left_out_weights",
@@ -23,6 +22,7 @@ __all__ = [
     "pareto_k",
     "power_scaling",
     "quantile_errors",
+    "spread_apart",
     "spread_errors",
     "uniformity",
 ]
@@ -118,7 +118,7 @@ def power_scaling(
         tree = xr.DataTree.from_dict(
             {
                 "posterior": stacked(every),
-                "log_likelihood": apart(
+                "log_likelihood": spread_apart(
                     xr.Dataset({"component": (SAMPLE, values)}, coords=draws.coords)
                 ),
             }
@@ -138,7 +138,7 @@ def _tree(groups: Mapping[str, xr.Dataset], name: str, posterior: xr.Dataset) ->
     """
     kept = groups.get("posterior_predictive", posterior)["draw"].values
     own = {group: data[[name]] for group, data in groups.items()}
-    own["log_likelihood"] = apart(own["log_likelihood"].astype(float))
+    own["log_likelihood"] = spread_apart(own["log_likelihood"].astype(float))
     return xr.DataTree.from_dict(
         {
             group: data.sel(draw=kept).astype(float) if "draw" in data.dims else data
@@ -147,7 +147,7 @@ def _tree(groups: Mapping[str, xr.Dataset], name: str, posterior: xr.Dataset) ->
     )
 
 
-def apart(log_likelihood: xr.Dataset) -> xr.Dataset:
+def spread_apart(log_likelihood: xr.Dataset) -> xr.Dataset:
     """Return log-likelihoods whose equal values differ, by far less than any of them is known to.
 
     Every draw may call a row certain, and Pareto smoothing refuses a tail of one value; so spread,

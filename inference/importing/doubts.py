@@ -20,7 +20,7 @@ from data.columns import CAPACITY, CURRENT_DENSITY
 from data.schema import Row, show_number
 from data.table import Table
 from inference.importing.contradicted import contradictions, rough
-from inference.importing.recipe import Metadata, Reading, Recipe
+from inference.importing.recipe import CurveReading, Metadata, Recipe
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -51,7 +51,7 @@ _FEW_ROWS = 5  # of which a median tells
 
 
 def doubts_about(
-    record: "xr.Dataset", metadata: Metadata, reading: Reading, table: Table, recipe: Recipe
+    record: "xr.Dataset", metadata: Metadata, reading: CurveReading, table: Table, recipe: Recipe
 ) -> tuple[str, ...]:
     """Return what makes the rows of a curve doubtful.
 
@@ -61,7 +61,7 @@ def doubts_about(
         The instrument's record.
     metadata : Metadata
         What was stated about the cell.
-    reading : Reading
+    reading : CurveReading
         What the curve says.
     table : Table
         The table of the rows.

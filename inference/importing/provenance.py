@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from data.provenance import APPENDED, NOT_APPENDED
 from data.table import Table
 from data.whole_files import write_text_whole
-from inference.importing.recipe import Choices, Metadata, Reading
+from inference.importing.recipe import Choices, CurveReading, Metadata
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,7 +35,7 @@ _FILE = (
 def provenance_record(
     record: "xr.Dataset",
     metadata: Metadata,
-    reading: Reading,
+    reading: CurveReading,
     *,
     table: Table,
     sha256: str,
@@ -53,7 +53,7 @@ def provenance_record(
         The instrument's record.
     metadata : Metadata
         What was stated about the cell.
-    reading : Reading
+    reading : CurveReading
         What the curve says.
     table : Table
         The table of the rows.

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 __all__ = [
     "FEATURES",
     "Choices",
+    "CurveReading",
     "Metadata",
     "NewRow",
-    "Reading",
     "Recipe",
     "Value",
     "clock_cells",
@@ -91,7 +91,7 @@ class Choices:
 
 
 @dataclass(frozen=True)
-class Reading:
+class CurveReading:
     """What a curve says.
 
     Parameters
@@ -135,7 +135,7 @@ class Recipe:
     doubted : tuple of str
         Flags of its features that make a row doubtful; others are to be known.
     rows : callable
-        Called with the record, the metadata and the choices; returns a `Reading`.
+        Called with the record, the metadata and the choices; returns a `CurveReading`.
     """
 
     table: str
@@ -143,7 +143,7 @@ class Recipe:
     optional: tuple[str, ...] = ()
     extra: tuple[Column, ...] = ()
     doubted: tuple[str, ...]
-    rows: "Callable[[xr.Dataset, Metadata, Choices], Reading]"
+    rows: "Callable[[xr.Dataset, Metadata, Choices], CurveReading]"
 
 
 @cache

@@ -27,7 +27,7 @@ from data.errors import (
 )
 from data.features.wording import CLOCK
 from data.instruments.bdf import ORIGIN
-from data.metadata import read_metadata as read_campaign_metadata
+from data.metadata import read_metadata
 from data.provenance import is_record, read_records, record_path, row_key, same_key, standing
 from data.schema import Row, nearest, show_number
 from data.table import Table
@@ -39,8 +39,8 @@ from inference.importing.curve_files import check_file, expand_files, read_curve
 from inference.importing.doubts import doubts_about
 from inference.importing.outcomes import Outcome, Status
 from inference.importing.provenance import provenance_record, write_record
-from inference.importing.recipe import FEATURES, Choices, Metadata, Reading, Recipe, recipe_of
-from inference.importing.sidecars import check_values, legal_columns, read_metadata
+from inference.importing.recipe import FEATURES, Choices, CurveReading, Metadata, Recipe, recipe_of
+from inference.importing.sidecars import check_values, legal_columns, stated_metadata
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -170,7 +170,7 @@ class _Import:
         cell = ""
         try:
             check_file(path)
-            metadata = read_metadata(self.table, self.recipe, path, self.options)
+            metadata = stated_metadata(self.table, self.recipe, path, self.options)
             cell = metadata.cell
             record = read_curve(path, metadata)
             curve = str(record.attrs.get("curve", ""))
@@ -223,7 +223,7 @@ class _Import:
 
     def _refuse_synthetic(self, record: "xr.Dataset") -> None:
         """Keep what a simulator drew out of campaigns of measurements."""
-        metadata, _, _ = read_campaign_metadata(self.folder)
+        metadata, _, _ = read_metadata(self.folder)
         made = _MADE in str(record.attrs.get("header", ""))
         if made and metadata is not None and metadata.kind != "synthetic":
             raise InputError(
@@ -237,7 +237,7 @@ class _Import:
         digest: str,
         record: "xr.Dataset",
         metadata: Metadata,
-        reading: Reading,
+        reading: CurveReading,
     ) -> Outcome:
         rows = tuple(
             {name: value for name, value in row.items() if name in self.table.fields}
@@ -378,7 +378,7 @@ class _Import:
         place: Path,
         record: "xr.Dataset",
         metadata: Metadata,
-        reading: Reading,
+        reading: CurveReading,
         campaign: "Campaign",
         *,
         appending: bool,

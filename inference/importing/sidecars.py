@@ -19,7 +19,7 @@ from data.table import Table
 from data.units import parse_number, parse_quantity
 from inference.importing.recipe import Metadata, Recipe, Value
 
-__all__ = ["SHARED", "check_values", "legal_columns", "parse_options", "read_metadata"]
+__all__ = ["SHARED", "check_values", "legal_columns", "parse_options", "stated_metadata"]
 
 SHARED = "import.toml"
 CURVE = Column(
@@ -165,7 +165,7 @@ def _value(column: Column, value: Any) -> float | str:
     return number
 
 
-def read_metadata(
+def stated_metadata(
     table: Table,
     recipe: Recipe,
     file: Path,

@@ -51,13 +51,13 @@ Cell = Literal["liquid", "solid"]
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
-class Section(BaseModel):
+class JobSection(BaseModel):
     """A table of a job file: unknown keys and coerced types are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class ModelSection(Section):
+class ModelSection(JobSection):
     """The `[model]` table.
 
     Parameters
@@ -75,7 +75,7 @@ class ModelSection(Section):
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
 
-class SamplerSection(Section):
+class SamplerSection(JobSection):
     """The `[sampler]` table.
 
     Parameters
@@ -131,7 +131,7 @@ class SamplerSection(Section):
         return self.most_draws or min(DRAWN_ON * self.draws, MOST_DRAWS)
 
 
-class MapSection(Section):
+class MapSection(JobSection):
     """The `[map]` table.
 
     Parameters
@@ -163,7 +163,7 @@ class MapSection(Section):
         return value
 
 
-class OutputSection(Section):
+class OutputSection(JobSection):
     """The `[output]` table.
 
     Parameters
@@ -176,7 +176,7 @@ class OutputSection(Section):
     folder: str | None = Field(default=None, min_length=1)
 
 
-class ResolvedSection(Section):
+class ResolvedSection(JobSection):
     """The `[resolved]` table, which only a resolved job carries.
 
     Parameters
@@ -195,7 +195,7 @@ class ResolvedSection(Section):
     versions: dict[str, str] = Field(default_factory=dict)
 
 
-class Job(Section):
+class Job(JobSection):
     """What is fitted, how, and what is mapped.
 
     Parameters

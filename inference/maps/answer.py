@@ -126,9 +126,9 @@ class Answer:
 
     @cached_property
     def _told(self) -> tuple[tuple[str, ...], Mapping[str, Any]]:
-        from inference.checks.influence import Rows  # above: it fits again
+        from inference.checks.influence import LeftOutRows  # above: it fits again
 
-        return ((), {}) if self.result is None else Rows(cast("Any", self.result)).told(self)
+        return ((), {}) if self.result is None else LeftOutRows(cast("Any", self.result)).told(self)
 
     @property
     def rows(self) -> tuple[str, ...]:

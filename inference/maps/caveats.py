@@ -25,10 +25,10 @@ __all__ = [
     "as_tested",
     "beyond_tested",
     "caveats",
-    "currents_tested",
     "failures",
     "failures_in_words",
     "tested_protocol",
+    "untested_currents",
     "untested_protocol",
     "warned",
     "worth_of_rows",
@@ -142,7 +142,7 @@ def beyond_tested(result: "Basis", mechanism: str, current: float) -> list[str]:
     list of str
         Empty where it does not, or where no cell tells of the mechanism.
     """
-    own = currents_tested(result).get(mechanism)
+    own = untested_currents(result).get(mechanism)
     if own is None or not current > 0.0:
         return []
     return [words for words, low, high in own if not low <= current <= high]
@@ -212,7 +212,7 @@ def as_tested(result: "Basis", shown: str, risk: str) -> str:
     return f"Tested {how}, it bears {shown} at {risk} % risk (protocol={tested})."
 
 
-def currents_tested(result: "Basis") -> dict[str, list[tuple[str, float, float]]]:
+def untested_currents(result: "Basis") -> dict[str, list[tuple[str, float, float]]]:
     """Return by mechanism how to say that a current is above or below every one tested, and those.
 
     Parameters

@@ -18,7 +18,7 @@ from inference.designs.noise import tolerance_source
 from inference.maps.conditions import MOST_KEPT, Block, Conditions, part
 from inference.maps.interpolation import chebyshev_nodes, interpolated, interpolation_matrix
 
-__all__ = ["Cells", "blocks", "count_of_workers", "keep_freed_memory", "wait"]
+__all__ = ["NewCells", "blocks", "count_of_workers", "keep_freed_memory", "wait"]
 
 _MOST_WORKERS: Final = 8
 
@@ -35,7 +35,7 @@ _ROUNDED: Final = 1e-9  # the same where each draw's temperature is rounded to a
 _PROBES: Final = 64
 
 
-class Cells:
+class NewCells:
     """Cells of a design, of which each mechanism's threshold can be asked block by block.
 
     Parameters
@@ -49,7 +49,7 @@ class Cells:
     noise : callable, optional
         ``noise(source)`` are the standard normal numbers of new cells. Without it these are the
         median cells of each draw.
-    like : Cells, optional
+    like : NewCells, optional
         Of the same design: what the noise does not change is taken from there.
     """
 
@@ -59,7 +59,7 @@ class Cells:
         parameters: Values,
         setting: Setting,
         noise: Deviates | None = None,
-        like: "Cells | None" = None,
+        like: "NewCells | None" = None,
     ) -> None:
         self.design = design
         self.parameters = parameters
@@ -199,7 +199,7 @@ class Cells:
 class _Core:
     """The dear part of a mechanism, known ahead wherever it can be."""
 
-    def __init__(self, cells: Cells, mechanism: Mechanism) -> None:
+    def __init__(self, cells: NewCells, mechanism: Mechanism) -> None:
         self._cells = cells
         self._mechanism = mechanism
         self._values: Array | None = None

@@ -21,7 +21,7 @@ from data.arrays import Array
 from inference.designs.design import Design
 from inference.designs.limits import Setting, Values
 from inference.designs.mechanisms import CURRENT_FACTOR, Deviates, Mechanism
-from inference.maps.cells import Cells, blocks, count_of_workers, keep_freed_memory, wait
+from inference.maps.cells import NewCells, blocks, count_of_workers, keep_freed_memory, wait
 from inference.maps.conditions import Block
 
 __all__ = ["QUANTILES", "MapNumbers", "evaluate", "order_statistics"]
@@ -117,8 +117,8 @@ def evaluate(
         The numbers.
     """
     keep_freed_memory()
-    median = Cells(design, parameters, setting)
-    new = Cells(design, parameters, setting, noise, like=median)
+    median = NewCells(design, parameters, setting)
+    new = NewCells(design, parameters, setting, noise, like=median)
     mechanisms = median.mechanisms
     currents = design.current.values * CURRENT_FACTOR
     levels = np.array(QUANTILES)
@@ -166,8 +166,8 @@ def evaluate(
 def _evaluate_apart(
     mechanism: Mechanism,
     index: int,
-    median: Cells,
-    new: Cells,
+    median: NewCells,
+    new: NewCells,
     numbers: MapNumbers,
     workers: ThreadPoolExecutor,
     points: int,
@@ -181,7 +181,7 @@ def _evaluate_apart(
         found = np.empty((levels.size, *shape))
         cells.keep(mechanism, workers, points)
 
-        def fill(block: Block, cells: Cells = cells, found: Array = found) -> None:
+        def fill(block: Block, cells: NewCells = cells, found: Array = found) -> None:
             ordered = np.sort(cells.threshold(mechanism, block), axis=-1)
             found[:, *block] = order_statistics(ordered, levels)
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STEADY_STATE",
     "WIDER",
-    "Support",
+    "DataSpan",
     "extrapolated",
     "extrapolation",
     "extrapolation_in_words",
@@ -50,7 +50,7 @@ scale."""
 
 
 @dataclass(frozen=True, eq=False)
-class Support:
+class DataSpan:
     """What the rows that tell of one limit span.
 
     Parameters
@@ -134,7 +134,7 @@ class Support:
         return WIDER * float(np.ptp(corners[:, which])) if name in LINEAR else math.log1p(WIDER)
 
 
-def supports(design: Design, result: "Basis") -> list[Support]:
+def supports(design: Design, result: "Basis") -> list[DataSpan]:
     """Return what the rows span that tell of each limit of a design.
 
     Parameters
@@ -146,7 +146,7 @@ def supports(design: Design, result: "Basis") -> list[Support]:
 
     Returns
     -------
-    list of Support
+    list of DataSpan
         Of its protocol in a solid cell; of each limit that rows tell of in a liquid one.
     """
     ranges = result.data_ranges
@@ -155,7 +155,7 @@ def supports(design: Design, result: "Basis") -> list[Support]:
     if design.cell == "solid":
         key = f"solid {design.protocol}"
         wide = hulls.get(key, ())
-        return [Support("", ranges.get(key, ranges.get("solid", {})), wide, gaps=gaps.get(key))]
+        return [DataSpan("", ranges.get(key, ranges.get("solid", {})), wide, gaps=gaps.get(key))]
     found = []
     for limit in (item.name for item in MECHANISMS["liquid"]):
         key = f"liquid {limit}"
@@ -170,8 +170,8 @@ def supports(design: Design, result: "Basis") -> list[Support]:
             between = gaps.get(f"{key} of {design.separator}") if design.separator else None
             if between is None:
                 between = gaps.get(key)
-            found.append(Support(limit, {**ranges[key], **own}, wide, frozenset(own), between))
-    return found or [Support("", ranges.get("liquid", {}))]
+            found.append(DataSpan(limit, {**ranges[key], **own}, wide, frozenset(own), between))
+    return found or [DataSpan("", ranges.get("liquid", {}))]
 
 
 def extrapolated(design: Design, result: "Basis") -> dict[str, Any]:
@@ -245,7 +245,7 @@ def extrapolation_in_words(design: Design, result: "Basis") -> tuple[str, ...]:
         One for each condition or two conditions.
     """
     every = supports(design, result)
-    told: dict[_Told, list[Support]] = {}
+    told: dict[_Outside, list[DataSpan]] = {}
     alone = set()
     for name, beyond, support in _alone(design, every):
         if beyond.any():
@@ -258,7 +258,7 @@ def extrapolation_in_words(design: Design, result: "Basis") -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Outside:
     """What lies outside in words, and how far the data go in these conditions.
 
     Parameters
@@ -281,7 +281,7 @@ class _Told:
     span: str
     own: bool = False
 
-    def sentence(self, behind: Sequence[Support], every: Sequence[Support]) -> str:
+    def sentence(self, behind: Sequence[DataSpan], every: Sequence[DataSpan]) -> str:
         """Say it, with the limits that are meant where there are others."""
         if not self.span:
             return f"{self.what} (no data {self.data})"
@@ -292,7 +292,7 @@ class _Told:
         return f"{self.what} ({self.data}{which}{own}: {self.span})"
 
 
-def _alone(design: Design, every: Sequence[Support]) -> Iterator[tuple[str, Any, Support | None]]:
+def _alone(design: Design, every: Sequence[DataSpan]) -> Iterator[tuple[str, Any, DataSpan | None]]:
     """Yield by condition which of its values lie outside, and the range of which rows says so."""
     for name, axis in design.axes.items():
         if name == "pore_size_spread":  # of the separators, which the pore radius speaks of
@@ -314,8 +314,8 @@ def _alone(design: Design, every: Sequence[Support]) -> Iterator[tuple[str, Any,
 
 
 def _together(
-    design: Design, every: Sequence[Support]
-) -> Iterator[tuple[Mapping[str, Any], Any, Support]]:
+    design: Design, every: Sequence[DataSpan]
+) -> Iterator[tuple[Mapping[str, Any], Any, DataSpan]]:
     """Yield by region of two conditions which of their values lie outside."""
     for each in every:
         for hull in each.hulls:
@@ -324,29 +324,29 @@ def _together(
                 yield hull, each.apart(hull, first, second), each
 
 
-def _of_one(design: Design, name: str, support: Support | None) -> _Told:
+def _of_one(design: Design, name: str, support: DataSpan | None) -> _Outside:
     """Say which condition lies outside the range of the data."""
     if support is None:
-        return _Told((name,), f"{WORDS[name]} {_value(design, name)}", "on it", "")
+        return _Outside((name,), f"{WORDS[name]} {_value(design, name)}", "on it", "")
     ends, own = support.ranges[name], name in support.own
     if name == STEADY_STATE:
         span = f"{_ends(ends)} {AXES['liquid']['charge'].unit}"
-        return _Told((name,), "steady state", "data", span, own)
+        return _Outside((name,), "steady state", "data", span, own)
     value = float(design.axes[name].values[0])
     digits = next((n for n in range(3, 11) if _apart(value, ends, n)), 3)
     data = "data"
     if name == "temperature":
         data = f"more than {TEMPERATURE_WINDOW:g} K from the data"
     span = f"{_ends(ends, digits)}{_unit(design, name)}"
-    return _Told((name,), f"{WORDS[name]} {_value(design, name, digits)}", data, span, own)
+    return _Outside((name,), f"{WORDS[name]} {_value(design, name, digits)}", data, span, own)
 
 
-def _of_two(design: Design, hull: Mapping[str, Any], support: Support) -> _Told:
+def _of_two(design: Design, hull: Mapping[str, Any], support: DataSpan) -> _Outside:
     """Say which two conditions no row combines, and the range of one at the other."""
     first, second = axes = tuple(hull["axes"])
     ends = support.there(hull, float(design.axes[first].values[0]))
     what = f"{WORDS[second]} {_value(design, second)} at {WORDS[first]} {_value(design, first)}"
-    return _Told(axes, what, "data there" if ends else "there", _span(design, second, ends))
+    return _Outside(axes, what, "data there" if ends else "there", _span(design, second, ends))
 
 
 def _span(design: Design, name: str, ends: Sequence[float]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from inference.designs.axes import WORDS, shown
 from inference.designs.design import Design
 from inference.designs.reading import SEPARATOR_AXES
-from inference.maps.extrapolation import Support, supports
+from inference.maps.extrapolation import DataSpan, supports
 
 if TYPE_CHECKING:
     from inference.designs.basis import Basis
@@ -64,7 +64,7 @@ def _cell(limit: str) -> str:
     return f"cell that tells of {limit}" if limit else "cell"
 
 
-def _unstated_charge(design: Design, every: Sequence[Support]) -> list[str]:
+def _unstated_charge(design: Design, every: Sequence[DataSpan]) -> list[str]:
     """Say that no row states the charge at which cells were judged that metal may penetrate."""
     if all(
         each.gaps is None or "charge" in each.gaps for each in every if each.limit == "penetration"

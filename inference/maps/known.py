@@ -17,7 +17,7 @@ from inference.designs.mechanisms import (
     has_lab_offsets,
     parameter_draws,
 )
-from inference.designs.noise import Noise, chosen_draws
+from inference.designs.noise import NoiseTable, chosen_draws
 from inference.engine.standing import Standing, standing
 from inference.maps.row_counts import told_of_rows
 from inference.maps.separators import separator_draws
@@ -31,7 +31,7 @@ __all__ = [
     "LEAST_DRAWS_BEYOND",
     "PRESSURE_WITHOUT_DATA",
     "check_risk",
-    "drawn",
+    "drawn_parameters",
     "draws_due",
     "highest_pressure",
     "refuse_uncovered",
@@ -50,7 +50,9 @@ LEAST_DRAWS_BEYOND: Final = 20
 the tail."""
 
 
-def drawn(result: "Basis", design: Design, draws: int, seed: int) -> tuple[dict[str, Array], Noise]:
+def drawn_parameters(
+    result: "Basis", design: Design, draws: int, seed: int
+) -> tuple[dict[str, Array], NoiseTable]:
     """Return the posterior draws of a map and the noise of its new cells.
 
     Parameters
@@ -66,7 +68,7 @@ def drawn(result: "Basis", design: Design, draws: int, seed: int) -> tuple[dict[
     -------
     parameters : dict of str to ndarray
         In SI, shape (draw,); those of the separator that the design names among them.
-    noise : Noise
+    noise : NoiseTable
         Standard normal numbers, one for each draw and each source.
 
     Raises
@@ -78,7 +80,7 @@ def drawn(result: "Basis", design: Design, draws: int, seed: int) -> tuple[dict[
         raise MapError(f"draws is {draws!r}, legal are whole numbers from 2")
     chosen = chosen_draws(result, draws, seed)
     parameters = parameter_draws(result, design.cell, design.protocol, chosen)
-    noise = Noise(seed, chosen.size)
+    noise = NoiseTable(seed, chosen.size)
     return parameters | separator_draws(result, design, chosen, parameters, noise), noise
 
 

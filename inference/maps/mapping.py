@@ -24,12 +24,12 @@ from inference.designs.limits import Setting
 from inference.designs.mechanisms import CURRENT_FACTOR, MECHANISMS
 from inference.maps.asked import as_asked, asked_designs, asked_sections, one_design
 from inference.maps.caveats import beyond_tested, caveats, untested_protocol
-from inference.maps.cells import Cells
+from inference.maps.cells import NewCells
 from inference.maps.evaluation import evaluate
 from inference.maps.known import (
     LEAST_DRAWS_BEYOND,
     check_risk,
-    drawn,
+    drawn_parameters,
     draws_due,
     refuse_uncovered,
     refuse_unresolved,
@@ -152,7 +152,7 @@ def _doubts(result: "Basis", design: Design, dataset: xr.Dataset) -> list[str]:
 def _one_map(
     result: "Basis", design: Design, draws: int, risk: float, seed: int, block_size: int
 ) -> xr.Dataset:
-    parameters, noise = drawn(result, design, max(draws, draws_due(risk)), seed)
+    parameters, noise = drawn_parameters(result, design, max(draws, draws_due(risk)), seed)
     count = next(iter(parameters.values())).shape[-1]
     refuse_unresolved(risk, count)
     resolved = {level for level in RISKS if level * count >= LEAST_DRAWS_BEYOND}
@@ -253,8 +253,8 @@ def new_cell_currents(
         design = one_design(design, result)
     refuse_uncovered(design, result)
     seed = int(result.attrs["seed"]) if seed is None else seed
-    parameters, noise = drawn(result, design, draws, seed)
-    cells = Cells(design, parameters, Setting.of(result), noise)
+    parameters, noise = drawn_parameters(result, design, draws, seed)
+    cells = NewCells(design, parameters, Setting.of(result), noise)
     everywhere = tuple(slice(0, size) for size in design.shape)
     currents = [cells.threshold(mechanism, everywhere) for mechanism in cells.mechanisms]
     lowest = np.minimum.reduce(np.broadcast_arrays(*currents))

@@ -48,7 +48,7 @@ _SPREAD = "pore_size_spread"
 _OWN = tuple(name for name in SEPARATOR_AXES if name != _SPREAD)
 
 
-class _Fit(Protocol):
+class _WithAttributes(Protocol):
     @property
     def attrs(self) -> Mapping[str, Any]:
         """With the campaign's separators."""
@@ -86,7 +86,7 @@ def separator_sections(table: "xr.Dataset | None") -> dict[str, dict[str, Any]]:
     return sections
 
 
-def separators_of(result: _Fit) -> dict[str, dict[str, Any]]:
+def separators_of(result: _WithAttributes) -> dict[str, dict[str, Any]]:
     """Return the separators of the campaign that was fitted.
 
     Parameters

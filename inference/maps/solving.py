@@ -36,12 +36,18 @@ from inference.maps.caveats import (
     untested_protocol,
     worth_of_rows,
 )
-from inference.maps.cells import Cells
+from inference.maps.cells import NewCells
 from inference.maps.conditions import Conditions
 from inference.maps.evaluation import order_statistics
 from inference.maps.extrapolation import extrapolation_in_words, supports
 from inference.maps.gaps import between_sentences
-from inference.maps.known import check_risk, drawn, draws_due, refuse_uncovered, refuse_unresolved
+from inference.maps.known import (
+    check_risk,
+    drawn_parameters,
+    draws_due,
+    refuse_uncovered,
+    refuse_unresolved,
+)
 from inference.maps.one_condition import law_sentence
 from inference.maps.rare_kinds import cells_behind, cells_that_show
 from inference.maps.separator_laws import beside_sentence, near_separator, separator_law_sentence
@@ -92,7 +98,7 @@ class Asked:
         self.result, self.design, self.risk = result, design, risk
         self.setting, self.seed = Setting.of(result), seed
         draws = max(draws, draws_due(risk))
-        self.parameters, self.noise = drawn(result, design, draws, seed)
+        self.parameters, self.noise = drawn_parameters(result, design, draws, seed)
         self.fitted = {name: median for name, (median, _) in as_fitted(self.parameters).items()}
         count = next(iter(self.parameters.values())).shape[-1]
         refuse_unresolved(risk, count)
@@ -126,7 +132,7 @@ class Asked:
     ) -> Array:
         """Return the threshold of each mechanism in each draw [mA/cm^2], (mechanism, draw)."""
         noise = None if median else self.noise
-        cells = Cells(design, parameters or self.parameters, self.setting, noise)
+        cells = NewCells(design, parameters or self.parameters, self.setting, noise)
         found = [cells.threshold(mechanism, ()) for mechanism in cells.mechanisms]
         return np.stack(found) / CURRENT_FACTOR
 

@@ -14,7 +14,7 @@ from inference.designs.design import Design
 from inference.designs.limits import option
 from inference.maps.asked import one_design
 from inference.maps.caveats import tested_protocol
-from inference.maps.extrapolation import Support, extrapolated, supports
+from inference.maps.extrapolation import DataSpan, extrapolated, supports
 from inference.maps.known import refuse_uncovered
 from inference.rows.data_ranges import LINEAR
 
@@ -118,7 +118,9 @@ def _middle(axis: Axis, beyond: npt.NDArray[np.bool_], ends: list[float]) -> flo
     return value if beyond[near] and not beyond[place] else short
 
 
-def _between(name: str, every: Iterable[Support], ends: Sequence[float], otherwise: float) -> float:
+def _between(
+    name: str, every: Iterable[DataSpan], ends: Sequence[float], otherwise: float
+) -> float:
     """Return the middle of a range of the data that lies between two values of a swept axis."""
     known = [each.ranges[name] for each in every if name in each.ranges]
     low = max([ends[0], *(each[0] for each in known)])

@@ -85,7 +85,7 @@ class Kinds:
     ----------
     p_value : float
         Probability that verdicts of one population favour two as much.
-    drawn : int
+    tables : int
         Ladders that it is from.
     apart : float
         Distance of the two, in logarithms of the threshold.
@@ -94,7 +94,7 @@ class Kinds:
     """
 
     p_value: float
-    drawn: int
+    tables: int
     apart: float
     share: float
 
@@ -298,7 +298,7 @@ def two_kinds(
     best = int(fits(seen, two).argmax())
     return Kinds(
         p_value=(beyond + 0.5) / (drawn + 1.0),
-        drawn=drawn,
+        tables=drawn,
         apart=float(apart[best, 0]) * scatter,
         share=float(weight[best, 0]),
     )

@@ -70,7 +70,7 @@ _OFFSETS_WORDS = {
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _RowsOfScatter:
     """The rows that share one scatter: over all observed variables of it.
 
     Parameters
@@ -195,7 +195,7 @@ def variables_of_scatters(variables: Iterable[str], known: Container[str]) -> di
     return dict(members)
 
 
-def _rows(variables: Sequence[str], observed: xr.Dataset, predictive: xr.Dataset) -> _Rows:
+def _rows(variables: Sequence[str], observed: xr.Dataset, predictive: xr.Dataset) -> _RowsOfScatter:
     labels: list[str] = []
     units: list[str] = []
     residuals, z, widths, logs, shares, failed = [], [], [], [], [], []
@@ -222,7 +222,7 @@ def _rows(variables: Sequence[str], observed: xr.Dataset, predictive: xr.Dataset
         residuals.append(surprise)
         with np.errstate(invalid="ignore", divide="ignore"):
             logs.append(np.log(values) - np.log(np.median(drawn, axis=0)))
-    return _Rows(
+    return _RowsOfScatter(
         labels=labels,
         units=units,
         residuals=np.concatenate(residuals),
@@ -326,13 +326,13 @@ def _outstanding(offsets: Mapping[str, float], usual: float) -> list[str]:
     return names if len(values) >= _FEWEST_OFFSETS else []
 
 
-def _factor(split: Split, rows: _Rows) -> float:
+def _factor(split: Split, rows: _RowsOfScatter) -> float:
     """Return how many times larger the upper population is; NaN where that means nothing."""
     low, high = rows.logs[split.low], rows.logs[split.high]
     return float(np.exp(np.mean(high) - np.mean(low)))
 
 
-def _told_apart(split: Split, rows: _Rows) -> bool:
+def _told_apart(split: Split, rows: _RowsOfScatter) -> bool:
     """Say whether two populations are due, and move an answer."""
     if not split.margin > TWO_POPULATIONS:
         return False
@@ -342,20 +342,20 @@ def _told_apart(split: Split, rows: _Rows) -> bool:
     return not power * abs(split.moved * a_deviate) < np.log(POPULATIONS_MOVE)
 
 
-def _kinds(rows: _Rows, scatter: xr.DataArray) -> Kinds | None:
+def _kinds(rows: _RowsOfScatter, scatter: xr.DataArray) -> Kinds | None:
     """Return two kinds of cells, where the verdicts among the rows call for them."""
     at = np.isfinite(rows.share)
     least = float(np.log(POPULATIONS_MOVE))
     found = two_kinds(rows.failed[at], rows.share[at], float(scatter.median()), least)
     if found is None:
         return None
-    error = share_error(found.p_value, found.drawn)
+    error = share_error(found.p_value, found.tables)
     return found if beyond(TWO_KINDS, found.p_value, error) else None
 
 
 def _finding(
     scatter: str,
-    rows: _Rows,
+    rows: _RowsOfScatter,
     above: tuple[float, float] | None,
     split: Split | None,
     kinds: Kinds | None,

@@ -29,19 +29,19 @@ from inference.designs.mechanisms import (
     own_property,
     parameter_draws,
 )
-from inference.designs.noise import Noise, noise_table
+from inference.designs.noise import NoiseTable, noise_table
 from inference.designs.scope import COVERS, DOES_NOT_COVER
 from inference.maps.asked import one_design
 from inference.maps.caveats import (
     as_tested,
     caveats,
-    currents_tested,
     failures,
     tested_protocol,
+    untested_currents,
     untested_protocol,
     worth_of_rows,
 )
-from inference.maps.extrapolation import WIDER, Support, supports
+from inference.maps.extrapolation import WIDER, DataSpan, supports
 from inference.maps.known import LEAST_DRAWS_BEYOND, highest_pressure, scatter_notes
 from inference.maps.one_condition import TESTED
 from inference.maps.rare_kinds import TellingCells, cells_behind, cells_that_show
@@ -179,7 +179,7 @@ def page_payload(
     """
     table = noise_table(result, draws, seed)
     chosen = table["posterior_draw"].to_numpy()
-    noise = Noise(int(table.attrs["seed"]), chosen.size)
+    noise = NoiseTable(int(table.attrs["seed"]), chosen.size)
     cells = list(sections)
     parameters: dict[str, npt.NDArray[np.float64]] = {}
     for cell in cells:
@@ -236,7 +236,7 @@ def page_payload(
             "belonging": {cell: belonging(default_design(result, cell), result) for cell in cells},
         },
         "caveats": {cell: caveats(result, cell, failed) for cell in cells},
-        "currents_tested": currents_tested(result),
+        "currents_tested": untested_currents(result),
         **_by_protocol(result),
         "scatter": {cell: scatter_notes(result, default_design(result, cell)) for cell in cells},
         "cells_order": cells,
@@ -269,7 +269,7 @@ def _tails(
     result: "Result",
     cell: Cell,
     parameters: Mapping[str, npt.NDArray[np.float64]],
-    noise: Noise,
+    noise: NoiseTable,
 ) -> dict[str, dict[str, Any]]:
     """Return by other law of the cells the draws that differ, and which it has not."""
     return {
@@ -344,7 +344,7 @@ def _tolerances(design: Design) -> dict[str, dict[str, Any]]:
 
 
 def _separators(
-    result: "Result", chosen: npt.NDArray[np.intp], noise: Noise
+    result: "Result", chosen: npt.NDArray[np.intp], noise: NoiseTable
 ) -> list[dict[str, Any]]:
     """Return the campaign's separators: what is stated of them, and what the fit found."""
     found, tested = [], tested_separators(result)
@@ -398,5 +398,5 @@ def _supports(result: "Result", cells: Iterable[Cell]) -> dict[str, list[dict[st
     return found
 
 
-def _as_data(every: Iterable[Support]) -> list[dict[str, Any]]:
+def _as_data(every: Iterable[DataSpan]) -> list[dict[str, Any]]:
     return [asdict(each) | {"own": sorted(each.own)} for each in every]

@@ -20,7 +20,7 @@ from inference.designs.mechanisms import (
     own_property,
     parameter_draws,
 )
-from inference.designs.noise import LEAST_SHARE_OF_CELLS, SOURCES, CellNoise, Noise, band_draws
+from inference.designs.noise import LEAST_SHARE_OF_CELLS, SOURCES, CellNoise, NoiseTable, band_draws
 from inference.maps.evaluation import QUANTILES, evaluate
 from inference.maps.tails import other_cells
 from inference.report_page.payload import physics_document
@@ -171,7 +171,7 @@ def compared(browser: Any) -> list[tuple[Any, Any, Design]]:
         law = list(CELLS)[place % len(CELLS)]
         draws = random_draws(setting, warm, labs=bool(place % 2), cells=law)
         own = random_separator()
-        noise = Noise(place, DRAWS)
+        noise = NoiseTable(place, DRAWS)
         designs = [
             random_design(cell, setting) for cell in ("liquid", "solid") for _ in range(each // 2)
         ]
@@ -255,7 +255,7 @@ def test_intervals_and_tails_are_those_of_the_answers(browser: Any, law: str, ar
     answer = safe_current(result, {**toys.WIDE, "area_ratio": area}, 0.02)
     seed, count = int(result.attrs["seed"]), 2000
     draws = parameter_draws(result, "liquid", "step", np.arange(count))
-    noise, cells = Noise(seed, count), CellNoise(seed)
+    noise, cells = NoiseTable(seed, count), CellNoise(seed)
     model = physics_document(Setting.of(result)) | {
         "draws": {name: values.tolist() for name, values in draws.items()},
         "noise": {source: noise(source).tolist() for source in SOURCES},

@@ -13,7 +13,7 @@ from data.files import control_character, expanded, read_json, resolved
 from data.provenance import read_records, record_path
 from data.tables import tables
 from inference.importing.recipe import recipe_of
-from inference.importing.sidecars import read_metadata
+from inference.importing.sidecars import stated_metadata
 from inference.jobs.reading import load_job
 from inference.studies.simulation import read_truth
 
@@ -26,7 +26,7 @@ def _campaign(file: Path) -> object:
 
 
 def _sidecar(file: Path) -> object:
-    return read_metadata(tables()["sand"], recipe_of("sand"), file.with_suffix(""), {})
+    return stated_metadata(tables()["sand"], recipe_of("sand"), file.with_suffix(""), {})
 
 
 READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {

@@ -36,7 +36,7 @@ from data.tables import tables
 from inference.cli.guard import guarded
 from inference.designs.reading import read_designs
 from inference.importing.recipe import recipe_of
-from inference.importing.sidecars import read_metadata
+from inference.importing.sidecars import stated_metadata
 from inference.jobs.job import Job
 from inference.jobs.notes import campaign_notes
 from inference.jobs.reading import load_job
@@ -571,7 +571,7 @@ def _sidecar(folder: Path) -> list[Path]:
 
 
 def _read_sidecar(folder: Path) -> Any:
-    return read_metadata(tables()["sand"], recipe_of("sand"), folder / "x.csv", {})
+    return stated_metadata(tables()["sand"], recipe_of("sand"), folder / "x.csv", {})
 
 
 def _misread_sidecar(folder: Path, found: Any) -> str:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from inference.importing.recipe import Choices, Reading, Recipe, measured_cells
+from inference.importing.recipe import Choices, CurveReading, Recipe, measured_cells
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from inference.importing.recipe import Metadata
 
 
-def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Reading:  # noqa: ARG001
+def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> CurveReading:  # noqa: ARG001
     from data.features import find_failed_step
 
     feature = find_failed_step(record)
@@ -21,7 +21,7 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
         "bracket_from": "one_cell",
         "cell": metadata.cell,
     }
-    return Reading((feature,), (0,), (row,))
+    return CurveReading((feature,), (0,), (row,))
 
 
 RECIPE = Recipe(

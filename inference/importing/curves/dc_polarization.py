@@ -11,7 +11,7 @@ from data.schema import show_number
 from inference.importing.recipe import (
     FEATURES,
     Choices,
-    Reading,
+    CurveReading,
     Recipe,
     clock_cells,
     current_of,
@@ -28,7 +28,7 @@ _STEPS_AGREE = 0.1
 _READ = tuple(f"transition_time{suffix}" for suffix in ("", "_sd", "_lower", "_upper"))
 
 
-def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Reading:
+def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> CurveReading:
     if metadata.text("protocol") == "step":
         return _step(record, metadata)
     return _one_way(record, metadata, choices)
@@ -39,7 +39,7 @@ def _without_area(metadata: "Metadata") -> dict[str, float | str]:
     return {**values, "cell": metadata.cell}
 
 
-def _one_way(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Reading:
+def _one_way(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> CurveReading:
     from data.features import find_inflexion, find_penetration
 
     if "step_time" in metadata.values:
@@ -67,7 +67,7 @@ def _one_way(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Re
     others = [f"{name}: {str(why).removeprefix(name_of_file)}" for name, why in refused.items()]
     statements = [statement, *others, *statements]
     at = list(found).index(chosen)
-    return Reading(
+    return CurveReading(
         tuple(found.values()),
         (at,),
         (row,),
@@ -109,7 +109,7 @@ def _earlier(found: "dict[str, Feature]", *, forced: bool) -> tuple[str, str]:
     return name, f"the transition is the {name}, the only event found"
 
 
-def _step(record: "xr.Dataset", metadata: "Metadata") -> Reading:
+def _step(record: "xr.Dataset", metadata: "Metadata") -> CurveReading:
     from data.features import find_failed_step
 
     if "stop_time" in metadata.values:
@@ -136,7 +136,7 @@ def _step(record: "xr.Dataset", metadata: "Metadata") -> Reading:
             f"the steps of the record last {show_number(seen)} s, and step_time is stated as "
             f"{show_number(float(row['step_time']))} s"
         )
-    return Reading((feature,), (0,), (row,), tuple(statements), doubts=tuple(doubts))
+    return CurveReading((feature,), (0,), (row,), tuple(statements), doubts=tuple(doubts))
 
 
 RECIPE = Recipe(

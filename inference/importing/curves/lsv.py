@@ -13,7 +13,7 @@ from data.errors import InputError
 from data.schema import show_number
 from data.tables import tables
 from data.units import to_si
-from inference.importing.recipe import Choices, NewRow, Reading, Recipe, measured_cells
+from inference.importing.recipe import Choices, CurveReading, NewRow, Recipe, measured_cells
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -211,7 +211,7 @@ def _divided(feature: "Feature", factor: float, sd: float) -> "Feature":
     )
 
 
-def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Reading:
+def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> CurveReading:
     from data.features import find_plateaus
     from models.transient_cell import SWEPT_POTENTIAL_LIMIT, sweep_warning, swept_potential
 
@@ -258,7 +258,7 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
         if rate is not None:
             row["scan_rate"] = rate
         rows.append(row)
-    return Reading(
+    return CurveReading(
         tuple(features), tuple(areas), tuple(rows), tuple(said), details, doubts=tuple(doubts)
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from data.columns import CAPACITY
 from data.errors import InputError
-from inference.importing.recipe import Choices, NewRow, Reading, Recipe, current_of
+from inference.importing.recipe import Choices, CurveReading, NewRow, Recipe, current_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -61,7 +61,7 @@ def _outcome(feature: "Feature", metadata: "Metadata") -> tuple[str, list[str]]:
     return seen, []
 
 
-def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Reading:  # noqa: ARG001
+def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> CurveReading:  # noqa: ARG001
     from data.features import find_penetration
 
     feature = find_penetration(record)
@@ -77,7 +77,7 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
     if capacity > 0:
         row["capacity"] = capacity
     doubts = _doubts(feature, outcome, float(row.get("capacity", 0.0)))
-    return Reading((feature,), (0,), (row,), tuple(statements), doubts=doubts)
+    return CurveReading((feature,), (0,), (row,), tuple(statements), doubts=doubts)
 
 
 def _doubts(feature: "Feature", outcome: str, capacity: float) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from inference.importing.recipe import Choices, Reading, Recipe, clock_cells, current_of
+from inference.importing.recipe import Choices, CurveReading, Recipe, clock_cells, current_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from inference.importing.recipe import Metadata
 
 
-def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Reading:  # noqa: ARG001
+def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> CurveReading:  # noqa: ARG001
     from data.features import find_sand_time
 
     feature = find_sand_time(record)
@@ -22,7 +22,7 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Readi
         "current_density": current_of(record, feature) * 1e3 / float(metadata.values["area"]),
         **cells,
     }
-    return Reading((feature,), (0,), (row,), tuple(statements), doubts=tuple(doubts))
+    return CurveReading((feature,), (0,), (row,), tuple(statements), doubts=tuple(doubts))
 
 
 RECIPE = Recipe(

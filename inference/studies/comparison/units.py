@@ -11,7 +11,7 @@ import xarray as xr
 
 from data.campaign import Campaign
 from data.errors import InputError
-from inference.engine.arviz_statistics import apart
+from inference.engine.arviz_statistics import spread_apart
 from inference.engine.draws import SAMPLE
 from inference.jobs.job import Job, SamplerSection
 from models.joint import build_model
@@ -188,7 +188,7 @@ def importance_data(
     return xr.DataTree.from_dict(
         {
             "posterior": draws,
-            "log_likelihood": apart(xr.Dataset({"left_out": matrix})),
+            "log_likelihood": spread_apart(xr.Dataset({"left_out": matrix})),
         }
     )
 

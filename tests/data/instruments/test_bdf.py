@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from data import InputError, RecordError, new_campaign, read_record
 from data.instruments.bdf import write_bdf
+from data.instruments.raw_file import RawFile
 from data.instruments.record import TECHNIQUES, Reading, build_record
-from data.instruments.source import Source
 from inference import import_records
 from inference.cli.commands import app
 
@@ -71,7 +71,7 @@ def test_any_record_comes_back_to_the_same_digits(
         technique_as_written='as "written", with marks', header={"lines": ["a;b", "µ"]},
         extra={"scan_rate_volt_per_second": 5e-3, "aborted": "it was"},
     )  # fmt: skip
-    record = build_record(Source(folder / "x.dat", "x.dat", "0" * 64), "test", "1", reading)
+    record = build_record(RawFile(folder / "x.dat", "x.dat", "0" * 64), "test", "1", reading)
     same(record, read_record(write_bdf(record, folder)))
 
 

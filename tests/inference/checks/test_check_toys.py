@@ -567,7 +567,7 @@ def test_a_check_is_written_as_json_with_nothing_that_json_lacks() -> None:
 def test_checks_of_a_large_table_read_predictions_of_every_second_draw(
     fabricated: Callable[..., Any],
 ) -> None:
-    from inference.checks.influence import Rows
+    from inference.checks.influence import LeftOutRows
     from inference.misfit.predictive import fit_findings
     from models.blocks import table_of
 
@@ -579,14 +579,14 @@ def test_checks_of_a_large_table_read_predictions_of_every_second_draw(
         lambda values: 0.0 * values - 1.0 + 0.02 * rng.standard_normal(values.shape)
     )
     every, _ = fit_findings(result, 1)
-    rows = Rows(result).rows
+    rows = LeftOutRows(result).rows
     shares = absurd_shares(result.prior, result.posterior_predictive)
     result.posterior_predictive = result.posterior_predictive.isel(draw=slice(None, None, 2))
     result.log_likelihood = result.log_likelihood.astype(np.float32)
     second, table = fit_findings(result, 1)
     assert [finding.key for finding in second] == [finding.key for finding in every]
     assert all(np.isfinite(each["loo_pit"]).all() for each in table)
-    for half, whole in zip(Rows(result).rows, rows, strict=True):
+    for half, whole in zip(LeftOutRows(result).rows, rows, strict=True):
         assert half.pareto_k == pytest.approx(whole.pareto_k, abs=1e-3)  # of all draws
         assert half.p_value == pytest.approx(whole.p_value, abs=0.15)
     fewer = absurd_shares(result.prior, result.posterior_predictive)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from data.campaign import Campaign
 from inference import Result, check, fit, safe_current
 from inference.checks.deciding import Deciding
-from inference.checks.influence import Rows
+from inference.checks.influence import LeftOutRows
 from inference.checks.weighing import tail_probability
 from inference.cli.commands import app
 from inference.jobs.reading import parse_job
@@ -84,7 +84,7 @@ def supplied(y: Any, sd: Any) -> Any:
 
 
 def asked(result: Any, risk: float = 0.05) -> Deciding:
-    return Rows(result).without_each(safe_current(result, SOLID, risk, draws=2 * DRAWS))
+    return LeftOutRows(result).without_each(safe_current(result, SOLID, risk, draws=2 * DRAWS))
 
 
 @pytest.mark.parametrize("risk", [0.05, 0.01])
@@ -118,7 +118,7 @@ def test_the_answer_without_a_row_is_that_of_the_closed_form(risk: float) -> Non
 def test_an_answer_that_depends_on_no_parameter_is_related_to_no_row() -> None:
     result = supplied(PRIOR[0] + np.zeros(4), np.full(4, 0.2))
     more = {**SOLID, "charge": "30 mAh/cm^2", "metal_thickness": "20 um"}
-    found = Rows(result).without_each(safe_current(result, more, draws=2 * DRAWS))
+    found = LeftOutRows(result).without_each(safe_current(result, more, draws=2 * DRAWS))
     assert found.value == 0.0
     assert {each.method for each in found.rows} == {"unrelated"}
     assert not found.deciding
@@ -138,9 +138,9 @@ def test_where_weights_cannot_be_trusted_a_row_is_said_not_to_be_known_unless_un
     assert creep.method == "unrelated"
     assert creep.value == found.value
     # Far out even to the fit that has it.
-    odd = Rows(result).improbable()
+    odd = LeftOutRows(result).improbable()
     assert [row.name for row in odd] == ["c5"]
-    assert "nearly impossible" in Rows(result).improbable_sentence()
+    assert "nearly impossible" in LeftOutRows(result).improbable_sentence()
     told = safe_current(result, SOLID)
     assert told.row_numbers["not_known"][0]["line"] == 7
     assert any("c5 (dc_polarization.csv, line 7)" in each for each in told.sentences())
@@ -279,7 +279,7 @@ def test_published_rows_decide_the_liquid_answer_of_the_literature(
 ) -> None:
     """All that is known of the exchange current is one number, of sixty percent."""
     answer = safe_current(literature_result, {"cell": "liquid", "pore_radius": "30 nm"})
-    found = Rows(literature_result).without_each(answer)
+    found = LeftOutRows(literature_result).without_each(answer)
     told = {each.row.name for each in (*found.deciding, *found.untold)}
     assert {"exchange_current_density", "wetting_product"} <= told
     # What solid cells tell has no part in it.

@@ -12,7 +12,7 @@ import xarray as xr
 
 from data.campaign import Campaign
 from inference import fit, safe_current, safe_current_map
-from inference.designs.noise import Noise, band_draws
+from inference.designs.noise import NoiseTable, band_draws
 from inference.figures import liquid_map
 from inference.maps.asked import drawn_with
 from inference.maps.files import load_maps, map_table, save_maps, which_new_cells
@@ -64,7 +64,7 @@ def flat(result: Any, name: str, separator: str = "film") -> Any:
 
 def expected(result: Any, *, new: bool, radius_factor: Any = 1.0) -> tuple[Any, Any]:
     """Return currents [mA/cm^2] of cells of the film, by the equations alone."""
-    noise = Noise(3, 2000)
+    noise = NoiseTable(3, 2000)
 
     def deviate(source: str) -> Any:
         return noise(source) if new else 0.0

@@ -9,7 +9,7 @@ import pytest
 
 from data.campaign import Campaign
 from inference.maps.asked import one_design
-from inference.maps.extrapolation import Support, extrapolation, extrapolation_in_words
+from inference.maps.extrapolation import DataSpan, extrapolation, extrapolation_in_words
 from inference.maps.separators import separator_sections
 from inference.rows.data_ranges import data_hulls, data_ranges
 from inference.runs.findings import _depleted
@@ -197,7 +197,7 @@ def test_hulls_hold_their_rows_and_little_more() -> None:
     inside = shares @ np.array([[0.0, 0.0], [5.0, 0.0], [0.0, np.log(10.0)]])
     pressure, charge = inside[:, 0], 2.0 * np.exp(inside[:, 1])
     corners = {"axes": ["pressure", "charge"], "hull": [[0.0, 2.0], [5.0, 2.0], [0.0, 20.0]]}
-    support = Support("", {}, [corners])
+    support = DataSpan("", {}, [corners])
     assert not np.diag(support.apart(corners, pressure, charge)).any()
     assert support.there(corners, 2.5) == pytest.approx([2.0, 20.0**0.5 * 2.0**0.5])
     grid = support.apart(corners, np.array([0.0, 2.5, 5.0]), np.array([1.5, 2.0, 4.0, 10.0, 20.0]))

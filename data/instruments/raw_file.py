@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data.errors import Mistake, RecordError
 
-__all__ = ["REQUIRED", "CurveInfo", "Source", "choose_curve", "refusal"]
+__all__ = ["REQUIRED", "CurveInfo", "RawFile", "choose_curve", "refusal"]
 
 REQUIRED = ("test_time_second", "voltage_volt", "current_ampere")
 
@@ -36,7 +36,7 @@ def refusal(
 
 
 @dataclass(frozen=True)
-class Source:
+class RawFile:
     """A file that is being read.
 
     Parameters
