@@ -464,6 +464,9 @@ class Table:
         stands in functions of its own.
     tally : callable, optional
         Called with the table's Dataset; returns phrases such as ``"3 of 8 cells survived"``.
+    clock : str
+        Column of the time of the event under a constant current, blank where none came by
+        ``stop_time``; empty where there is none.
     observed : bool
         Whether the rows enter a likelihood (separators only describe).
     row_unit : callable, optional
@@ -481,6 +484,7 @@ class Table:
     again: str = ""
     checks: tuple[Check, ...] = ()
     tally: "Callable[[xr.Dataset], Sequence[str]] | None" = None
+    clock: str = ""
     observed: bool = True
     row_unit: Callable[[Mapping[str, str]], str | None] | None = None
     row_doubts: Callable[[Row], Iterable[tuple[str, str]]] | None = None

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from data.columns import CAPACITY, CURRENT_DENSITY
 from data.schema import Table, show_number
+from data.tables import clocks
 from inference.importing.recipe import Cells, Metadata, Reading, Recipe
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ _GAP, _GAP_PART = 10.0, 0.1  # times the usual interval, and of the time that co
 # A few formation cycles, of two steps each, may come before a test; a programme of more is cycling
 # or a staircase, whose first event is not that of one transient.
 _MOST_STEPS = 10
-_EVENTS = ("sand_time", "transition_time")
 _TRANSIENTS = ("penetration_time", "sand_time", "transition_time")
 _AREAS_AGREE = 0.01
 _DEFAULT_AREAS = (0.001, 1.0)  # cm^2, which EC-Lab and Gamry fill in where nobody states one
@@ -248,7 +248,11 @@ def _sizes(rows: Sequence[Cells], table: Table) -> Iterator[str]:
 def _charges(rows: Sequence[Cells]) -> Iterator[str]:
     """Yield a sentence for each row whose current and time are more metal than a cell has."""
     for row in rows:
-        events = [name for name in row if name.startswith(_EVENTS) and not name.endswith("_sd")]
+        events = [
+            name
+            for name in row
+            if name.startswith(tuple(clocks().values())) and not name.endswith("_sd")
+        ]
         lengths = events or [name for name in ("stop_time", "step_time") if name in row]
         times = [float(row[name]) for name in lengths]
         densities = [float(v) for name, v in row.items() if name.startswith(_DENSITY)]
