@@ -489,6 +489,11 @@ class Table:
     row_unit: Callable[[Mapping[str, str]], str | None] | None = None
     row_doubts: Callable[[Row], Iterable[tuple[str, str]]] | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a column of the table's own name, which is that of the dimension of its rows."""
+        if self.name in self.fields:
+            raise ValueError(f"{self.file}: a column is called {self.name}, as the table is")
+
     @property
     def file(self) -> str:
         """Name of the file."""
