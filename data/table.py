@@ -98,6 +98,9 @@ class Table:
         stands in functions of its own.
     tally : callable, optional
         Called with the table's Dataset; returns phrases such as ``"3 of 8 cells survived"``.
+    clock : str
+        Column of the time of the event under a constant current, blank where none came by
+        ``stop_time``; empty where there is none.
     observed : bool
         Whether the rows enter a likelihood (separators only describe).
     row_unit : callable, optional
@@ -115,9 +118,15 @@ class Table:
     again: str = ""
     checks: tuple[RowCheck, ...] = ()
     tally: "Callable[[xr.Dataset], Sequence[str]] | None" = None
+    clock: str = ""
     observed: bool = True
     row_unit: Callable[[Mapping[str, str]], str | None] | None = None
     row_doubts: Callable[[Row], Iterable[tuple[str, str]]] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a column of the table's own name, which is that of the dimension of its rows."""
+        if self.name in self.fields:
+            raise ValueError(f"{self.file}: a column is called {self.name}, as the table is")
 
     @property
     def file(self) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from data.errors import ModelError
 from data.schema import nearest
-from models.blocks import block, block_names
+from models.blocks import blocks
 from models.options import SHARED_THRESHOLD, ModelOptions
 
 __all__ = [
@@ -99,8 +99,7 @@ def _sentences(text: str) -> dict[str, str]:
 
 
 def _options() -> dict[str, type[BaseModel]]:
-    modules = {name: block(name) for name in block_names()}
-    return {name: module.Options for name, module in modules.items() if hasattr(module, "Options")}
+    return {name: each.options for name, each in blocks().items() if each.options is not None}
 
 
 def block_options(options: ModelOptions) -> dict[str, BaseModel]:

@@ -303,7 +303,6 @@ def observed_lines(campaign: "Campaign", name: str) -> dict[str, list[int]]:
 
 
 def _labels_of(table: "xr.Dataset", name: str) -> dict[str, list[str]]:
-    module = block(name)
-    found: Mapping[str, list[str]]
-    found = module.dims(table) if hasattr(module, "dims") else {name: labels(table)}
+    own = block(name).labels
+    found = {name: labels(table)} if own is None else own(table)
     return {f"{key}_row": rows for key, rows in found.items() if rows}

@@ -1,7 +1,7 @@
 """Priors as data: the catalogue, a job's overrides of it, and the hash that travels with a result.
 
 The catalogue is `models/catalogue.toml`; a block may bring priors of its own in a module-level
-``PRIORS`` of the same form (`models.blocks`). A job overrides a prior by name::
+``priors`` of the same form (`models.block`). A job overrides a prior by name::
 
     [priors.reorganization_energy]
     distribution = "LogNormal"

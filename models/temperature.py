@@ -1,7 +1,7 @@
 """Rows too far from 25 degC for parameters that follow no law of temperature by default.
 
 Kinetics and transport of the electrolyte are those at 25 degC. A block whose rows depend on one of
-these parameters says so in its ``ISOTHERMAL``; what lies further away needs an activation energy
+these parameters says so (``isothermal``); what lies further away needs an activation energy
 from the job.
 """
 
@@ -47,7 +47,7 @@ def far_rows(
 
     found: dict[str, dict[str, str]] = {}
     for name, table in tables.items():
-        parameter = getattr(block(name), "ISOTHERMAL", None)
+        parameter = block(name).isothermal
         if parameter is None or activation_energy(parameter) in known:
             continue
         if text := _far(table):

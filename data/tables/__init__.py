@@ -6,7 +6,7 @@ from importlib import import_module
 
 from data.table import Table
 
-__all__ = ["tables"]
+__all__ = ["clocks", "tables"]
 
 
 @cache
@@ -30,3 +30,9 @@ def tables() -> dict[str, Table]:
             raise TypeError(f"data/tables/{module.name}.py must define TABLE named {module.name!r}")
         found[table.name] = table
     return found
+
+
+@cache
+def clocks() -> dict[str, str]:
+    """Return the column of the time of the event, by name of each table of timed tests."""
+    return {name: table.clock for name, table in tables().items() if table.clock}

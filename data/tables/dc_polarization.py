@@ -122,6 +122,7 @@ TABLE = Table(
     name="dc_polarization",
     row="one cell's polarisation",
     label=("cell",),
+    clock="transition_time",
     key=("cell",),
     again="Further tests of one cell are not of other cells: give the first, exclude the rest.",
     checks=(

@@ -11,6 +11,7 @@ TABLE = Table(
     name="sand",
     row="one transient",
     label=("cell",),
+    clock="sand_time",
     key=("cell",),
     checks=events_before_stop("sand_time"),
     columns=(

@@ -31,6 +31,8 @@ from inference.figures.style import (
     styled,
     width,
 )
+from models.block import Observable
+from models.blocks import block, observable
 
 if TYPE_CHECKING:
     from inference.runs.result import Result
@@ -53,54 +55,6 @@ _BEYOND: Final = 900.0  # the designs hold 1000 where there is no end
 
 
 @dataclass(frozen=True)
-class _Panel:
-    """One kind of observation: what it is, and on which scale it lives."""
-
-    title: str
-    axis: str
-    unit: str
-    scale: str = "log"
-
-
-_PANELS: Final = {
-    "penetration": _Panel("Penetration tests", "probability of penetration", "1", "verdict"),
-    "critical_current_cells": _Panel(
-        "Brackets from different cells", "probability of penetration", "1", "verdict"
-    ),
-    "critical_current_one_cell": _Panel(
-        "Brackets from one cell", "critical current density", "mA/cm^2"
-    ),
-    "critical_current_range": _Panel("Ranges over cells", "current density of failure", "mA/cm^2"),
-    "critical_current_overpotential": _Panel(
-        "Overpotential at penetration", "overpotential", "mV", "linear"
-    ),
-    "kinetics": _Panel("Tafel curves", "current density", "mA/cm^2"),
-    "lsv": _Panel("Limiting-current plateaus", "plateau current", "mA"),
-    "sand": _Panel("Sand's times", "time of depletion", "s"),
-    "dc_polarization_one_way": _Panel("Polarisation one way", "time of transition", "s"),
-    "dc_polarization_step": _Panel(
-        "Polarisation in steps", "current density of failure", "mA/cm^2"
-    ),
-    "dc_polarization_range": _Panel("Ranges over cells", "current density of failure", "mA/cm^2"),
-    "creep": _Panel("Creep tests", "stress", "MPa"),
-    "morphology_coverage": _Panel("Coverage of deposits", "covered fraction", "1", "logit"),
-    "morphology_thickness": _Panel("Thickness of deposits", "thickness", "um"),
-    "published": _Panel("Published estimates", "prediction over published value", "1"),
-}
-_TITLES: Final = {
-    "penetration": "Penetration tests",
-    "critical_current": "Critical currents",
-    "kinetics": "Kinetics",
-    "lsv": "Linear sweep voltammetry",
-    "sand": "Sand's times",
-    "dc_polarization": "DC polarisation",
-    "creep": "Creep",
-    "morphology": "Morphology",
-    "published": "Published estimates",
-}
-
-
-@dataclass(frozen=True)
 class _Rows:
     """The rows of one observed variable with their predictive draws, draws last."""
 
@@ -109,7 +63,7 @@ class _Rows:
     observed: Array
     drawn: Array
     design: Mapping[str, Array]
-    panel: _Panel
+    panel: Observable
 
 
 def observed_variables(result: "Result", table: str) -> list[str]:
@@ -157,7 +111,7 @@ def predictive_check(result: "Result", table: str) -> Figure:
     if not names:
         raise InputError(f"the result has no data of {table!r}: it was not fitted")
     parts = [_rows(result, name) for name in names]
-    title = f"{_TITLES.get(table, table)}: data and posterior predictive"
+    title = f"{block(table).title}: data and posterior predictive"
     tafel = table == "kinetics" and "overpotential" in parts[0].design
     if tafel:
         figure = new_figure(SINGLE, 80.0)
@@ -185,18 +139,13 @@ def _rows(result: "Result", name: str) -> _Rows:
         if dim in observed.coords
         else [str(1 + index) for index in range(observed.size)]
     )
-    fallback = _Panel(
-        str(observed.attrs.get("long_name", name.replace("_", " "))),
-        str(observed.attrs.get("long_name", name.replace("_", " "))),
-        str(observed.attrs.get("units", "1")),
-    )
     rows = _Rows(
         name,
         labels,
         observed.to_numpy().astype(float),
         values.reshape(values.shape[0], -1).astype(float),
         _design(result.constant_data, name),
-        _PANELS.get(name, fallback),
+        observable(name),
     )
     return _in_hours(rows) if rows.panel.unit == "s" else rows
 
@@ -281,7 +230,7 @@ def _row_figure(parts: list[_Rows]) -> Figure:
         length = -(-count // -(-count // _ROWS))  # columns of one length, of at most _ROWS
         columns += [(part, start, min(start + length, count)) for start in range(0, count, length)]
     longest = max(stop - start for _, start, stop in columns)
-    narrow = len(columns) == 1 and parts[0].name != "published"
+    narrow = len(columns) == 1 and not parts[0].panel.relative
     aside = min(len(columns), _ASIDE)
     lines = -(-len(columns) // aside)
     height = lines * (_ROW_HEIGHT * max(longest, 4) + _HEAD) + (36.0 if narrow else 24.0)
@@ -303,8 +252,8 @@ def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int, share: float) -> 
     panel, marks = part.panel, _marks(part)
     names = part.labels[chosen]
     # Estimates of different quantities share an axis as ratios.
-    ratio = part.observed[chosen] if part.name == "published" else np.ones(places.size)
-    if part.name == "published":
+    ratio = part.observed[chosen] if part.panel.relative else np.ones(places.size)
+    if part.panel.relative:
         names = [
             _published_label(
                 axes, text, part.observed[start + index], marks.sign(start + index), share
@@ -349,8 +298,8 @@ def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int, share: float) -> 
         ]
     )
     _value_axis(axes, ends, panel.scale, value[below], value[above])
-    axes.set_xlabel(label(panel.axis, panel.unit))
-    if part.name == "published":
+    axes.set_xlabel(label(panel.axis, "1" if panel.relative else panel.unit))
+    if part.panel.relative:
         axes.axvline(1.0, color=BLACK, linewidth=0.5, zorder=0)
 
 

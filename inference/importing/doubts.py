@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from data.columns import CAPACITY, CURRENT_DENSITY
 from data.schema import Row, show_number
 from data.table import Table
+from data.tables import clocks
 from inference.importing.contradicted import contradictions, rough
 from inference.importing.recipe import CurveReading, Metadata, Recipe
 
@@ -38,7 +39,6 @@ _GAP, _GAP_PART = 10.0, 0.1  # times the usual interval, and of the time that co
 # A few formation cycles, of two steps each, may come before a test; a programme of more is cycling
 # or a staircase, whose first event is not that of one transient.
 _MOST_STEPS = 10
-_EVENTS = ("sand_time", "transition_time")
 _TRANSIENTS = ("penetration_time", "sand_time", "transition_time")
 # ohm cm^2. A separator full of electrolyte alone has about 1, the best ceramics' interfaces 1.7
 # (Tsai 2020, J. Power Sources 476, 228666).
@@ -229,7 +229,11 @@ def _sizes(rows: Sequence[Row], table: Table) -> Iterator[str]:
 def _charges(rows: Sequence[Row]) -> Iterator[str]:
     """Yield a sentence for each row whose current and time are more metal than a cell has."""
     for row in rows:
-        events = [name for name in row if name.startswith(_EVENTS) and not name.endswith("_sd")]
+        events = [
+            name
+            for name in row
+            if name.startswith(tuple(clocks().values())) and not name.endswith("_sd")
+        ]
         lengths = events or [name for name in ("stop_time", "step_time") if name in row]
         times = [float(row[name]) for name in lengths]
         densities = [float(v) for name, v in row.items() if name.startswith(_DENSITY)]

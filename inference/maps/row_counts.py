@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.ranges import ENDS, RANGE_COLUMNS, range_rows
+from data.tables import clocks
 from data.tables import tables as all_tables
 from inference.designs.mechanisms import MECHANISMS
 from inference.maps.rare_kinds import tables_behind
@@ -25,7 +26,6 @@ __all__ = ["fresh_cells", "left_out", "told_of_rows"]
 _ONE_SIDE: Final = 0.05  # chance below which rows left out do not lie to one side by it
 _SHUFFLES: Final = 2000
 _NUMBER: Final = re.compile(r"\s*#?\d+(?:\.0*)?\s*")
-_EVENTS: Final = ("transition_time", "sand_time")
 _ALIKE: Final = ("separator", "protocol", "temperature", "pressure", "step_time", "lab")
 
 
@@ -175,7 +175,7 @@ def _borne(table: "xr.Dataset") -> NDArray[np.float64]:
     current = column("current_density")
     if "outcome" in table:
         return np.where(table["outcome"].values == "penetrated", current, np.nan)
-    for event in _EVENTS:
+    for event in clocks().values():
         low, high = column(f"{event}_lower"), column(f"{event}_upper")
         within = np.where(np.isfinite(low), 0.5 * (low + high), high)
         time = np.fmax(column(event), within)

@@ -26,6 +26,7 @@ from inference.maps.tails import WORDS as CELL_WORDS
 from inference.runs.citations import citations
 from inference.thresholds import INTERVAL
 from inference.words.numbers import interval, number
+from models.blocks import blocks as all_blocks
 from models.cells import LOGNORMAL
 
 if TYPE_CHECKING:
@@ -366,7 +367,7 @@ def _equations(result: "Result", cells: Mapping[Cell, str]) -> Context:
     blocks = {*result.blocks}
     options = json.loads(str(result.attrs.get("options", "{}")))
     laws = {block: chosen.get("cells", LOGNORMAL.name) for block, chosen in options.items()}
-    liquid = {"penetration", "critical_current", "kinetics", "lsv", "sand"}
+    liquid = {name for name, each in all_blocks().items() if each.cell == "liquid"}
     return {
         "liquid": "liquid" in cells or bool(blocks & liquid),
         "solid": "solid" in cells or "dc_polarization" in blocks,

@@ -28,6 +28,7 @@ from inference.rows.tested import (
     spans_of,
     tests_in,
 )
+from models.blocks import blocks
 from models.temperature import TEMPERATURE_WINDOW
 
 if TYPE_CHECKING:
@@ -339,13 +340,18 @@ def _liquid_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
     for name, each in spans.items():
         each.pop("charge", None)
         found[f"liquid {name}"] = each | charges
-    kinetics = campaign.tables.get("kinetics")
+    others = [
+        (campaign.tables[name], each.conditions)
+        for name, each in blocks().items()
+        if each.cell == "liquid" and not each.limit and name in campaign.tables
+    ]
     every = {
         name: [np.array(each[name]) for each in spans.values() if name in each]
         for name in (*SEPARATOR_AXES, *OF_TESTS)
     }
-    if kinetics is not None:
-        every["temperature"].append(numbers_in(kinetics, "temperature"))
+    for table, conditions in others:
+        for axis, column in conditions.items():
+            every.setdefault(axis, []).append(numbers_in(table, column))
     found["liquid"] = spans_of(every) | charges
     for key, cells in of_separators(rows):
         found[key] = own = cells.spans()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.ranges import ENDS, range_rows
+from data.tables import clocks
 from data.tables import tables as all_tables
 from inference.rows.contradictions import contradicting_estimates
 from inference.rows.copied import copied_rows
@@ -277,7 +278,7 @@ def _failures(table: "xr.Dataset") -> tuple[NDArray[np.bool_], dict[str, NDArray
     if "outcome" in table:
         failed = np.asarray(table["outcome"].values == "penetrated")
     else:
-        ends = [f"{event}{end}" for event in _EVENTS for end in ("", "_upper")]
+        ends = [f"{event}{end}" for event in clocks().values() for end in ("", "_upper")]
         failed = np.zeros(size, bool)
         for end in ends:
             failed |= np.isfinite(table[end].values) if end in table else False
@@ -366,7 +367,6 @@ _HARDER = {
 _GOES_WITH_CURRENT = {"capacity", "stop_time"}  # where half-cycles have one charge
 _CONDITIONS = (*_HARDER, "step_time", "electrode_distance", "concentration")
 _NAMES_ALIKE = ("separator", "protocol", "lab")
-_EVENTS = ("transition_time", "sand_time")
 
 _IN_STEPS = {
     "dc_polarization": ("protocol", "step"),

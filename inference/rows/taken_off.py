@@ -22,6 +22,7 @@ from scipy.special import log_ndtr
 
 from data.arrays import Array
 from data.ranges import ENDS
+from data.tables import clocks
 from inference.thresholds import TAKEN_OFF
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from data.campaign import Campaign
 
 __all__ = [
-    "EVENTS",
     "STEPPED",
     "columns_of",
     "ended_early",
@@ -54,8 +54,6 @@ _NUMBERS: Final = (
     "concentration",
 )  # fmt: skip
 _NAMES: Final = ("separator", "protocol", "lab")
-EVENTS: Final = {"dc_polarization": "transition_time", "sand": "sand_time"}
-"""The event that ends a test at one current, by table."""
 STEPPED: Final = {
     "dc_polarization": ("protocol", "step"),
     "critical_current": ("bracket_from", "one_cell"),
@@ -170,8 +168,8 @@ def _in_words(table: "xr.Dataset", found: _Early) -> str:
 
 
 def _early(name: str, table: "xr.Dataset") -> Iterator[_Early]:
-    if name in EVENTS:
-        yield from _of_times(table, EVENTS[name])
+    if name in clocks():
+        yield from _of_times(table, clocks()[name])
     if name in STEPPED:
         yield from _of_steps(table, *STEPPED[name])
     if "outcome" in table and "capacity" in table:
@@ -212,7 +210,7 @@ def times_of(table: "xr.Dataset", event: str) -> tuple[Array, NDArray[np.bool_]]
     table : Dataset
         Tests at one current each.
     event : str
-        From `EVENTS`.
+        Of the time of the event.
     """
     read = columns_of(table)
     low, high = read(f"{event}_lower"), read(f"{event}_upper")

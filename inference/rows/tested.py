@@ -8,8 +8,9 @@ import numpy as np
 
 from data.arrays import Array
 from data.ranges import ENDS, RANGE_COLUMNS
+from data.tables import clocks
 from data.units import si_factor
-from models.options import SHARED_THRESHOLD
+from models.blocks import block, blocks
 from models.physics import macmullin_number_from_porosity
 
 if TYPE_CHECKING:
@@ -52,18 +53,13 @@ _HOUR = si_factor("h")
 
 
 TELL_OF = {
-    "penetration": SHARED_THRESHOLD["penetration"],
-    "depletion": ("lsv", "sand"),
-    "voids": (_SOLID,),
+    limit: tuple(name for name, each in blocks().items() if each.limit == limit)
+    for limit in ("penetration", "depletion", "voids")
 }
+"""The tables whose rows tell of each limit."""
 
 
 _SAME: Final = 1e-9  # relative: rounding of a difference of two currents
-
-
-_EVENTS = tuple(
-    f"{time}{end}" for time in ("sand_time", "transition_time") for end in ("", "_upper")
-)
 
 
 def tests_in(table: "xr.Dataset") -> tuple[Array, "NDArray[np.bool_]"]:
@@ -75,7 +71,11 @@ def tests_in(table: "xr.Dataset") -> tuple[Array, "NDArray[np.bool_]"]:
     highest = np.fmax.reduce([numbers_in(table, name) for name in names])
     if "outcome" in table:
         return highest, table["outcome"].to_numpy() == "penetrated"
-    ends = (ENDS[1], RANGE_COLUMNS[1], *_EVENTS)
+    ends = (
+        ENDS[1],
+        RANGE_COLUMNS[1],
+        *(f"{time}{end}" for time in clocks().values() for end in ("", "_upper")),
+    )
     events = [np.isfinite(numbers_in(table, name)) for name in ends if name in table]
     return highest, np.logical_or.reduce(events)
 
@@ -90,7 +90,7 @@ def bound_below(table: "xr.Dataset") -> "NDArray[np.bool_]":
     if "outcome" in table:
         return np.asarray(table["outcome"].values != "penetrated")
     found = numbers_in(table, ENDS[0]) > 0.0 if ENDS[0] in table else np.zeros(1, dtype=bool)
-    for name in ("sand_time", "transition_time"):
+    for name in clocks().values():
         if name in table:  # without an event a test is borne to its planned end
             event = numbers_in(table, name), numbers_in(table, f"{name}_lower")
             late = np.isfinite(event).any(axis=0) | ~np.isfinite(numbers_in(table, f"{name}_upper"))
@@ -195,17 +195,14 @@ def _of_cells(name: str, table: "xr.Dataset", salt: float | None) -> list[Tested
         if "separator" in table
         else np.full(size, "")
     )
-    conditions = {
-        "temperature": numbers_in(table, "temperature"),
-        "concentration": numbers_in(table, "concentration")
-        if "concentration" in table
-        else np.full(size, salt, dtype=np.float64),
+    conditions = {"concentration": np.full(size, salt, dtype=np.float64)} | {
+        axis: numbers_in(table, column) for axis, column in block(name).conditions.items()
     }
     charges = [np.full(size, np.nan)]
-    if name == "penetration":
+    if "capacity" in table:
         charges = [numbers_in(table, "capacity")]
-    elif name == "sand":
-        charges = [*charges_in(table, "sand_time")]
+    elif name in clocks():
+        charges = [*charges_in(table, clocks()[name])]
     return [TestedRows({**conditions, "charge": each}, separator, {}) for each in charges]
 
 

@@ -14,7 +14,8 @@ from scipy.special import stdtrit
 
 from data.arrays import Array
 from data.ranges import ENDS
-from inference.rows.taken_off import EVENTS, STEPPED, columns_of, like_rows, times_of
+from data.tables import clocks
+from inference.rows.taken_off import STEPPED, columns_of, like_rows, times_of
 from inference.thresholds import RISING_TIME
 
 if TYPE_CHECKING:
@@ -44,12 +45,13 @@ def times_from_the_start(name: str, table: "xr.Dataset") -> str:
     """
     found = []
     read = columns_of(table)
-    if name in EVENTS:
-        time, failed = times_of(table, EVENTS[name])
+    if name in clocks():
+        time, failed = times_of(table, clocks()[name])
         known = np.where(failed, time, np.nan)
         if rows := _rising_rows(table, read("current_density"), known, within_steps=True):
             found.append(
-                f"{rows} rows: cells that failed at larger currents failed later ({EVENTS[name]}). "
+                f"{rows} rows: cells that failed at larger currents failed later "
+                f"({clocks()[name]}). "
                 "These times seem to count from the start of the staircase: a row of one current "
                 "states the time at that current alone, and the answer is far too high. Of a cell "
                 "that was stepped up enter the last current that it survived and the one at which "

@@ -105,7 +105,7 @@ def _equations(result: "Result") -> Iterator[tuple[str, str]]:
     from models.blocks import block
 
     for name in result.blocks:
-        for key in block(name).SOURCES:
+        for key in block(name).sources:
             if result.kinetics == _SOURCE_OF_A_LAW.get(key, result.kinetics):
                 yield key, "the equations of the model"
 

@@ -7,6 +7,7 @@ import xarray as xr
 
 from data.campaign import Campaign
 from data.quantities import quantities
+from models.blocks import observable
 
 __all__ = [
     "campaign_lines",
@@ -47,31 +48,11 @@ def with_labels(dataset: xr.Dataset, what: str | None = None) -> xr.Dataset:
     return dataset
 
 
-_OBSERVABLES = {
-    "penetration": ("1", "cell penetrated (1) or survived (0)"),
-    "critical_current_cells": ("1", "cell penetrated (1) or survived (0)"),
-    "critical_current_one_cell": ("mA/cm^2", "critical current density of one cell"),
-    "critical_current_range": ("mA/cm^2", "lowest and highest failing step of several cells"),
-    "critical_current_overpotential": ("mV", "overpotential at penetration"),
-    "kinetics": ("mA/cm^2", "magnitude of the current density"),
-    "lsv": ("mA", "plateau current"),
-    "sand": ("s", "time of depletion or planned end"),
-    "dc_polarization_one_way": ("s", "time of transition or planned end"),
-    "dc_polarization_step": ("mA/cm^2", "current density of failure within a step"),
-    "dc_polarization_range": ("mA/cm^2", "lowest and highest failing step of several cells"),
-    "creep": ("MPa", "stress"),
-    "morphology_coverage": ("1", "coverage"),
-    "morphology_thickness": ("um", "thickness of the deposit"),
-    "published": ("of the row", "published estimate"),
-}
-
-
 def labelled_observations(dataset: xr.Dataset) -> xr.Dataset:
     """Return observations with the unit and the name of each variable."""
     for name, variable in dataset.data_vars.items():
-        # An experiment that brings its own block is named by its table.
-        units, words = _OBSERVABLES.get(str(name), ("1", str(name).replace("_", " ")))
-        variable.attrs = {"units": units, "long_name": words}
+        known = observable(str(name))
+        variable.attrs = {"units": known.unit, "long_name": known.words}
     return dataset
 
 

@@ -1,38 +1,47 @@
 """Likelihood blocks: one module a table, of the same name as its schema in `data.tables`.
 
-A block defines
-
-``likelihood(table, context)``
-    registers the table's observed variables in the current PyMC model;
-``record(table, drawn)``
-    returns the table with drawn values in place of the measured ones (for simulation);
-``SOURCES``
-    keys of the bibliography behind its equations;
-``ISOTHERMAL`` (optional)
-    the parameter behind the rows that follows no law of temperature unless the job gives it an
-    activation energy (`models.temperature`);
-``PRIORS`` (optional)
-    priors of parameters that only it uses, in the form of `models/catalogue.toml`;
-``Options`` (optional)
-    a pydantic model of what a job may choose under ``[model.options.<table>]``.
-
-Nothing lists the blocks: a new experiment is a new file here and one in `data.tables`.
+Each module defines ``BLOCK``, a `models.block.Block`. Nothing lists the blocks: a new experiment is
+a new file here and one in `data.tables`, and an entry in ``data/quantities.toml`` for each new
+parameter.
 """
 
 import pkgutil
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
-from types import ModuleType
 from typing import Any
 
-__all__ = ["block", "block_names", "block_priors", "table_of"]
+from models.block import Block, Observable
+
+__all__ = ["block", "block_names", "block_priors", "blocks", "observable", "table_of"]
 
 
 @cache
 def block_names() -> tuple[str, ...]:
     """Return the names of the tables that have a likelihood, in alphabetical order."""
     return tuple(sorted(info.name for info in pkgutil.iter_modules(__path__)))
+
+
+@cache
+def block(name: str) -> Block:
+    """Return one block.
+
+    Parameters
+    ----------
+    name : str
+        Name of the table.
+
+    Returns
+    -------
+    Block
+        What the experiment brings.
+    """
+    found: Block = import_module(f"{__name__}.{name}").BLOCK
+    return found
+
+
+def blocks() -> dict[str, Block]:
+    """Return all blocks by name of table."""
+    return {name: block(name) for name in block_names()}
 
 
 def table_of(variable: str) -> str:
@@ -52,28 +61,24 @@ def table_of(variable: str) -> str:
     return next((t for t in known if variable == t or variable.startswith(f"{t}_")), variable)
 
 
-def block(name: str) -> ModuleType:
-    """Return the module of one block.
+@cache
+def observable(name: str) -> Observable:
+    """Return what is known of an observed variable.
 
     Parameters
     ----------
     name : str
-        Name of the table.
+        Such as ``morphology_coverage``.
 
-    Returns
-    -------
-    module
-        With at least ``likelihood``, ``record`` and ``SOURCES``.
+    Raises
+    ------
+    KeyError
+        If its block does not declare it.
     """
-    return import_module(f"{__name__}.{name}")
+    return {each.name: each for each in block(table_of(name)).observables}[name]
 
 
 @cache
-def block_priors() -> dict[str, dict[str, Any]]:
+def block_priors() -> dict[str, Any]:
     """Return the priors that blocks bring, by parameter name."""
-    found: dict[str, dict[str, Any]] = {}
-    for name in block_names():
-        spec = find_spec(f"{__name__}.{name}")
-        if spec is not None:
-            found |= getattr(block(name), "PRIORS", {})
-    return found
+    return {name: prior for each in blocks().values() for name, prior in each.priors.items()}

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from models.block import AbsurdityRule, Block, Observable
 from models.context import Context
 from models.likelihoods import observed_value
 from models.observations import measured, recorded, si, unit
 from models.physics import norton_stress
 
-__all__ = ["SOURCES", "likelihood", "record"]
-
-SOURCES = ("wang2020",)
+__all__ = ["BLOCK"]
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
@@ -46,3 +45,26 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
     """Return the table with drawn stresses."""
     return recorded(table, "stress", drawn["creep"])
+
+
+BLOCK = Block(
+    title="Creep",
+    likelihood=likelihood,
+    record=record,
+    observables=(Observable("creep", "stress", "MPa", "Creep tests", "stress"),),
+    sources=("wang2020",),
+    absurd=(
+        AbsurdityRule(
+            "creep stress above 1 GPa",
+            "creep",
+            "above",
+            1e3,
+            "of the order of the metal's elastic modulus",
+        ),
+    ),
+    remedies={
+        "creep_activation_energy": "Creep tests at two temperatures 30 K apart would measure it",
+        "creep_exponent": "Creep tests over two decades of strain rate would measure it",
+        "creep_scatter": "Repeated creep tests under one condition would show it",
+    },
+)

@@ -15,6 +15,7 @@ import xarray as xr
 
 from data.errors import ModelError
 from data.ranges import ENDS, RANGE_COLUMNS, range_rows
+from models.block import AbsurdityRule, Block, Observable
 from models.context import Context
 from models.likelihoods import observed_range, observed_value, observed_verdict
 from models.observations import (
@@ -29,10 +30,8 @@ from models.observations import (
     unit,
 )
 
-__all__ = ["ISOTHERMAL", "SOURCES", "likelihood", "record"]
+__all__ = ["BLOCK"]
 
-SOURCES = ("ma2022",)
-ISOTHERMAL = "exchange_current_density"
 
 _CELLS, _ONE_CELL = "critical_current_cells", "critical_current_one_cell"
 _RANGE, _OVERPOTENTIAL = "critical_current_range", "critical_current_overpotential"
@@ -123,7 +122,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         )
 
 
-def dims(table: xr.Dataset) -> dict[str, list[str]]:
+def _labels(table: xr.Dataset) -> dict[str, list[str]]:
     """Return the labels of the rows of each observed variable."""
     found = {name: labels(part) for name, part in _parts(table).items()}
     found[_CELLS] = [f"{name}, {end}" for end in ("lower", "upper") for name in found[_CELLS]]
@@ -167,3 +166,78 @@ def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
         written = recorded(parts[_OVERPOTENTIAL], read, drawn[_OVERPOTENTIAL], scale="linear")
         write(_OVERPOTENTIAL, written, (read, f"{read}_sd"))
     return result
+
+
+BLOCK = Block(
+    title="Critical currents",
+    likelihood=likelihood,
+    record=record,
+    observables=(
+        Observable(
+            _CELLS,
+            "cell penetrated (1) or survived (0)",
+            "1",
+            "Brackets from different cells",
+            "probability of penetration",
+            "verdict",
+        ),
+        Observable(
+            _ONE_CELL,
+            "critical current density of one cell",
+            "mA/cm^2",
+            "Brackets from one cell",
+            "critical current density",
+        ),
+        Observable(
+            _RANGE,
+            "lowest and highest failing step of several cells",
+            "mA/cm^2",
+            "Ranges over cells",
+            "current density of failure",
+        ),
+        Observable(
+            _OVERPOTENTIAL,
+            "overpotential at penetration",
+            "mV",
+            "Overpotential at penetration",
+            "overpotential",
+            "linear",
+        ),
+    ),
+    sources=("ma2022",),
+    cell="liquid",
+    limit="penetration",
+    conditions={"temperature": "temperature"},
+    isothermal="exchange_current_density",
+    absurd=(
+        AbsurdityRule(
+            "critical current above 10 A/cm^2",
+            _ONE_CELL,
+            "above",
+            1e4,
+            "no battery electrode passes that",
+        ),
+        AbsurdityRule(
+            "critical current of a range above 10 A/cm^2",
+            _RANGE,
+            "above",
+            1e4,
+            "no battery electrode passes that",
+        ),
+        AbsurdityRule(
+            "overpotential above 5 V at penetration",
+            _OVERPOTENTIAL,
+            "above",
+            5e3,
+            "the electrolyte would decompose first",
+        ),
+    ),
+    remedies={
+        "residual_resistance": (
+            "it hides in the overpotential at penetration. The high-frequency resistance of the "
+            "cell would give it"
+        ),
+        "overpotential_scatter": "Repeated overpotentials of one separator would show it",
+    },
+    labels=_labels,
+)

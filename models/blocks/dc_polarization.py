@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from data.errors import ModelError
 from data.ranges import range_rows
+from models.block import PRESSURE_SENSOR, AbsurdityRule, Block, Observable, scatter_rule
 from models.cells import cell_priors
 from models.context import Context
 from models.likelihoods import Threshold, observed_clock, observed_range, observed_value
@@ -32,10 +33,8 @@ from models.physics import (
     void_free_time,
 )
 
-__all__ = ["PRIORS", "SOURCES", "Options", "beyond_metal", "likelihood", "record"]
+__all__ = ["BLOCK", "Options", "beyond_metal"]
 
-SOURCES = ("tsai2020", "lu2022", "spencerjolly2020", "wang2020")
-PRIORS = cell_priors("dc_polarization")
 
 _VOIDS = Threshold(void_free_current_density, void_free_log_slope, void_free_time)
 
@@ -209,7 +208,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             observed_value(name, **steps, design=design)
 
 
-def dims(table: xr.Dataset) -> dict[str, list[str]]:
+def _labels(table: xr.Dataset) -> dict[str, list[str]]:
     """Return the labels of the rows of each observed variable."""
     found = {
         f"dc_polarization_{kind}": labels(table.isel(dc_polarization=at))
@@ -239,3 +238,118 @@ def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
         for name in names:
             result[name].values[at] = written[name].values
     return result
+
+
+_BULK = (
+    "polarisation identifies supply_factor^2*self_diffusivity only. A tracer measurement on the "
+    "same metal would separate them"
+)
+
+BLOCK = Block(
+    title="DC polarisation",
+    likelihood=likelihood,
+    record=record,
+    observables=(
+        Observable(
+            "dc_polarization_one_way",
+            "time of transition or planned end",
+            "s",
+            "Polarisation one way",
+            "time of transition",
+        ),
+        Observable(
+            "dc_polarization_step",
+            "current density of failure within a step",
+            "mA/cm^2",
+            "Polarisation in steps",
+            "current density of failure",
+        ),
+        Observable(
+            "dc_polarization_range",
+            "lowest and highest failing step of several cells",
+            "mA/cm^2",
+            "Ranges over cells",
+            "current density of failure",
+        ),
+    ),
+    sources=("tsai2020", "lu2022", "spencerjolly2020", "wang2020"),
+    cell="solid",
+    limit="voids",
+    conditions={
+        "pressure": "pressure",
+        "temperature": "temperature",
+        "metal_thickness": "electrode_thickness",
+    },
+    options=Options,
+    priors=cell_priors("dc_polarization"),
+    absurd=(
+        AbsurdityRule(
+            "metal diffusing faster than 1e-4 cm^2/s",
+            "effective_self_diffusivity",
+            "above",
+            1e-4,
+            "liquid metals do not",
+        ),
+        AbsurdityRule(
+            "creep-fed current above 1 A/cm^2 at 9 MPa",
+            "creep_current_at_9_MPa",
+            "above",
+            1e3,
+            "the metal would flow out of the cell",
+        ),
+        scatter_rule("dc_polarization"),
+        AbsurdityRule(
+            "voids within a millisecond",
+            "dc_polarization_one_way",
+            "below",
+            1e-3,
+            "the double layer alone takes that long to charge",
+        ),
+        AbsurdityRule(
+            "step current above 10 A/cm^2",
+            "dc_polarization_step",
+            "above",
+            1e4,
+            "no ceramic electrolyte passes that",
+        ),
+        AbsurdityRule(
+            "step current of a range above 10 A/cm^2",
+            "dc_polarization_range",
+            "above",
+            1e4,
+            "no ceramic electrolyte passes that",
+        ),
+    ),
+    remedies={
+        "self_diffusivity": _BULK,
+        "self_diffusion_activation_energy": (
+            "the tests span too narrow a range of temperatures to improve on tracer measurements. "
+            "Polarisation of one kind of cell at temperatures 40 K apart would show it"
+        ),
+        "creep_pressure_exponent": (
+            "void tests at too few pressures show little of a law. Tests at three pressures on one "
+            "electrode thickness would show it"
+        ),
+        "creep_current_at_9_MPa": (
+            "few rows feel creep under pressure. One-way polarisation near 9 MPa would measure it"
+        ),
+        "dc_polarization_scatter": (
+            "Several solid cells of one make under one condition, each polarised until voids form, "
+            "would show how they differ"
+        ),
+        "constraint_factor": (
+            "Void tests under pressure, with creep tests of the metal, would show it"
+        ),
+        "dc_polarization_pressure_factor": PRESSURE_SENSOR,
+    },
+    ridges={
+        frozenset({"self_diffusivity", "supply_factor"}): _BULK,
+        frozenset({"dc_polarization_pressure_factor", "creep_current_at_9_MPa"}): PRESSURE_SENSOR,
+        frozenset({"dc_polarization_pressure_factor", "constraint_factor"}): PRESSURE_SENSOR,
+        frozenset({"creep_current_at_9_MPa", "creep_pressure_exponent"}): (
+            "tests at one pressure show one point of the pressure law. A second pressure would "
+            "separate them"
+        ),
+    },
+    labels=_labels,
+)

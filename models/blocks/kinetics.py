@@ -6,14 +6,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from models.block import AbsurdityRule, Block, Observable
 from models.context import Context
 from models.likelihoods import observed_value
 from models.observations import Design, recorded, si, unit
 
-__all__ = ["ISOTHERMAL", "SOURCES", "likelihood", "record"]
-
-SOURCES = ("ma2022", "zeng2014")
-ISOTHERMAL = "exchange_current_density"
+__all__ = ["BLOCK"]
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
@@ -74,3 +72,68 @@ def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
             table["current_density"].attrs
         )
     )
+
+
+_BEFORE_TAFEL = (
+    "at overpotentials well below the reorganization energy only the exchange current shows. Tafel "
+    "points up to several hundred mV would show both"
+)
+_TOGETHER = (
+    "the critical current shows the two together. The overpotential at penetration, or Tafel "
+    "points, would separate them"
+)
+
+BLOCK = Block(
+    title="Kinetics",
+    likelihood=likelihood,
+    record=record,
+    observables=(
+        Observable(
+            "kinetics",
+            "magnitude of the current density",
+            "mA/cm^2",
+            "Tafel curves",
+            "current density",
+        ),
+    ),
+    sources=("ma2022", "zeng2014"),
+    cell="liquid",
+    conditions={"temperature": "temperature"},
+    isothermal="exchange_current_density",
+    absurd=(
+        AbsurdityRule(
+            "reorganization energy above 2 eV",
+            "reorganization_energy",
+            "above",
+            2.0,
+            "an outer sphere of solvent does not hold that much",
+        ),
+        AbsurdityRule(
+            "exchange current density above 1 A/cm^2",
+            "exchange_current_density",
+            "above",
+            1e3,
+            "no charge transfer would be measurable beside the electrolyte's resistance",
+        ),
+        AbsurdityRule(
+            "electrode current above 10 A/cm^2",
+            "kinetics",
+            "above",
+            1e4,
+            "no battery electrode passes that",
+        ),
+    ),
+    remedies={
+        "reorganization_energy": _BEFORE_TAFEL,
+        "exchange_current_density": (
+            "no table measures charge transfer by itself. Tafel points below 50 mV, or the "
+            "charge-transfer resistance, would measure it"
+        ),
+        "kinetics_scatter": "Repeated Tafel points would show it",
+    },
+    ridges={
+        frozenset({"exchange_current_density", "reorganization_energy"}): _BEFORE_TAFEL,
+        frozenset({"surface_energy", "exchange_current_density"}): _TOGETHER,
+        frozenset({"contact_angle", "exchange_current_density"}): _TOGETHER,
+    },
+)

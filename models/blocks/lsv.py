@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict
 
+from models.block import AbsurdityRule, Block, Observable
 from models.cells import cell_priors
 from models.context import Context
 from models.latents import known_with_error
@@ -16,11 +17,7 @@ from models.observations import measured, recorded, si, unit
 from models.options import CellsLaw
 from models.physics import Layer, limiting_current_density
 
-__all__ = ["ISOTHERMAL", "PRIORS", "SOURCES", "Options", "likelihood", "record"]
-
-SOURCES = ("ma2022",)
-ISOTHERMAL = "ambipolar_diffusivity"
-PRIORS = cell_priors("lsv")
+__all__ = ["BLOCK", "Options"]
 
 
 class Options(BaseModel):
@@ -103,3 +100,48 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
     """Return the table with drawn plateau currents."""
     return recorded(table, "plateau_current", drawn["lsv"])
+
+
+BLOCK = Block(
+    title="Linear sweep voltammetry",
+    likelihood=likelihood,
+    record=record,
+    observables=(
+        Observable("lsv", "plateau current", "mA", "Limiting-current plateaus", "plateau current"),
+    ),
+    sources=("ma2022",),
+    cell="liquid",
+    limit="depletion",
+    conditions={"temperature": "temperature", "concentration": "concentration"},
+    isothermal="ambipolar_diffusivity",
+    options=Options,
+    priors=cell_priors("lsv"),
+    absurd=(
+        AbsurdityRule(
+            "tortuosity below one half",
+            "macmullin_number",
+            "below",
+            0.5,
+            "a path through pores is no shorter than the straight one; one half leaves room for a "
+            "porosity that is stated in error",
+            times="porosity",
+        ),
+        AbsurdityRule(
+            "plateau current above 10 A",
+            "lsv",
+            "above",
+            1e4,
+            "no cell of laboratory size passes that",
+        ),
+    ),
+    remedies={
+        "lsv_scatter": "Repeated plateaus of one stack would show it",
+        "macmullin_number": "The ionic resistance of the soaked separator would measure it",
+    },
+    ridges={
+        frozenset({"porosity", "macmullin_number"}): (
+            "where it is not measured, the MacMullin number follows from the porosity. The ionic "
+            "resistance of the soaked separator would separate them"
+        ),
+    },
+)

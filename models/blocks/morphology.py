@@ -8,6 +8,7 @@ import xarray as xr
 from pydantic import BaseModel, ConfigDict
 
 from data.arrays import Array
+from models.block import PRESSURE_SENSOR, AbsurdityRule, Block, Observable
 from models.context import Context
 from models.likelihoods import Observation, log_mean, log_value, observed_value
 from models.observations import Scale, labels, measured, recorded, si, unit
@@ -15,9 +16,7 @@ from models.options import StatedPressure
 from models.physics import deposit_thickness, log_coverage_under_pressure
 from models.physics.backend import kernel, softplus, where
 
-__all__ = ["SOURCES", "Options", "likelihood", "record"]
-
-SOURCES = ("jiao", "wang2020")
+__all__ = ["BLOCK", "Options"]
 
 
 _SCALES: dict[str, Scale] = {"coverage": "logit", "thickness": "log"}
@@ -211,7 +210,7 @@ def _most_likely(excess: Any, middle: Any, width: Any, error: Any) -> tuple[Any,
     return best, error / np.sqrt(error**2 + slope**2)
 
 
-def dims(table: xr.Dataset) -> dict[str, list[str]]:
+def _labels(table: xr.Dataset) -> dict[str, list[str]]:
     """Return the labels of the rows of each observed variable."""
     return {
         f"morphology_{column}": labels(table.isel(morphology=_seen(table, column)))
@@ -230,3 +229,61 @@ def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
             for name in (column, f"{column}_sd"):
                 result[name].values[at] = written[name].values
     return result
+
+
+BLOCK = Block(
+    title="Morphology",
+    likelihood=likelihood,
+    record=record,
+    observables=(
+        Observable(
+            "morphology_coverage",
+            "coverage",
+            "1",
+            "Coverage of deposits",
+            "covered fraction",
+            "logit",
+        ),
+        Observable(
+            "morphology_thickness",
+            "thickness of the deposit",
+            "um",
+            "Thickness of deposits",
+            "thickness",
+        ),
+    ),
+    sources=("jiao", "wang2020"),
+    options=Options,
+    absurd=(
+        AbsurdityRule(
+            "deposit thicker than 1 cm",
+            "morphology_thickness",
+            "above",
+            1e4,
+            "thicker than the cell that holds it",
+        ),
+    ),
+    remedies={
+        "coverage_scatter": "Repeated images under one condition would show it",
+        "thickness_scatter": "Repeated images under one condition would show it",
+        "film_constraint_factor": "Deposits imaged under two pressures would show it",
+        "initial_coverage": "Coverages imaged without pressure would show it",
+        "apparent_density": "Coverage and thickness of one deposit would show it",
+        "morphology_pressure_factor": PRESSURE_SENSOR,
+    },
+    ridges={
+        frozenset({"morphology_pressure_factor", "film_constraint_factor"}): PRESSURE_SENSOR,
+        frozenset({"initial_coverage", "film_constraint_factor"}): (
+            "one pressure shows their product only. Deposits without pressure, and under a second "
+            "one, would separate them"
+        ),
+        frozenset({"creep_reference_stress", "film_constraint_factor"}): (
+            "spreading deposits show their product only. Creep tests on the same metal would "
+            "separate them"
+        ),
+        frozenset({"apparent_density", "initial_coverage"}): (
+            "thickness shows their product only. Imaged coverages would separate them"
+        ),
+    },
+    labels=_labels,
+)

@@ -10,17 +10,14 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from data.columns import AREA
 from data.errors import AnodebayesError
 from data.units import parse_quantity
+from models.block import AbsurdityRule, Block, Observable, scatter_rule
 from models.cells import cell_priors
 from models.context import Context
 from models.likelihoods import observed_verdict
 from models.observations import si
 from models.options import CellsLaw, Labs
 
-__all__ = ["ISOTHERMAL", "PRIORS", "SOURCES", "Options", "likelihood", "record"]
-
-SOURCES = ("ma2022",)
-ISOTHERMAL = "exchange_current_density"
-PRIORS = cell_priors("penetration")
+__all__ = ["BLOCK", "Options"]
 
 
 class Options(BaseModel):
@@ -114,3 +111,63 @@ def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
     """Return the table with drawn outcomes."""
     outcome = np.where(drawn["penetration"] > 0.5, "penetrated", "survived")
     return table.assign(outcome=(table["outcome"].dims, outcome, table["outcome"].attrs))
+
+
+_ANGLE = (
+    "penetration data identify surface_energy*|cos(contact_angle)| only. A sessile-drop angle "
+    "would separate them"
+)
+
+BLOCK = Block(
+    title="Penetration tests",
+    likelihood=likelihood,
+    record=record,
+    observables=(
+        Observable(
+            "penetration",
+            "cell penetrated (1) or survived (0)",
+            "1",
+            "Penetration tests",
+            "probability of penetration",
+            "verdict",
+        ),
+    ),
+    sources=("ma2022",),
+    cell="liquid",
+    limit="penetration",
+    conditions={"temperature": "temperature"},
+    isothermal="exchange_current_density",
+    options=Options,
+    priors=cell_priors("penetration"),
+    absurd=(
+        AbsurdityRule(
+            "surface energy above 10 J/m^2",
+            "surface_energy",
+            "above",
+            10.0,
+            "no metal's comes near, and an effective one should not exceed it manifold",
+        ),
+        AbsurdityRule(
+            "separator more than 95 % void",
+            "porosity",
+            "above",
+            0.95,
+            "nothing would hold it together",
+        ),
+        scatter_rule("penetration"),
+    ),
+    remedies={
+        "contact_angle": _ANGLE,
+        "penetration_scatter": (
+            "Several cells of one separator at currents about its critical one, some penetrated "
+            "and some not, would show how they differ"
+        ),
+        "separator_scatter": (
+            "More separators with several cells each would show how separators differ"
+        ),
+        "lab_scatter": "Cells of one make, tested in several laboratories, would show it",
+        "pore_size_spread": "Porosimetry of the separators would measure it",
+        "wetted_pores": "it enters through its logarithm, so that hardly any data show it",
+    },
+    ridges={frozenset({"surface_energy", "contact_angle"}): _ANGLE},
+)

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from data.quantities import quantities
 from data.units import si_factor
+from models.block import Block, Observable
 from models.context import Context
 from models.likelihoods import observed_value
 from models.observations import TOLERANCE, Design, Scale, measured, recorded, si
 from models.physics import Layer, limiting_current_density
 
-__all__ = ["SOURCES", "likelihood", "one_value", "record", "stated"]
+__all__ = ["BLOCK", "one_value", "stated"]
 
-SOURCES = ()
 
 _NEAREST_TO_ONE = 1.0 - 1e-6
 _COLUMNS = {"value": "estimate", "lower": "estimate_lower", "upper": "estimate_upper"}
@@ -199,3 +199,20 @@ def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
     shrunk = fractions & np.isfinite(table["relative_sd"].values)
     result["relative_sd"].values[shrunk] = relative[shrunk]
     return result
+
+
+BLOCK = Block(
+    title="Published estimates",
+    likelihood=likelihood,
+    record=record,
+    observables=(
+        Observable(
+            "published",
+            "published estimate",
+            "of the row",
+            "Published estimates",
+            "prediction over published value",
+            relative=True,
+        ),
+    ),
+)

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict
 
+from models.block import AbsurdityRule, Block, Observable
 from models.cells import cell_priors
 from models.context import Context
 from models.likelihoods import Threshold, observed_clock
@@ -15,11 +16,8 @@ from models.options import CellsLaw, Labs
 from models.physics import depletion_current_density, depletion_log_slope, depletion_time
 from models.physics.backend import where
 
-__all__ = ["ISOTHERMAL", "PRIORS", "SOURCES", "Options", "likelihood", "record"]
+__all__ = ["BLOCK", "Options"]
 
-SOURCES = ("ma2022", "lu2022")
-ISOTHERMAL = "ambipolar_diffusivity"
-PRIORS = cell_priors("sand")
 
 _DEPLETION = Threshold(depletion_current_density, depletion_log_slope, depletion_time)
 
@@ -94,3 +92,39 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:
     """Return the table with drawn times; blank where no event came by the planned end."""
     return recorded(table, "sand_time", drawn["sand"], end="stop_time")
+
+
+BLOCK = Block(
+    title="Sand's times",
+    likelihood=likelihood,
+    record=record,
+    observables=(
+        Observable(
+            "sand", "time of depletion or planned end", "s", "Sand's times", "time of depletion"
+        ),
+    ),
+    sources=("ma2022", "lu2022"),
+    cell="liquid",
+    limit="depletion",
+    conditions={"temperature": "temperature", "concentration": "concentration"},
+    isothermal="ambipolar_diffusivity",
+    options=Options,
+    priors=cell_priors("sand"),
+    absurd=(
+        AbsurdityRule(
+            "salt diffusing faster than 1e-4 cm^2/s",
+            "ambipolar_diffusivity",
+            "above",
+            1e-4,
+            "that is faster than small molecules in water",
+        ),
+        AbsurdityRule(
+            "depletion within a millisecond",
+            "sand",
+            "below",
+            1e-3,
+            "the double layer alone takes that long to charge",
+        ),
+    ),
+    remedies={"sand_scatter": "Repeated Sand's times under one condition would show it"},
+)

@@ -1,16 +1,14 @@
-"""The joint model: what a job may choose, what is refused, and an experiment that is two files."""
+"""The joint model: what a job may choose, and what is refused."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from data.campaign import Campaign
+from data.campaign import Campaign, load_campaign
 from data.errors import AnodebayesError, ModelError
-from data.loading import load_campaign
 from models.joint import build_model
 from models.options import ModelOptions
 
@@ -243,148 +241,3 @@ def test_all_data_of_a_block_are_two_shared_arrays(synthetic: Campaign) -> None:
         *(f"{name}_design" for name in model.design_columns),
     }
     assert not model.potentials
-
-
-SCHEMA = '''"""A toy experiment."""
-
-from data.schema import Column
-from data.table import Table
-
-TABLE = Table(
-    name="hardness",
-    row="one indentation",
-    label=("specimen",),
-    key=("specimen",),
-    columns=(
-        Column(name="specimen", long_name="specimen"),
-        Column(name="hardness", long_name="hardness", unit="MPa", support="positive", sd=True),
-    ),
-)
-'''
-BLOCK = '''"""Hardness is a multiple of the stress at the reference strain rate."""
-
-import numpy as np
-
-from models.likelihoods import observed_value
-from models.observations import measured, recorded, unit
-
-SOURCES = ("wang2020",)
-
-
-def likelihood(table, context):
-    observed, design = measured(table, "hardness")
-    data, rows = context.pack("hardness", observed, **design.columns)
-    stress = context.parameters.si("creep_reference_stress")
-    hardness = context.parameters["constraint_factor"] * stress / unit(table, "hardness")
-    observed_value(
-        "hardness",
-        observed=data,
-        location=np.log(hardness) + 0.0 * rows["sd"],
-        scatter=context.parameters["creep_scatter"],
-        rows=rows,
-        design=design,
-    )
-
-
-def record(table, drawn):
-    return recorded(table, "hardness", drawn["hardness"])
-'''
-
-
-@pytest.fixture
-def two_more_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Add a table and a block, both `hardness`, and nothing else."""
-    import sys
-
-    import data.tables
-    import models.blocks
-    from models.priors import _entries
-
-    for package, text in ((data.tables, SCHEMA), (models.blocks, BLOCK)):
-        folder = tmp_path / package.__name__
-        folder.mkdir()
-        (folder / "hardness.py").write_text(text)
-        monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
-    caches = (data.tables.tables, models.blocks.block_names, models.blocks.block_priors, _entries)
-
-    def forget() -> None:
-        for cached in caches:
-            cached.cache_clear()
-        for package in (data.tables, models.blocks):
-            sys.modules.pop(f"{package.__name__}.hardness", None)
-            if hasattr(package, "hardness"):
-                delattr(package, "hardness")
-
-    forget()
-    yield
-    monkeypatch.undo()
-    forget()
-
-
-@pytest.mark.usefixtures("two_more_files")
-def test_an_experiment_is_two_files_of_one_name(
-    campaign_of: Callable[..., Campaign], parameters_of: Callable[..., Any]
-) -> None:
-    campaign = campaign_of(
-        hardness="specimen,hardness [GPa],hardness_sd [MPa]\na,0.006,0.3\nb,0.005,\n"
-    )
-    model = build_model(campaign)
-    assert model.informed_by == {
-        name: ["hardness"]
-        for name in ("constraint_factor", "creep_reference_stress", "creep_scatter")
-    }
-    free = {rv.name: np.full(rv.shape.eval(), 0.4) for rv in model.free_RVs}
-    free |= {"constraint_factor": 20.0, "creep_reference_stress": 0.3, "creep_scatter": 0.1}
-    got = model.observations["hardness"].logp(
-        np.array([6.0, 5.0]), *parameters_of(model, free)["hardness"]
-    )
-    sd = [np.hypot(0.1, np.sqrt(np.log1p(0.05**2))), 0.1]
-    np.testing.assert_allclose(got, stats.norm.logpdf(np.log([6.0, 5.0]), np.log(6.0), sd))
-
-
-def test_the_added_experiment_is_gone_again() -> None:
-    from data.tables import tables
-    from models.blocks import block_names
-
-    assert "hardness" not in tables()
-    assert "hardness" not in block_names()
-
-
-def test_an_area_s_error_is_the_row_s_where_its_plateau_has_none(
-    campaign_of: Callable[..., Campaign], parameters_of: Callable[..., Any]
-) -> None:
-    """A latent area beside a scatter that could take its place makes a funnel."""
-    header = (
-        "cell,separator,layers,concentration [mol/L],temperature [degC],area [cm^2],"
-        "area_sd [cm^2],plateau_current [mA],plateau_current_sd [mA]\n"
-    )
-    campaign = campaign_of(
-        separators="separator,pore_type,pore_radius [nm],thickness [um],porosity [1]\n"
-        "A,straight,100,60,0.35",
-        lsv=header + "a,A,1,1,25,0.5,0.01,30,\nb,A,1,1,25,0.5,0.01,30,1.5\nc,A,1,1,25,0.5,,30,",
-    )
-    model = build_model(campaign)
-    assert model["lsv_area_z"].eval().shape == (1,)
-    free = {rv.name: np.full(rv.shape.eval(), 0.3) for rv in model.free_RVs}
-    location, sigma = parameters_of(model, free)["lsv"][:2]
-    sd = {name: np.sqrt(np.log1p(value**2)) for name, value in (("a", 0.02), ("b", 0.05))}
-    assert sigma == pytest.approx([np.hypot(0.3, sd["a"]), np.hypot(0.3, sd["b"]), 0.3])
-    assert location - location[0] == pytest.approx([0.0, 0.3 * sd["a"], 0.0], abs=1e-12)
-
-
-def test_cells_of_one_separator_each_have_a_bracket_of_their_own(
-    campaign_of: Callable[..., Campaign],
-) -> None:
-    header = (
-        "separator,cell,temperature [degC],current_density_lower [mA/cm^2],"
-        "current_density_upper [mA/cm^2],bracket_from\n"
-    )
-    campaign = campaign_of(
-        separators="separator,pore_type,pore_radius [nm],thickness [um],porosity [1]\n"
-        "A,straight,100,60,0.35",
-        critical_current=header + "A,c1,25,5,6,one_cell\nA,c2,25,6,7,one_cell\nA,c3,25,8,,one_cell",
-    )
-    model = build_model(campaign)
-    assert model["critical_current_one_cell_data"].eval().shape == (3,)
-    assert model.coords["critical_current_one_cell_row"] == ("A, c1", "A, c2", "A, c3")
-    assert len(model.coords["separator"]) == 1

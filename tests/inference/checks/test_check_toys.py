@@ -15,7 +15,7 @@ import xarray as xr
 from scipy import special, stats
 
 from data.campaign import Campaign
-from inference.checks.absurdity import RULES, absurd_shares, absurdity_findings
+from inference.checks.absurdity import absurd_shares, absurdity_findings
 from inference.checks.alone import _processes, answer_of
 from inference.checks.conflict import Moments, joint_tension
 from inference.checks.contraction import contraction_findings, contractions
@@ -36,6 +36,7 @@ from inference.misfit.residuals import predictive_p_values
 from inference.misfit.tension import Gaussian, adjusted, distance, equivalent, pair_tension
 from inference.misfit.verdicts import Check, Finding, Section, worst
 from inference.runs.summary import summary_table
+from models.blocks import blocks
 from models.joint import build_model
 from models.options import ModelOptions
 from models.priors import resolve_priors
@@ -492,7 +493,8 @@ def test_absurd_prior_draws_are_counted_by_the_rule_they_break() -> None:
     [finding] = absurdity_findings(wild)
     assert finding.verdict == "fail"
     assert "surface energy above 10 J/m^2" in finding.sentence
-    assert len({(rule.name, rule.variable) for rule in RULES}) == len(RULES)
+    rules = [rule for each in blocks().values() for rule in each.absurd]
+    assert len({(rule.name, rule.variable) for rule in rules}) == len(rules)
 
 
 # --- before the fit -------------------------------------------------------------------------------

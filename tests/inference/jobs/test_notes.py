@@ -80,7 +80,7 @@ def test_the_note_of_validate_and_the_refusal_of_a_fit_name_the_same_rows(
     assert {*ROWS, "published"} == {*block_names()}
     campaign = at(campaign_of, [name], 30.5, 60)
     notes = campaign_notes(campaign)
-    law = getattr(block(name), "ISOTHERMAL", None)
+    law = block(name).isothermal
     if law is None:
         assert notes == []
         build_model(campaign)
