@@ -175,7 +175,7 @@ seed = 1
 """
 
 SPANS = """
-from data.campaign import load_campaign
+from data.loading import load_campaign
 from inference.rows.data_ranges import data_gaps, data_hulls, data_ranges
 
 with_it, without = load_campaign("indented"), load_campaign("creep-only")
