@@ -5,12 +5,13 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from data.arrays import Array
 from data.schema import show_number
 from inference.importing.recipe import Metadata
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from data.arrays import Array
 
 
 __all__ = ["contradictions", "default_area", "rough"]
@@ -144,7 +145,7 @@ def _clocks(record: "xr.Dataset") -> Iterator[str]:
             )
 
 
-def _pace(clock: Array, time: Array) -> float:
+def _pace(clock: "Array", time: "Array") -> float:
     """Return how many seconds of a clock, which may be reset, pass in one of the record's."""
     import numpy as np
 
@@ -205,7 +206,7 @@ def _stated_sums(record: "xr.Dataset") -> Iterator[str]:
             )
 
 
-def _quotient(stated: Array, made: Array) -> float:
+def _quotient(stated: "Array", made: "Array") -> float:
     """Return how large a column is against what the record makes, as a rule [1]."""
     import numpy as np
 
@@ -213,7 +214,7 @@ def _quotient(stated: Array, made: Array) -> float:
     return float(np.median(np.abs(stated[told]) / made[told])) if told.any() else float("nan")
 
 
-def _ratio(grows: Array, charges: Array) -> float:
+def _ratio(grows: "Array", charges: "Array") -> float:
     """Return how fast a sum grows against what the record makes, as a rule [1].
 
     It is the median over parts of the record: where the instrument left out rows, or a sum is

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from data.campaign import Campaign, load_campaign
+from data.campaign import Campaign
 from data.errors import AnodebayesError, ModelError
+from data.loading import load_campaign
 from models.joint import build_model
 from models.options import ModelOptions
 
