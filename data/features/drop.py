@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data.arrays import Array
 from data.features.noise import Noise, estimate_noise
-from data.features.rows import block_means, blocks
+from data.features.rows import block_means, row_blocks
 
 __all__ = ["Drop", "Gates", "find_drop", "locate_drop"]
 
@@ -333,7 +333,7 @@ def find_drop(time: Array, curve: Array, noise: Noise, gates: Gates) -> Drop | N
     Drop or None
         In rows of the curve; None where nothing passes.
     """
-    starts = blocks(len(curve), _MOST_ROWS)
+    starts = row_blocks(len(curve), _MOST_ROWS)
     if len(starts) == len(curve):
         return _first_drop(time, curve, noise, gates)
     (coarse_time, coarse), _ = block_means(starts, len(curve), time, curve)

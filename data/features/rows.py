@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from data.arrays import Array
 
-__all__ = ["Mask", "Rows", "block_means", "blocks", "runs"]
+__all__ = ["Mask", "Rows", "block_means", "row_blocks", "runs"]
 
 type Rows = NDArray[np.intp]
 """Places of rows in a record."""
@@ -14,7 +14,7 @@ type Mask = NDArray[np.bool_]
 """Whether each row is meant."""
 
 
-def blocks(rows: int, most: int) -> NDArray[np.intp]:
+def row_blocks(rows: int, most: int) -> NDArray[np.intp]:
     """Return the starts of blocks of equal length that cover all rows.
 
     Parameters

@@ -10,7 +10,7 @@ from data.errors import FeatureError
 from data.features.control import read_columns, record_name
 from data.features.drop import Gates, find_drop
 from data.features.noise import Noise, despike, estimate_noise
-from data.features.rows import block_means, blocks
+from data.features.rows import block_means, row_blocks
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -80,7 +80,7 @@ def read_sweep(record: "xr.Dataset") -> Sweep:
         )
     time, voltage, current = read_columns(record, least=30)
     # Turning points, of the voltage in blocks so that its noise makes none.
-    starts = blocks(len(voltage), max(30, min(400, len(voltage) // 3)))
+    starts = row_blocks(len(voltage), max(30, min(400, len(voltage) // 3)))
     (coarse,), _ = block_means(starts, len(voltage), voltage)
     way = np.sign(np.diff(coarse))
     way[np.abs(np.diff(coarse)) < 1e-3 * max(float(np.ptp(coarse)), 1e-12) / len(coarse)] = 0
@@ -130,7 +130,7 @@ def read_sweep(record: "xr.Dataset") -> Sweep:
                 "read a plateau from"
             )
         last, v, i = first + jump + 1, v[: jump + 1], i[: jump + 1]
-    (volts, amperes), _ = block_means(blocks(len(v), _MOST_ROWS), len(v), v, i)
+    (volts, amperes), _ = block_means(row_blocks(len(v), _MOST_ROWS), len(v), v, i)
     volts = np.maximum.accumulate(volts)
     return Sweep(
         first, last, sign, volts, amperes, estimate_noise(volts, amperes), raw_noise, jump_at

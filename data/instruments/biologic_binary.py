@@ -26,7 +26,7 @@ from data.instruments.biologic_columns import (
 from data.instruments.raw_file import CurveInfo, RawFile, choose_curve, refusal
 from data.instruments.record import Reading, count_steps
 
-__all__ = ["VERSION", "columns_of", "list_tables", "read", "recognises"]
+__all__ = ["VERSION", "list_tables", "numeric_columns", "read", "recognises"]
 
 VERSION = "1"
 _MAGIC = b"BIO-LOGIC MODULAR FILE"
@@ -183,7 +183,7 @@ def _as_printed(values: Any) -> Any:
     return np.array([float(f"{value:.7e}") for value in kept.tolist()])[back]
 
 
-def columns_of(source: RawFile) -> tuple[dict[str, Any], str]:
+def numeric_columns(source: RawFile) -> tuple[dict[str, Any], str]:
     """Return every column of numbers of an ``.mpr`` file, as EC-Lab prints them.
 
     Parameters

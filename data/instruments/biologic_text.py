@@ -39,7 +39,7 @@ from data.instruments.biologic_columns import (
 from data.instruments.raw_file import CurveInfo, RawFile, choose_curve, refusal
 from data.instruments.record import SPARE, Reading, count_steps
 from data.instruments.text import TextTable, decode, in_unit, mapped, mark_of_numbers, split_line
-from data.instruments.text_numbers import read_table
+from data.instruments.text_numbers import read_numbers
 from data.units import parse_number
 
 __all__ = ["VERSION", "list_tables", "read", "recognises"]
@@ -266,7 +266,7 @@ def read(source: RawFile, curve: int | None) -> Reading:
         mark = mark_of_numbers(
             content, table, due, file=file, spare=[wanted[name] for name in spare]
         )
-        read = read_table(file, content, replace(table, decimal=mark), wanted, spare=spare)
+        read = read_numbers(file, content, replace(table, decimal=mark), wanted, spare=spare)
     variables, columns = convert_columns(source, read, found, read.get("mode"))
     substituted = revive(variables, columns, {name: read[name] for name in others})
     if "step_id" in read:

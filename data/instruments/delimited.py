@@ -11,7 +11,7 @@ from typing import Any
 
 from data.instruments.raw_file import RawFile, refusal
 from data.instruments.text import TextTable, decode, mapped, mark_of_numbers, split_line
-from data.instruments.text_numbers import read_table
+from data.instruments.text_numbers import read_numbers
 from data.units import parse_number
 
 __all__ = ["HeaderLine", "Layout", "find_header", "find_layout", "header_lines", "read_delimited"]
@@ -246,7 +246,7 @@ def read_delimited(
         others = [numbers.pop(name) for name in spare if name in numbers]
         mark = mark_of_numbers(content, table, numbers.values(), file=source.name, spare=others)
         table = replace(table, decimal=mark)
-        read = read_table(
+        read = read_numbers(
             source.name, content, table, wanted, words=words, blanks=blanks, spare=spare
         )
     return read, extra

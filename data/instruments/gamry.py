@@ -36,7 +36,7 @@ from data.instruments.text import (
     mark_of_numbers,
     split_line,
 )
-from data.instruments.text_numbers import read_table
+from data.instruments.text_numbers import read_numbers
 from data.units import parse_number
 
 __all__ = ["INSTRUMENT", "VERSION", "list_tables", "read", "recognises"]
@@ -306,7 +306,7 @@ def _read_part(
     others = [wanted[key] for key in SPARE if key in wanted]
     mark = mark_of_numbers(content, table, due, file=file, spare=others)
     table = replace(table, decimal=mark)
-    read = read_table(file, content, table, wanted, words=words, spare=SPARE)
+    read = read_numbers(file, content, table, wanted, words=words, spare=SPARE)
     variables: dict[str, Any] = {}
     for key, name in found.items():
         canonical = _COLUMNS[key][0]

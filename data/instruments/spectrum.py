@@ -302,7 +302,7 @@ def _binary(source: RawFile, curve: int | None) -> "xr.Dataset":
     """Return the spectrum of EC-Lab's binary file."""
     from data.instruments import biologic_binary
 
-    columns, technique = biologic_binary.columns_of(source)
+    columns, technique = biologic_binary.numeric_columns(source)
     names = list(columns)
     header = read_header(names)
     if not names_spectrum(names):

@@ -18,7 +18,7 @@ from data.instruments.raw_file import refusal
 from data.instruments.text import CHUNK, TextTable, count_lines, decode, split_line
 from data.units import parse_number
 
-__all__ = ["read_table"]
+__all__ = ["read_numbers"]
 
 _SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
@@ -39,7 +39,7 @@ class _Window(io.RawIOBase):
         return len(piece)
 
 
-def read_table(
+def read_numbers(
     file: str,
     content: mmap.mmap,
     table: TextTable,

@@ -1,6 +1,6 @@
 """What curves with a posterior share: draws in SI, bands, and the look of extrapolation."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from data.arrays import Array
+from data.features.rows import runs
 from data.units import to_si
 from inference.figures.labels import words
 from inference.figures.style import BLACK, BLUE, NothingToDrawError, fitting
@@ -34,7 +35,6 @@ __all__ = [
     "median_of",
     "quantiles",
     "require_informed",
-    "runs",
     "separators",
 ]
 
@@ -222,17 +222,6 @@ def quantiles(values: Array) -> Array:
     return found
 
 
-def runs(flags: Any) -> Iterator[tuple[int, int]]:
-    """Yield the first and last position of each run of true flags."""
-    padded = np.concatenate([[False], np.asarray(flags, dtype=bool), [False]]).astype(int)
-    change = np.diff(padded)
-    yield from zip(
-        np.flatnonzero(change == 1).tolist(),
-        (np.flatnonzero(change == -1) - 1).tolist(),
-        strict=True,
-    )
-
-
 def band(
     axes: Axes,
     x: Array,
@@ -279,14 +268,14 @@ def band(
         ends = (middle[part], x[part]) if sideways else (x[part], middle[part])
         axes.plot(*ends, color=colour, linestyle=dash, linewidth=1.3)
 
-    for first, last in runs(flags):
-        part = slice(first, last + 1)
+    for first, end in runs(flags):
+        part = slice(first, end)
         fill(x[part], lower[part], upper[part], color=colour, alpha=alpha, linewidth=0)
         if line:
             draw_middle(part, "-")
-    for first, last in runs(~flags):
+    for first, end in runs(~flags):
         # The stretch begins and ends where the data do.
-        part = slice(max(0, first - 1), last + 2)
+        part = slice(max(0, first - 1), end + 1)
         fill(
             x[part],
             lower[part],

@@ -9,7 +9,8 @@ from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from data.errors import MapError
-from inference.figures.bands import BEYOND, runs
+from data.features.rows import runs
+from inference.figures.bands import BEYOND
 from inference.figures.labels import label, pretty_number, pretty_unit
 from inference.figures.style import (
     BLACK,
@@ -363,10 +364,10 @@ def hatch(
     limits : tuple of float
         Of the other axis.
     """
-    for first, last in runs(outside):
+    for first, end in runs(outside):
         # A stretch reaches half way to the first point that the data do cover.
         start = x[0] if first == 0 else 0.5 * (x[first - 1] + x[first])
-        stop = x[-1] if last == len(x) - 1 else 0.5 * (x[last] + x[last + 1])
+        stop = x[-1] if end == len(x) else 0.5 * (x[end - 1] + x[end])
         axes.fill_between(
             [start, stop],
             *limits,

@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 from data.errors import MapError
 from inference.jobs.job import SCHEMA_VERSION, Cell, Job, nearest_word, shown_value
 
-__all__ = ["map_mistakes", "option_mistakes", "sentence", "unknown_blocks"]
+__all__ = ["map_mistakes", "mistakes_of_options", "sentence", "unknown_blocks"]
 
 
 def unknown_blocks(document: Mapping[str, Any]) -> list[str]:
@@ -30,7 +30,7 @@ def unknown_blocks(document: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def option_mistakes(document: Mapping[str, Any]) -> list[str]:
+def mistakes_of_options(document: Mapping[str, Any]) -> list[str]:
     """Say what is wrong with the options of a job's blocks."""
     from models.blocks import block_names
 

@@ -18,7 +18,7 @@ from inference.jobs.job import (
     as_toml,
     nearest_word,
 )
-from inference.jobs.mistakes import map_mistakes, option_mistakes, sentence, unknown_blocks
+from inference.jobs.mistakes import map_mistakes, mistakes_of_options, sentence, unknown_blocks
 
 if TYPE_CHECKING:
     from data.campaign import Campaign
@@ -152,7 +152,7 @@ def parse_job(text: str, *, path: Path | None = None) -> Job:
     except ValidationError as error:
         mistakes += [sentence(detail) for detail in error.errors(include_url=False)]
     mistakes += unknown_blocks(document)
-    mistakes += option_mistakes(document)
+    mistakes += mistakes_of_options(document)
     mistakes += map_mistakes(document)
     if mistakes or job is None:
         count = f"{len(mistakes)} mistake{'s' if len(mistakes) != 1 else ''}"

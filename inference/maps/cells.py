@@ -18,7 +18,7 @@ from inference.designs.noise import tolerance_source
 from inference.maps.conditions import MOST_KEPT, Block, Conditions, part
 from inference.maps.interpolation import chebyshev_nodes, interpolated, interpolation_matrix
 
-__all__ = ["NewCells", "blocks", "count_of_workers", "keep_freed_memory", "wait"]
+__all__ = ["NewCells", "blocks_of_grid", "count_of_workers", "keep_freed_memory", "wait"]
 
 _MOST_WORKERS: Final = 8
 
@@ -178,7 +178,7 @@ class NewCells:
         def fill(block: Block) -> None:
             values[block] = self.threshold(mechanism, block)
 
-        wait(workers.map(fill, blocks(shape, points)))
+        wait(workers.map(fill, blocks_of_grid(shape, points)))
         self._kept[mechanism.name] = values
         return True
 
@@ -352,7 +352,7 @@ def wait(done: Iterable[None]) -> None:
         pass
 
 
-def blocks(shape: tuple[int, ...], points: int) -> Iterator[Block]:
+def blocks_of_grid(shape: tuple[int, ...], points: int) -> Iterator[Block]:
     """Cut a grid into blocks, along its first axes first.
 
     Parameters

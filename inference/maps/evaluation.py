@@ -21,7 +21,7 @@ from data.arrays import Array
 from inference.designs.design import Design
 from inference.designs.limits import Setting, Values
 from inference.designs.mechanisms import CURRENT_FACTOR, Deviates, Mechanism
-from inference.maps.cells import NewCells, blocks, count_of_workers, keep_freed_memory, wait
+from inference.maps.cells import NewCells, blocks_of_grid, count_of_workers, keep_freed_memory, wait
 from inference.maps.conditions import Block
 
 __all__ = ["QUANTILES", "MapNumbers", "evaluate", "order_statistics"]
@@ -159,7 +159,7 @@ def evaluate(
                     numbers.safe[:, *block] = found[levels.size :]
                     numbers.probability_safe[:, *block] = _exceedance(lowest, currents)
 
-        wait(workers.map(fill, blocks(design.shape, points)))
+        wait(workers.map(fill, blocks_of_grid(design.shape, points)))
     return numbers
 
 
@@ -185,7 +185,7 @@ def _evaluate_apart(
             ordered = np.sort(cells.threshold(mechanism, block), axis=-1)
             found[:, *block] = order_statistics(ordered, levels)
 
-        wait(workers.map(fill, blocks(shape, points)))
+        wait(workers.map(fill, blocks_of_grid(shape, points)))
         into[index] = found
     return True
 

@@ -25,8 +25,8 @@ from inference.engine.standing import beyond, share_error
 from inference.misfit.conditions import conditions_of
 from inference.misfit.residuals import (
     MOST_NUMBERS,
+    columns_of_rows,
     contradicting_rows,
-    design_columns,
     natural_scale,
     on_natural_scale,
     predictive_p_values,
@@ -170,7 +170,7 @@ def _judged(result: Basis, name: str) -> tuple[Finding, dict[str, float]]:
     predicted = np.asarray(drawn.values, dtype=float).reshape(-1, observed.size)
     units = str(drawn.attrs.get("units", "1"))
     few = predicted[:: max(1, predicted.size // MOST_NUMBERS)]
-    columns = design_columns(result, name)
+    columns = columns_of_rows(result, name)
     p_values = predictive_p_values(observed, few, columns, units)
     if chosen := chosen_by_outcome(observed, columns):
         p_values.pop("censored", None)  # none survived, because rows of cells that did are not here

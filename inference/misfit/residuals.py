@@ -19,8 +19,8 @@ from models.observations import TOLERANCE
 
 __all__ = [
     "MOST_NUMBERS",
+    "columns_of_rows",
     "contradicting_rows",
-    "design_columns",
     "natural_scale",
     "on_natural_scale",
     "predictive_p_values",
@@ -76,7 +76,7 @@ def contradicting_rows(observed: Array, predicted: Array) -> tuple[int, int, flo
     return (*pairs[worst_pair], float(apart[worst_pair]))
 
 
-def design_columns(result: Basis, name: str) -> dict[str, Array]:
+def columns_of_rows(result: Basis, name: str) -> dict[str, Array]:
     """Return the columns of a variable's design by name, where they go with its rows."""
     key = f"{name}_design"
     if key not in result.constant_data:

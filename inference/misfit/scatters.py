@@ -25,7 +25,7 @@ from inference.misfit.batches import (
     neighbours,
 )
 from inference.misfit.conditions import conditions_of, distinct
-from inference.misfit.residuals import MOST_NUMBERS, design_columns, on_natural_scale
+from inference.misfit.residuals import MOST_NUMBERS, columns_of_rows, on_natural_scale
 from inference.misfit.spreads import Known, Uneven, cuts, known, uneven
 from inference.misfit.symptoms import variables_of_scatters
 from inference.misfit.trends import verdicts
@@ -136,7 +136,7 @@ def _together(result: Basis, variables: list[str]) -> _ScatterRows:
     start = 0
     for name, size in zip(variables, sizes, strict=True):
         here, start = slice(start, start + size), start + size
-        columns = design_columns(result, name)
+        columns = columns_of_rows(result, name)
         predicted = result.posterior_predictive[name]
         draws = np.asarray(predicted.values, dtype=float).reshape(-1, size)
         observed = np.asarray(result.observed_data[name].values, dtype=float)

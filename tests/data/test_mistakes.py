@@ -439,7 +439,7 @@ def test_a_thousand_mistakes_are_counted_not_listed(tmp_path):
 
 def test_unknown_names_are_compared_no_more_often_than_they_are_told(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr("data.campaign.nearest", lambda name, _: asked.append(name) or "")
+    monkeypatch.setattr("data.loading.nearest", lambda name, _: asked.append(name) or "")
     rows = "".join(f"c{i},X{i},25,1,survived,who-{i}\n" for i in range(300))
     header = PENETRATION.strip() + ",source\n"
     write(

@@ -99,7 +99,7 @@ def test_eclabs_binary_columns_are_a_spectrum(
     file.write_bytes(b"BIO-LOGIC MODULAR FILE\x1a")
     names = {"freq/Hz": "freq", "Re(Z)/Ohm": "re", "-Im(Z)/Ohm": "-im", "|Z|/Ohm": "abs"}
     columns = {name: PARTS[part] for name, part in names.items()}
-    monkeypatch.setattr(biologic_binary, "columns_of", lambda _: (columns, "PEIS"))
+    monkeypatch.setattr(biologic_binary, "numeric_columns", lambda _: (columns, "PEIS"))
     np.testing.assert_allclose(read_spectrum(file)["impedance_ohm"].values, IMPEDANCE)
     columns["|Z|/Ohm"] = 1e3 * PARTS["abs"]
     with pytest.raises(RecordError, match="not those of the real and imaginary parts"):
