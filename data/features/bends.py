@@ -25,7 +25,6 @@ __all__ = [
 
 SPANS = (0.010, 0.020, 0.035, 0.055, 0.080, 0.120)  # widths of the local lines [V]
 
-
 # A limiting current is reached over 0.1 V: the conductance 0.04 V before, over the ohmic one, is
 # below these, by how far the lines blur it; at the limit of an instrument the corner is sharp.
 _BEFORE = ((0.015, 0.6), (0.04, 0.85))

@@ -10,7 +10,6 @@ __all__ = ["BINS", "binned", "fall_after", "without_bumps"]
 
 BINS = 400
 
-
 # A bump is shorter than this part of the curve, and higher than these: deviations, part of all.
 _BUMP = 0.12
 _BUMP_SIGMAS = 10.0

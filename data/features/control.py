@@ -27,7 +27,6 @@ __all__ = [
     "unread_steps",
 ]
 
-
 _RAMP = 10.0  # [s], longest rise of a current to its setting
 REST = 0.05  # of the current of a step: less is a rest
 _DIGITS = 1e-12  # of a time, that arithmetic leaves between two that are equal

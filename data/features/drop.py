@@ -21,7 +21,6 @@ from data.features.rows import block_means, row_blocks
 
 __all__ = ["Drop", "Gates", "find_drop", "locate_drop"]
 
-
 _WINDOW = 60  # rows on each side that a line is fitted to
 _EDGE = 4  # fewest rows of a line
 _CANDIDATES = 12

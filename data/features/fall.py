@@ -18,7 +18,6 @@ from data.features.runaway import Departure, find_collapse, find_flicker
 
 __all__ = ["Fall", "find_fall", "recovery"]
 
-
 _LEVEL = 10  # rows of the level before a dip
 _FEWEST = 5  # of them
 _MOST_DIPS = 5000

@@ -14,7 +14,6 @@ from data.arrays import Array
 
 __all__ = ["Noise", "despike", "estimate_noise"]
 
-
 _MAD = 1.4826  # of a normal distribution
 _MOST_ROWS = 200_000
 _BLOCK = 40

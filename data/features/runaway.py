@@ -28,7 +28,6 @@ __all__ = [
     "find_runaway",
 ]
 
-
 _QUIET = 5  # fewest rows of a level
 _GROWTH = 1.1  # of the part that the level is taken from
 _STAYS = 10.0  # [s]

@@ -13,7 +13,6 @@ FEWEST = 8  # rows that anything is read from
 _LINE = 0.9  # of the voltage that the steps before lead to on a line, which is at that line
 _OWN = 0.5  # of the voltage of the step before, that later ones keep at no current
 
-
 # Times the resistance before it. Diffusion makes artanh(x)/x of it at x of the limiting current: 2
 # at 0.96, 3 at 0.995, which a step that settles hardly meets.
 _DOUBLED, _RUN_AWAY = 2.0, 3.0

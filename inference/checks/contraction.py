@@ -19,10 +19,7 @@ from inference.engine.standing import Standing, beyond
 from inference.misfit.verdicts import Finding
 from inference.runs.remedies import why_open
 from inference.runs.summary import FACTORS
-from inference.thresholds import (
-    PRIOR_DRIVEN_CONTRACTION,
-    PRIOR_ITSELF_CONTRACTION,
-)
+from inference.thresholds import PRIOR_DRIVEN_CONTRACTION, PRIOR_ITSELF_CONTRACTION
 from inference.words.labels import PRODUCTS, joined, main_parameters
 from models.priors import PriorSet
 

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from data.arrays import Array
-from inference.thresholds import (
-    INTERVAL_DEVIATE,
-)
+from inference.thresholds import INTERVAL_DEVIATE
 
 if TYPE_CHECKING:
     from inference.designs.design import Design
@@ -26,11 +24,7 @@ __all__ = [
 ]
 
 _TAIL: Final = 0.05  # of the predictions, from which their tail is continued
-
-
 _LEAST_IN_TAIL: Final = 10.0  # effective draws that a continued tail must rest on
-
-
 RELATED: Final = 0.08  # correlation: chance exceeds it once in ten thousand of 2400 draws
 
 

@@ -64,7 +64,6 @@ __all__ = [
 
 _CELLS: Final = 512
 _BANDS: Final = 1000
-
 LEAST_SHARE_OF_CELLS: Final = 1.0 / _CELLS
 """Least share of new cells that the evenly spread ones tell of: the weakest of them would stand for
 all rarer ones too."""

@@ -27,7 +27,6 @@ __all__ = [
     "uniformity",
 ]
 
-
 _NULLS = 20
 _APART: Final = 1e-8  # below what single precision tells apart
 

@@ -38,7 +38,6 @@ __all__ = [
     "separators",
 ]
 
-
 QUANTILES: Final = (0.05, 0.5, 0.95)
 """Lower end, middle and upper end of every band."""
 

@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
 __all__ = ["critical_current_against_radius", "overpotential_against_radius"]
 
-
 _HEIGHT: Final = 90.0  # mm
 _DEFAULT_RADII: Final = (10.0, 100.0)  # nm, where the campaign has no separators
 _POROSITY: Final = 0.39  # of the map behind the figure; it divides out

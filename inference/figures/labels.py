@@ -15,7 +15,6 @@ _WORDS: Final = {
     "sand ": "Sand's ",
 }
 
-
 _UNITS = {"um": "µm", "degC": "°C", "ohm": "Ω", "degree": "°", "1": ""}
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["deposits_under_pressure"]
 
-
 _KPA: Final = 1e3  # Pa
 _UM: Final = 1e-6
 _CHARGE: Final = 3.6e4  # C/m^2 in one mAh/cm^2

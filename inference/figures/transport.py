@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = ["limiting_currents", "sand_times"]
 
-
 _HEIGHT: Final = 88.0  # mm
 _CURRENT: Final = 10.0  # A/m^2 in one mA/cm^2
 _LITRE: Final = 1e3  # mol/m^3 in one mol/L

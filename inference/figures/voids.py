@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["void_free_capacities", "void_regimes"]
 
-
 _TABLE: Final = "dc_polarization"
 _HOUR: Final = 3600.0  # s
 _APART: Final = 10.0  # K, between curves

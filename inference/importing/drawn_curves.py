@@ -16,9 +16,6 @@ from data.arrays import Array
 from data.schema import Row
 from data.units import to_si
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["DRAWERS", "area_of", "number_in"]
 
 
@@ -31,7 +28,6 @@ _RESISTANCE: Final = 15.0  # ohm cm^2, of a cell that metal has not penetrated
 _CERAMIC_RESISTANCE: Final = 200.0  # ohm cm^2
 _CONTACT: Final = 0.4  # of the voltage, settling before voids open
 _SETTLING, _RUNAWAY = 0.3, 0.1  # of the transition time
-
 
 _SHORTED: Final = 0.1  # of the voltage
 _AFTER: Final = 60.0  # s recorded after an event, at least
@@ -254,7 +250,6 @@ def _depletion(rows: list[Row], separators: dict[str, Row], random: np.random.Ge
 
 
 type Drawer = Callable[[list[Row], dict[str, Row], np.random.Generator], Curve]
-
 
 DRAWERS: Final[dict[str, Drawer]] = {
     "critical_current": _staircase,

@@ -36,7 +36,6 @@ type NewRow = dict[str, float | str]
 type Value = str | float
 
 FEATURES = ("drop", "inflexion")
-
 _STOPS_AGREE = 0.1  # beyond, the statement is of another test
 
 

@@ -21,17 +21,9 @@ from inference.maps.interpolation import chebyshev_nodes, interpolated, interpol
 __all__ = ["NewCells", "blocks_of_grid", "count_of_workers", "keep_freed_memory", "wait"]
 
 _MOST_WORKERS: Final = 8
-
-
 _NODES: Final = (16, 32, 48, 64)
-
-
 _EXACT: Final = 3e-13  # of an interpolated logarithm
-
-
 _ROUNDED: Final = 1e-9  # the same where each draw's temperature is rounded to a nanokelvin
-
-
 _PROBES: Final = 64
 
 

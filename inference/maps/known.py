@@ -44,7 +44,6 @@ __all__ = [
 PRESSURE_WITHOUT_DATA: Final = 9.0
 """Stack pressure [MPa] above which no map is drawn unless a campaign has data there."""
 
-
 LEAST_DRAWS_BEYOND: Final = 20
 """Draws beyond a quantile below which it is not stated: its Monte-Carlo error is then a fifth of
 the tail."""

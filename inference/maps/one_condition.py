@@ -12,14 +12,9 @@ from data.units import si_factor
 from inference.designs.axes import CURRENT, Protocol
 from inference.thresholds import DECIDES, LIKE_TESTED
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["TESTED", "law_sentence", "one_condition"]
 
 _HOUR: Final = si_factor("h")
-
-
 TESTED: Final[Mapping[Protocol, tuple[str, int, str, str]]] = {
     "step": ("step_time", 2, "with one step time", "s"),
     "one_way": ("current_density", 1, "at one current", CURRENT.unit),

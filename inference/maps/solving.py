@@ -62,7 +62,6 @@ if TYPE_CHECKING:
 __all__ = ["NO_INTERVAL", "Asked", "Found"]
 
 NO_INTERVAL: Final = (math.nan, math.nan)
-
 _EXACT: Final = 1e-10
 _CLOSE: Final = 1e-5
 _NODES: Final = 24

@@ -35,7 +35,6 @@ OF_THE_OBSERVATION: Final = frozenset(
     {"floor", "ceiling", "halfwidth", "sd", "cells", "separator", "free"}
 )
 
-
 _LAB: Final[Mapping[str, tuple[float, float]]] = {  # factor and offset from SI to the units below
     "temperature": (1.0, -273.15),
     "pressure": (1e-6, 0.0),
@@ -45,7 +44,6 @@ _LAB: Final[Mapping[str, tuple[float, float]]] = {  # factor and offset from SI 
     "before": (1e6, 0.0),
     "behind": (1e6, 0.0),
 }
-
 
 _UNITS: Final = {
     "area": " cm^2",
@@ -64,7 +62,6 @@ _UNITS: Final = {
     "step_time": " s",
     "temperature": " degC",
 }
-
 
 CONDITION_WORDS: Final = {
     "log_current": "current_density",

@@ -23,9 +23,7 @@ _WRONG_UNIT = (
     "inform it; where they are right, the law or the prior is not."
 )
 
-
 _FARTHEST, _GRID = 6.0, 1201  # standard deviations of a prior, and places at which it is known
-
 
 _PART = 0.05  # of a direction's squared length, from which a parameter is of it
 

@@ -40,7 +40,6 @@ from data.arrays import Array
 
 __all__ = ["Kinds", "Split", "deviates", "resolution", "two_kinds", "two_populations"]
 
-
 _MEANS = np.linspace(-1.0, 1.0, 11)  # in standard deviations of the deviates
 _SCALES = np.geomspace(0.6, 1.7, 9)
 _WEIGHTS = np.linspace(0.1, 0.9, 9)

@@ -34,9 +34,6 @@ from inference.misfit.conditions import (
 from inference.rows.conditions import levels
 from inference.rows.whole_clock import rising as times_rising
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = [
     "MOST_LEVELS",
     "Trend",
@@ -46,7 +43,6 @@ __all__ = [
     "trends_in_words",
     "verdicts",
 ]
-
 
 MOST_LEVELS: Final = 6
 """Values of a condition up to which each stands for itself."""
