@@ -1,7 +1,7 @@
 r"""The forms that an observation takes: one value, one verdict or one clock, each a distribution.
 
-Every function registers an observed variable ``name`` along the dimension ``name_row``,
-with a pointwise log-likelihood and with draws, in the unit of the measurement. Four forms cover
+Every function returns an `Observation`: a pointwise log-likelihood and draws, in the unit of the
+measurement, which `models.context.Context.observe` makes a variable of the model. Four forms cover
 all tables:
 
 `observed_value`
@@ -24,7 +24,7 @@ of that width which holds the true value. Log-likelihoods are densities on the n
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -131,7 +131,7 @@ class Observation:
     draw : callable
         ``(*parameters, rng=, size=) -> draws``, in NumPy.
     given : tuple of (str, ndarray of int)
-        Observed variables, registered before, on whose values the distribution depends as well,
+        Variables, observed before, on whose values the distribution depends as well,
         each with the position along it that goes with each row here. To `logp` and `draw` these
         values come before the parameters.
     second_kind : callable, optional
@@ -188,32 +188,14 @@ class Observation:
         known = second_kind if law.count == 2 else None
         return Observation((tail, *parameters), logp, draw, second_kind=known, kinds=law.count)
 
-    def register(self, name: str, observed: Any) -> None:
-        """Add the observed variable to the current PyMC model and to its ``observations``.
+    def weighted(self, weight: Any) -> "Observation":
+        """Return the same draws with the log-likelihood of each row times its weight.
 
-        Where the model is weighted, the log-likelihood of each row counts as often as the data
-        ``name_weight`` says; `observations` and draws know nothing of weights.
+        Parameters
+        ----------
+        weight : tensor, shape (rows,)
+            0 leaves a row out.
         """
-        import pymc as pm
-
-        model = pm.modelcontext(None)
-        behind = [model[other][at] for other, at in self.given]
-        used = replace(self, parameters=(*behind, *self.parameters), given=())
-        if getattr(model, "weighted", False):
-            rows = len(model.coords[f"{name}_row"])
-            used = used._weighted(pm.Data(f"{name}_weight", np.ones(rows), dims=f"{name}_row"))
-        pm.CustomDist(
-            name,
-            *used.parameters,
-            logp=used.logp,
-            random=used.draw,
-            observed=observed,
-            dims=f"{name}_row",
-        )
-        model.observations[name] = self
-
-    def _weighted(self, weight: Any) -> "Observation":
-        """Return the same draws with the log-likelihood of each row times its weight."""
 
         def logp(value: Any, weight: Any, *parameters: Any) -> Any:
             return weight * self.logp(value, *parameters)
@@ -275,9 +257,7 @@ def _forward(value: Any, scale: Scale | Array) -> Any:
 
 
 def observed_value(
-    name: str,
     *,
-    observed: Any,
     location: Any,
     scatter: Any,
     rows: Mapping[str, Any],
@@ -285,15 +265,13 @@ def observed_value(
     scale: Scale | Array = "log",
     patches: Any = None,
     law: Cells = _ONE_KIND,
-) -> None:
-    """Register values that scatter normally about a location on their natural scale.
+) -> Observation:
+    """Return the distribution of values that scatter normally about a location on their scale.
+
+    A value, the centre of an interval, or the limit itself where a row lies beyond it.
 
     Parameters
     ----------
-    name : str
-        Name of the observed variable.
-    observed : tensor, shape (rows,)
-        Values, centres of intervals, or the limit itself where a row lies beyond it.
     location : tensor, shape (rows,)
         Expectation on the natural scale.
     scatter : tensor
@@ -356,7 +334,7 @@ def observed_value(
             return mu, np.sqrt((multiplier * scatter) ** 2 + sd**2), *others
 
         observation = observation.of(law, given, scaled)
-    observation.register(name, observed)
+    return observation
 
 
 def _log_smallest(
@@ -384,19 +362,13 @@ def _log_smallest(
     return result
 
 
-def observed_verdict(
-    name: str, *, observed: Any, z: Any, patches: Any = None, law: Cells = _ONE_KIND
-) -> None:
-    """Register verdicts, 1 for a failed cell, with failure probability ``Phi(z)``.
+def observed_verdict(*, z: Any, patches: Any = None, law: Cells = _ONE_KIND) -> Observation:
+    """Return the distribution of verdicts: 1 for a failed cell, with the probability ``Phi(z)``.
 
     A cell of several patches fails with the first of them: ``1 - (1 - Phi(z))^patches``.
 
     Parameters
     ----------
-    name : str
-        Name of the observed variable.
-    observed : tensor, shape (rows,)
-        1 where the cell failed, 0 where it survived.
     z : tensor, shape (rows,)
         Log of the current over the threshold, in units of the scatter.
     patches : tensor, shape (rows,), optional
@@ -426,7 +398,7 @@ def observed_verdict(
             return z / multiplier, *others
 
         observation = observation.of(law, observation.parameters, scaled)
-    observation.register(name, observed)
+    return observation
 
 
 @dataclass(frozen=True)
@@ -450,9 +422,7 @@ class Threshold:
 
 
 def observed_clock(
-    name: str,
     *,
-    observed: Any,
     threshold: Threshold,
     parameters: Sequence[Any],
     log_current: Any,
@@ -460,20 +430,17 @@ def observed_clock(
     rows: Mapping[str, Any],
     design: Design,
     law: Cells = _ONE_KIND,
-) -> None:
-    r"""Register the times at which cells fail under constant currents.
+) -> Observation:
+    r"""Return the distribution of the times at which cells fail under constant currents.
 
     A cell fails at the time at which its own threshold, :math:`u\,j_x(t)` with
     :math:`\ln u \sim N(0, s)`, has fallen to the current. The density of :math:`\ln t` is
     therefore that of a normal in :math:`\ln j`, times :math:`|\partial\ln j_x/\partial\ln t|`;
-    a cell without an event by the planned end has a threshold above the current until then.
+    a cell without an event by the planned end [s], which is then observed, has a threshold above
+    the current until then.
 
     Parameters
     ----------
-    name : str
-        Name of the observed variable.
-    observed : tensor, shape (rows,)
-        Time [s]; the planned end where no event came.
     threshold : Threshold
         The falling threshold.
     parameters : sequence of tensor
@@ -566,21 +533,19 @@ def observed_clock(
             return current, multiplier * scatter, *others
 
         observation = observation.of(law, every, scaled)
-    observation.register(name, observed)
+    return observation
 
 
 def observed_range(
-    name: str,
     *,
-    observed: Any,
     location: Any,
     scatter: Any,
     rows: Mapping[str, Any],
     cells: Array,
     patches: Any = None,
     law: Cells = _ONE_KIND,
-) -> None:
-    r"""Register ranges over cells: the lowest and the highest step at which one of n cells failed.
+) -> Observation:
+    r"""Return the distribution of the lowest and the highest step at which one of n cells failed.
 
     A cell that failed at the step L of a staircase has its threshold in :math:`(L - h, L]`, h being
     the height of a step. Of n cells with the distribution function F the lowest threshold lies in
@@ -591,22 +556,19 @@ def observed_range(
     whose last term is 0 where c is below b. Where n is not stated, it is one of `UNSTATED_CELLS`
     with a probability in proportion to 1/n.
 
-    The two steps are two observations: the lowest, and the highest given the lowest. The product of
-    their likelihoods is that of the range, and a draw of both is one of the same cells.
+    The two steps are two observations: the lowest, and the highest given the lowest, of all ranges
+    after the lowest of all. The product of their likelihoods is that of the range, and a draw of
+    both is one of the same cells.
 
     Parameters
     ----------
-    name : str
-        Name of the observed variable.
-    observed : tensor, shape (2 ranges,)
-        Steps at which the lowest cells failed, then those of the highest.
     location : tensor, shape (2 ranges,)
-        Logarithm of the median cell's threshold, in the unit of `observed`.
+        Logarithm of the median cell's threshold, in the unit of the steps.
     scatter : tensor
         Standard deviation of the logarithm between cells.
     rows : mapping of str to tensor, each of shape (2 ranges,)
-        ``step_height`` and ``first_step``, the lowest step of the staircase, in the unit of
-        `observed`; ``cells``, 0 where not stated.
+        ``step_height`` and ``first_step``, the lowest step of the staircase, in their unit;
+        ``cells``, 0 where not stated.
     cells : ndarray, shape (2 ranges,)
         The column ``cells``.
     patches : tensor, shape (2 ranges,), optional
@@ -686,7 +648,7 @@ def observed_range(
     columns = (rows["step_height"], rows["first_step"], rows["cells"])
     tail = (law.parameter + zeros,) if law.mixed else ()
     every = (location, scatter + zeros, *columns, *several, *tail)
-    Observation(every, logp, draw, kinds=law.law.count).register(name, observed)
+    return Observation(every, logp, draw, kinds=law.law.count)
 
 
 _NO_CURRENT = 1e-300  # stands for 0 under a logarithm

@@ -24,7 +24,7 @@ from inference.thresholds import (
     PRIOR_ITSELF_CONTRACTION,
 )
 from inference.words.labels import PRODUCTS, joined, main_parameters
-from models.priors import PriorSet
+from models.prior_set import PriorSet
 
 __all__ = ["contraction_findings", "contractions"]
 

@@ -132,7 +132,7 @@ def beyond_metal(table: xr.Dataset, molar_volume: float) -> list[str]:
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
-    """Register ``dc_polarization_one_way`` [s], ``_step`` and ``_range`` [mA/cm^2].
+    """Observe ``dc_polarization_one_way`` [s], ``_step`` and ``_range`` [mA/cm^2].
 
     A one-way row is a clock; a step row holds the current at which its cell just fails within one
     step, or the lowest and the highest of those of several cells. All share the scatter between
@@ -172,9 +172,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             observed, design = measured(part, "transition_time", end="stop_time")
             log_current = np.log(si(part, "current_density"))
             data, rows = context.pack(name, observed, log_current=log_current, **design.columns)
-            observed_clock(
-                name,
-                observed=data,
+            observation = observed_clock(
                 threshold=_VOIDS,
                 parameters=supply,
                 log_current=rows["log_current"] if offset is None else rows["log_current"] - offset,
@@ -183,6 +181,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
                 design=design,
                 law=law,
             )
+            context.observe(name, data, observation)
             continue
         step_time = si(part, "step_time")
         if kind == "range":
@@ -194,18 +193,17 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         data, rows = context.pack(name, observed, step_time=step_time, **columns)
         threshold = void_free_current_density(rows["step_time"], *supply)
         location = np.log(threshold / unit(part, "current_density"))
-        location = location if offset is None else location + offset
         steps: dict[str, Any] = {
-            "observed": data,
-            "location": location,
+            "location": location if offset is None else location + offset,
             "scatter": scatter,
             "rows": rows,
             "law": law,
         }
         if kind == "range":
-            observed_range(name, **steps, cells=columns["cells"])
+            observation = observed_range(**steps, cells=columns["cells"])
         else:
-            observed_value(name, **steps, design=design)
+            observation = observed_value(**steps, design=design)
+        context.observe(name, data, observation)
 
 
 def _labels(table: xr.Dataset) -> dict[str, list[str]]:
