@@ -9,11 +9,10 @@ import numpy as np
 from data.arrays import Array
 from data.errors import ModelError, PriorError
 from data.schema import nearest
-from data.tables import tables
 from models.block_options import block_options
 from models.blocks import block, block_names, isothermal_parameters
 from models.graph_building import building_graphs
-from models.observations import labels, si
+from models.observations import si
 from models.options import ModelOptions
 from models.physics import (
     MOLAR_VOLUME,
@@ -24,11 +23,11 @@ from models.physics import (
 )
 from models.prior_set import PriorSet
 from models.priors import resolve_priors
+from models.row_labels import observed_labels
 from models.temperature import refuse_far_rows
 
 if TYPE_CHECKING:
     import pymc as pm
-    import xarray as xr
 
     from data.campaign import Campaign
     from models.latents import Parameters, VoidGeometry
@@ -40,8 +39,6 @@ __all__ = [
     "blocks_to_fit",
     "build_model",
     "joint_model",
-    "observed_labels",
-    "observed_lines",
     "priors_of",
 ]
 
@@ -399,51 +396,3 @@ def _void_geometry(
         )
 
     return VoidGeometry(shape, float(np.log(knee)))
-
-
-def observed_labels(campaign: "Campaign", name: str) -> dict[str, list[str]]:
-    """Return the labels of the rows of one block, by the dimension of each observed variable.
-
-    Parameters
-    ----------
-    campaign : Campaign
-        The data.
-    name : str
-        Name of the block.
-
-    Returns
-    -------
-    dict of str to list of str
-        Dimension to labels.
-    """
-    return _labels_of(campaign.tables[name], name)
-
-
-def observed_lines(campaign: "Campaign", name: str) -> dict[str, list[int]]:
-    """Return the line of the file that each row of each observed variable of one block is of.
-
-    Parameters
-    ----------
-    campaign : Campaign
-        The data.
-    name : str
-        Name of the block.
-
-    Returns
-    -------
-    dict of str to list of int
-        Dimension to lines; a line that is observed more than once, as a bracket of two cells is,
-        is there more than once.
-    """
-    table = campaign.tables[name]
-    # Where each row bears its line as its name, the labels tell the lines.
-    first = tables()[name].label[0]
-    numbered = [f"{line}\n" for line in table["line"].values]
-    found = _labels_of(table.assign({first: (table[first].dims, numbered)}), name)
-    return {dim: [int(label.partition("\n")[0]) for label in rows] for dim, rows in found.items()}
-
-
-def _labels_of(table: "xr.Dataset", name: str) -> dict[str, list[str]]:
-    own = block(name).labels
-    found = {name: labels(table)} if own is None else own(table)
-    return {f"{key}_row": rows for key, rows in found.items() if rows}

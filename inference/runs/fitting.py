@@ -53,7 +53,7 @@ from inference.runs.tree import (
 )
 from inference.thresholds import INTERVAL, STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
 from inference.words.run_files import RESULT, SUMMARY
-from models.joint import observed_lines
+from models.row_labels import observed_lines
 
 __all__ = ["dry_run", "fit"]
 

@@ -17,7 +17,7 @@ from data.errors import ModelError
 from data.ranges import ENDS, RANGE_COLUMNS, range_rows
 from models.block import AbsurdityRule, Block, Observable
 from models.context import Context
-from models.likelihoods import observed_range, observed_value, observed_verdict
+from models.likelihoods import observed_value, observed_verdict
 from models.observations import (
     labels,
     measured,
@@ -29,6 +29,7 @@ from models.observations import (
     si,
     unit,
 )
+from models.range_likelihood import observed_range
 
 __all__ = ["BLOCK"]
 

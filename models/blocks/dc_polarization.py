@@ -12,7 +12,7 @@ from data.ranges import range_rows
 from models.block import PRESSURE_SENSOR, AbsurdityRule, Block, Observable, scatter_rule
 from models.cells import cell_priors
 from models.context import Context
-from models.likelihoods import Threshold, observed_clock, observed_range, observed_value
+from models.likelihoods import Threshold, observed_clock, observed_value
 from models.observations import (
     labels,
     measured,
@@ -32,6 +32,7 @@ from models.physics import (
     void_free_log_slope,
     void_free_time,
 )
+from models.range_likelihood import observed_range
 
 __all__ = ["BLOCK", "Options", "beyond_metal"]
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from data.arrays import Array
 from models.block import PRESSURE_SENSOR, AbsurdityRule, Block, Observable
 from models.context import Context
-from models.likelihoods import Observation, log_mean, log_value, observed_value
+from models.likelihoods import Observation, observed_value
+from models.log_probability import log_mean, log_value
 from models.observations import Scale, labels, measured, recorded, si, unit
 from models.options import StatedPressure
 from models.physics import deposit_thickness, log_coverage_under_pressure

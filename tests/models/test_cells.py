@@ -13,15 +13,10 @@ from models import physics
 from models.cells import CONTAMINATED_MULTIPLIER, LAWS, Cells, deviate
 from models.distributions import Gamma
 from models.joint import joint_model
-from models.likelihoods import (
-    Threshold,
-    observed_clock,
-    observed_range,
-    observed_value,
-    observed_verdict,
-)
+from models.likelihoods import Threshold, observed_clock, observed_value, observed_verdict
 from models.observations import Design
 from models.options import ModelOptions
+from models.range_likelihood import observed_range
 
 ROWS = 7
 Z = np.array([-40.0, -4.0, -1.0, 0.0, 0.6, 3.0, 40.0])

@@ -17,14 +17,13 @@ from models.joint import JointModel, joint_model
 from models.likelihoods import (
     Observation,
     Threshold,
-    log_interval,
-    log_ndtr,
     observed_clock,
-    observed_range,
     observed_value,
     observed_verdict,
 )
+from models.log_probability import log_interval, log_ndtr
 from models.observations import Scale, measured
+from models.range_likelihood import observed_range
 
 NAN = float("nan")
 

@@ -19,7 +19,7 @@ from data.errors import ModelError
 from data.loading import load_campaign
 from models import physics
 from models.joint import JointModel, joint_model
-from models.likelihoods import log_weakest, log_weakest_interval
+from models.log_probability import log_weakest, log_weakest_interval
 from models.options import ModelOptions
 
 SEPARATORS = (
