@@ -94,7 +94,7 @@ class Block:
     title : str
         Its name in headings.
     likelihood : callable
-        ``(table, context)``: registers the observed variables of the table in the current model.
+        ``(table, context)``: lets the context observe the variables of the table.
     record : callable
         ``(table, drawn)``: the table with drawn values in place of the measured ones.
     observables : tuple of Observable

@@ -1,7 +1,8 @@
 """What a likelihood block is given: latents, the campaign's constants, the packing of data."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -9,9 +10,9 @@ from pydantic import BaseModel
 
 from data.arrays import Array
 from data.errors import ModelError
-from data.units import si_factor
 from models.cells import LAWS, Cells
-from models.latents import Parameters
+from models.latents import Parameters, true_pressure
+from models.likelihoods import Observation
 from models.observations import si
 from models.options import SHARED_THRESHOLD
 from models.physics import (
@@ -25,16 +26,21 @@ from models.physics import (
     young_laplace_overpotential,
 )
 from models.separators import Separators
-from models.temperature import TEMPERATURE_WINDOW, activation_energy, refuse_far
+from models.temperature import activation_energy, refuse_far
 
-__all__ = ["TEMPERATURE_WINDOW", "Context"]
+if TYPE_CHECKING:
+    import pymc as pm
+
+__all__ = ["Context"]
 
 
 class Context:
-    """The surroundings of a block.
+    """The surroundings of a block, and the record of what blocks observe.
 
     Parameters
     ----------
+    model : pymc.Model
+        That the blocks become part of.
     parameters : Parameters
         The physical parameters.
     separators : Separators or None
@@ -49,11 +55,22 @@ class Context:
         Validated options of each block that has any.
     tables : mapping
         The tables that are fitted.
+    weighted : bool
+        Whether the log-likelihood of each row counts as often as the data ``<name>_weight`` say;
+        observations and their draws know nothing of weights.
+
+    Attributes
+    ----------
+    observations : dict of str to Observation
+        Distribution of each observed variable.
+    design_columns : dict of str to tuple of str
+        Names of the columns of each design.
     """
 
     def __init__(
         self,
         *,
+        model: "pm.Model",
         parameters: Parameters,
         separators: Separators | None,
         metal: str,
@@ -61,7 +78,9 @@ class Context:
         concentration: float,
         options: Mapping[str, BaseModel],
         tables: Mapping[str, xr.Dataset],
+        weighted: bool,
     ) -> None:
+        self._model = model
         self.parameters = parameters
         self._separators = separators
         self.molar_volume = MOLAR_VOLUME[metal]
@@ -69,6 +88,9 @@ class Context:
         self.concentration = concentration
         self.options = options
         self._tables = tables
+        self._weighted = weighted
+        self.observations: dict[str, Observation] = {}
+        self.design_columns: dict[str, tuple[str, ...]] = {}
         self._critical: dict[float, Any] = {}
         self._offsets: dict[str, Any] = {}
 
@@ -231,7 +253,7 @@ class Context:
         scatter = self.parameters["lab_scatter"]
         if block not in self._offsets:
             name, dim = f"{block}_lab_offset", f"{block}_lab"
-            pm.modelcontext(None).add_coord(dim, [lab or "not stated" for lab in labs])
+            self._model.add_coord(dim, [lab or "not stated" for lab in labs])
             z = pm.Normal(f"{name}_z", dims=dim)
             self._offsets[block] = pm.Deterministic(name, scatter * z, dims=dim)
         rows = np.array([labs.index(str(lab)) for lab in table["lab"].values], dtype=int)
@@ -252,7 +274,7 @@ class Context:
         column : tensor, shape (rows,)
             The stated pressure [Pa].
         """
-        true = _true_pressure(table, f"{block}_pressure", column)
+        true = true_pressure(table, f"{block}_pressure", column)
         if self.options[block].pressure == "as_stated":  # type: ignore[attr-defined]
             return true
         return true * self.parameters[f"{block}_pressure_factor"]
@@ -322,7 +344,7 @@ class Context:
         if not np.isfinite(matrix).all():
             raise AssertionError(f"{name}: the design is not finite")
         data = pm.Data(f"{name}_design", matrix)
-        pm.modelcontext(None).design_columns[name] = tuple(columns)
+        self.design_columns[name] = tuple(columns)
         return {column: data[:, i] for i, column in enumerate(columns)}
 
     def pack(self, name: str, observed: Array, **columns: Array) -> tuple[Any, dict[str, Any]]:
@@ -350,6 +372,31 @@ class Context:
             raise AssertionError(f"{name}: the observations are not finite")
         data = pm.Data(f"{name}_data", np.asarray(observed, dtype=float), dims=f"{name}_row")
         return data, self.design(name, **columns)
+
+    def observe(self, name: str, data: Any, observation: Observation) -> None:
+        """Make an observation a variable of the model, along the dimension ``<name>_row``.
+
+        Parameters
+        ----------
+        name : str
+            Name of the observed variable.
+        data : tensor, shape (rows,)
+            What was observed, from `pack`.
+        observation : Observation
+            Its distribution.
+        """
+        import pymc as pm
+
+        dim = f"{name}_row"
+        behind = [self._model[other][at] for other, at in observation.given]
+        used = replace(observation, parameters=(*behind, *observation.parameters), given=())
+        if self._weighted:
+            ones = np.ones(len(self._model.coords[dim]))
+            used = used.weighted(pm.Data(f"{name}_weight", ones, dims=dim))
+        pm.CustomDist(
+            name, *used.parameters, logp=used.logp, random=used.draw, observed=data, dims=dim
+        )
+        self.observations[name] = observation
 
     def at_temperature(self, name: str, table: xr.Dataset, temperature: Any) -> Any:
         """Return a parameter of the electrolyte or its interface at the temperatures of rows.
@@ -380,33 +427,3 @@ class Context:
             return arrhenius(self.parameters.si(name), self.parameters.si(energy), temperature)
         refuse_far(law, table)
         return self.parameters.si(name)
-
-
-def _true_pressure(table: xr.Dataset, name: str, column: Any) -> Any:
-    """Return the pressure [Pa] of each row, latent where it carries a standard deviation.
-
-    Parameters
-    ----------
-    table : Dataset
-        A table with ``pressure`` and ``pressure_sd``.
-    name : str
-        Name of the latent.
-    column : tensor, shape (rows,)
-        The stated pressure [Pa].
-    """
-    sd = np.asarray(table["pressure_sd"].values, dtype=float)
-    uncertain = np.flatnonzero(np.nan_to_num(sd) > 0)
-    if not uncertain.size:
-        return column
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    factor = si_factor(str(table["pressure"].attrs["units"]))
-    true = pm.TruncatedNormal(
-        name,
-        mu=np.asarray(table["pressure"].values, dtype=float)[uncertain],
-        sigma=sd[uncertain],
-        lower=0.0,
-    )
-    column = pt.as_tensor(column)
-    return pt.set_subtensor(column[uncertain], true * factor)

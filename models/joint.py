@@ -1,17 +1,18 @@
 """The joint model: each table of a campaign one likelihood block, all on shared parameters."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data.arrays import Array
 from data.errors import ModelError, PriorError
 from data.schema import nearest
-from data.tables import tables
 from models.block_options import block_options
-from models.blocks import block, block_names
+from models.blocks import block, block_names, isothermal_parameters
 from models.graph_building import building_graphs
-from models.observations import labels, si
+from models.observations import si
 from models.options import ModelOptions
 from models.physics import (
     MOLAR_VOLUME,
@@ -20,24 +21,138 @@ from models.physics import (
     critical_current_density,
     void_free_current_density,
 )
-from models.priors import PriorSet, resolve_priors
+from models.prior_set import PriorSet
+from models.priors import resolve_priors
+from models.row_labels import observed_labels
 from models.temperature import refuse_far_rows
 
 if TYPE_CHECKING:
     import pymc as pm
-    import xarray as xr
 
     from data.campaign import Campaign
     from models.latents import Parameters, VoidGeometry
+    from models.likelihoods import Observation
 
 __all__ = [
+    "JointModel",
     "block_options",
     "blocks_to_fit",
     "build_model",
-    "observed_labels",
-    "observed_lines",
+    "joint_model",
     "priors_of",
 ]
+
+
+@dataclass(frozen=True, eq=False)
+class JointModel:
+    """The joint model of a campaign, with every parameter in the units of `data.quantities`.
+
+    The PyMC model is one interpretation of it. The compiled density that a sampler calls
+    (`inference.engine.compilation`) and the evaluation of draws in NumPy
+    (`inference.engine.prediction`) are others.
+
+    Parameters
+    ----------
+    blocks : tuple of str
+        Names of the tables that are fitted.
+    priors : PriorSet
+        Of the parameters in use.
+    informed_by : dict of str to list of str
+        Tables that inform each parameter.
+    observations : dict of str to Observation
+        Distribution of each observed variable, in the unit of its table; it knows nothing of
+        weights.
+    design_columns : dict of str to tuple of str
+        Names of the columns of each design.
+    pymc : pymc.Model
+        Parameters, and observed variables with their data.
+    """
+
+    blocks: tuple[str, ...]
+    priors: PriorSet
+    informed_by: Mapping[str, list[str]]
+    observations: Mapping[str, "Observation"]
+    design_columns: Mapping[str, tuple[str, ...]]
+    pymc: "pm.Model"
+
+    @property
+    def observed(self) -> dict[str, Array]:
+        """What was observed of each variable, shape (rows,)."""
+        return {name: self._data(f"{name}_data") for name in self.observations}
+
+    @property
+    def row_labels(self) -> dict[str, list[str]]:
+        """Labels of the rows of each observed variable."""
+        return {name: list(self.pymc.coords[f"{name}_row"]) for name in self.observations}
+
+    def design(self, name: str) -> Array:
+        """Return a design as a matrix, shape (rows, columns), its columns as `design_columns`."""
+        return self._data(f"{name}_design")
+
+    def _data(self, name: str) -> Array:
+        return np.asarray(self.pymc[name].get_value())
+
+    def draw(
+        self,
+        parameters: Mapping[str, Sequence[Array]],
+        rng: np.random.Generator,
+        campaigns: int | None = None,
+    ) -> dict[str, Array]:
+        """Draw campaigns.
+
+        Parameters
+        ----------
+        parameters : mapping of str to sequence of ndarray, each of shape (rows,) or ()
+            What each observed variable depends on.
+        rng : Generator
+            Of the draws.
+        campaigns : int, optional
+            How many; one, without an axis of its own, when left out.
+
+        Returns
+        -------
+        dict of str to ndarray, each of shape (campaigns, rows) or (rows,)
+            By observed variable.
+        """
+        drawn: dict[str, Array] = {}
+        with np.errstate(all="ignore"):  # the branches that a row does not take
+            for name, observation in self.observations.items():
+                full = np.broadcast_arrays(*parameters[name])
+                shape = full[0].shape if campaigns is None else (campaigns, full[0].size)
+                drawn[name] = observation.draw(
+                    *observation.given_by(drawn),
+                    *(np.broadcast_to(each, shape) for each in full),
+                    rng=rng,
+                    size=shape,
+                )
+        return drawn
+
+    def log_likelihood(
+        self, values: Mapping[str, Array], parameters: Mapping[str, Sequence[Array]]
+    ) -> dict[str, Array]:
+        """Return the log-likelihood of each row.
+
+        Parameters
+        ----------
+        values : mapping of str to ndarray, each of shape (..., rows)
+            Of each observed variable.
+        parameters : mapping of str to sequence of ndarray
+            What each depends on.
+
+        Returns
+        -------
+        dict of str to ndarray, each of shape (..., rows)
+            By observed variable.
+        """
+        with np.errstate(all="ignore"):  # the branches that a row does not take
+            return {
+                name: observation.logp(
+                    values[name],
+                    *observation.given_by(values),
+                    *(np.broadcast_to(each, values[name].shape) for each in parameters[name]),
+                )
+                for name, observation in self.observations.items()
+            }
 
 
 def blocks_to_fit(campaign: "Campaign", options: ModelOptions) -> tuple[str, ...]:
@@ -106,10 +221,32 @@ def priors_of(campaign: "Campaign", options: ModelOptions) -> PriorSet:
     return priors
 
 
+def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "pm.Model":
+    """Compose the joint model of a campaign for PyMC.
+
+    Parameters
+    ----------
+    campaign, options
+        As for `joint_model`.
+
+    Returns
+    -------
+    pymc.Model
+        With every parameter in the units of `data.quantities`, observations in those of the
+        tables.
+
+    Raises
+    ------
+    ModelError, PriorError
+        If campaign, options and priors do not fit together.
+    """
+    return joint_model(campaign, options).pymc
+
+
 @building_graphs()
-def build_model(
+def joint_model(
     campaign: "Campaign", options: ModelOptions | None = None, *, weighted: bool = False
-) -> "pm.Model":
+) -> JointModel:
     """Compose the joint model of a campaign.
 
     Parameters
@@ -124,12 +261,8 @@ def build_model(
 
     Returns
     -------
-    pymc.Model
-        With every parameter in the units of `data.quantities`, observations in those of the
-        tables. Besides what PyMC knows, ``model.observations`` holds the distribution of each
-        observed variable, ``model.design_columns`` the columns of each design,
-        ``model.informed_by`` the tables that inform each parameter, and ``model.priors`` the priors
-        in use.
+    JointModel
+        The model.
 
     Raises
     ------
@@ -146,7 +279,8 @@ def build_model(
     chosen = blocks_to_fit(campaign, options)
     validated = block_options(options)
     priors = priors_of(campaign, options)
-    refuse_far_rows({name: campaign.tables[name] for name in chosen}, priors)
+    tables = {name: campaign.tables[name] for name in chosen}
+    refuse_far_rows(tables, isothermal_parameters(), priors)
     separators = campaign.tables.get("separators")
     coords: dict[str, Any] = {"protocol": list(PROTOCOLS)}
     if separators is not None:
@@ -154,24 +288,25 @@ def build_model(
     for name in chosen:
         coords |= observed_labels(campaign, name)
     with pm.Model(coords=coords, check_bounds=False) as model:
-        model.observations, model.design_columns, model.weighted = {}, {}, weighted
         parameters = Parameters(
             priors,
             _threshold_shape(campaign, chosen, options.kinetics),
             _void_geometry(campaign, chosen, validated, priors),
         )
         context = Context(
+            model=model,
             parameters=parameters,
             separators=None if separators is None else Separators(separators, parameters),
             metal=campaign.metadata.metal,
             kinetics=options.kinetics,
             concentration=(campaign.metadata.salt_concentration or float("nan")) * 1e3,
             options=validated,
-            tables={name: campaign.tables[name] for name in chosen},
+            tables=tables,
+            weighted=weighted,
         )
-        for name in chosen:
+        for name, table in tables.items():
             parameters.reading_for(name)
-            block(name).likelihood(campaign.tables[name], context)
+            block(name).likelihood(table, context)
         parameters.reading_for(None)
         if getattr(validated.get("dc_polarization"), "creep_current", None) == "norton":
             # Maps under pressure need it, also where no row of the campaign is under pressure.
@@ -180,11 +315,14 @@ def build_model(
             # So do maps of a limit whose cells follow another law, also where no table shows them.
             if hasattr(own, "cells") and priors[f"{name}_scatter"].core:
                 context.cells(name)
-    model.informed_by = {
-        name: sorted(found) for name, found in sorted(parameters.informed_by.items())
-    }
-    model.priors = priors.subset(parameters.in_use)
-    return model
+    return JointModel(
+        blocks=chosen,
+        priors=priors.subset(parameters.in_use),
+        informed_by={name: sorted(found) for name, found in sorted(parameters.informed_by.items())},
+        observations=context.observations,
+        design_columns=context.design_columns,
+        pymc=model,
+    )
 
 
 def _threshold_shape(
@@ -258,51 +396,3 @@ def _void_geometry(
         )
 
     return VoidGeometry(shape, float(np.log(knee)))
-
-
-def observed_labels(campaign: "Campaign", name: str) -> dict[str, list[str]]:
-    """Return the labels of the rows of one block, by the dimension of each observed variable.
-
-    Parameters
-    ----------
-    campaign : Campaign
-        The data.
-    name : str
-        Name of the block.
-
-    Returns
-    -------
-    dict of str to list of str
-        Dimension to labels.
-    """
-    return _labels_of(campaign.tables[name], name)
-
-
-def observed_lines(campaign: "Campaign", name: str) -> dict[str, list[int]]:
-    """Return the line of the file that each row of each observed variable of one block is of.
-
-    Parameters
-    ----------
-    campaign : Campaign
-        The data.
-    name : str
-        Name of the block.
-
-    Returns
-    -------
-    dict of str to list of int
-        Dimension to lines; a line that is observed more than once, as a bracket of two cells is,
-        is there more than once.
-    """
-    table = campaign.tables[name]
-    # Where each row bears its line as its name, the labels tell the lines.
-    first = tables()[name].label[0]
-    numbered = [f"{line}\n" for line in table["line"].values]
-    found = _labels_of(table.assign({first: (table[first].dims, numbered)}), name)
-    return {dim: [int(label.partition("\n")[0]) for label in rows] for dim, rows in found.items()}
-
-
-def _labels_of(table: "xr.Dataset", name: str) -> dict[str, list[str]]:
-    own = block(name).labels
-    found = {name: labels(table)} if own is None else own(table)
-    return {f"{key}_row": rows for key, rows in found.items() if rows}

@@ -2,7 +2,7 @@
 
 `Parameters` creates each parameter once, in lab units, and hands it out in SI units; it remembers
 which table asked for what, and that is how a result can say which table informs a parameter.
-`known_with_error` turns a measured column into a latent one.
+`known_with_error` turns a measured column into a latent one, `true_pressure` that of pressures.
 """
 
 from collections.abc import Callable
@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from data.arrays import Array
 from data.errors import ModelError
 from data.quantities import quantity
 from data.units import si_factor
 from models.distributions import Fixed, LogNormal
-from models.priors import PriorSet
+from models.prior_set import PriorSet
 
-__all__ = ["PROTOCOLS", "Parameters", "VoidGeometry", "known_with_error"]
+__all__ = ["PROTOCOLS", "Parameters", "VoidGeometry", "known_with_error", "true_pressure"]
 
 
 PROTOCOLS = ("one_way", "step")
@@ -250,3 +251,33 @@ def known_with_error(
         value = value + error
     value = pt.sigmoid(value) if logit else np.exp(value)
     return pm.Deterministic(name, value, dims=dims)
+
+
+def true_pressure(table: xr.Dataset, name: str, column: Any) -> Any:
+    """Return the pressure [Pa] of each row, latent where it carries a standard deviation.
+
+    Parameters
+    ----------
+    table : Dataset
+        A table with ``pressure`` and ``pressure_sd``.
+    name : str
+        Name of the latent.
+    column : tensor, shape (rows,)
+        The stated pressure [Pa].
+    """
+    sd = np.asarray(table["pressure_sd"].values, dtype=float)
+    uncertain = np.flatnonzero(np.nan_to_num(sd) > 0)
+    if not uncertain.size:
+        return column
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    factor = si_factor(str(table["pressure"].attrs["units"]))
+    true = pm.TruncatedNormal(
+        name,
+        mu=np.asarray(table["pressure"].values, dtype=float)[uncertain],
+        sigma=sd[uncertain],
+        lower=0.0,
+    )
+    column = pt.as_tensor(column)
+    return pt.set_subtensor(column[uncertain], true * factor)

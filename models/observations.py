@@ -6,7 +6,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -21,6 +21,7 @@ from data.units import si_factor, to_si
 __all__ = [
     "Design",
     "Scale",
+    "forward",
     "inverse",
     "labels",
     "measured",
@@ -182,7 +183,7 @@ def ranges(table: xr.Dataset) -> tuple[Array, dict[str, Array]]:
     observed : ndarray, shape (2 rows,)
         The lowest failing steps, then the highest, in the unit of the columns.
     columns : dict of str to ndarray, each of shape (2 rows,)
-        For `models.likelihoods.observed_range`: ``step_height``, ``first_step``, ``cells``.
+        For `models.range_likelihood.observed_range`: ``step_height``, ``first_step``, ``cells``.
     """
     lowest, highest, height, cells = (table[name].values.astype(float) for name in RANGE_COLUMNS)
     first = np.remainder(lowest, height)
@@ -241,8 +242,17 @@ def _natural(value: Array, scale: Scale) -> Array:
         return np.log(value) - np.log1p(-value) if scale == "logit" else value
 
 
+def forward(value: Any, scale: Scale | Array) -> Any:
+    """Return values or tensors on their natural scale, that of mixed rows an array."""
+    if not isinstance(scale, str):
+        return np.log(value) - np.log1p(-scale * value)
+    if scale == "log":
+        return np.log(value)
+    return np.log(value) - np.log1p(-value) if scale == "logit" else value
+
+
 def inverse(value: Array, scale: Scale | Array) -> Array:
-    """Return values from their natural scale; of mixed rows, see `models.likelihoods`."""
+    """Return values from their natural scale, that of mixed rows an array."""
     if not isinstance(scale, str):
         return np.asarray(1.0 / (scale + np.exp(-value)))
     if scale == "log":

@@ -26,7 +26,7 @@ def activation_energy(parameter: str) -> str:
 
 
 def far_rows(
-    tables: Mapping[str, xr.Dataset], known: Container[str] = ()
+    tables: Mapping[str, xr.Dataset], laws: Mapping[str, str], known: Container[str] = ()
 ) -> dict[str, dict[str, str]]:
     """Find the rows that need an activation energy which no prior gives.
 
@@ -34,6 +34,8 @@ def far_rows(
     ----------
     tables : mapping of str to Dataset
         Tables that have a likelihood, by name.
+    laws : mapping of str to str
+        Parameter behind the rows of a table that follows no law of temperature by default.
     known : container of str
         Names of the parameters that have a prior.
 
@@ -43,11 +45,9 @@ def far_rows(
         By parameter (``exchange_current_density``, ``ambipolar_diffusivity``) and table: which
         lines, at which temperatures.
     """
-    from models.blocks import block
-
     found: dict[str, dict[str, str]] = {}
     for name, table in tables.items():
-        parameter = block(name).isothermal
+        parameter = laws.get(name)
         if parameter is None or activation_energy(parameter) in known:
             continue
         if text := _far(table):
@@ -55,22 +55,22 @@ def far_rows(
     return found
 
 
-def refuse_far_rows(tables: Mapping[str, xr.Dataset], known: Container[str]) -> None:
+def refuse_far_rows(
+    tables: Mapping[str, xr.Dataset], laws: Mapping[str, str], known: Container[str]
+) -> None:
     """Refuse rows that need an activation energy which no prior gives, all at once.
 
     Parameters
     ----------
-    tables : mapping of str to Dataset
-        Tables that are fitted, by name.
-    known : container of str
-        Names of the parameters that have a prior.
+    tables, laws, known
+        As for `far_rows`.
 
     Raises
     ------
     ModelError
         Naming every such row and what to do.
     """
-    if found := far_rows(tables, known):
+    if found := far_rows(tables, laws, known):
         raise ModelError(_message(found))
 
 

@@ -128,14 +128,14 @@ def parameters_of() -> Callable[..., Values]:
 
         flat = [p for o in model.observations.values() for p in o.parameters]
         givens = []
-        for rv in model.free_RVs:
+        for rv in model.pymc.free_RVs:
             value = np.asarray((free or {})[rv.name], dtype=float)
             givens.append((rv, rv.type.filter_variable(value)))
         # Runs once: interpreting it is quicker than compiling.
         values = iter(
             function([], flat, givens=givens, mode="FAST_COMPILE", on_unused_input="ignore")()
         )
-        observed = {name: model[f"{name}_data"].get_value() for name in model.observations}
+        observed = model.observed
         return {
             name: [
                 *observation.given_by(observed),

@@ -122,7 +122,7 @@ ABOVE = {
 
 
 def arrows() -> set[tuple[str, str]]:
-    """Return which file imports which, inside functions and for types, too."""
+    """Return which file imports which, inside functions, for types and by name, too."""
     files = {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
         for package in PACKAGES
@@ -137,6 +137,9 @@ def arrows() -> set[tuple[str, str]]:
                     met = inner if inner in files else str(node.module)
                     if met in files and met != name:
                         found.add((name, met))
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_module":
+                # A package that finds its modules by their names imports all of them.
+                found |= {(name, met) for met in files if met.startswith(f"{name}.")}
     return found
 
 

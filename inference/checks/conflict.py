@@ -52,7 +52,8 @@ from inference.thresholds import (
     TENSION_WARN,
 )
 from inference.words.plain import plain
-from models.priors import PriorSet, resolve_priors
+from models.prior_set import PriorSet
+from models.priors import resolve_priors
 
 if TYPE_CHECKING:
     from data.campaign import Campaign

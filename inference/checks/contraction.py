@@ -21,7 +21,7 @@ from inference.runs.remedies import why_open
 from inference.runs.summary import FACTORS
 from inference.thresholds import PRIOR_DRIVEN_CONTRACTION, PRIOR_ITSELF_CONTRACTION
 from inference.words.labels import PRODUCTS, joined, main_parameters
-from models.priors import PriorSet
+from models.prior_set import PriorSet
 
 __all__ = ["contraction_findings", "contractions"]
 

@@ -203,18 +203,7 @@ def _local(
     labels = [
         label for name, value in quantities.items() for label in function.labels(name, value.size)
     ]
-    observations = function.model.observations
-    drawn: dict[str, Array] = {}
-    with np.errstate(all="ignore"):
-        for name, observation in observations.items():
-            full = np.broadcast_arrays(*parameters[name])
-            shape = (CAMPAIGNS, full[0].size)
-            drawn[name] = observation.draw(
-                *observation.given_by(drawn),
-                *(np.broadcast_to(each, shape) for each in full),
-                rng=rng,
-                size=shape,
-            )
+    drawn = function.model.draw(parameters, rng, CAMPAIGNS)
     gradient = np.empty((len(labels), centre.size))
     scores = {name: np.empty((centre.size, *values.shape)) for name, values in drawn.items()}
     for k in range(centre.size):
@@ -224,17 +213,10 @@ def _local(
             moved[k] += sign * step[k]
             ends.append(function(unknowns.values(moved, like)))
         gradient[:, k] = (_natural(ends[0][0]) - _natural(ends[1][0])) / (2.0 * step[k])
-        for name, observation in observations.items():
+        high, low = (function.model.log_likelihood(drawn, each[1]) for each in ends)
+        for name in drawn:
             with np.errstate(all="ignore"):
-                high, low = (
-                    observation.logp(
-                        drawn[name],
-                        *observation.given_by(drawn),
-                        *(np.broadcast_to(p, drawn[name].shape) for p in each[1][name]),
-                    )
-                    for each in ends
-                )
-                scores[name][k] = (high - low) / (2.0 * step[k])
+                scores[name][k] = (high[name] - low[name]) / (2.0 * step[k])
     verdicts = {name for name, values in drawn.items() if np.isin(values, (0.0, 1.0)).all()}
     return gradient, scores, verdicts, labels
 

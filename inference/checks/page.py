@@ -188,7 +188,7 @@ def prefit_check(
         campaign=plan.campaign.metadata.name,
         synthetic=plan.campaign.metadata.kind == "synthetic",
         seed=root,
-        sections=prefit_sections(plan.model, plan.blocks, root),
+        sections=prefit_sections(plan.model, root),
     )
 
 

@@ -17,7 +17,7 @@ from inference.thresholds import (
 )
 from inference.words.labels import OFFSET, joined, main_parameters
 from models.blocks import table_of
-from models.priors import PriorSet
+from models.prior_set import PriorSet
 
 __all__ = ["moved_by_tables", "prior_against_data", "scaled_powers"]
 

@@ -32,9 +32,9 @@ References
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from data.arrays import Array
 from inference.checks.absurdity import absurd_shares, absurdity_findings
@@ -45,6 +45,7 @@ from inference.engine.free_function import FreeFunction
 from inference.misfit.verdicts import Finding, Section
 from inference.words.labels import PRODUCTS, main_parameters
 from inference.words.plain import plain
+from models.joint import JointModel
 
 __all__ = ["prefit_sections"]
 
@@ -52,15 +53,13 @@ __all__ = ["prefit_sections"]
 PRIOR_DRAWS = 1000
 
 
-def prefit_sections(model: Any, tables: Sequence[str], seed: int) -> tuple[Section, ...]:
+def prefit_sections(model: JointModel, seed: int) -> tuple[Section, ...]:
     """Judge a model before it is sampled.
 
     Parameters
     ----------
-    model : pymc.Model
-        From `models.joint.build_model`.
-    tables : sequence of str
-        Tables that are fitted.
+    model : JointModel
+        From `models.joint.joint_model`.
     seed : int
         Of every draw.
 
@@ -84,9 +83,9 @@ def prefit_sections(model: Any, tables: Sequence[str], seed: int) -> tuple[Secti
     correlation = np.median(made.correlation, axis=0)[np.ix_(primary, primary)]
     correlated = ridges_of(correlation, [made.labels[i] for i in primary])
     findings = (
-        *contraction_findings(contraction, model.informed_by, tables, ranges=ranges),
+        *contraction_findings(contraction, model.informed_by, model.blocks, ranges=ranges),
         *_teachers(made.labels, shares),
-        *ridge_findings(correlated, tables, ahead=True),
+        *ridge_findings(correlated, model.blocks, ahead=True),
     )
     rows = [
         plain(
@@ -145,36 +144,22 @@ def _prior_section(function: FreeFunction, prior: Mapping[str, Array], seed: int
     rng = np.random.default_rng(seed)
     count = len(next(iter(prior.values())))
     values: list[dict[str, Array]] = []
-    drawn: dict[str, list[Array]] = {name: [] for name in function.model.observations}
+    drawn: list[dict[str, Array]] = []
     for draw in range(count):
         quantities, parameters = function({name: each[draw] for name, each in prior.items()})
         values.append(quantities)
-        with np.errstate(all="ignore"):
-            for name, observation in function.model.observations.items():
-                full = np.broadcast_arrays(*parameters[name])
-                given = observation.given_by(
-                    {each: rows[-1] for each, rows in drawn.items() if rows}
-                )
-                drawn[name].append(observation.draw(*given, *full, rng=rng, size=full[0].shape))
+        drawn.append(function.model.draw(parameters, rng))
     dataset = function.dataset(
         {name: np.stack([each[name] for each in values])[None] for name in values[0]}
     )
-    predictive = _predictive(drawn)
-    table = absurd_shares(dataset, predictive)
+    predictive = {
+        name: (("chain", "draw", f"{name}_row"), np.stack([each[name] for each in drawn])[None])
+        for name in function.model.observations
+    }
+    table = absurd_shares(dataset, xr.Dataset(predictive))
     return Section(
         name="prior",
         title="Whether the prior is sane",
         findings=tuple(absurdity_findings(table)),
         tables={"absurdity": plain(table)},
-    )
-
-
-def _predictive(drawn: Mapping[str, list[Array]]) -> Any:
-    import xarray as xr
-
-    return xr.Dataset(
-        {
-            name: (("chain", "draw", f"{name}_row"), np.stack(rows)[None])
-            for name, rows in drawn.items()
-        }
     )

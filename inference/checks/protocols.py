@@ -13,7 +13,7 @@ from inference.engine.scales import natural_values, prior_spread
 from inference.misfit.tension import tension_error, tension_verdict
 from inference.misfit.verdicts import Finding
 from inference.runs.result import Result
-from models.priors import PriorSet
+from models.prior_set import PriorSet
 
 __all__ = ["protocol_findings"]
 

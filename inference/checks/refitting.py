@@ -68,10 +68,10 @@ def draws_of_refit(refit: Refit) -> tuple[list[str], Any, int]:
     from data.loading import load_campaign
     from inference.engine.free_function import FreeFunction
     from inference.engine.sampling import Sampler, scalars
-    from models.joint import build_model
+    from models.joint import joint_model
     from models.options import ModelOptions
 
-    model = build_model(
+    model = joint_model(
         load_campaign(refit.campaign), ModelOptions.model_validate_json(refit.options)
     )
     sampled, stats = Sampler(model).sample(

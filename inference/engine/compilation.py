@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from data.arrays import Array
+from models.joint import JointModel
 
 __all__ = ["Density", "compile_copy", "compile_density", "interpreted"]
 
@@ -110,12 +111,12 @@ def compile_copy() -> Any:
     return numba.cfunc(types.int64(types.uint64, types.uint64, number, number, types.voidptr))(copy)
 
 
-def compile_density(model: Any) -> Density:
+def compile_density(joint: JointModel) -> Density:
     """Compile the log-density of a model and its gradient.
 
     Parameters
     ----------
-    model : pymc.Model
+    joint : JointModel
         Its ``pm.Data`` stay arguments of the function.
 
     Returns
@@ -130,6 +131,7 @@ def compile_density(model: Any) -> Density:
     from pytensor.graph.replace import clone_replace
     from pytensor.graph.rewriting.utils import rewrite_graph
 
+    model = joint.pymc
     near = make_initial_point_fn(
         model=model, jitter_rvs=set(model.free_RVs), return_transformed=True
     )

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from inference.thresholds import FINGERPRINT_TOLERANCE
+from models.joint import JointModel
 
 __all__ = ["fingerprint", "fingerprint_differences"]
 
@@ -19,15 +20,15 @@ _DIGITS: Final = 10
 _FLOOR: Final = 1e-9  # of a log-density, below which two are the same: certain verdicts
 
 
-def fingerprint(model: Any) -> dict[str, Any]:
+def fingerprint(model: JointModel) -> dict[str, Any]:
     """Return log-densities of a model at a few points, drawn from its prior with a fixed seed.
 
     Nothing is compiled to machine code: it takes two or three seconds.
 
     Parameters
     ----------
-    model : pymc.Model
-        From `models.joint.build_model`.
+    model : JointModel
+        From `models.joint.joint_model`.
 
     Returns
     -------
@@ -37,14 +38,14 @@ def fingerprint(model: Any) -> dict[str, Any]:
     """
     import pymc as pm
 
-    prior = [pm.logp(rv, rv) for rv in model.free_RVs]
+    prior = [pm.logp(rv, rv) for rv in model.pymc.free_RVs]
     behind = [each for found in model.observations.values() for each in found.parameters]
     values = iter(pm.draw([*prior, *behind], draws=_POINTS, random_seed=_SEED, mode="FAST_COMPILE"))
     of_prior = [np.asarray(next(values)).reshape(_POINTS, -1).sum(axis=1) for _ in prior]
     rng = np.random.default_rng(_SEED)
     observed: dict[str, list[float]] = {}
     drawn: dict[str, list[float]] = {}
-    all_data = {name: np.asarray(model[f"{name}_data"].get_value()) for name in model.observations}
+    all_data = model.observed
     again: list[dict[str, Any]] = [{} for _ in range(_POINTS)]
     for name, found in model.observations.items():
         data, known = all_data[name], found.given_by(all_data)

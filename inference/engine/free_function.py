@@ -1,13 +1,14 @@
 """Quantities of a model, and what its observations depend on, as a function of its unknowns."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from data.arrays import Array
 from data.quantities import quantities
+from inference.engine.draws import coordinates, dimensions
+from models.joint import JointModel
 
 __all__ = ["FreeFunction"]
 
@@ -17,24 +18,24 @@ class FreeFunction:
 
     Parameters
     ----------
-    model : pymc.Model
-        From `models.joint.build_model`.
+    model : JointModel
+        From `models.joint.joint_model`.
     observations : bool
         Whether the parameters of the observations are computed too. The function is then compiled
         to machine code, for it is called often; otherwise it is interpreted.
     """
 
-    def __init__(self, model: Any, *, observations: bool = False) -> None:
+    def __init__(self, model: JointModel, *, observations: bool = False) -> None:
         from pytensor import function
         from pytensor.graph.replace import clone_replace
 
         self.model = model
-        self.free = list(model.free_RVs)
+        self.free = list(model.pymc.free_RVs)
         stand_ins = [rv.type(name=rv.name) for rv in self.free]
         swap = dict(zip(self.free, stand_ins, strict=True))
         self._public = [
             variable
-            for variable in (*self.free, *model.deterministics)
+            for variable in (*self.free, *model.pymc.deterministics)
             if variable.name in quantities() or variable.name == "separator_offset"
         ]
         self._counts = {
@@ -106,17 +107,14 @@ class FreeFunction:
 
     def dims(self, name: str) -> tuple[str, ...]:
         """Return the dimensions of a variable, without those of draws."""
-        named = self.model.named_vars_to_dims.get(name)
-        if named is not None:
-            return tuple(str(dim) for dim in named)
-        return tuple(f"{name}_dim_{i}" for i in range(self.model[name].ndim))
+        return dimensions(self.model.pymc, self.model.pymc[name])
 
     def labels(self, name: str, size: int) -> list[str]:
         """Return the label of each element of a quantity, as `scalars` does."""
         dims = self.dims(name)
         if not dims:
             return [name]
-        known = self.model.coords.get(dims[0])
+        known = self.model.pymc.coords.get(dims[0])
         return [f"{name}[{each}]" for each in (range(size) if known is None else known)]
 
     def dataset(self, values: Mapping[str, Array]) -> xr.Dataset:
@@ -125,14 +123,9 @@ class FreeFunction:
             name: (("chain", "draw", *self.dims(name)), array) for name, array in values.items()
         }
         used = {dim for dims, _ in variables.values() for dim in dims}
-        coords = {
-            dim: list(self.model.coords[dim])
-            for dim in used
-            if self.model.coords.get(dim) is not None
-        }
         some = next(iter(values.values()))
         own = {"chain": np.arange(some.shape[0]), "draw": np.arange(some.shape[1])}
-        return xr.Dataset(variables, coords={**own, **coords})
+        return xr.Dataset(variables, coords=own | coordinates(self.model.pymc, used))
 
     def quantities(self, free: xr.Dataset) -> xr.Dataset:
         """Return every quantity for draws of the unknowns over ``chain`` and ``draw``."""

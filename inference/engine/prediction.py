@@ -17,6 +17,7 @@ from data.arrays import Array
 from inference.engine.compilation import interpreted
 from inference.engine.draws import SAMPLE, coordinates, dimensions, labelled
 from models.graph_building import building_graphs
+from models.joint import JointModel
 
 __all__ = ["Predictor"]
 
@@ -43,20 +44,20 @@ class Predictor:
 
     Parameters
     ----------
-    model : pymc.Model
-        From `models.joint.build_model`.
+    model : JointModel
+        From `models.joint.joint_model`.
     """
 
     @building_graphs()
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: JointModel) -> None:
         import pymc as pm
         import pytensor.tensor as pt
         from pytensor import function
         from pytensor.graph.replace import clone_replace, vectorize_graph
         from pytensor.graph.traversal import ancestors
 
-        self._model = model
-        self._free = free = model.free_RVs
+        self._model, self._pymc = model, model.pymc
+        self._free = free = model.pymc.free_RVs
         stand_ins = [rv.type(name=rv.name) for rv in free]
         swap = dict(zip(free, stand_ins, strict=True))
         depends: dict[str, list[Any]] = {}
@@ -77,10 +78,11 @@ class Predictor:
             for name, observation in model.observations.items()
         }
         self._depends = {name: len(parameters) for name, parameters in depends.items()}
+        self._rows = {name: values.size for name, values in model.observed.items()}
         prior_terms = [pm.logp(rv, swap[rv]) for rv in free]
         single = clone_replace(
             [
-                *model.deterministics,
+                *model.pymc.deterministics,
                 *(p for parameters in depends.values() for p in parameters),
                 *prior_terms,
             ],
@@ -125,7 +127,7 @@ class Predictor:
             )
         drawn = pm.draw(list(many.values()), random_seed=seed, mode=interpreted())
         found = {rv.name: np.asarray(each)[None] for rv, each in zip(free, drawn, strict=True)}
-        return labelled(self._model, found, {"chain": [0], "draw": np.arange(draws)})
+        return labelled(self._pymc, found, {"chain": [0], "draw": np.arange(draws)})
 
     def _outputs(self, free: xr.Dataset) -> list[Array]:
         """Evaluate the graph for every draw; each of its outputs over all draws."""
@@ -134,9 +136,8 @@ class Predictor:
             np.ascontiguousarray(free[rv.name].transpose(*SAMPLE, ...).values) for rv in self._free
         ]
         rows = [array.reshape(total, *array.shape[2:]) for array in arrays]
-        observations = sum(self.observed[name].size for name in self._depends)
         blocks = []
-        for chunk in _chunks(total, max(1, _BLOCK // max(1, observations))):
+        for chunk in _chunks(total, max(1, _BLOCK // max(1, sum(self._rows.values())))):
             with np.errstate(all="ignore"):  # the branches that a draw does not take
                 found = self._function(*(row[chunk] for row in rows))
             count = chunk.stop - chunk.start
@@ -166,21 +167,27 @@ class Predictor:
         variables = self._derived(iter(self._outputs(free)), free)
         used = {str(dim) for dims, _ in variables.values() for dim in dims} - {"chain", "draw"}
         sample = {"chain": free["chain"], "draw": free["draw"]}
-        return xr.Dataset(variables, coords=sample | coordinates(self._model, used))
+        return xr.Dataset(variables, coords=sample | coordinates(self._pymc, used))
 
     def _derived(self, outputs: Iterator[Array], free: xr.Dataset) -> dict[str, Any]:
         """Take the derived quantities from the head of the outputs."""
         chains, draws = free.sizes["chain"], free.sizes["draw"]
         return {
             variable.name: (
-                ("chain", "draw", *dimensions(self._model, variable)),
+                ("chain", "draw", *dimensions(self._pymc, variable)),
                 _over_draws(next(outputs), chains, draws),
             )
-            for variable in self._model.deterministics
+            for variable in self._pymc.deterministics
         }
 
     def evaluate(
-        self, free: xr.Dataset, seed: int, *, row_by_row: bool = False, to_store: bool = False
+        self,
+        free: xr.Dataset,
+        seed: int,
+        *,
+        observed: Mapping[str, Array] | None = None,
+        row_by_row: bool = False,
+        to_store: bool = False,
     ) -> dict[str, xr.Dataset]:
         """Compute everything that follows from draws of the free variables.
 
@@ -190,6 +197,8 @@ class Predictor:
             Free variables over ``chain`` and ``draw``.
         seed : int
             Of the predicted observations.
+        observed : mapping of str to ndarray, each of shape (rows,), optional
+            What was observed of every variable; the model's own data when left out.
         row_by_row : bool
             Where an observation depends on another, whether it is predicted for what was observed
             of the other, as its log-likelihood is; else for what is drawn of it, so that a draw is
@@ -208,15 +217,14 @@ class Predictor:
         """
         rng = np.random.default_rng(seed)
         # What the observations depend on is many times what is kept of them.
-        numbers = sum(
-            (count + _KEPT) * self.observed[name].size for name, count in self._depends.items()
-        )
+        numbers = sum((count + _KEPT) * self._rows[name] for name, count in self._depends.items())
         step = max(1, _AT_ONCE // (numbers * free.sizes["chain"]))
         every = self._every(free) if to_store else 1
         parts = [
             self._evaluate(
                 free.isel(draw=chunk),
                 rng,
+                self._model.observed if observed is None else observed,
                 row_by_row,
                 np.arange(chunk.start, chunk.stop) % every == 0,
                 np.float32 if to_store else np.float64,
@@ -239,13 +247,14 @@ class Predictor:
     def _every(self, free: xr.Dataset) -> int:
         """Return k where observations are predicted for every k-th draw of a chain."""
         draws = free.sizes["chain"] * free.sizes["draw"]
-        numbers = draws * sum(self.observed[name].size for name in self._depends)
+        numbers = draws * sum(self._rows.values())
         return max(1, min(-(-numbers // _MOST_KEPT), draws // _LEAST_KEPT))
 
     def _evaluate(
         self,
         free: xr.Dataset,
         rng: np.random.Generator,
+        observed: Mapping[str, Array],
         row_by_row: bool,
         predicted: NDArray[np.bool_],
         precision: type[np.floating[Any]],
@@ -266,12 +275,11 @@ class Predictor:
             name: [next(stacked) for _ in range(count)] for name, count in self._depends.items()
         }
         log_prior = {
-            rv.name: (("chain", "draw", *dimensions(self._model, rv)), over_draws(next(stacked)))
-            for rv in self._model.free_RVs
+            rv.name: (("chain", "draw", *dimensions(self._pymc, rv)), over_draws(next(stacked)))
+            for rv in self._free
         }
         predictive, log_likelihood, second_kind = {}, {}, {}
         at = np.tile(predicted, chains)
-        observed = self.observed
         drawn: dict[str, Array] = {}
         for name, moving in parameters.items():
             dims = ("chain", "draw", f"{name}_row")
@@ -284,7 +292,7 @@ class Predictor:
             if kinds is not None:
                 second_kind[name] = (dims, over_draws(kinds))
         used = {dim for dims, _ in (derived | log_prior | predictive).values() for dim in dims}
-        coords = sample | coordinates(self._model, used - {"chain", "draw"})
+        coords = sample | coordinates(self._pymc, used - {"chain", "draw"})
         of_predicted = coords | {"draw": free["draw"][predicted]}
 
         def dataset(variables: Mapping[str, Any], coords: Mapping[str, Any] = coords) -> xr.Dataset:
@@ -338,17 +346,9 @@ class Predictor:
                     size=(here.stop - here.start, observed.size),
                 )
                 weighed[chunk] = observation.logp(observed, *known, *full)
-                if kinds is not None:
+                if kinds is not None and observation.second_kind is not None:
                     kinds[chunk] = observation.second_kind(observed, *full)
         return drawn, weighed, kinds
-
-    @property
-    def observed(self) -> dict[str, Array]:
-        """Observed values by the name of their variable."""
-        return {
-            name: np.asarray(self._model[f"{name}_data"].get_value())
-            for name in self._model.observations
-        }
 
 
 def _over_draws(values: Array, chains: int, draws: int) -> Array:

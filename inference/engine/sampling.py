@@ -14,6 +14,7 @@ from inference.engine.draws import SAMPLE, STACKED, labelled, stacked
 from inference.engine.modes import CLIMBS, LogDensity, Solution, belongs, solutions, starting_points
 from inference.thresholds import INTERVAL, TAIL_MOVED, TAILS, UNVISITED
 from models.graph_building import building_graphs
+from models.joint import JointModel
 
 __all__ = [
     "Sampler",
@@ -36,16 +37,16 @@ class Sampler:
 
     Parameters
     ----------
-    model : pymc.Model
-        From `models.joint.build_model`. Its ``pm.Data`` are no constants of the machine code:
+    model : JointModel
+        From `models.joint.joint_model`. Its ``pm.Data`` are no constants of the machine code:
         other numbers in a table, and more rows, find the code of an earlier process again.
     """
 
     @building_graphs()
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: JointModel) -> None:
         from nutpie.compile_pymc import CompiledPyMCModel, make_user_data
 
-        self._model = model
+        self._pymc = model.pymc
         density = compile_density(model)
         self._constrain = density.constrain
         self._centre, self._prior = density.centre, density.prior
@@ -176,7 +177,7 @@ class Sampler:
     def _difference(self, found: Sequence[Solution], draws: NDArray[np.float64]) -> str:
         """Say in which parameters solutions differ most, in standard deviations of all draws."""
         at, all_draws = (
-            scalars(labelled(self._model, self._constrain(points), sizes))
+            scalars(labelled(self._pymc, self._constrain(points), sizes))
             for points in (np.stack([each.at for each in found])[None], draws)
             for sizes in [dict(zip(SAMPLE, map(np.arange, points.shape[:2]), strict=True))]
         )
@@ -195,7 +196,7 @@ class Sampler:
     def _posterior(self, coordinates: xr.DataArray) -> xr.Dataset:
         """Return the free variables at draws of the coordinates."""
         free = self._constrain(coordinates.values)
-        return labelled(self._model, free, {dim: coordinates[dim].values for dim in SAMPLE})
+        return labelled(self._pymc, free, {dim: coordinates[dim].values for dim in SAMPLE})
 
 
 def _log_density(compiled: Any) -> LogDensity:

@@ -8,7 +8,7 @@ from scipy.special import ndtri
 
 from data.arrays import Array
 from data.quantities import quantities
-from models.priors import PriorSet
+from models.prior_set import PriorSet
 
 __all__ = [
     "CENTRAL",

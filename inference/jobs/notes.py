@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from inference.designs.mechanisms import MECHANISMS
 from inference.rows.doubtful import doubtful_cells, doubtful_numbers
-from models.blocks import block_names
+from models.blocks import block_names, isothermal_parameters
 from models.blocks.dc_polarization import beyond_metal
 from models.options import SHARED_THRESHOLD
 from models.physics import MOLAR_VOLUME
@@ -58,13 +58,12 @@ def campaign_notes(campaign: "Campaign") -> list[str]:
         each other, rows that name no laboratory where others do, and rows that may not be the cells
         that they say.
     """
-    observed = {name: table for name, table in campaign.tables.items() if name in block_names()}
     notes = [
         f"{name}.csv, {text}: more than {TEMPERATURE_WINDOW:g} K from 25 degC, where {parameter} "
         f"follows no law of temperature. A fit needs a prior "
         f"[priors.{activation_energy(parameter)}] in kJ/mol from the job, or these rows left out "
         "with `exclude`."
-        for parameter, places in far_rows(observed).items()
+        for parameter, places in far_rows(campaign.tables, isothermal_parameters()).items()
         for name, text in places.items()
     ]
     for block, labs in laboratories(campaign).items():

@@ -16,9 +16,9 @@ from inference.jobs.resolved import ResolvedJob, resolve
 from inference.maps.asked import check_designs
 from inference.maps.separators import separator_sections
 from inference.rows.data_ranges import data_ranges
-from models.joint import block_options, blocks_to_fit, build_model, priors_of
+from models.joint import JointModel, block_options, blocks_to_fit, joint_model, priors_of
 from models.options import ModelOptions
-from models.priors import PriorSet
+from models.prior_set import PriorSet
 
 __all__ = ["Plan", "Source"]
 
@@ -98,11 +98,11 @@ class Plan:
         return resolve(self.job, self.campaign, self.priors)
 
     @cached_property
-    def model(self) -> Any:
-        """The model, a `pymc.Model`; maps that would be refused after the fit are refused here."""
-        model = build_model(self.campaign, self.options)
+    def model(self) -> JointModel:
+        """The model; maps that would be refused after the fit are refused here."""
+        model = joint_model(self.campaign, self.options)
         if self.job.map.axes:
-            check_designs(self.job.map.designs, _Expected(self, frozenset(model.named_vars)))
+            check_designs(self.job.map.designs, _Expected(self, frozenset(model.pymc.named_vars)))
         return model
 
     @cached_property

@@ -14,7 +14,7 @@ from inference.jobs.job import Job, as_toml, shown_value, without_empty
 
 if TYPE_CHECKING:
     from data.campaign import Campaign
-    from models.priors import PriorSet
+    from models.prior_set import PriorSet
 
 __all__ = [
     "VERSIONED_PACKAGES",

@@ -12,7 +12,7 @@ from inference.engine.standing import beyond
 from inference.misfit.tension import Gaussian, Told
 from inference.misfit.verdicts import Finding
 from inference.thresholds import GATE_ESS, OUTSIDE_ITS_PRIOR
-from models.priors import PriorSet
+from models.prior_set import PriorSet
 
 __all__ = ["outside_findings"]
 

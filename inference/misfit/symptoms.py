@@ -41,7 +41,7 @@ from inference.thresholds import (
 )
 from models.blocks import table_of
 from models.options import SHARED_THRESHOLD
-from models.priors import PriorSet
+from models.prior_set import PriorSet
 
 if TYPE_CHECKING:
     from inference.designs.basis import Basis

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.joint import observed_lines
+from models.row_labels import observed_lines
 
 if TYPE_CHECKING:
     import xarray as xr

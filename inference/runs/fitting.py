@@ -53,7 +53,7 @@ from inference.runs.tree import (
 )
 from inference.thresholds import INTERVAL, STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
 from inference.words.run_files import RESULT, SUMMARY
-from models.joint import observed_lines
+from models.row_labels import observed_lines
 
 __all__ = ["dry_run", "fit"]
 
@@ -225,14 +225,12 @@ def dry_run(source: Source) -> str:
 
     plan = Plan.of(source)
     resolved, model = plan.resolved, plan.model
-    terms = model.point_logps(model.initial_point())
+    terms = model.pymc.point_logps(model.pymc.initial_point())
     broken = [name for name, value in terms.items() if not np.isfinite(value)]
     if broken:
         raise ModelError(f"the density at the starting point is not finite in {', '.join(broken)}")
-    rows = [
-        f"  {name}: {len(model.coords[f'{name}_row'])} observations" for name in model.observations
-    ]
-    free = sum(int(np.prod(rv.shape.eval())) for rv in model.free_RVs)
+    rows = [f"  {name}: {len(rows)} observations" for name, rows in model.row_labels.items()]
+    free = sum(int(np.prod(rv.shape.eval())) for rv in model.pymc.free_RVs)
     return "\n".join(
         [
             f"job {plan.job.name}: {free} unknowns, kinetics {plan.options.kinetics}",
@@ -406,10 +404,8 @@ def _compute(plan: Plan, timings: _Timings, progress: bool) -> xr.DataTree:
             posterior, prior, model.priors, model.informed_by, drawn.diagnostics
         )
         observed = xr.Dataset(
-            {name: (f"{name}_row", values) for name, values in predictor.observed.items()},
-            coords={
-                f"{name}_row": list(model.coords[f"{name}_row"]) for name in model.observations
-            },
+            {name: (f"{name}_row", values) for name, values in model.observed.items()},
+            coords={f"{name}_row": rows for name, rows in model.row_labels.items()},
         )
         doubts = doubted_tables(fitted)
         suspected = [

@@ -12,7 +12,7 @@ from inference.engine.arviz_statistics import quantile_errors
 from inference.engine.sampling import intervals, scalars
 from inference.engine.scales import prior_values
 from inference.thresholds import INTERVAL_DEVIATE, TAILS
-from models.priors import PriorSet
+from models.prior_set import PriorSet
 
 if TYPE_CHECKING:
     import pandas as pd

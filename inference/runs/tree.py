@@ -1,13 +1,11 @@
 """What a fit keeps of itself: labelled groups of draws, observations and designs."""
 
-from typing import Any
-
-import numpy as np
 import xarray as xr
 
 from data.campaign import Campaign
 from data.quantities import quantities
 from models.blocks import observable
+from models.joint import JointModel
 
 __all__ = [
     "campaign_lines",
@@ -56,13 +54,12 @@ def labelled_observations(dataset: xr.Dataset) -> xr.Dataset:
     return dataset
 
 
-def designs_of_rows(model: Any) -> xr.Dataset:
+def designs_of_rows(model: JointModel) -> xr.Dataset:
     """Return the designs of the observed variables with their columns named."""
     found = {}
     for name, columns in model.design_columns.items():
-        values = np.asarray(model[f"{name}_design"].get_value())
         found[f"{name}_design"] = xr.DataArray(
-            values,
+            model.design(name),
             dims=(f"{name}_design_row", f"{name}_column"),
             coords={f"{name}_column": list(columns)},
             attrs={

@@ -18,7 +18,7 @@ from data.quantities import quantities
 from data.writer import write_campaign
 from inference.engine.prediction import Predictor
 from models.blocks import block
-from models.joint import blocks_to_fit, build_model
+from models.joint import JointModel, joint_model
 from models.options import KineticsLaw, ModelOptions
 
 __all__ = ["Truth", "drawn_from", "read_truth", "simulate"]
@@ -144,7 +144,7 @@ def simulate(
     due = {"name": named, **drawn_from(truth, seed, planned)}
     if (found := _drawn_before(target, due)) is not None:
         return found
-    model = build_model(planned, options)
+    model = joint_model(planned, options)
     missing = [
         prior for prior in model.priors.values() if not prior.fixed and _needed(prior.name, model)
     ]
@@ -163,7 +163,7 @@ def simulate(
         for key, value in values["predictive"].data_vars.items()
     }
     tables = dict(planned.tables)
-    for table in blocks_to_fit(planned, options):
+    for table in model.blocks:
         tables[table] = _rounded(block(table).record(planned.tables[table], drawn))
     metadata = planned.metadata.model_copy(
         update={
@@ -227,7 +227,7 @@ def _rounded(table: xr.Dataset) -> xr.Dataset:
     return result
 
 
-def _needed(name: str, model: Any) -> bool:
+def _needed(name: str, model: JointModel) -> bool:
     """Whether a table depends on a parameter, or on a product that it is a factor of."""
     factors = {
         "surface_energy": "wetting_product",
@@ -238,7 +238,7 @@ def _needed(name: str, model: Any) -> bool:
     return (
         name in model.informed_by
         or factors.get(name) in model.informed_by
-        or (name == "separator_scatter" and "separator_offset_z" in model.named_vars)
+        or (name == "separator_scatter" and "separator_offset_z" in model.pymc.named_vars)
     )
 
 

@@ -12,7 +12,15 @@ from typing import Any
 
 from models.block import Block, Observable
 
-__all__ = ["block", "block_names", "block_priors", "blocks", "observable", "table_of"]
+__all__ = [
+    "block",
+    "block_names",
+    "block_priors",
+    "blocks",
+    "isothermal_parameters",
+    "observable",
+    "table_of",
+]
 
 
 @cache
@@ -82,3 +90,9 @@ def observable(name: str) -> Observable:
 def block_priors() -> dict[str, Any]:
     """Return the priors that blocks bring, by parameter name."""
     return {name: prior for each in blocks().values() for name, prior in each.priors.items()}
+
+
+@cache
+def isothermal_parameters() -> dict[str, str]:
+    """Return by table the parameter behind its rows that follows no law of temperature, if any."""
+    return {name: each.isothermal for name, each in blocks().items() if each.isothermal}

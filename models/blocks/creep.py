@@ -16,7 +16,7 @@ __all__ = ["BLOCK"]
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
-    """Register ``creep``: the stress [MPa] at each strain rate."""
+    """Observe ``creep``: the stress [MPa] at each strain rate."""
     observed, design = measured(table, "stress")
     data, rows = context.pack(
         "creep",
@@ -32,14 +32,13 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         context.parameters.si("creep_reference_stress"),
         context.parameters.si("creep_activation_energy"),
     )
-    observed_value(
-        "creep",
-        observed=data,
+    observation = observed_value(
         location=np.log(stress / unit(table, "stress")),
         scatter=context.parameters["creep_scatter"],
         rows=rows,
         design=design,
     )
+    context.observe("creep", data, observation)
 
 
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:

@@ -17,7 +17,7 @@ from data.errors import ModelError
 from data.ranges import ENDS, RANGE_COLUMNS, range_rows
 from models.block import AbsurdityRule, Block, Observable
 from models.context import Context
-from models.likelihoods import observed_range, observed_value, observed_verdict
+from models.likelihoods import observed_value, observed_verdict
 from models.observations import (
     labels,
     measured,
@@ -29,6 +29,7 @@ from models.observations import (
     si,
     unit,
 )
+from models.range_likelihood import observed_range
 
 __all__ = ["BLOCK"]
 
@@ -59,7 +60,7 @@ def _twice(table: xr.Dataset) -> xr.Dataset:
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
-    """Register brackets, ranges and, where given, the overpotential at penetration [mV]."""
+    """Observe brackets, ranges and, where given, the overpotential at penetration [mV]."""
     several, one_cell, of_range, with_overpotential = _parts(table).values()
     scatter, law = context.parameters["penetration_scatter"], context.cells("penetration")
     if several.sizes["critical_current"]:
@@ -71,15 +72,13 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             **context.patches(pairs),
         )
         z = (rows["log_current"] - context.log_threshold(pairs)) / scatter
-        observed_verdict(_CELLS, observed=data, z=z, patches=rows.get("patches"), law=law)
+        context.observe(_CELLS, data, observed_verdict(z=z, patches=rows.get("patches"), law=law))
     if one_cell.sizes["critical_current"]:
         observed, design = measured(one_cell, "current_density")
         data, rows = context.pack(
             _ONE_CELL, observed, **design.columns, **context.patches(one_cell)
         )
-        observed_value(
-            _ONE_CELL,
-            observed=data,
+        observation = observed_value(
             location=context.log_threshold(one_cell) - np.log(unit(one_cell, ENDS[0])),
             scatter=scatter,
             rows=rows,
@@ -87,13 +86,12 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             patches=rows.get("patches"),
             law=law,
         )
+        context.observe(_ONE_CELL, data, observation)
     if of_range.sizes["critical_current"]:
         observed, columns = ranges(of_range)
         pairs = _twice(of_range)
         data, rows = context.pack(_RANGE, observed, **columns, **context.patches(pairs))
-        observed_range(
-            _RANGE,
-            observed=data,
+        observation = observed_range(
             location=context.log_threshold(pairs) - np.log(unit(of_range, RANGE_COLUMNS[0])),
             scatter=scatter,
             rows=rows,
@@ -101,6 +99,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             patches=rows.get("patches"),
             law=law,
         )
+        context.observe(_RANGE, data, observation)
     if with_overpotential.sizes["critical_current"]:
         observed, design = measured(with_overpotential, "overpotential", scale="linear")
         data, rows = context.pack(
@@ -111,15 +110,14 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         )
         drop = context.parameters.si("residual_resistance") * rows["current"]
         potential = context.penetration_overpotential(with_overpotential)
-        observed_value(
-            _OVERPOTENTIAL,
-            observed=data,
+        observation = observed_value(
             location=(potential + drop) / unit(with_overpotential, "overpotential"),
             scatter=context.parameters["overpotential_scatter"],
             rows=rows,
             design=design,
             scale="linear",
         )
+        context.observe(_OVERPOTENTIAL, data, observation)
 
 
 def _labels(table: xr.Dataset) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from data.ranges import range_rows
 from models.block import PRESSURE_SENSOR, AbsurdityRule, Block, Observable, scatter_rule
 from models.cells import cell_priors
 from models.context import Context
-from models.likelihoods import Threshold, observed_clock, observed_range, observed_value
+from models.likelihoods import Threshold, observed_clock, observed_value
 from models.observations import (
     labels,
     measured,
@@ -32,6 +32,7 @@ from models.physics import (
     void_free_log_slope,
     void_free_time,
 )
+from models.range_likelihood import observed_range
 
 __all__ = ["BLOCK", "Options", "beyond_metal"]
 
@@ -132,7 +133,7 @@ def beyond_metal(table: xr.Dataset, molar_volume: float) -> list[str]:
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
-    """Register ``dc_polarization_one_way`` [s], ``_step`` and ``_range`` [mA/cm^2].
+    """Observe ``dc_polarization_one_way`` [s], ``_step`` and ``_range`` [mA/cm^2].
 
     A one-way row is a clock; a step row holds the current at which its cell just fails within one
     step, or the lowest and the highest of those of several cells. All share the scatter between
@@ -172,9 +173,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             observed, design = measured(part, "transition_time", end="stop_time")
             log_current = np.log(si(part, "current_density"))
             data, rows = context.pack(name, observed, log_current=log_current, **design.columns)
-            observed_clock(
-                name,
-                observed=data,
+            observation = observed_clock(
                 threshold=_VOIDS,
                 parameters=supply,
                 log_current=rows["log_current"] if offset is None else rows["log_current"] - offset,
@@ -183,6 +182,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
                 design=design,
                 law=law,
             )
+            context.observe(name, data, observation)
             continue
         step_time = si(part, "step_time")
         if kind == "range":
@@ -194,18 +194,17 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         data, rows = context.pack(name, observed, step_time=step_time, **columns)
         threshold = void_free_current_density(rows["step_time"], *supply)
         location = np.log(threshold / unit(part, "current_density"))
-        location = location if offset is None else location + offset
         steps: dict[str, Any] = {
-            "observed": data,
-            "location": location,
+            "location": location if offset is None else location + offset,
             "scatter": scatter,
             "rows": rows,
             "law": law,
         }
         if kind == "range":
-            observed_range(name, **steps, cells=columns["cells"])
+            observation = observed_range(**steps, cells=columns["cells"])
         else:
-            observed_value(name, **steps, design=design)
+            observation = observed_value(**steps, design=design)
+        context.observe(name, data, observation)
 
 
 def _labels(table: xr.Dataset) -> dict[str, list[str]]:

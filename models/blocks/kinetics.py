@@ -15,7 +15,7 @@ __all__ = ["BLOCK"]
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
-    """Register ``kinetics``: the magnitude of each current density [mA/cm^2].
+    """Observe ``kinetics``: the magnitude of each current density [mA/cm^2].
 
     An error of the overpotential is carried to the logarithm of the current through the rise of
     its logarithm over one standard deviation, and added in quadrature.
@@ -53,14 +53,13 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     if potential_sd.any():
         shifted = current(distinct["overpotential"] + distinct["overpotential_sd"])
         rows["sd"] = np.log(shifted / expected)[position]
-    observed_value(
-        "kinetics",
-        observed=data,
+    observation = observed_value(
         location=np.log(expected / unit(table, "current_density"))[position],
         scatter=context.parameters["kinetics_scatter"],
         rows=rows,
         design=design,
     )
+    context.observe("kinetics", data, observation)
 
 
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:

@@ -37,7 +37,7 @@ class Options(BaseModel):
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
-    """Register ``lsv``: plateau currents [mA].
+    """Observe ``lsv``: plateau currents [mA].
 
     The stack lies between the electrodes with its reservoir, if any, at the depleting or at the
     supplying one. A second plateau is the same limiting current density on its own, larger area.
@@ -86,15 +86,14 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     true_area = known_with_error("lsv_area", rows["log_area"], latent, "lsv_row")
     context.parameters.record("lsv_area")
     factor = unit(table, "area") / unit(table, "plateau_current")
-    observed_value(
-        "lsv",
-        observed=data,
+    observation = observed_value(
         location=np.log(limit * true_area * factor),
         scatter=context.parameters["lsv_scatter"],
         rows=rows,
         design=design,
         law=context.cells("lsv"),
     )
+    context.observe("lsv", data, observation)
 
 
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:

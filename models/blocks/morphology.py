@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from data.arrays import Array
 from models.block import PRESSURE_SENSOR, AbsurdityRule, Block, Observable
 from models.context import Context
-from models.likelihoods import Observation, log_mean, log_value, observed_value
+from models.likelihoods import Observation, observed_value
+from models.log_probability import log_mean, log_value
 from models.observations import Scale, labels, measured, recorded, si, unit
 from models.options import StatedPressure
 from models.physics import deposit_thickness, log_coverage_under_pressure
@@ -48,7 +49,7 @@ def _seen(table: xr.Dataset, column: str) -> Any:
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
-    """Register ``morphology_coverage`` [1] and ``morphology_thickness`` [um], where imaged.
+    """Observe ``morphology_coverage`` [1] and ``morphology_thickness`` [um], where imaged.
 
     Islands of fixed volume creep under the pressure for as long as they exist, plating and rest.
     Deposits scatter in what they cover; how thick one is follows from what it covers itself.
@@ -82,15 +83,14 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             table.isel(morphology=covered), "coverage", scale=_SCALES["coverage"]
         )
         data, rows = context.pack(name, observed, charge=charge[covered], **design.columns)
-        observed_value(
-            name,
-            observed=data,
+        observation = observed_value(
             location=covering[covered],
             scatter=scatter,
             rows=rows,
             design=design,
             scale=_SCALES["coverage"],
         )
+        context.observe(name, data, observation)
         errors[covered] = design.sd
     if thick.size:
         name, part = "morphology_thickness", table.isel(morphology=thick)
@@ -103,7 +103,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         )
         position = np.searchsorted(covered, thick)
         position[~np.isin(thick, covered)] = 0  # any: it is known with no certainty
-        _thickness(
+        thickness = _thickness(
             all_covered=np.log(all_covered / unit(part, "thickness")),
             covering=covering[thick],
             scatter=scatter,
@@ -111,7 +111,8 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             error=np.sqrt(parameters["thickness_scatter"] ** 2 + rows["sd"] ** 2),
             position=position if covered.size else None,
             exact=not errors[thick].any(),
-        ).register(name, data)
+        )
+        context.observe(name, data, thickness)
 
 
 def _thickness(

@@ -84,7 +84,7 @@ class Options(BaseModel):
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
-    """Register ``penetration``: 1 for a penetrated cell.
+    """Observe ``penetration``: 1 for a penetrated cell.
 
     A cell is penetrated where its current exceeds its own threshold: the critical current of its
     separator times a factor of the cell, of the law that the option `cells` chooses.
@@ -98,13 +98,10 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
     )
     scatter = context.parameters["penetration_scatter"]
     z = (rows["log_current"] - context.log_threshold(table)) / scatter
-    observed_verdict(
-        "penetration",
-        observed=data,
-        z=z,
-        patches=rows.get("patches"),
-        law=context.cells("penetration"),
+    observation = observed_verdict(
+        z=z, patches=rows.get("patches"), law=context.cells("penetration")
     )
+    context.observe("penetration", data, observation)
 
 
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:

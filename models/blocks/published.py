@@ -152,7 +152,7 @@ def stated(
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
-    """Register ``published``: each row in the canonical unit of its quantity."""
+    """Observe ``published``: each row in the canonical unit of its quantity."""
     import pytensor.tensor as pt
 
     observed, design = _observed(table)
@@ -168,15 +168,14 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
             for value, row in zip(log_values, first.values(), strict=True)
         ]
     )
-    observed_value(
-        "published",
-        observed=data,
+    observation = observed_value(
         location=location[position],
         scatter=0.0,
         rows=rows,
         design=design,
         scale=fractions.astype(float) if fractions.any() else "log",
     )
+    context.observe("published", data, observation)
 
 
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:

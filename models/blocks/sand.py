@@ -45,7 +45,7 @@ class Options(BaseModel):
 
 
 def likelihood(table: xr.Dataset, context: Context) -> None:
-    """Register ``sand``: the time of depletion [s], or the planned end where none came."""
+    """Observe ``sand``: the time of depletion [s], or the planned end where none came."""
     observed, design = measured(table, "sand_time", end="stop_time")
     free = table["separator"].values == ""
     inside = not free.all()
@@ -68,9 +68,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         porosity = where(rows["free"] > 0.5, 1.0, context.separators["porosity"][index])
         macmullin = where(rows["free"] > 0.5, 1.0, context.separators["macmullin_number"][index])
     offset = context.lab_offset("sand", table)
-    observed_clock(
-        "sand",
-        observed=data,
+    observation = observed_clock(
         threshold=_DEPLETION,
         parameters=[
             rows["concentration"],
@@ -87,6 +85,7 @@ def likelihood(table: xr.Dataset, context: Context) -> None:
         design=design,
         law=context.cells("sand"),
     )
+    context.observe("sand", data, observation)
 
 
 def record(table: xr.Dataset, drawn: Mapping[str, Any]) -> xr.Dataset:

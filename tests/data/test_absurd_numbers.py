@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 from data import CampaignError, load_campaign
-from data.errors import AnodebayesError
+from data.errors import AnodebayesError, PriorError
 from data.quantities import Quantity, quantities
 from data.schema import ROW_UNIT, Column
 from data.table import Table
 from data.tables import tables
 from models.blocks.penetration import Options
 from models.distributions import AnyDistribution
-from models.priors import Prior, PriorError, catalogue, resolve_priors
+from models.prior_set import Prior
+from models.priors import catalogue, resolve_priors
 
 ABSURD = [sign * 10.0**power for sign in (1, -1) for power in (30, 300, 308)]
 VANISHING = [1e-30, 1e-300, 5e-324]

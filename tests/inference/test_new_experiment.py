@@ -102,12 +102,14 @@ def likelihood(table, context):
         parameters.si("creep_reference_stress"),
         parameters.si("creep_activation_energy"),
     )
-    observed_value(
-        "hardness",
-        observed=data,
-        location=np.log(parameters["hardness_ratio"] * stress / unit(table,
-        "indentation_hardness")), scatter=parameters["hardness_scatter"], rows=rows, design=design,
+    hardness = parameters["hardness_ratio"] * stress
+    observation = observed_value(
+        location=np.log(hardness / unit(table, "indentation_hardness")),
+        scatter=parameters["hardness_scatter"],
+        rows=rows,
+        design=design,
     )
+    context.observe("hardness", data, observation)
 
 
 def record(table, drawn):

@@ -28,7 +28,7 @@ from inference.jobs.reading import bundled_jobs, load_job
 from inference.runs.fitting import _sample
 from inference.runs.gate import check_gate
 from inference.runs.tree import split_draws
-from models.joint import build_model
+from models.joint import joint_model
 
 pytestmark = pytest.mark.long
 SEEDS = range(1, 3)  # beside the seed of the job itself, with which others test it
@@ -37,7 +37,7 @@ SEEDS = range(1, 3)  # beside the seed of the job itself, with which others test
 @pytest.mark.parametrize("name", bundled_jobs())
 def test_a_shipped_job_passes_its_gate_without_divergences_for_other_seeds(name: str) -> None:
     job = load_job(name)
-    model = build_model(load_campaign(job.campaign_location()), job.model_options())
+    model = joint_model(load_campaign(job.campaign_location()), job.model_options())
     compiled, predictor = Sampler(model), Predictor(model)
     failed = {}
     for seed in SEEDS:
@@ -74,7 +74,7 @@ def test_nine_steps_of_lithium_under_three_pressures_are_no_hard_posterior(
 ) -> None:
     """Of 4000 draws 580 to 1020 counted in the tail of the creep current, over five seeds; without
     the knee in its coordinate, and with supply factors as such, 110 to 290."""
-    model = build_model(campaign_of(metal="Li", dc_polarization=STAIRCASE))
+    model = joint_model(campaign_of(metal="Li", dc_polarization=STAIRCASE))
     free, statistics = Sampler(model).sample(
         draws=2000, tune=1000, chains=4, cores=2, seed=1, target_accept=0.9
     )

@@ -12,17 +12,11 @@ from data.arrays import Array
 from models import physics
 from models.cells import CONTAMINATED_MULTIPLIER, LAWS, Cells, deviate
 from models.distributions import Gamma
-from models.joint import build_model
-from models.likelihoods import (
-    Observation,
-    Threshold,
-    observed_clock,
-    observed_range,
-    observed_value,
-    observed_verdict,
-)
+from models.joint import joint_model
+from models.likelihoods import Threshold, observed_clock, observed_value, observed_verdict
 from models.observations import Design
 from models.options import ModelOptions
+from models.range_likelihood import observed_range
 
 ROWS = 7
 Z = np.array([-40.0, -4.0, -1.0, 0.0, 0.6, 3.0, 40.0])
@@ -49,39 +43,31 @@ def mixture_cdf(law: str, parameter: float, x: Any) -> Any:
 
 def form(kind: str, law: str, parameter: float, patches: float | None = None) -> tuple[Any, ...]:
     """Return observed values, their distribution and its parameters, all in NumPy."""
-    import pymc as pm
     import pytensor.tensor as pt
 
     cells = Cells(LAWS[law], pt.as_tensor(parameter) if LAWS[law].parameter else None)
     several = None if patches is None else pt.as_tensor(np.full(ROWS, patches))
     rows = {name: pt.as_tensor(values) for name, values in DESIGN.columns.items()}
-    with pm.Model(coords={"x_row": range(ROWS)}) as model:
-        model.observations = {}
-        if kind == "verdict":
-            observed = np.array([0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
-            observed_verdict(
-                "x", observed=pt.as_tensor(observed), z=pt.as_tensor(Z), patches=several,
-                law=cells,
-            )  # fmt: skip
-        elif kind == "value":
-            observed = np.exp(np.minimum(SCATTER * Z / 10.0, DESIGN.ceiling))
-            observed_value(
-                "x", observed=pt.as_tensor(observed), location=pt.zeros(ROWS), scatter=SCATTER,
-                rows=rows, design=DESIGN, patches=several, law=cells,
-            )  # fmt: skip
-        else:
-            unit, parameters = 1000.0, (5.5e-13, 23.68e-6, 0.9, 0.0)
-            observed = unit * np.exp(np.minimum(np.linspace(-1.0, 1.2, ROWS), DESIGN.ceiling))
-            ends = {**rows, "ceiling": pt.as_tensor(DESIGN.columns["ceiling"] + np.log(unit))}
-            observed = np.where(DESIGN.ceiling < 2, unit * np.e, observed)
-            current = float(VOIDS.current_density(unit, *parameters))
-            observed_clock(
-                "x", observed=pt.as_tensor(observed), threshold=VOIDS,
-                parameters=[pt.as_tensor(value) for value in parameters],
-                log_current=pt.as_tensor(np.full(ROWS, np.log(current))), scatter=SCATTER,
-                rows=ends, design=DESIGN, law=cells,
-            )  # fmt: skip
-    observation: Observation = model.observations["x"]
+    if kind == "verdict":
+        observed = np.array([0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
+        observation = observed_verdict(z=pt.as_tensor(Z), patches=several, law=cells)
+    elif kind == "value":
+        observed = np.exp(np.minimum(SCATTER * Z / 10.0, DESIGN.ceiling))
+        observation = observed_value(
+            location=pt.zeros(ROWS), scatter=SCATTER, rows=rows, design=DESIGN,
+            patches=several, law=cells,
+        )  # fmt: skip
+    else:
+        unit, parameters = 1000.0, (5.5e-13, 23.68e-6, 0.9, 0.0)
+        observed = unit * np.exp(np.minimum(np.linspace(-1.0, 1.2, ROWS), DESIGN.ceiling))
+        ends = {**rows, "ceiling": pt.as_tensor(DESIGN.columns["ceiling"] + np.log(unit))}
+        observed = np.where(DESIGN.ceiling < 2, unit * np.e, observed)
+        current = float(VOIDS.current_density(unit, *parameters))
+        observation = observed_clock(
+            threshold=VOIDS, parameters=[pt.as_tensor(value) for value in parameters],
+            log_current=pt.as_tensor(np.full(ROWS, np.log(current))), scatter=SCATTER,
+            rows=ends, design=DESIGN, law=cells,
+        )  # fmt: skip
     values = [np.broadcast_to(each.eval(), ROWS) for each in observation.parameters]
     return observed, observation, values
 
@@ -221,19 +207,15 @@ def test_draws_of_observations_follow_their_law(law: str, parameter: float) -> N
 def test_each_cell_of_a_range_is_of_a_kind_of_its_own(
     law: str, parameter: float, cells: int
 ) -> None:
-    import pymc as pm
     import pytensor.tensor as pt
 
     lowest, highest, height, scatter = 0.6, 1.4, 0.2, 0.3
     columns = {"step_height": height, "first_step": height, "cells": float(cells)}
-    with pm.Model(coords={"x_row": range(2)}) as model:
-        model.observations = {}
-        observed_range(
-            "x", observed=pt.as_tensor([lowest, highest]), location=pt.zeros(2), scatter=scatter,
-            rows={name: pt.as_tensor(np.full(2, value)) for name, value in columns.items()},
-            cells=np.full(2, float(cells)), law=Cells(LAWS[law], pt.as_tensor(parameter)),
-        )  # fmt: skip
-    observation = model.observations["x"]
+    observation = observed_range(
+        location=pt.zeros(2), scatter=scatter,
+        rows={name: pt.as_tensor(np.full(2, value)) for name, value in columns.items()},
+        cells=np.full(2, float(cells)), law=Cells(LAWS[law], pt.as_tensor(parameter)),
+    )  # fmt: skip
     values = [each.eval() for each in observation.parameters]
     ends = np.array([lowest - height, lowest, highest - height, highest])
     a, b, c, d = mixture_cdf(law, parameter, np.log(ends) / scatter)
@@ -266,21 +248,9 @@ def test_gradients_of_the_laws_are_finite_far_into_their_tails() -> None:
 
     z, parameter = pt.dvector("z"), pt.dscalar("parameter")
     for law, values in (("student_t", (2.001, 300.0)), ("contaminated", (1e-6, 0.999))):
-        holder: dict[str, Any] = {}
-
-        def register(law: str = law, holder: dict[str, Any] = holder) -> None:
-            import pymc as pm
-
-            with pm.Model(coords={"x_row": range(ROWS)}) as model:
-                model.observations = {}
-                observed_verdict(
-                    "x", observed=pt.ones(ROWS), z=pt.zeros(ROWS),
-                    law=Cells(LAWS[law], pt.as_tensor(0.5)),
-                )  # fmt: skip
-            holder["x"] = model.observations["x"]
-
-        register()
-        total = holder["x"].logp(pt.ones(ROWS), parameter + 0.0 * z, z).sum()
+        cells = Cells(LAWS[law], pt.as_tensor(0.5))
+        observation = observed_verdict(z=pt.zeros(ROWS), law=cells)
+        total = observation.logp(pt.ones(ROWS), parameter + 0.0 * z, z).sum()
         evaluate = pytensor.function(
             [z, parameter], pytensor.grad(total, [z, parameter]), mode="FAST_COMPILE"
         )
@@ -310,14 +280,14 @@ def test_a_block_has_the_parameter_of_its_law_and_no_other(
         "current_density [mA/cm^2],sand_time [s],stop_time [s]\ns1,20,1,25,20,200,900"
     )
     campaign = campaign_of(sand=sand)
-    plain = build_model(campaign)
-    names = {rv.name for rv in plain.free_RVs}
+    plain = joint_model(campaign)
+    names = {rv.name for rv in plain.pymc.free_RVs}
     assert not any(name.endswith(("_contamination", "_degrees_of_freedom")) for name in names)
     # A limit that no table of the campaign shows is mapped with the law that was chosen, too.
     options = {"sand": {"cells": "student_t"}, "dc_polarization": {"cells": "contaminated"}}
-    model = build_model(campaign, ModelOptions(options=options))
+    model = joint_model(campaign, ModelOptions(options=options))
     added = {"sand_degrees_of_freedom", "dc_polarization_contamination"}
-    assert {rv.name for rv in model.free_RVs} == names | added
+    assert {rv.name for rv in model.pymc.free_RVs} == names | added
     assert model.informed_by["sand_degrees_of_freedom"] == ["sand"]
     assert "dc_polarization_contamination" not in model.informed_by
 
@@ -334,7 +304,7 @@ def test_all_draws_at_once_weigh_as_each_by_itself(law: str, synthetic: Any) -> 
     from inference.studies.comparison.same_data import _observations
 
     options = {block: {"cells": law} for block in EVERY}
-    model = build_model(synthetic, ModelOptions(options=options))
+    model = joint_model(synthetic, ModelOptions(options=options))
     predictor = Predictor(model)
     free = predictor.prior(6, 1)
     found = predictor.evaluate(free, 2)
@@ -348,12 +318,12 @@ def test_all_draws_at_once_weigh_as_each_by_itself(law: str, synthetic: Any) -> 
     likelihoods = found["log_likelihood"]
     assert all(np.isfinite(each).all() for each in likelihoods.values())
     # Laws of cells compare on the same observations, and draws move on the sampler's own space.
-    plain = build_model(synthetic)
+    plain = joint_model(synthetic)
     assert _observations(model) == _observations(plain)
     there: Any = SimpleNamespace(model=model, free=free)
     moved = _Unconstrained(there)
     back, _ = moved._back(moved.draws.values.reshape(6, -1))
-    for rv, values in zip(model.free_RVs, back, strict=True):
+    for rv, values in zip(model.pymc.free_RVs, back, strict=True):
         np.testing.assert_allclose(values, free[rv.name].values[0], rtol=1e-6, atol=1e-12)
 
 

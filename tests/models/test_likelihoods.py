@@ -13,17 +13,17 @@ from scipy import integrate, special, stats
 from data.arrays import Array
 from data.campaign import Campaign
 from models import physics
+from models.joint import JointModel, joint_model
 from models.likelihoods import (
     Observation,
     Threshold,
-    log_interval,
-    log_ndtr,
     observed_clock,
-    observed_range,
     observed_value,
     observed_verdict,
 )
+from models.log_probability import log_interval, log_ndtr
 from models.observations import Scale, measured
+from models.range_likelihood import observed_range
 
 NAN = float("nan")
 
@@ -53,17 +53,6 @@ def column(rows: Sequence[dict[str, float]], **more: Sequence[float]) -> xr.Data
     return xr.Dataset({k: ("toy", list(v)) for k, v in columns.items()}, attrs={"table": "toy"})
 
 
-def registered(register: Callable[[], None], rows: int) -> Observation:
-    """Return the one observation that `register` adds to an empty model."""
-    import pymc as pm
-
-    with pm.Model(coords={"x_row": range(rows)}) as model:
-        model.observations, model.design_columns = {}, {}
-        register()
-    observation: Observation = model.observations["x"]
-    return observation
-
-
 def value_form(
     rows: Sequence[dict[str, float]], mu: float, scatter: float, scale: Scale
 ) -> tuple[Array, Observation, list[Array]]:
@@ -73,17 +62,12 @@ def value_form(
     observed, design = measured(column(rows), "x", scale=scale)
     count = len(rows)
     tensors = {name: pt.as_tensor(values) for name, values in design.columns.items()}
-    observation = registered(
-        lambda: observed_value(
-            "x",
-            observed=pt.as_tensor(observed),
-            location=pt.as_tensor(np.full(count, mu)),
-            scatter=scatter,
-            rows=tensors,
-            design=design,
-            scale=scale,
-        ),
-        count,
+    observation = observed_value(
+        location=pt.as_tensor(np.full(count, mu)),
+        scatter=scatter,
+        rows=tensors,
+        design=design,
+        scale=scale,
     )
     columns = design.columns
     sigma = np.hypot(scatter, columns["sd"])
@@ -148,9 +132,7 @@ def test_a_verdict_is_a_probit() -> None:
     import pytensor.tensor as pt
 
     z = np.array([-30.0, -2.0, 0.0, 1.5, 30.0])
-    observation = registered(
-        lambda: observed_verdict("x", observed=pt.zeros(5), z=pt.as_tensor(z)), 5
-    )
+    observation = observed_verdict(z=pt.as_tensor(z))
     np.testing.assert_allclose(observation.logp(np.ones(5), z), stats.norm.logcdf(z), rtol=1e-12)
     np.testing.assert_allclose(observation.logp(np.zeros(5), z), stats.norm.logsf(z), rtol=1e-12)
     draws = observation.draw(z, rng=np.random.default_rng(2), size=(20_000, 5))
@@ -191,17 +173,12 @@ def range_form(
     columns = {name: np.tile(values, 2) for name, values in columns.items()}
     several = np.tile(patches, 2) if (patches != 1).any() else None
     observed = np.concatenate([lowest, highest])
-    observation = registered(
-        lambda: observed_range(
-            "x",
-            observed=pt.as_tensor(observed),
-            location=pt.zeros(observed.size),
-            scatter=scatter,
-            rows={name: pt.as_tensor(values) for name, values in columns.items()},
-            cells=columns["cells"],
-            patches=None if several is None else pt.as_tensor(several),
-        ),
-        observed.size,
+    observation = observed_range(
+        location=pt.zeros(observed.size),
+        scatter=scatter,
+        rows={name: pt.as_tensor(values) for name, values in columns.items()},
+        cells=columns["cells"],
+        patches=None if several is None else pt.as_tensor(several),
     )
     fixed = [np.zeros(observed.size), np.full(observed.size, scatter)]
     return (
@@ -310,18 +287,13 @@ def clock_form(
         count, np.log(float(threshold.current_density(unit, *parameters))) + offset
     )
     tensors = {name: pt.as_tensor(values) for name, values in design.columns.items()}
-    observation = registered(
-        lambda: observed_clock(
-            "x",
-            observed=pt.as_tensor(observed),
-            threshold=threshold,
-            parameters=[pt.as_tensor(value) for value in parameters],
-            log_current=pt.as_tensor(log_current),
-            scatter=scatter,
-            rows=tensors,
-            design=design,
-        ),
-        count,
+    observation = observed_clock(
+        threshold=threshold,
+        parameters=[pt.as_tensor(value) for value in parameters],
+        log_current=pt.as_tensor(log_current),
+        scatter=scatter,
+        rows=tensors,
+        design=design,
     )
     columns = [design.columns[name] for name in ("sd", "halfwidth", "floor", "ceiling")]
     values = [np.full(count, value) for value in parameters]
@@ -893,12 +865,11 @@ def of_published(truth: Truth) -> dict[str, list[float]]:
 @pytest.fixture(scope="module")
 def at_truth(synthetic: Campaign, parameters_of: Callable[..., Any]) -> tuple[Truth, Any, Any]:
     """Return the truth, the model with every parameter fixed to it, and its distributions."""
-    from models.joint import build_model
     from models.options import ModelOptions
 
     truth = Truth(synthetic)
     priors = {name: {"fixed": value} for name, value in truth.stated.items()}
-    model = build_model(synthetic, ModelOptions(priors=priors))
+    model = joint_model(synthetic, ModelOptions(priors=priors))
     return truth, model, parameters_of(model, truth.free)
 
 
@@ -914,7 +885,7 @@ def test_every_row_of_a_campaign_has_the_likelihood_of_its_equations(
 ) -> None:
     truth, model, parameters = at_truth
     for name, due in block(truth).items():
-        observed = model[f"{name}_data"].get_value()
+        observed = model.observed[name]
         got = model.observations[name].logp(observed, *parameters[name])
         np.testing.assert_allclose(got, due, rtol=2e-6, atol=1e-7, err_msg=name)
 
@@ -936,7 +907,7 @@ def test_draws_of_every_row_of_a_campaign_follow_their_own_likelihood(
     worst = 1.0
     for name, observation in model.observations.items():
         values = parameters[name]
-        observed = model[f"{name}_data"].get_value()
+        observed = model.observed[name]
         draws = observation.draw(*values, rng=rng, size=(1500, observed.size))
         assert draws.shape == (1500, observed.size)
         if name in {"penetration", "critical_current_cells"}:
@@ -984,10 +955,9 @@ DEPOSITS = """cell,temperature [degC],pressure [kPa],current_density [mA/cm^2],p
 
 @pytest.fixture(scope="module")
 def deposits(campaign_of: Callable[..., Campaign]) -> Any:
-    from models.joint import build_model
     from models.options import ModelOptions
 
-    return build_model(campaign_of(morphology=DEPOSITS), ModelOptions(blocks=["morphology"]))
+    return joint_model(campaign_of(morphology=DEPOSITS), ModelOptions(blocks=["morphology"]))
 
 
 @pytest.mark.parametrize("scatter", [0.1, 0.4, 0.8])
@@ -1126,7 +1096,7 @@ ODD_OPTIONS: dict[str, Any] = {
 class Joint:
     """A model as the sampler compiles it, which finds the code again, and as PyMC states it."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: JointModel) -> None:
         from pytensor import function
 
         from inference.engine.sampling import Sampler
@@ -1134,24 +1104,24 @@ class Joint:
         self.model = model
         sampler = Sampler(model)
         self._compiled = sampler._compiled.logp_func
-        values = [model.rvs_to_values[rv] for rv in model.free_RVs]
+        values = [model.pymc.rvs_to_values[rv] for rv in model.pymc.free_RVs]
         self.names = [value.name for value in values]
-        self._observed = [rv.name for rv in model.observed_RVs]
+        self._observed = [rv.name for rv in model.pymc.observed_RVs]
         # Runs a few times: interpreting these is quicker than compiling them.
         self._pointwise = function(
             values,
-            model.logp(vars=model.observed_RVs, sum=False),
+            model.pymc.logp(vars=model.pymc.observed_RVs, sum=False),
             mode="FAST_COMPILE",
             on_unused_input="ignore",
         )
         flat = [p for o in model.observations.values() for p in o.parameters]
         self._parameters = function(
             values,
-            model.replace_rvs_by_values(flat),
+            model.pymc.replace_rvs_by_values(flat),
             mode="FAST_COMPILE",
             on_unused_input="ignore",
         )
-        start = model.initial_point()
+        start = model.pymc.initial_point()
         self.shapes = [np.shape(start[name]) for name in self.names]
         self.start = np.concatenate([np.ravel(start[name]) for name in self.names])
 
@@ -1179,26 +1149,22 @@ class Joint:
     def in_numpy(self, x: Array) -> dict[str, Array]:
         """Return the same from `model.observations`, in NumPy."""
         values = iter(self._parameters(*self._split(x)))
-        found = {}
-        data = {name: self.model[f"{name}_data"].get_value() for name in self.model.observations}
-        for name, observation in self.model.observations.items():
-            parameters = [np.asarray(next(values)) for _ in observation.parameters]
-            given = observation.given_by(data)
-            with np.errstate(all="ignore"):
-                found[name] = observation.logp(data[name], *given, *parameters)
-        return found
+        parameters = {
+            name: [np.asarray(next(values)) for _ in observation.parameters]
+            for name, observation in self.model.observations.items()
+        }
+        return self.model.log_likelihood(self.model.observed, parameters)
 
 
 @pytest.fixture(scope="session")
 def joint(synthetic: Campaign, campaign_of: Callable[..., Campaign]) -> Callable[[str], Joint]:
-    from models.joint import build_model
     from models.options import ModelOptions
 
     @cache
     def compiled(name: str) -> Joint:
         if name == "odd":
-            return Joint(build_model(campaign_of(**ODD), ModelOptions(**ODD_OPTIONS)))
-        return Joint(build_model(synthetic))
+            return Joint(joint_model(campaign_of(**ODD), ModelOptions(**ODD_OPTIONS)))
+        return Joint(joint_model(synthetic))
 
     return compiled
 

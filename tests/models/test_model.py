@@ -10,7 +10,7 @@ from scipy import stats
 from data.campaign import Campaign
 from data.errors import AnodebayesError, ModelError
 from data.loading import load_campaign
-from models.joint import build_model
+from models.joint import JointModel, build_model, joint_model
 from models.options import ModelOptions
 
 KINETICS = "cell,temperature [degC],overpotential [mV],current_density [mA/cm^2]\n"
@@ -35,8 +35,8 @@ CORE = {
 }  # fmt: skip
 
 
-def names(model: Any) -> set[str]:
-    return {variable.name for variable in (*model.free_RVs, *model.deterministics)}
+def names(model: JointModel) -> set[str]:
+    return {variable.name for variable in (*model.pymc.free_RVs, *model.pymc.deterministics)}
 
 
 @pytest.mark.parametrize(
@@ -52,16 +52,16 @@ def test_a_row_far_from_25_degc_needs_an_activation_energy(
 ) -> None:
     campaign = campaign_of(**{table: text})
     with pytest.raises(ModelError) as raised:
-        build_model(campaign)
+        joint_model(campaign)
     line = len(text.splitlines())
     for word in (f"{table}.csv, line {line}", "5 K", f"[priors.{law}_activation_energy]"):
         assert word in str(raised.value)
-    model = build_model(campaign, ModelOptions(priors={f"{law}_activation_energy": ENERGY}))
+    model = joint_model(campaign, ModelOptions(priors={f"{law}_activation_energy": ENERGY}))
     assert model.informed_by[f"{law}_activation_energy"] == [table]
 
 
 def test_within_5_k_no_temperature_law_is_needed(campaign_of: Callable[..., Campaign]) -> None:
-    build_model(campaign_of(kinetics=KINETICS + "k,20,60,9\nk,30,60,9"))
+    joint_model(campaign_of(kinetics=KINETICS + "k,20,60,9\nk,30,60,9"))
 
 
 @pytest.mark.parametrize("kinetics", ["marcus_hush_chidsey", "butler_volmer", "marcus_hush"])
@@ -81,14 +81,16 @@ def test_the_law_of_kinetics_is_the_jobs(
             "kinetics_scatter": 0.1,
         }.items()
     }
-    model = build_model(campaign, ModelOptions(kinetics=kinetics))
+    model = joint_model(campaign, ModelOptions(kinetics=kinetics))
     informed = {"exchange_current_density", "kinetics_scatter"}
     if kinetics != "butler_volmer":
         informed.add("reorganization_energy")
     assert set(model.informed_by) == informed
     assert names(model) >= CORE
-    fixed = build_model(campaign, ModelOptions(kinetics=kinetics, priors=priors))
-    values = parameters_of(fixed, {rv.name: np.full(rv.shape.eval(), 0.5) for rv in fixed.free_RVs})
+    fixed = joint_model(campaign, ModelOptions(kinetics=kinetics, priors=priors))
+    values = parameters_of(
+        fixed, {rv.name: np.full(rv.shape.eval(), 0.5) for rv in fixed.pymc.free_RVs}
+    )
     got = fixed.observations["kinetics"].logp(np.array([25.0, 12.0]), *values["kinetics"])
     law = physics.KINETICS[kinetics]
     expected = law(np.array([0.100, 0.060]), 50.0, 0.2, 298.15) / 10
@@ -97,14 +99,14 @@ def test_the_law_of_kinetics_is_the_jobs(
 
 
 def test_blocks_choose_tables_and_an_unknown_one_is_named(synthetic: Campaign) -> None:
-    model = build_model(synthetic, ModelOptions(blocks=("kinetics", "creep")))
+    model = joint_model(synthetic, ModelOptions(blocks=("kinetics", "creep")))
     assert set(model.observations) == {"kinetics", "creep"}
     assert names(model) >= CORE
     assert names(model).isdisjoint({"pore_radius", "lsv_area", "separator_offset"})
     with pytest.raises(ModelError, match=r"no block 'kinetic'.*'kinetics'"):
-        build_model(synthetic, ModelOptions(blocks=("kinetic",)))
+        joint_model(synthetic, ModelOptions(blocks=("kinetic",)))
     with pytest.raises(ModelError, match=r"has no kinetics\.csv"):
-        build_model(load_campaign("sodium-literature"), ModelOptions(blocks=("kinetics",)))
+        joint_model(load_campaign("sodium-literature"), ModelOptions(blocks=("kinetics",)))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_an_illegal_option_of_a_block_is_refused_with_the_nearest(
     options: dict[str, Any], words: list[str], synthetic: Campaign
 ) -> None:
     with pytest.raises(ModelError) as raised:
-        build_model(synthetic, ModelOptions(options=options))
+        joint_model(synthetic, ModelOptions(options=options))
     for word in words:
         assert word in str(raised.value)
 
@@ -145,12 +147,14 @@ def test_the_norton_option_feeds_creep_by_the_law_of_creep_tests(
             "dc_polarization_scatter": 0.2,
         }.items()
     }
-    informed = build_model(campaign, ModelOptions(options=norton)).informed_by
+    informed = joint_model(campaign, ModelOptions(options=norton)).informed_by
     assert "constraint_factor" in informed
     assert "creep_current_at_9_MPa" not in informed
-    assert "constraint_factor" not in build_model(campaign).informed_by
-    fixed = build_model(campaign, ModelOptions(options=norton, priors=priors))
-    values = parameters_of(fixed, {rv.name: np.full(rv.shape.eval(), 0.5) for rv in fixed.free_RVs})
+    assert "constraint_factor" not in joint_model(campaign).informed_by
+    fixed = joint_model(campaign, ModelOptions(options=norton, priors=priors))
+    values = parameters_of(
+        fixed, {rv.name: np.full(rv.shape.eval(), 0.5) for rv in fixed.pymc.free_RVs}
+    )
     got = fixed.observations["dc_polarization_one_way"].logp(
         np.array([7200.0]), *values["dc_polarization_one_way"]
     )
@@ -166,7 +170,7 @@ def test_the_norton_option_feeds_creep_by_the_law_of_creep_tests(
 
 
 def test_what_no_table_informs_is_still_in_the_model(campaign_of: Callable[..., Campaign]) -> None:
-    model = build_model(campaign_of(sand=SAND + "s,20,1,25,20,200,900"))
+    model = joint_model(campaign_of(sand=SAND + "s,20,1,25,20,200,900"))
     assert names(model) >= CORE
     assert set(model.informed_by) == {
         "ambipolar_diffusivity",
@@ -186,12 +190,12 @@ def test_metal_beyond_what_the_electrode_holds_is_refused(
     transition: str, stop: str, words: list[str], campaign_of: Callable[..., Campaign]
 ) -> None:
     # 1.13 mAh/cm^2 per 10 um of sodium
-    build_model(campaign_of(dc_polarization=ONE_WAY + "d,one_way,25,0,100,1,11.2,11.3"))
+    joint_model(campaign_of(dc_polarization=ONE_WAY + "d,one_way,25,0,100,1,11.2,11.3"))
     # What was planned beyond an event does not matter.
-    build_model(campaign_of(dc_polarization=ONE_WAY + "d,one_way,25,0,100,1,11.2,30"))
+    joint_model(campaign_of(dc_polarization=ONE_WAY + "d,one_way,25,0,100,1,11.2,30"))
     row = f"d,one_way,25,0,100,1,{transition},{stop}"
     with pytest.raises(ModelError) as raised:
-        build_model(campaign_of(dc_polarization=ONE_WAY + row))
+        joint_model(campaign_of(dc_polarization=ONE_WAY + row))
     for word in ("dc_polarization.csv, line 2", "100 um", "11.3", *words):
         assert word in str(raised.value)
 
@@ -210,10 +214,10 @@ def test_brackets_of_different_cells_are_two_cells_and_may_overlap(
     cells = PENETRATION + "a,A,25,3,survived\nb,A,25,2,penetrated"
     weighed = []
     for tables in ({"critical_current": bracket}, {"penetration": cells}):
-        model = build_model(campaign_of(separators=separators, **tables))
-        free = {rv.name: np.full(rv.shape.eval(), 0.4) for rv in model.free_RVs}
+        model = joint_model(campaign_of(separators=separators, **tables))
+        free = {rv.name: np.full(rv.shape.eval(), 0.4) for rv in model.pymc.free_RVs}
         [(name, values)] = parameters_of(model, free).items()
-        weighed.append(model.observations[name].logp(model[f"{name}_data"].get_value(), *values))
+        weighed.append(model.observations[name].logp(model.observed[name], *values))
     np.testing.assert_allclose(*weighed, rtol=1e-12)
     assert np.isfinite(weighed[0]).all()
 
@@ -222,7 +226,7 @@ def test_tables_that_need_a_separator_say_so_where_there_is_none(
     campaign_of: Callable[..., Campaign],
 ) -> None:
     with pytest.raises(AnodebayesError, match=r"separators\.csv"):
-        build_model(campaign_of(penetration=PENETRATION + "a,A,25,3,survived"))
+        joint_model(campaign_of(penetration=PENETRATION + "a,A,25,3,survived"))
 
 
 def test_a_campaign_without_a_table_to_fit_is_refused(campaign_of: Callable[..., Campaign]) -> None:
@@ -231,14 +235,29 @@ def test_a_campaign_without_a_table_to_fit_is_refused(campaign_of: Callable[...,
         "A,straight,100,60,0.35"
     )
     with pytest.raises(ModelError, match="no table to fit"):
-        build_model(only)
+        joint_model(only)
 
 
 def test_all_data_of_a_block_are_two_shared_arrays(synthetic: Campaign) -> None:
-    model = build_model(synthetic)
-    shared = {variable.name for variable in model.data_vars}
+    model = joint_model(synthetic)
+    shared = {variable.name for variable in model.pymc.data_vars}
     assert shared == {
         *(f"{name}_data" for name in model.observations),
         *(f"{name}_design" for name in model.design_columns),
     }
-    assert not model.potentials
+    assert not model.pymc.potentials
+
+
+def test_for_pymc_the_model_is_a_model_and_no_more(literature: Campaign) -> None:
+    import pymc as pm
+
+    bare, model = build_model(literature), joint_model(literature)
+    assert type(bare) is pm.Model
+    assert set(vars(bare)) - {*bare.named_vars} == set(vars(pm.Model()))
+    assert [rv.name for rv in bare.basic_RVs] == [rv.name for rv in model.pymc.basic_RVs]
+    assert model.blocks == ("dc_polarization", "morphology", "published")
+    assert {name: len(rows) for name, rows in model.row_labels.items()} == {
+        name: values.size for name, values in model.observed.items()
+    }
+    for name, columns in model.design_columns.items():
+        assert model.design(name).shape[1] == len(columns)

@@ -13,7 +13,7 @@ from data.errors import ModelError, PriorError
 from data.loading import load_campaign
 from data.quantities import quantities
 from models.distributions import AbsCosineBeta
-from models.joint import build_model, priors_of
+from models.joint import JointModel, joint_model, priors_of
 from models.options import ModelOptions
 from models.priors import catalogue, resolve_priors
 
@@ -263,7 +263,7 @@ def test_a_prior_written_as_an_override_is_the_same_prior() -> None:
 def test_a_source_enters_once(literature: Campaign, campaign_of: Callable[..., Campaign]) -> None:
     cited = ModelOptions(priors={"reorganization_energy": LOGNORMAL | {"source": "ma2022"}})
     with pytest.raises(PriorError) as raised:
-        build_model(literature, cited)
+        joint_model(literature, cited)
     for word in ("reorganization_energy", "'ma2022'", "published.csv", "`exclude`"):
         assert word in str(raised.value)
     both = {"surface_energy": {"fixed": "1 J/m^2", "source": "jiao"}, **cited.priors}
@@ -301,15 +301,18 @@ def toy(campaign_of: Callable[..., Campaign]) -> Campaign:
     )
 
 
-def prior_draws(model: Any, names: list[str], draws: int = 4000) -> list[np.ndarray[Any, Any]]:
+def prior_draws(
+    model: JointModel, names: list[str], draws: int = 4000
+) -> list[np.ndarray[Any, Any]]:
     import pymc as pm
 
-    return pm.draw([model[name] for name in names], draws=draws, random_seed=5, mode="FAST_COMPILE")
+    variables = [model.pymc[name] for name in names]
+    return pm.draw(variables, draws=draws, random_seed=5, mode="FAST_COMPILE")
 
 
 def test_sampling_the_products_does_not_change_the_priors_of_their_factors(toy: Campaign) -> None:
-    model = build_model(toy)
-    assert set(PRODUCTS) <= {rv.name for rv in model.free_RVs}
+    model = joint_model(toy)
+    assert set(PRODUCTS) <= {rv.name for rv in model.pymc.free_RVs}
     names = ["surface_energy", "ambipolar_diffusivity", "contact_angle", "transference_number"]
     draws = dict(zip([*names, *PRODUCTS], prior_draws(model, [*names, *PRODUCTS]), strict=True))
     for name in names:
@@ -346,8 +349,8 @@ def test_coordinates_of_the_sampler_do_not_change_the_prior(
     """What is sampled in place of supply factor and constraint leaves their priors alone."""
     from pymc.distributions.transforms import Transform
 
-    model = build_model(campaign_of(dc_polarization=STEPS, morphology=IMAGED))
-    assert {"void_free_step", "film_flow_stress"} <= {rv.name for rv in model.free_RVs}
+    model = joint_model(campaign_of(dc_polarization=STEPS, morphology=IMAGED))
+    assert {"void_free_step", "film_flow_stress"} <= {rv.name for rv in model.pymc.free_RVs}
     names = ["film_constraint_factor", "creep_current_at_9_MPa", "creep_reference_stress",
              "self_diffusivity", "creep_pressure_exponent"]  # fmt: skip
     *drawn, supply = prior_draws(model, [*names, "supply_factor"])
@@ -362,7 +365,7 @@ def test_coordinates_of_the_sampler_do_not_change_the_prior(
     # Independent of each other: no correlation beyond five standard errors.
     apart = np.corrcoef(scores) - np.eye(len(scores))
     assert np.abs(apart).max() < 5.0 / np.sqrt(4000)
-    knee: Transform = model.rvs_to_transforms[model["creep_current_at_9_MPa"]]
+    knee: Transform = model.pymc.rvs_to_transforms[model.pymc["creep_current_at_9_MPa"]]
     assert knee.name == "knee"
     x = np.linspace(-6.0, 6.0, 40)
     values = knee.backward(x)
@@ -383,7 +386,7 @@ def test_the_prior_of_the_exchange_current_is_the_catalogues_where_penetration_a
         "a,A,25,1,survived",
     )
     names = ["exchange_current_density", "reorganization_energy", "wetting_product"]
-    exchange, *others = prior_draws(build_model(campaign), names)
+    exchange, *others = prior_draws(joint_model(campaign), names)
     assert stats.kstest(exchange, stats.lognorm(1.2, scale=5).cdf).pvalue > 1e-6
     assert stats.kstest(others[0], stats.lognorm(0.4, scale=0.2).cdf).pvalue > 1e-6
     for other in others:
@@ -394,8 +397,8 @@ def test_a_factor_without_a_lognormal_prior_is_sampled_itself(toy: Campaign) -> 
     uniform = {"distribution": "Uniform", "lower": "0.1 J/m^2", "upper": "3 J/m^2"}
     pinned = {"fixed": "2e-6 cm^2/s"}
     options = ModelOptions(priors={"surface_energy": uniform, "ambipolar_diffusivity": pinned})
-    model = build_model(toy, options)
-    free = {rv.name for rv in model.free_RVs}
+    model = joint_model(toy, options)
+    free = {rv.name for rv in model.pymc.free_RVs}
     assert "surface_energy" in free
     assert free.isdisjoint(PRODUCTS)
     energy, diffusivity, product, transference = prior_draws(
@@ -435,7 +438,7 @@ def test_a_parameter_without_a_default_needs_a_prior_from_the_job(
         "exchange_current_density_activation_energy,30,0.2,kJ/mol,mine2026"
     )
     with pytest.raises(ModelError, match=r"\[priors.exchange_current_density_activation_energy\]"):
-        build_model(campaign)
+        joint_model(campaign)
 
 
 def test_the_bundled_campaigns_cite_nothing_twice() -> None:

@@ -18,8 +18,8 @@ from data.campaign import Campaign
 from data.errors import ModelError
 from data.loading import load_campaign
 from models import physics
-from models.joint import build_model
-from models.likelihoods import log_weakest, log_weakest_interval
+from models.joint import JointModel, joint_model
+from models.log_probability import log_weakest, log_weakest_interval
 from models.options import ModelOptions
 
 SEPARATORS = (
@@ -72,12 +72,12 @@ def fixed(**values: str | float) -> dict[str, dict[str, Any]]:
     return {name: {"fixed": value} for name, value in {**PINNED, **values}.items()}
 
 
-def weigher(model: Any) -> Callable[..., dict[str, Any]]:
+def weigher(model: JointModel) -> Callable[..., dict[str, Any]]:
     """Return a function of free variables that gives the log-likelihood of every row."""
     from pytensor import function
 
-    free = {rv.name: (rv, rv.type()) for rv in model.free_RVs}
-    shapes = {rv.name: rv.shape.eval() for rv in model.free_RVs}
+    free = {rv.name: (rv, rv.type()) for rv in model.pymc.free_RVs}
+    shapes = {rv.name: rv.shape.eval() for rv in model.pymc.free_RVs}
     flat = [p for o in model.observations.values() for p in o.parameters]
     evaluate = function(
         [inside for _, inside in free.values()],
@@ -91,21 +91,17 @@ def weigher(model: Any) -> Callable[..., dict[str, Any]]:
         assert set(values) <= set(free), set(values) - set(free)
         point = {name: np.full(shape, 0.4) for name, shape in shapes.items()}
         point |= {name: np.asarray(value, dtype=float) for name, value in values.items()}
-        parameters = iter(evaluate(*point.values()))
-        observed = {name: model[f"{name}_data"].get_value() for name in model.observations}
-        return {
-            name: observation.logp(
-                observed[name],
-                *observation.given_by(observed),
-                *(next(parameters) for _ in observation.parameters),
-            )
+        evaluated = iter(evaluate(*point.values()))
+        parameters = {
+            name: [next(evaluated) for _ in observation.parameters]
             for name, observation in model.observations.items()
         }
+        return model.log_likelihood(model.observed, parameters)
 
     return weigh
 
 
-def weigh(model: Any, **values: Any) -> dict[str, Any]:
+def weigh(model: JointModel, **values: Any) -> dict[str, Any]:
     return weigher(model)(**values)
 
 
@@ -115,8 +111,8 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any], rtol: float = 1e-12) 
         np.testing.assert_allclose(one[name], other[name], rtol=rtol, err_msg=name)
 
 
-def free_of(model: Any) -> set[str]:
-    return {rv.name for rv in model.free_RVs}
+def free_of(model: JointModel) -> set[str]:
+    return {rv.name for rv in model.pymc.free_RVs}
 
 
 # --- the largest of many pores -------------------------------------------------------------------
@@ -143,9 +139,9 @@ def test_one_pore_or_no_spread_is_the_typical_pore(
     limit: dict[str, float], campaign_of: Callable[..., Campaign]
 ) -> None:
     campaign = campaign_of(separators=separators(), penetration=cells())
-    plain = build_model(campaign, ModelOptions(priors=fixed()))
+    plain = joint_model(campaign, ModelOptions(priors=fixed()))
     at_limit = {"pore_size_spread": 0.3, "wetted_pores": 1e9} | limit
-    model = build_model(campaign, ModelOptions(priors=fixed(**at_limit), options=WEAKEST))
+    model = joint_model(campaign, ModelOptions(priors=fixed(**at_limit), options=WEAKEST))
     same(weigh(model), weigh(plain))
 
 
@@ -154,7 +150,7 @@ def test_a_stated_spread_is_used_and_the_parameter_stands_for_a_blank_one(
 ) -> None:
     campaign = campaign_of(separators=separators("0.2", ""), penetration=cells())
     pinned = fixed(pore_size_spread=0.05, wetted_pores=1e8)
-    model = build_model(campaign, ModelOptions(priors=pinned, options=WEAKEST))
+    model = joint_model(campaign, ModelOptions(priors=pinned, options=WEAKEST))
     got = weigh(model, separator_offset_z=[0.0, 0.0])["penetration"]
     deviate = -stats.norm.ppf(-np.expm1(-np.log(2) / 1e8))
     radius = np.array([100e-9, 100e-9, 14e-9, 14e-9]) * np.exp(
@@ -168,23 +164,23 @@ def test_a_stated_spread_is_used_and_the_parameter_stands_for_a_blank_one(
     z = np.log(np.array([8.0, 10.0, 60.0, 80.0]) / threshold) / 0.2
     due = stats.norm.logcdf(z * [-1, 1, -1, 1])
     np.testing.assert_allclose(got, due, rtol=1e-6)
-    assert set(build_model(campaign, ModelOptions(options=WEAKEST)).informed_by) >= {
+    assert set(joint_model(campaign, ModelOptions(options=WEAKEST)).informed_by) >= {
         "pore_size_spread", "wetted_pores",
     }  # fmt: skip
     every = campaign_of(separators=separators("0.2", "0.1"), penetration=cells())
-    assert "pore_size_spread" not in free_of(build_model(every, ModelOptions(options=WEAKEST)))
+    assert "pore_size_spread" not in free_of(joint_model(every, ModelOptions(options=WEAKEST)))
 
 
 def test_one_spread_for_all_only_renames_the_wetting_product(
     campaign_of: Callable[..., Campaign],
 ) -> None:
     campaign = campaign_of(separators=separators(), penetration=cells())
-    plain = build_model(campaign, ModelOptions(priors=fixed()))
+    plain = joint_model(campaign, ModelOptions(priors=fixed()))
     factor = physics.largest_pore_radius(1.0, 0.2, 1e9)
     pinned = fixed(
         pore_size_spread=0.2, wetted_pores=1e9, surface_energy=f"{2.6 * float(factor)!r} J/m^2"
     )
-    model = build_model(campaign, ModelOptions(priors=pinned, options=WEAKEST))
+    model = joint_model(campaign, ModelOptions(priors=pinned, options=WEAKEST))
     same(weigh(model), weigh(plain), rtol=1e-9)
 
 
@@ -240,11 +236,11 @@ def test_probabilities_of_patches_keep_their_digits_and_gradients_in_both_tails(
 def test_cells_of_the_reference_area_are_plain_cells(campaign_of: Callable[..., Campaign]) -> None:
     columns = ",area [mm^2]"
     stated = campaign_of(separators=separators(), penetration=cells(columns, "50", "", "50", ""))
-    ignored = weigh(build_model(stated, ModelOptions(priors=fixed())))
-    model = build_model(stated, ModelOptions(priors=fixed(), options=PATCHES))
+    ignored = weigh(joint_model(stated, ModelOptions(priors=fixed())))
+    model = joint_model(stated, ModelOptions(priors=fixed(), options=PATCHES))
     same(weigh(model), ignored)
     bare = campaign_of(separators=separators(), penetration=cells())
-    same(weigh(build_model(bare, ModelOptions(priors=fixed(), options=PATCHES))), ignored)
+    same(weigh(joint_model(bare, ModelOptions(priors=fixed(), options=PATCHES))), ignored)
 
 
 def test_a_larger_cell_fails_with_the_probability_of_its_weakest_patch(
@@ -254,13 +250,13 @@ def test_a_larger_cell_fails_with_the_probability_of_its_weakest_patch(
     campaign = campaign_of(
         separators=separators(), penetration=cells(",area [cm^2]", *(f"{a:g}" for a in areas))
     )
-    one = weigh(build_model(campaign, ModelOptions(priors=fixed())))["penetration"]
-    model = build_model(campaign, ModelOptions(priors=fixed(), options=PATCHES))
+    one = weigh(joint_model(campaign, ModelOptions(priors=fixed())))["penetration"]
+    model = joint_model(campaign, ModelOptions(priors=fixed(), options=PATCHES))
     got = weigh(model)["penetration"]
     failed = np.array([False, True, False, True])
     survives = np.where(failed, -np.expm1(one), np.exp(one)) ** (areas / 0.5)
     np.testing.assert_allclose(got, np.log(np.where(failed, 1 - survives, survives)), rtol=1e-8)
-    point = {rv.name: np.full(rv.shape.eval(), 0.4) for rv in model.free_RVs}
+    point = {rv.name: np.full(rv.shape.eval(), 0.4) for rv in model.pymc.free_RVs}
     parameters = parameters_of(model, point)["penetration"]
     drawn = model.observations["penetration"].draw(
         *parameters, rng=np.random.default_rng(3), size=(40000, 4)
@@ -272,8 +268,8 @@ def test_brackets_of_a_larger_cell_hold_its_weakest_patch(
     campaign_of: Callable[..., Campaign], parameters_of: Callable[..., Any]
 ) -> None:
     campaign = campaign_of(separators=separators(), critical_current=BRACKETS)
-    model = build_model(campaign, ModelOptions(priors=fixed(), options=PATCHES))
-    point = {rv.name: np.full(rv.shape.eval(), 0.4) for rv in model.free_RVs}
+    model = joint_model(campaign, ModelOptions(priors=fixed(), options=PATCHES))
+    point = {rv.name: np.full(rv.shape.eval(), 0.4) for rv in model.pymc.free_RVs}
     values = parameters_of(model, point)
     mu, sigma = values["critical_current_one_cell"][:2]
     patches = np.array([40.0, 40.0, 1.0])
@@ -300,7 +296,7 @@ def test_an_illegal_reference_area_is_named(campaign_of: Callable[..., Campaign]
     for text in ("1", "0 cm^2", "1 cm"):
         options = {"penetration": {"area": "weakest_link", "reference_area": text}}
         with pytest.raises(ModelError, match=r"model\.options\.penetration\.reference_area"):
-            build_model(campaign, ModelOptions(options=options))
+            joint_model(campaign, ModelOptions(options=options))
 
 
 # --- laboratories --------------------------------------------------------------------------------
@@ -313,13 +309,13 @@ def test_one_laboratory_has_no_offset_and_two_may_be_pooled(
     one = campaign_of(separators=separators(), penetration=cells(",lab", "x", "x", "x", "x"))
     two = campaign_of(separators=separators(), penetration=cells(",lab", "x", "y", "x", ""))
     pooled = {"penetration": {"labs": "pooled"}}
-    plain = build_model(bare)
-    assert free_of(build_model(one)) == free_of(plain)
-    assert free_of(build_model(two, ModelOptions(options=pooled))) == free_of(plain)
-    same(weigh(build_model(one)), weigh(plain))
-    model = build_model(two)
+    plain = joint_model(bare)
+    assert free_of(joint_model(one)) == free_of(plain)
+    assert free_of(joint_model(two, ModelOptions(options=pooled))) == free_of(plain)
+    same(weigh(joint_model(one)), weigh(plain))
+    model = joint_model(two)
     assert free_of(model) == free_of(plain) | {"lab_scatter", "penetration_lab_offset_z"}
-    assert model.coords["penetration_lab"] == ("not stated", "x", "y")
+    assert model.pymc.coords["penetration_lab"] == ("not stated", "x", "y")
     assert model.informed_by["lab_scatter"] == ["penetration"]
     offsets = np.array([0.5, 0.0, -1.0])
     at = {"penetration_scatter": 0.2, "wetting_product": 2.2, "threshold_scale": 6.0}
@@ -341,10 +337,10 @@ def test_cells_and_brackets_of_a_laboratory_share_its_offset(
     )
     only_a = PENETRATION + ",lab\na,A,25,2,survived,x"
     campaign = campaign_of(separators=separators(), penetration=only_a, critical_current=brackets)
-    model = build_model(campaign)
-    assert model.coords["penetration_lab"] == ("x", "y")
+    model = joint_model(campaign)
+    assert model.pymc.coords["penetration_lab"] == ("x", "y")
     assert model.informed_by["lab_scatter"] == ["critical_current", "penetration"]
-    assert model.coords["critical_current_one_cell_row"] == ("B, y", "B, x")
+    assert model.row_labels["critical_current_one_cell"] == ["B, y", "B, x"]
 
 
 @pytest.mark.parametrize(
@@ -359,19 +355,19 @@ def test_an_offset_raises_the_threshold_of_a_clock(
     campaign_of: Callable[..., Campaign],
 ) -> None:
     base = text.format("30") if change else text.format("0", "0")
-    model = build_model(campaign_of(**{table: base}))
+    model = joint_model(campaign_of(**{table: base}))
     assert {"lab_scatter", f"{table}_lab_offset_z"} <= free_of(model)
     at = {"lab_scatter": 0.1, f"{table}_scatter": 0.2}
     point = {f"{table}_lab_offset_z": [0.0, np.log(1.1) / 0.1]}
     of_model = weigher(model)
     raised = of_model(**at, **point)
     if change:  # a threshold 1.1 times higher at a current 1.1 times higher
-        higher = build_model(campaign_of(**{table: text.format("33")}))
+        higher = joint_model(campaign_of(**{table: text.format("33")}))
         lifted = weigh(higher, **at, **point)
         level = of_model(**at, **{f"{table}_lab_offset_z": [0.0, 0.0]})
         same(lifted, level, rtol=1e-9)
     else:  # without creep the void-free current goes with the supply factor
-        pooled = build_model(
+        pooled = joint_model(
             campaign_of(**{table: base}), ModelOptions(options={table: {"labs": "pooled"}})
         )
         plain = {f"{table}_scatter": 0.2, "supply_factor_one_way": 0.4}
@@ -402,14 +398,14 @@ def test_a_factor_on_stated_pressures_acts_as_other_pressures_would(
     norton = {"dc_polarization": {"creep_current": creep_current}}
     calibrated = {**norton, table: {**norton.get(table, {}), "pressure": "calibrated"}}
     campaign = campaign_of(**{table: text.format(*stated)})
-    model = build_model(campaign, ModelOptions(options=calibrated, priors=pinned))
+    model = joint_model(campaign, ModelOptions(options=calibrated, priors=pinned))
     name = f"{table}_pressure_factor"
     assert model.informed_by[name] == [table]
     at = {"constraint_factor": 8.0} if "constraint_factor" in free_of(model) else {}
-    plain = build_model(campaign, ModelOptions(options=norton, priors=pinned))
+    plain = joint_model(campaign, ModelOptions(options=norton, priors=pinned))
     of_model = weigher(model)
     same(of_model(**at, **{name: 1.0}), weigh(plain, **at))
-    higher = build_model(
+    higher = joint_model(
         campaign_of(**{table: text.format(*acting)}), ModelOptions(options=norton, priors=pinned)
     )
     same(of_model(**at, **{name: 3.0}), weigh(higher, **at), rtol=1e-9)
@@ -432,7 +428,7 @@ def test_a_published_creep_current_is_norton_s_where_the_job_says_so(
         "creep_exponent,5.5,,0.1,1,,,,two\ncreep_reference_stress,0.29,,0.08,MPa,,,,two"
     )
     norton = ModelOptions(options={"dc_polarization": {"creep_current": "norton"}})
-    model = build_model(campaign, norton)
+    model = joint_model(campaign, norton)
     assert model.informed_by["constraint_factor"] == ["published"]
     assert "creep_current_at_9_MPa" not in model.informed_by
     at = {"constraint_factor": 70.0, "creep_exponent": 5.0, "creep_reference_stress": 0.3}
@@ -501,7 +497,7 @@ def test_gradients_of_every_variant_are_finite_at_draws_of_the_prior(synthetic: 
 
     from inference.engine.sampling import Sampler
 
-    model = build_model(varied(synthetic), ModelOptions(options=ALL))
+    model = joint_model(varied(synthetic), ModelOptions(options=ALL))
     added = {
         "pore_size_spread", "wetted_pores", "lab_scatter", "constraint_factor",
         "dc_polarization_pressure_factor", "morphology_pressure_factor",
@@ -510,10 +506,10 @@ def test_gradients_of_every_variant_are_finite_at_draws_of_the_prior(synthetic: 
     }  # fmt: skip
     assert added <= free_of(model)
     sampler = Sampler(model)
-    drawn = pm.draw(model.free_RVs, draws=60, random_seed=5, mode="FAST_COMPILE")
+    drawn = pm.draw(model.pymc.free_RVs, draws=60, random_seed=5, mode="FAST_COMPILE")
     points = []
-    for rv, samples in zip(model.free_RVs, drawn, strict=True):
-        transform = model.rvs_to_transforms[rv]
+    for rv, samples in zip(model.pymc.free_RVs, drawn, strict=True):
+        transform = model.pymc.rvs_to_transforms[rv]
         moved = samples if transform is None else transform.forward(samples, *rv.owner.inputs)
         values = samples if transform is None else moved.eval(mode="FAST_COMPILE")
         points.append(values.reshape(60, -1))
@@ -644,7 +640,7 @@ def sampled(campaign: Campaign, options: ModelOptions) -> tuple[xr.Dataset, int]
     from inference.engine.prediction import Predictor
     from inference.engine.sampling import Sampler
 
-    model = build_model(campaign, options)
+    model = joint_model(campaign, options)
     sampler = Sampler(model)
     for accept in (0.95, 0.99):  # as a fit does: again in smaller steps where transitions diverge
         free, statistics = sampler.sample(

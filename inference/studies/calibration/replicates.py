@@ -27,6 +27,7 @@ from inference.thresholds import (
     STEADY_TARGET_ACCEPT,
 )
 from models.blocks import table_of
+from models.joint import JointModel
 from models.observations import TOLERANCE
 
 if TYPE_CHECKING:
@@ -130,8 +131,8 @@ class Replicator:
 
     Parameters
     ----------
-    model : pymc.Model
-        The model that is fitted, from `models.joint.build_model`.
+    model : JointModel
+        The model that is fitted.
     settings : Settings
         How each replicate is sampled.
     seed : int
@@ -139,19 +140,19 @@ class Replicator:
     cells : mapping of str to Result attributes, optional
         What `inference.maps.mapping` needs to know of a fit (metal, laws); no cell is ranked
         without.
-    truths : pymc.Model, optional
+    truths : JointModel, optional
         The model that truths and data are drawn from, with the same free variables; the fitted one
         when left out. Another one shows whether a wrong likelihood is caught.
     """
 
     def __init__(
         self,
-        model: Any,
+        model: JointModel,
         settings: Settings,
         seed: int,
         *,
         cells: Mapping[str, Any] | None = None,
-        truths: Any = None,
+        truths: JointModel | None = None,
     ) -> None:
         self._settings = settings
         self._seed = seed
@@ -235,7 +236,7 @@ class Replicator:
         data = {f"{name}_data": values for name, values in drawn.items()}
         for name in [name for name in _STEPPED if name in drawn]:
             columns = self._model.design_columns[name]
-            design = np.array(self._model[f"{name}_design"].get_value())
+            design = self._model.design(name).copy()
             halfwidth, floor, ceiling = (
                 design[:, columns.index(key)] for key in ("halfwidth", "floor", "ceiling")
             )
@@ -254,16 +255,12 @@ class Replicator:
         counts with the density in their middle: any function of data and parameters has a
         uniform rank.
         """
-        before = self._predictor.observed
-        try:
-            for name in before:
-                self._model[f"{name}_data"].set_value(data[f"{name}_data"])
-            at_truth, at_draws = (self._predictor.evaluate(each, 0) for each in (free, thinned))
-        finally:
-            for name, values in before.items():
-                self._model[f"{name}_data"].set_value(values)
+        observed = {name: data[f"{name}_data"] for name in self._model.observations}
+        at_truth, at_draws = (
+            self._predictor.evaluate(each, 0, observed=observed) for each in (free, thinned)
+        )
         sums: dict[str, tuple[float, Array]] = {}
-        for name in before:
+        for name in observed:
             one, many = (
                 each["log_likelihood"][name].sum(f"{name}_row", skipna=False).values
                 for each in (at_truth, at_draws)

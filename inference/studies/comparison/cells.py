@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from data.campaign import Campaign
 from data.tables import tables as all_tables
 from inference.studies.comparison.units import Unit
-from models.joint import observed_labels
+from models.row_labels import observed_labels
 
 __all__ = ["ALL_POINTS", "CELLS", "units_of"]
 

@@ -92,7 +92,7 @@ class _Unconstrained:
         from pytensor import function
         from pytensor.graph.replace import vectorize_graph
 
-        model, free = self._fitted.model, self._fitted.free
+        model, free = self._fitted.model.pymc, self._fitted.free
         there, here, one, outputs, jacobian = [], [], [], [], []
         for rv in model.free_RVs:
             transform = model.rvs_to_transforms[rv]
@@ -156,7 +156,7 @@ class _Unconstrained:
             return self._last[1], self._last[2]
         chains, count = values.shape[:2]
         back, jacobian = self._back(values.reshape(chains * count, -1))
-        model, coords = self._fitted.model, {dim: draws[dim] for dim in SAMPLE}
+        model, coords = self._fitted.model.pymc, {dim: draws[dim] for dim in SAMPLE}
         free = xr.Dataset(
             {
                 rv.name: (

@@ -61,8 +61,7 @@ class Refits:
         from inference.engine.sampling import Sampler
 
         model = self._fitted.weighted()
-        weights = {f"{name}_weight": f"{name}_row" for name in model.observations}
-        ones = {name: np.ones(len(model.coords[dim])) for name, dim in weights.items()}
+        ones = {f"{name}_weight": np.ones(len(rows)) for name, rows in model.row_labels.items()}
         logger.info("compiling the model with weights")
         return Sampler(model), ones
 

@@ -19,6 +19,7 @@ from data.tables import tables as all_tables
 from inference.jobs.job import Job
 from inference.jobs.plan import Plan, Source
 from inference.words.run_files import RESOLVED
+from models.joint import JointModel
 
 __all__ = [
     "MOST_NAMED",
@@ -209,7 +210,7 @@ def refuse_other_data(members: Sequence[Member]) -> None:
             raise _refusal(first.name, other.name, differences)
 
 
-def refuse_other_observations(members: Sequence[Member], models: Sequence[Any]) -> None:
+def refuse_other_observations(members: Sequence[Member], models: Sequence[JointModel]) -> None:
     """Refuse jobs whose options observe the same tables in other ways."""
     seen = [_observations(model) for model in models]
     for member, other in zip(members[1:], seen[1:], strict=True):
@@ -227,18 +228,18 @@ def refuse_other_observations(members: Sequence[Member], models: Sequence[Any]) 
             raise _refusal(members[0].name, member.name, differences)
 
 
-def _observations(model: Any) -> dict[str, tuple[Any, ...]]:
+def _observations(model: JointModel) -> dict[str, tuple[Any, ...]]:
     """Return rows, values and limits of every observed variable, to be compared."""
     found = {}
-    for name in model.observations:
-        values = [np.round(model[f"{name}_data"].get_value(), 12).tolist()]
+    for name, labels in model.row_labels.items():
+        values = [np.round(model.observed[name], 12).tolist()]
         columns = model.design_columns.get(name, ())
-        if f"{name}_design" in model.named_vars:
-            design = np.asarray(model[f"{name}_design"].get_value())
+        if columns:
+            design = model.design(name)
             values += [
                 np.round(design[:, columns.index(column)], 12).tolist()
                 for column in ("halfwidth", "floor", "ceiling", "step_height", "cells")
                 if column in columns
             ]
-        found[name] = (list(model.coords[f"{name}_row"]), values)
+        found[name] = (labels, values)
     return found

@@ -14,7 +14,7 @@ from data.errors import InputError
 from inference.engine.arviz_statistics import spread_apart
 from inference.engine.draws import SAMPLE
 from inference.jobs.job import Job, SamplerSection
-from models.joint import build_model
+from models.joint import JointModel, joint_model
 
 if TYPE_CHECKING:
     from inference.engine.prediction import Predictor
@@ -64,10 +64,10 @@ class Fitted:
 
     Parameters
     ----------
-    model : pymc.Model
-        From `models.joint.build_model`.
+    model : JointModel
+        From `models.joint.joint_model`.
     weighted : callable
-        Returns the same model with weights (``build_model(..., weighted=True)``); called when the
+        Returns the same model with weights (``joint_model(..., weighted=True)``); called when the
         first refit is due.
     free : Dataset
         Posterior draws of the free variables over ``chain`` and ``draw``.
@@ -77,8 +77,8 @@ class Fitted:
         Settings of the refits.
     """
 
-    model: Any
-    weighted: Callable[[], Any]
+    model: JointModel
+    weighted: Callable[[], JointModel]
     free: xr.Dataset
     log_likelihood: xr.Dataset
     sampler: SamplerSection
@@ -91,7 +91,9 @@ class Fitted:
         return Predictor(self.model)
 
     @classmethod
-    def of(cls, result: "Result", job: Job, campaign: Campaign, model: Any = None) -> Self:
+    def of(
+        cls, result: "Result", job: Job, campaign: Campaign, model: JointModel | None = None
+    ) -> Self:
         """Return a result with its model, having checked that they belong together.
 
         Parameters
@@ -102,7 +104,7 @@ class Fitted:
             The job that it is of.
         campaign : Campaign
             The data that were fitted.
-        model : pymc.Model, optional
+        model : JointModel, optional
             Of this job, where it was built already.
 
         Returns
@@ -115,13 +117,13 @@ class Fitted:
         InputError
             If the model does not give the log-likelihoods that the result holds.
         """
-        build = partial(build_model, campaign, job.model_options())
+        build = partial(joint_model, campaign, job.model_options())
         model = build() if model is None else model
         every = result.posterior.merge(result.tree["sampled"].to_dataset())
         fitted = cls(
             model=model,
             weighted=partial(build, weighted=True),
-            free=every[[rv.name for rv in model.free_RVs]],
+            free=every[[rv.name for rv in model.pymc.free_RVs]],
             log_likelihood=result.log_likelihood,
             sampler=job.sampler.model_copy(update={"draws": result.posterior.sizes["draw"]}),
         )

@@ -37,7 +37,7 @@ from inference.misfit.tension import Gaussian, adjusted, distance, equivalent, p
 from inference.misfit.verdicts import Check, Finding, Section, worst
 from inference.runs.summary import summary_table
 from models.blocks import blocks
-from models.joint import build_model
+from models.joint import joint_model
 from models.options import ModelOptions
 from models.priors import resolve_priors
 
@@ -505,7 +505,7 @@ def test_the_forecast_of_a_linear_model_is_its_posterior(
 ) -> None:
     # ln stress = ln sigma0 at the reference rate, scatter 0.1, prior 0.5: closed form.
     rows = CREEP + "".join(f"s{i},25,1e-3,0.3\n" for i in range(4))
-    model = build_model(campaign_of(creep=rows), ModelOptions(priors=PINNED))
+    model = joint_model(campaign_of(creep=rows), ModelOptions(priors=PINNED))
     function = FreeFunction(model, observations=True)
     found = forecast(function, function.draw_prior(500, 1), seed=2, points=12)
     at = found.labels.index("creep_reference_stress")
@@ -527,7 +527,7 @@ def test_the_forecast_of_a_scatter_is_what_few_rows_leave_of_it(
     # N(ln 0.1, 0.7^2), depends on the sum of squares with two degrees of freedom alone.
     rows = CREEP + "".join(f"s{i},25,1e-3,0.3\n" for i in range(3))
     free = {name: value for name, value in PINNED.items() if name != "creep_scatter"}
-    model = build_model(campaign_of(creep=rows), ModelOptions(priors=free))
+    model = joint_model(campaign_of(creep=rows), ModelOptions(priors=free))
     function = FreeFunction(model, observations=True)
     made = forecast(function, function.draw_prior(500, 1), seed=2, points=48)
     found = float(np.median(made.contraction[:, made.labels.index("creep_scatter")]))

@@ -11,12 +11,14 @@ from scipy.special import expit
 from inference.engine.compilation import FAILED, NOT_FINITE
 from inference.engine.sampling import Sampler
 from models import physics
+from models.joint import JointModel
+from models.prior_set import PriorSet
 
 POINTER = ctypes.POINTER(ctypes.c_double)
 ROWS = np.array([[0.3, 1.0], [-0.2, 1.5], [1.1, 0.8]])
 
 
-def model_of(rows: np.ndarray[Any, Any]) -> Any:
+def model_of(rows: np.ndarray[Any, Any]) -> JointModel:
     """Return a normal mean, a lognormal scale and a fraction, with data of two columns."""
     import pymc as pm
 
@@ -26,7 +28,7 @@ def model_of(rows: np.ndarray[Any, Any]) -> Any:
         scale = pm.LogNormal("scale", 0.0, 0.5)
         parts = pm.Beta("parts", 2.0, 3.0, shape=2)
         pm.Normal("seen", mean + parts[0] * data[:, 1], scale, observed=data[:, 0])
-    return model
+    return JointModel((), PriorSet(()), {}, {}, {}, model)
 
 
 def log_density(x: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], names: list[str]) -> float:
@@ -55,7 +57,7 @@ def called(compiled: Any, x: np.ndarray[Any, Any]) -> tuple[int, float, np.ndarr
 
 def test_the_c_function_is_the_density_and_its_gradient() -> None:
     sampler = Sampler(model_of(ROWS))
-    names = [rv.name for rv in sampler._model.free_RVs]
+    names = [rv.name for rv in sampler._pymc.free_RVs]
     # Other values, and another number of rows, are evaluated by the same machine code.
     more = np.vstack([ROWS, 2.0 * ROWS, [[0.0, -1.0]]])
     cases = [(sampler._compiled, ROWS), (sampler._compiled.with_data(rows=more), more)]
@@ -108,7 +110,8 @@ def test_one_potential_over_many_radii_compiles_without_a_word(
     with pm.Model(check_bounds=False) as model:
         wetting = pm.LogNormal("wetting", 0.0, 1.0)
         pm.Potential("current", currents(wetting[None]).sum())
-    code, density, gradient = called(Sampler(model)._compiled, np.array([-2.0]))
+    joint = JointModel((), PriorSet(()), {}, {}, {}, model)
+    code, density, gradient = called(Sampler(joint)._compiled, np.array([-2.0]))
     assert (code, caplog.text, *capfd.readouterr()) == (0, "", "", "")
     due = [
         stats.norm.logpdf(x) + currents(np.exp(x)).sum() for x in (-2.0, -2.0 + 1e-5, -2.0 - 1e-5)

@@ -12,6 +12,8 @@ from data.campaign import Campaign
 from inference.engine.modes import LogDensity, belongs, solutions, starting_points
 from inference.engine.sampling import Sampler, convergence, scalars
 from inference.runs.gate import check_gate
+from models.joint import JointModel, joint_model
+from models.prior_set import PriorSet
 
 SIZE = 12
 
@@ -129,7 +131,7 @@ def wells() -> Sampler:
         pm.Normal("y", 0.0, 1.0, shape=3)
         left, right = (np.log(w) - 0.5 * (x - at) ** 2 for w, at in ((1, -place), (3, place)))
         pm.Potential("wells", pt.logaddexp(left, right))
-    return Sampler(model)
+    return Sampler(JointModel((), PriorSet(()), {}, {}, {}, model))
 
 
 SHORT = {"draws": 400, "tune": 400, "target_accept": 0.9}
@@ -173,7 +175,6 @@ def test_two_readings_of_one_scatter_are_both_sampled(
     campaign_of: Callable[..., Campaign],
 ) -> None:
     """Cells that scatter by s are all of the first kind, or all of one with four times s/4."""
-    from models import build_model
     from models.options import ModelOptions
 
     scatter, rows = 0.4, 120
@@ -197,7 +198,7 @@ def test_two_readings_of_one_scatter_are_both_sampled(
             },
         }
     )  # fmt: skip
-    sampler = Sampler(build_model(campaign_of(sand=header + text), options))
+    sampler = Sampler(joint_model(campaign_of(sand=header + text), options))
     # From the middle of the prior, both of two chains came to one solution for 3 of 8 seeds, and
     # passed the gate: 1, 6 and 8.
     for seed in (1, 6, 8):

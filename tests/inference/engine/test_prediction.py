@@ -10,7 +10,7 @@ from scipy import stats
 
 from data.campaign import Campaign
 from inference.engine.prediction import Predictor
-from models.joint import build_model
+from models.joint import joint_model
 from models.options import ModelOptions
 
 pytestmark = pytest.mark.xdist_group("prediction")
@@ -26,7 +26,7 @@ def predictor(campaign_of: Callable[..., Campaign]) -> tuple[Any, Predictor]:
         creep="specimen,temperature [degC],strain_rate [1/s],stress [MPa]\nc,25,1e-3,0.3",
     )
     options = ModelOptions(priors={"transference_number": {"fixed": 0.4}})
-    model = build_model(campaign, options)
+    model = joint_model(campaign, options)
     return model, Predictor(model)
 
 
@@ -37,7 +37,7 @@ def test_prior_draws_are_labelled_and_come_back_from_their_seed(
     one, same, other = own.prior(50, 1), own.prior(50, 1), own.prior(50, 2)
     assert one.equals(same)
     assert not one.equals(other)
-    assert set(one.data_vars) == {rv.name for rv in model.free_RVs}
+    assert set(one.data_vars) == {rv.name for rv in model.pymc.free_RVs}
     assert one["separator_offset_z"].dims == ("chain", "draw", "separator")
     assert one["pore_radius_z"].shape == (1, 50, 1)  # the exact radius is no unknown
     assert own.prior(1, 1).sizes == {**one.sizes, "draw": 1}
@@ -97,7 +97,7 @@ def test_log_densities_are_those_of_the_priors_and_observations(
     np.testing.assert_allclose(
         values["log_prior"]["separator_offset_z"], stats.norm.logpdf(free["separator_offset_z"])
     )
-    assert set(values["log_prior"].data_vars) == {rv.name for rv in model.free_RVs}
+    assert set(values["log_prior"].data_vars) == {rv.name for rv in model.pymc.free_RVs}
     # 0.3 MPa at 1e-3 1/s and 25 degC: the reference stress itself is expected.
     due = stats.norm.logpdf(
         np.log(0.3), np.log(free["creep_reference_stress"]), free["creep_scatter"]
@@ -108,7 +108,7 @@ def test_log_densities_are_those_of_the_priors_and_observations(
 def test_predictions_come_back_from_their_seed_and_carry_noise(
     predictor: tuple[Any, Predictor],
 ) -> None:
-    _, own = predictor
+    model, own = predictor
     one_draw = own.prior(1, 3)
     free = xr.concat([one_draw] * 3000, "draw").assign_coords(draw=np.arange(3000))
     one, same, other = (own.evaluate(free, seed) for seed in (4, 4, 5))
@@ -123,7 +123,7 @@ def test_predictions_come_back_from_their_seed_and_carry_noise(
     # The share of cells that draws penetrate is the probability that their likelihood states.
     share = one["predictive"]["penetration"].mean(["chain", "draw"]).values
     weighed = np.exp(one["log_likelihood"]["penetration"][0, 0].values)
-    probability = np.where(own.observed["penetration"] > 0.5, weighed, 1 - weighed)
+    probability = np.where(model.observed["penetration"] > 0.5, weighed, 1 - weighed)
     np.testing.assert_allclose(share, probability, atol=5 * np.sqrt(0.25 / 3000))
     assert list(one["predictive"]["penetration_row"].values) == ["a", "b"]
 

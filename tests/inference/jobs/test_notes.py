@@ -19,7 +19,7 @@ from inference.rows.doubtful import doubtful_cells
 from inference.runs.findings import findings
 from inference.runs.fitting import dry_run
 from models.blocks import block, block_names
-from models.joint import build_model
+from models.joint import joint_model
 from models.options import ModelOptions
 
 SEPARATORS = """separator,pore_type,pore_radius [nm],thickness [um],porosity [1]
@@ -83,19 +83,19 @@ def test_the_note_of_validate_and_the_refusal_of_a_fit_name_the_same_rows(
     law = block(name).isothermal
     if law is None:
         assert notes == []
-        build_model(campaign)
+        joint_model(campaign)
         return
     assert len(notes) == 1
     where = f"{name}.csv, lines 3, 4 (30.5 to 60 degC)"
     with pytest.raises(ModelError) as raised:
-        build_model(campaign)
+        joint_model(campaign)
     for text in (notes[0], str(raised.value)):
         assert where in text
         assert f"[priors.{law}_activation_energy]" in text
-    build_model(campaign, ModelOptions(priors={f"{law}_activation_energy": ENERGY}))
+    joint_model(campaign, ModelOptions(priors={f"{law}_activation_energy": ENERGY}))
     near = at(campaign_of, [name], 30, 20)
     assert campaign_notes(near) == []
-    build_model(near)
+    joint_model(near)
 
 
 def test_all_rows_of_all_tables_are_refused_in_one_error(
@@ -103,7 +103,7 @@ def test_all_rows_of_all_tables_are_refused_in_one_error(
 ) -> None:
     campaign = at(campaign_of, ["kinetics", "sand", "lsv", "creep"], 45, 45)
     with pytest.raises(ModelError) as raised:
-        build_model(campaign)
+        joint_model(campaign)
     text = str(raised.value)
     for name in ("kinetics", "sand", "lsv"):
         assert f"{name}.csv, lines 3, 4 (45 degC)" in text
@@ -111,9 +111,9 @@ def test_all_rows_of_all_tables_are_refused_in_one_error(
     assert "exchange_current_density_activation_energy] and [priors.ambipolar" in text
     energy = {"ambipolar_diffusivity_activation_energy": ENERGY}
     with pytest.raises(ModelError) as raised:
-        build_model(campaign, ModelOptions(priors=energy))
+        joint_model(campaign, ModelOptions(priors=energy))
     assert "sand" not in str(raised.value)
-    build_model(campaign, ModelOptions(priors=energy, blocks=("sand", "lsv", "creep")))
+    joint_model(campaign, ModelOptions(priors=energy, blocks=("sand", "lsv", "creep")))
     many = campaign_of(
         kinetics="cell,temperature [degC],overpotential [mV],current_density [mA/cm^2]\n"
         + "\n".join(f"k,{25 if i % 10 == 0 else 50},60,9" for i in range(500))
@@ -502,7 +502,7 @@ def test_metal_that_would_run_out_is_told_before_a_fit_refuses_it(
     assert "line 2: 75 mAh/cm^2 was stripped before the transition" in note
     assert "holds 10.3" in note
     with pytest.raises(ModelError, match=re.escape(note)):
-        build_model(campaign)
+        joint_model(campaign)
 
 
 def test_the_fit_and_its_dry_run_say_it_too(campaign_of: Callable[..., Campaign]) -> None:

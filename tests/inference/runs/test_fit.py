@@ -30,7 +30,7 @@ from inference.runs.run_folder import RunFolder
 from inference.runs.summary import summary_table
 from inference.thresholds import STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
 from models import physics
-from models.joint import build_model
+from models.joint import joint_model
 from models.priors import resolve_priors
 
 LITERATURE = (pytest.mark.xdist_group("literature"), pytest.mark.slow)
@@ -626,6 +626,6 @@ def test_parameters_and_model_agree_on_what_informs_them(
         "current_density_lower [mA/cm^2],current_density_upper [mA/cm^2],step_time [s]\n"
         "a,step,25,0,4,5,900"
     )
-    informed = build_model(campaign).informed_by
+    informed = joint_model(campaign).informed_by
     assert "supply_factor[step]" in informed
     assert "supply_factor[one_way]" not in informed

@@ -20,7 +20,7 @@ from inference.steps import calibrate
 from inference.studies.calibration.calibration import Calibration
 from inference.studies.calibration.records import RECORD, REPLICATES, read_calibration
 from inference.studies.calibration.replicates import Replicate, Replicator, Settings, _on_steps
-from models.joint import build_model, priors_of
+from models.joint import joint_model, priors_of
 from models.observations import measured, recorded_currents
 from models.options import ModelOptions
 
@@ -154,16 +154,16 @@ def test_replicates_that_failed_are_counted_shown_and_spoil_the_verdict() -> Non
 
 @pytest.mark.long
 def test_a_right_likelihood_passes_and_a_wrong_one_is_caught(creep: Campaign) -> None:
-    model = build_model(creep)
+    model = joint_model(creep)
     assert (least_p(calibration_of(Replicator(model, SHORT, 11), 100)) > 1e-6).all()
-    careless = build_model(creep)
-    honest = careless.observations["creep"]
+    honest = model.observations["creep"]
 
     def twice_as_scattered(*arguments: Any, **keywords: Any) -> Any:
         location, scatter, *others = arguments
         return honest.draw(location, 2.0 * scatter, *others, **keywords)
 
-    careless.observations["creep"] = dataclasses.replace(honest, draw=twice_as_scattered)
+    changed = dataclasses.replace(honest, draw=twice_as_scattered)
+    careless = dataclasses.replace(joint_model(creep), observations={"creep": changed})
     found = calibration_of(Replicator(model, SHORT, 11, truths=careless), 100)
     assert not found.passed
     assert not found.table().loc["creep_scatter", "calibrated"]
@@ -173,16 +173,16 @@ def test_a_right_likelihood_passes_and_a_wrong_one_is_caught(creep: Campaign) ->
 def test_deposits_alone_are_calibrated() -> None:
     """Coverage and thickness of a deposit share what it covers itself, in draws and in fits."""
     synthetic = load_campaign("sodium-synthetic")
-    model = build_model(synthetic, ModelOptions(blocks=("morphology",)))
+    model = joint_model(synthetic, ModelOptions(blocks=("morphology",)))
     found = calibration_of(Replicator(model, SHORT, 12), 100)
     assert found.passed, found.verdict()
 
 
 @pytest.mark.long
 def test_a_fit_that_ignores_its_data_is_caught_by_their_likelihood_alone(creep: Campaign) -> None:
-    blind = build_model(creep, weighted=True)
-    blind["creep_weight"].set_value(np.zeros(12))
-    found = calibration_of(Replicator(blind, SHORT, 11, truths=build_model(creep)), 100)
+    blind = joint_model(creep, weighted=True)
+    blind.pymc["creep_weight"].set_value(np.zeros(12))
+    found = calibration_of(Replicator(blind, SHORT, 11, truths=joint_model(creep)), 100)
     table = found.table()
     assert found.passed is False
     assert not table.loc["log-likelihood, creep", "calibrated"]
@@ -215,19 +215,19 @@ def test_drawn_currents_are_as_informative_as_their_record(
     np.testing.assert_allclose(observed, due)
     np.testing.assert_allclose(halfwidth, after.halfwidth, atol=1e-12)
     # The fit is given both, under names that it knows.
-    model = build_model(campaign)
+    model = joint_model(campaign)
     replicator = Replicator.__new__(Replicator)
     replicator._model = model
     data = replicator._as_recorded({"dc_polarization_step": drawn})
     at = model.design_columns["dc_polarization_step"].index("halfwidth")
     np.testing.assert_allclose(data["dc_polarization_step_design"][:, at], halfwidth)
-    assert {*data} <= {*model.named_vars}
+    assert {*data} <= {*model.pymc.named_vars}
 
 
 def test_a_fingerprint_tells_models_apart_and_not_machines(creep: Campaign) -> None:
-    model = build_model(creep)
+    model = joint_model(creep)
     found = fingerprint(model)
-    assert not fingerprint_differences(found, fingerprint(build_model(creep)))
+    assert not fingerprint_differences(found, fingerprint(joint_model(creep)))
     rounded = {**found, "prior": [value * (1 + 1e-9) for value in found["prior"]]}
     assert not fingerprint_differences(found, rounded)
     honest = model.observations["creep"]
@@ -236,8 +236,9 @@ def test_a_fingerprint_tells_models_apart_and_not_machines(creep: Campaign) -> N
         "the drawing of creep": lambda m, s, *more, **how: honest.draw(m, 1.01 * s, *more, **how),
     }
     for (said, changed), part in zip(wrong.items(), ("logp", "draw"), strict=True):
-        model.observations["creep"] = dataclasses.replace(honest, **{part: changed})
-        assert said in fingerprint_differences(found, fingerprint(model))
+        observations = {"creep": dataclasses.replace(honest, **{part: changed})}
+        other = dataclasses.replace(model, observations=observations)
+        assert said in fingerprint_differences(found, fingerprint(other))
 
 
 @pytest.mark.long
@@ -245,7 +246,7 @@ def test_an_independent_engine_ranks_alike(creep: Campaign) -> None:
     import pymc as pm
     import simuk
 
-    model = build_model(creep)
+    model = joint_model(creep)
 
     class CompiledOnce(simuk.SBC):  # type: ignore[misc]
         """It draws, fits and ranks with PyMC's own sampler, but compiles that once, not each time.
@@ -255,7 +256,7 @@ def test_an_independent_engine_ranks_alike(creep: Campaign) -> None:
 
         def _get_posterior_samples(self, replicated: Mapping[str, Any]) -> Any:
             step.sampling_state = untuned
-            with model:
+            with model.pymc:
                 pm.set_data({f"{name}_data": drawn for name, drawn in replicated.items()})
                 found = pm.sample(
                     step=step, random_seed=self._seeds[self._simulations_complete],
@@ -263,10 +264,10 @@ def test_an_independent_engine_ranks_alike(creep: Campaign) -> None:
                 )  # fmt: skip
             return found["posterior"].to_dataset().stack(sample=("chain", "draw"))
 
-    with model:
+    with model.pymc:
         step = pm.NUTS()
     untuned = step.sampling_state
-    ours = calibration_of(Replicator(build_model(creep), SHORT, 23), 40).pit()
+    ours = calibration_of(Replicator(joint_model(creep), SHORT, 23), 40).pit()
     theirs = CompiledOnce(
         model,
         num_simulations=16,
@@ -348,7 +349,7 @@ def test_the_recorded_calibrations_are_of_these_priors_and_passed(name: str) -> 
     ), f"the job has changed: {record['command']}"
     assert "fingerprint" in record, f"it does not say of which model: {record['command']}"
     changed = fingerprint_differences(
-        record["fingerprint"], fingerprint(build_model(campaign, job.model_options()))
+        record["fingerprint"], fingerprint(joint_model(campaign, job.model_options()))
     )
     assert not changed, f"{', '.join(changed)}: the model has changed: {record['command']}"
     assert record["replicates"] >= 300

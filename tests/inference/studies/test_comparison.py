@@ -27,7 +27,7 @@ from inference.studies.comparison.refits import Refits
 from inference.studies.comparison.same_data import data_differences
 from inference.studies.comparison.units import Fitted, Unit
 from inference.thresholds import ALIKE, PREFERRED
-from models.joint import blocks_to_fit, build_model
+from models.joint import blocks_to_fit, joint_model
 from models.options import ModelOptions
 
 LAWS = ("marcus_hush_chidsey", "butler_volmer", "marcus_hush")
@@ -166,13 +166,13 @@ def test_a_weight_of_zero_leaves_a_row_out(toy: Callable[..., Campaign]) -> None
     from pytensor import function
 
     campaign = toy()
-    plain, weighted = (build_model(campaign, weighted=weighted) for weighted in (False, True))
-    point = plain.initial_point()
-    assert weighted.initial_point().keys() == point.keys()
+    plain, weighted = (joint_model(campaign, weighted=weighted) for weighted in (False, True))
+    point = plain.pymc.initial_point()
+    assert weighted.pymc.initial_point().keys() == point.keys()
 
     def rows(model: Any) -> Any:
-        terms = model.logp(vars=[model["kinetics"]], sum=False)
-        inputs = {each.name: each for each in model.value_vars}
+        terms = model.pymc.logp(vars=[model.pymc["kinetics"]], sum=False)
+        inputs = {each.name: each for each in model.pymc.value_vars}
         found = function(
             list(inputs.values()), terms, mode="FAST_COMPILE", on_unused_input="ignore"
         )
@@ -180,7 +180,7 @@ def test_a_weight_of_zero_leaves_a_row_out(toy: Callable[..., Campaign]) -> None
 
     due = rows(plain)
     assert rows(weighted) == pytest.approx(due)
-    weighted["kinetics_weight"].set_value(np.array([1.0, 0.0, 0.5, 1.0]))
+    weighted.pymc["kinetics_weight"].set_value(np.array([1.0, 0.0, 0.5, 1.0]))
     assert rows(weighted) == pytest.approx(due * [1.0, 0.0, 0.5, 1.0])
 
 
@@ -271,12 +271,12 @@ def test_synthetic_kinetics_are_predicted_best_by_the_law_that_drew_them(tmp_pat
 def fitted_again(job: Job, found: Comparison) -> Fitted:
     """Return a fit of the comparison with its model, ready for refits."""
     campaign, options = load_campaign(job.campaign_location()), job.model_options()
-    model, result = build_model(campaign, options), found.results[job.name]
+    model, result = joint_model(campaign, options), found.results[job.name]
     every = result.posterior.merge(result.tree["sampled"].to_dataset())
     return Fitted(
         model,
-        partial(build_model, campaign, options, weighted=True),
-        every[[rv.name for rv in model.free_RVs]],
+        partial(joint_model, campaign, options, weighted=True),
+        every[[rv.name for rv in model.pymc.free_RVs]],
         result.log_likelihood,
         job.sampler,
     )

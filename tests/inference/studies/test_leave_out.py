@@ -12,8 +12,11 @@ from inference.jobs.job import SamplerSection
 from inference.studies.comparison.leave_out import LeftOut, leave_out
 from inference.studies.comparison.ranking import rank
 from inference.studies.comparison.units import Fitted, Unit
+from models.context import Context
+from models.joint import JointModel
 from models.likelihoods import observed_value
 from models.observations import Design
+from models.prior_set import PriorSet
 
 NOISE, PRIOR = 0.5, 2.0
 X = np.array([-1.0, -0.8, -0.5, -0.3, 0.0, 0.2, 0.4, 0.7, 0.9, 1.0])
@@ -21,27 +24,30 @@ SETTINGS = SamplerSection(draws=1000, tune=500, chains=4, cores=2, seed=3)
 MANY = SETTINGS.model_copy(update={"draws": 4000})  # a far point is told by the tail of its draws
 
 
-def line(y: Any, *, x: Any = X, weighted: bool = False) -> Any:
+def line(y: Any, *, x: Any = X, weighted: bool = False) -> JointModel:
     """Return the model of a straight line with known noise and normal priors."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    rows = range(y.size)
-    with pm.Model(coords={"y_row": rows}, check_bounds=False) as model:
-        model.observations, model.design_columns, model.weighted = {}, {}, weighted
+    nothing: Any = None
+    with pm.Model(coords={"y_row": range(y.size)}, check_bounds=False) as model:
+        context = Context(
+            model=model, parameters=nothing, separators=None, metal="Na", kinetics="",
+            concentration=1.0, options={}, tables={}, weighted=weighted,
+        )  # fmt: skip
         offset = pm.Normal("offset", 0.0, PRIOR)
         slope = pm.Normal("slope", 0.0, PRIOR)
         design = Design.exact(y.size)
-        observed_value(
-            "y",
-            observed=pm.Data("y_data", y, dims="y_row"),
+        data = pm.Data("y_data", y, dims="y_row")
+        observation = observed_value(
             location=offset + slope * pm.Data("y_design", x),
             scatter=NOISE,
             rows={name: pt.as_tensor(column) for name, column in design.columns.items()},
             design=design,
             scale="linear",
         )
-    return model
+        context.observe("y", data, observation)
+    return JointModel((), PriorSet(()), {}, context.observations, {}, model)
 
 
 def posterior(y: Any, keep: Any, x: Any = X) -> tuple[Any, Any]:

@@ -13,7 +13,7 @@ from data.campaign import Campaign
 from data.errors import AnodebayesError, InputError
 from inference import simulate
 from inference.studies.simulation import read_truth
-from models.joint import build_model
+from models.joint import joint_model
 from models.options import ModelOptions
 
 CREEP = {
@@ -134,15 +134,15 @@ def test_published_fractions_are_drawn_as_fractions_by_the_law_that_weighs_them(
     }
     drawn = simulate(truth, design, seed=5, folder=tmp_path / "drawn")
     options = ModelOptions(priors={name: {"fixed": value} for name, value in truth.items()})
-    planned, model = (build_model(campaign, options) for campaign in (design, drawn))
-    sd, _, _, ceiling = model["published_design"].get_value().T
-    observed = model["published_data"].get_value()
+    planned, model = (joint_model(campaign, options) for campaign in (design, drawn))
+    sd, _, _, ceiling = model.design("published").T
+    observed = model.observed["published"]
     fraction = drawn.tables["published"]["quantity"].values == "transference_number"
     exact = np.isfinite(drawn.tables["published"]["value"].values)
     assert ((observed > 0) & (observed < 1))[fraction].all()
     assert observed[fraction].max() > 0.99
     # What is drawn carries the error that it was drawn with, but for its rounding near 1.
-    np.testing.assert_allclose(sd, planned["published_design"].get_value()[:, 0], rtol=3e-3)
+    np.testing.assert_allclose(sd, planned.design("published")[:, 0], rtol=3e-3)
     natural = np.where(fraction, special.logit(observed * fraction), np.log(observed))
     centre = np.where(fraction, special.logit(0.93), np.log(1.5))
     z = (natural - centre) / sd
@@ -154,7 +154,7 @@ def test_published_fractions_are_drawn_as_fractions_by_the_law_that_weighs_them(
             below = special.ndtr((special.logit(0.85) - special.logit(0.93)) / sd[at[0]])
             assert exact[at].mean() == pytest.approx(below, abs=5 * np.sqrt(0.25 / at.size))
             np.testing.assert_allclose(ceiling[at][~exact[at]], special.logit(0.85), rtol=1e-4)
-    others = {rv.name: 0.5 for rv in model.free_RVs}  # on which no row depends
+    others = {rv.name: 0.5 for rv in model.pymc.free_RVs}  # on which no row depends
     [parameters] = parameters_of(model, others).values()
     logp = model.observations["published"].logp(observed, *parameters)
     np.testing.assert_allclose(logp[exact], stats.norm.logpdf(z, 0, 1)[exact] - np.log(sd[exact]))
@@ -239,7 +239,7 @@ def test_what_was_drawn_already_is_read_unless_anything_differs(
 ) -> None:
     drawn = simulate(CREEP, design, seed=1, folder=tmp_path / "x")
     with monkeypatch.context() as patched:
-        patched.setattr("inference.studies.simulation.build_model", None)  # nothing is drawn again
+        patched.setattr("inference.studies.simulation.joint_model", None)  # nothing is drawn again
         again = simulate(CREEP, design, seed=1, folder=tmp_path / "x")
     assert again.content_hash == drawn.content_hash
     before = {path.name: path.read_bytes() for path in (tmp_path / "x").iterdir()}
