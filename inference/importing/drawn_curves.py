@@ -8,7 +8,7 @@ a one-way test settles and then runs away, with the inflexion at the transition.
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 

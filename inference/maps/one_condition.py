@@ -6,7 +6,7 @@ these cells passed differ by their scatter.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from data.units import si_factor
 from inference.designs.axes import CURRENT, Protocol
