@@ -32,6 +32,7 @@ from inference.misfit.trends import verdicts
 from inference.misfit.verdicts import Finding, Verdict
 from inference.rows.conditions import LEVELS, MARKS
 from inference.thresholds import BATCH_FAIL, BATCH_WARN, SPREAD_FAIL, SPREAD_WARN
+from inference.words.labels import first_of_many
 from models.blocks import table_of
 from models.cells import LAWS
 
@@ -257,8 +258,7 @@ def _spread(result: Basis, scatter: str, odd: Uneven, cells: _ScatterRows, chanc
         for label in result.observed_data[f"{name}_row"].values
     ]
     labels = [every[at] for at in np.flatnonzero(odd.cut.parts[wide])]
-    more = f"; and {len(labels) - _MOST_SHOWN} more" if len(labels) > _MOST_SHOWN else ""
-    shown = f"{'; '.join(labels[:_MOST_SHOWN])}{more}"
+    shown = first_of_many(labels, _MOST_SHOWN)
     which, others = (f"{counts[at]} rows of {odd.cut.names[at]}" for at in (wide, narrow))
     fitted = f"{scatter}, which the fit takes for that of all, is {middle:.2g}"
     shift = middle * _shift(cells.known, odd.cut.parts[wide])

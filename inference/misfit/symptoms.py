@@ -39,6 +39,7 @@ from inference.thresholds import (
     TWO_KINDS,
     TWO_POPULATIONS,
 )
+from inference.words.labels import first_of_many
 from models.blocks import table_of
 from models.options import SHARED_THRESHOLD
 from models.prior_set import PriorSet
@@ -276,12 +277,8 @@ def _offsets_finding(
     away = _outstanding(medians, usual)
 
     def listed(names: Sequence[str]) -> str:
-        shown = "; ".join(
-            f"{name} ({np.exp(medians[name]):.2g} times)" for name in names[:_MOST_SHOWN]
-        )
-        return (
-            f"{shown}; and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else shown
-        )
+        times = [f"{name} ({np.exp(medians[name]):.2g} times)" for name in names]
+        return first_of_many(times, _MOST_SHOWN)
 
     if away:
         rest = [float(np.exp(medians[name])) for name in order if name not in away]
@@ -389,7 +386,7 @@ def _finding(
         ends = (known[split.low[known]], known[::-1][split.high[known[::-1]]])
         names = ("The lower", "The upper")
     shown = ". ".join(
-        f"{kind}: {_listed([rows.labels[at] for at in each])}"
+        f"{kind}: {first_of_many([rows.labels[at] for at in each], _MOST_SHOWN)}"
         for kind, each in zip(names, ends, strict=True)
     )
     text = ", and ".join(said)
@@ -411,12 +408,6 @@ def _finding(
         lowest=[rows.labels[at] for at in ends[0]],
         highest=[rows.labels[at] for at in ends[1]],
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_SHOWN
-    shown = "; ".join(names[:_MOST_SHOWN])
-    return f"{shown}; and {more} more" if more > 0 else shown
 
 
 def _remedy(of: Sequence[str], posterior: xr.Dataset) -> str:

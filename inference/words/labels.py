@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["OFFSET", "PRODUCTS", "joined", "main_parameters"]
+__all__ = ["OFFSET", "PRODUCTS", "first_of_many", "joined", "main_parameters"]
 
 PRODUCTS = (
     "wetting_product",
@@ -30,3 +30,10 @@ def main_parameters(labels: Iterable[str]) -> list[str]:
 def joined(words: Sequence[str]) -> str:
     """Join words with commas and an `and`."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def first_of_many(words: Sequence[str], most: int) -> str:
+    """Join the first words with semicolons, and say how many more there are."""
+    more = len(words) - most
+    shown = "; ".join(words[:most])
+    return f"{shown}; and {more} more" if more > 0 else shown
