@@ -82,9 +82,7 @@ REASON = "It is long because "
 LONG = {
     "inference/figures/predictive.py",
     "inference/runs/fitting.py",
-    "models/likelihoods.py",
     "models/physics/transport.py",
-    "models/priors.py",
     "models/transient_cell/cell.py",
     "models/transient_cell/plateau.py",
 }
