@@ -1,4 +1,4 @@
-"""Steps that draw what they have found: what stands above both the studies and the figures."""
+"""Studies that draw what they have found: a calibration, and runs laid over each other."""
 
 import json
 import os
