@@ -7,7 +7,10 @@ function's place.
 Examples
 --------
 >>> from inference import fit, safe_current_map
->>> result = fit("sodium-literature")  # doctest: +SKIP
+>>> result = fit("sodium-literature", folder="runs/sodium-literature")
+>>> chart = safe_current_map(result, {"cell": "liquid", "pore_radius": "9 nm"})
+>>> chart["safe_current_density"].attrs["units"]
+'mA/cm^2'
 """
 
 TYPE_CHECKING = False  # as `typing` has it, without reading `typing`

@@ -326,6 +326,11 @@ def list_curves(path: str | Path, *, format: str | None = None) -> list[CurveInf
         The file is of no known format, damaged or cut off.
     InputError
         The format is not known.
+
+    Examples
+    --------
+    >>> [(curve.index, curve.rows, curve.readable) for curve in list_curves("cell7.csv")]
+    [(0, 2, True)]
     """
     with _opened(path, format) as opened:
         curves: list[CurveInfo] = opened.module.list_tables(opened.source)
@@ -371,6 +376,11 @@ def read_record(
         stated for a file that holds one. The message names the line or row.
     InputError
         The format is not known.
+
+    Examples
+    --------
+    >>> read_record("cell7.csv")["voltage_volt"].to_numpy()
+    array([0.1, 0.2])
     """
     with _opened(path, format, current=current, scan_rate=scan_rate) as opened:
         reading = opened.module.read(opened.source, curve)
@@ -399,6 +409,11 @@ def read_spectrum(path: str | Path, *, curve: int | None = None) -> "xr.Dataset"
     ------
     RecordError
         The file holds no spectrum, or one that cannot be read for certain.
+
+    Examples
+    --------
+    >>> read_spectrum("spectrum.csv")["impedance_ohm"].to_numpy()
+    array([1.-1.j, 2.-2.j])
     """
     from data.instruments import spectrum
 

@@ -107,6 +107,12 @@ def fit(
         cannot be read.
     StorageError
         If there is no space left; a fit that is finished is kept elsewhere where there is room.
+
+    Examples
+    --------
+    >>> result = fit("sodium-literature", folder="runs/sodium-literature")
+    >>> result.gate.passed
+    True
     """
     plan = Plan.of(source, **changes)
     job, resolved = plan.job, plan.resolved

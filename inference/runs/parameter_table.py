@@ -56,6 +56,12 @@ def parameter_table(
     ------
     InputError
         The format is not legal.
+
+    Examples
+    --------
+    >>> result = load_result("runs/sodium-literature")
+    >>> parameter_table(result, "csv").partition(",")[0]
+    'parameter'
     """
     if format not in get_args(Format):
         raise InputError(

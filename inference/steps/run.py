@@ -114,6 +114,12 @@ def run(
     ------
     JobError, CampaignError, PriorError, ModelError, MapError, RunFolderError, StorageError
         As of `inference.fit`.
+
+    Examples
+    --------
+    >>> done = run("sodium-literature", folder="runs/sodium-literature")
+    >>> done.report.name, sorted(done.maps)
+    ('report.html', ['liquid', 'solid'])
     """
     target = RunFolder(folder).path
     with stage("fit"):

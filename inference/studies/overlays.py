@@ -148,6 +148,12 @@ def overlay(runs: Sequence[Result | str | os.PathLike[str]]) -> Overlay:
         folder but a file, or their physics differ.
     RunFolderError
         If a folder holds no whole result.
+
+    Examples
+    --------
+    >>> laid = overlay(["runs/sodium-literature", "runs/mine"])
+    >>> laid.runs
+    ('sodium-literature', 'mine')
     """
     if isinstance(runs, str | os.PathLike | Result) or len(runs) < 2:
         raise InputError("an overlay needs at least two finished runs, in a list")

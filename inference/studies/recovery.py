@@ -98,6 +98,12 @@ def recover(
     InputError, JobError, CampaignError, PriorError, ModelError, RunFolderError
         If the input is not legal, the folder holds another run, or the folder beside it holds a
         campaign that is another recovery's or no recovery's. Nothing is changed then.
+
+    Examples
+    --------
+    >>> found = recover("sodium-literature", seed=1, folder="runs/recovery")
+    >>> found.inside > 0.7 * len(found.table)  # of 90 % intervals
+    True
     """
     from inference.runs.fitting import fit
     from inference.studies.simulation import drawn_from, read_truth, simulate
