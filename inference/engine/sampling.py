@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from data.quantities import quantities
+from data.quantities import base_name, quantities
 from inference.engine.compilation import compile_copy, compile_density
 from inference.engine.draws import SAMPLE, STACKED, labelled, stacked
 from inference.engine.modes import CLIMBS, LogDensity, Solution, belongs, solutions, starting_points
@@ -184,7 +184,7 @@ class Sampler:
         apart = {
             str(name): float(np.ptp(at[name].values) / all_draws[name].values.std()) for name in at
         }
-        known = [name for name in apart if name.partition("[")[0] in quantities()] or [*apart]
+        known = [name for name in apart if base_name(name) in quantities()] or [*apart]
         order = sorted(known, key=lambda name: -apart[name])
         shown = ", ".join(
             f"{name} ({' and '.join(f'{value:.3g}' for value in at[name].values[0])})"
