@@ -1,8 +1,8 @@
 """Sampling by nutpie, and what ArviZ says of the convergence of its draws."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -17,9 +17,11 @@ from models.graph_building import building_graphs
 from models.joint import JointModel
 
 __all__ = [
+    "Attempt",
     "Sampler",
     "convergence",
     "energy_information",
+    "in_smaller_steps",
     "intervals",
     "moved_intervals",
     "scalars",
@@ -273,6 +275,26 @@ def scalars(draws: xr.Dataset) -> xr.Dataset:
         {name: values for name, values in found.items() if np.ptp(values.values) != 0},
         coords={dim: draws[dim] for dim in ("chain", "draw")},
     )
+
+
+class Attempt(NamedTuple):
+    """Draws of the posterior, the sampler's record, and how many transitions diverged."""
+
+    target_accept: float
+    posterior: xr.Dataset
+    sample_stats: xr.Dataset
+    divergences: int
+
+
+def in_smaller_steps(
+    sampler: Sampler, accepts: Iterable[float], **settings: Any
+) -> Iterator[Attempt]:
+    """Sample with one `target_accept` after the other, until no transition diverges."""
+    for accept in accepts:
+        sampled, stats = sampler.sample(**{**settings, "target_accept": accept})
+        yield Attempt(accept, sampled, stats, int(stats["diverging"].sum()))
+        if not stats["diverging"].any():
+            return
 
 
 def convergence(draws: xr.Dataset) -> Any:

@@ -126,6 +126,12 @@ class SamplerSection(JobSection):
         return self.cores or max(1, min(self.chains, os.cpu_count() or 1))
 
     @property
+    def sampling(self) -> dict[str, Any]:
+        """What `inference.engine.sampling.Sampler.sample` takes of it, by name."""
+        own = self.model_dump(exclude={"most_draws", "cores"})
+        return {**own, "cores": self.resolved_cores}
+
+    @property
     def resolved_most_draws(self) -> int:
         """Draws a chain up to which a fit is drawn on."""
         return self.most_draws or min(DRAWN_ON * self.draws, MOST_DRAWS)

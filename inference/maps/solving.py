@@ -41,6 +41,7 @@ from inference.maps.conditions import Conditions
 from inference.maps.evaluation import order_statistics
 from inference.maps.extrapolation import extrapolation_in_words, supports
 from inference.maps.gaps import between_sentences
+from inference.maps.interpolation import interpolation_weights
 from inference.maps.known import (
     check_risk,
     drawn_parameters,
@@ -197,13 +198,13 @@ class Asked:
             return None
         values = np.log(conditions[spread[0]])  # in SI and above 0, temperatures too
         low, high = values.min(), values.max()
-        nodes = (low + high) / 2.0 + (high - low) / 2.0 * chebyshev.chebpts1(_NODES)
-        changed = {**conditions, spread[0]: np.exp(nodes)}
-        known = np.log(mechanism.core(self._band, changed, self.setting))
-        x = (2.0 * values - low - high) / (high - low)
-        at_nodes = chebyshev.chebvander(chebyshev.chebpts1(_NODES), _NODES - 1)
-        weights = np.linalg.solve(at_nodes.T, chebyshev.chebvander(x, _NODES - 1).T)
-        return np.asarray(np.exp(known @ weights))
+        nodes = chebyshev.chebpts1(_NODES)
+        at_nodes = np.exp((low + high) / 2.0 + (high - low) / 2.0 * nodes)
+        known = np.log(
+            mechanism.core(self._band, {**conditions, spread[0]: at_nodes}, self.setting)
+        )
+        places = (2.0 * values - low - high) / (high - low)
+        return np.asarray(np.exp(known @ interpolation_weights(nodes, places).T))
 
     def words(self, design: Design, without: str) -> str:
         """Return new cells of a design in words, without the condition that is asked for."""

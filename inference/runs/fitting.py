@@ -24,6 +24,7 @@ from inference.engine.sampling import (
     Sampler,
     convergence,
     energy_information,
+    in_smaller_steps,
     moved_intervals,
     scalars,
 )
@@ -272,24 +273,16 @@ def _sample(
     smaller = (STEADY_TARGET_ACCEPT, STEADIEST_TARGET_ACCEPT)
     accepts = [section.target_accept]
     accepts += [each for each in smaller if section.target_accept < each <= steadiest]
-    for accept in accepts:
-        sampled, sample_stats = compiled.sample(
-            draws=section.draws,
-            tune=section.tune,
-            chains=section.chains,
-            cores=section.resolved_cores,
-            seed=section.seed,
-            target_accept=accept,
-            max_tree_depth=section.max_tree_depth,
-            progress=progress,
-        )
-        divergences = int(sample_stats["diverging"].sum())
-        told = f"{divergences} divergent transitions at target_accept {accept:g}"
+    for tried in in_smaller_steps(compiled, accepts, **section.sampling, progress=progress):
+        told = f"{tried.divergences} divergent transitions at target_accept {tried.target_accept:g}"
         logger.info("sampled: %s", told)
-        if not divergences or accept == accepts[-1]:
-            break
-        history.append(f"{told} in {section.draws} draws a chain")
-    return sampled, sample_stats, section.model_copy(update={"target_accept": accept})
+        if tried.divergences and tried.target_accept != accepts[-1]:
+            history.append(f"{told} in {section.draws} draws a chain")
+    return (
+        tried.posterior,
+        tried.sample_stats,
+        section.model_copy(update={"target_accept": tried.target_accept}),
+    )
 
 
 @dataclass(frozen=True)
