@@ -72,7 +72,7 @@ def prefit_sections(model: JointModel, seed: int) -> tuple[Section, ...]:
     prior_seed, campaign_seed, predictive_seed = (
         int(each) for each in np.random.SeedSequence(seed).generate_state(3)
     )
-    function = FreeFunction(model, observations=True)
+    function = FreeFunction(model)
     prior = function.draw_prior(PRIOR_DRAWS, prior_seed)
     made = forecast(function, prior, campaign_seed)
     middle = np.median(made.contraction, axis=0)
