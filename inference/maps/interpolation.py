@@ -7,8 +7,9 @@ from data.arrays import Array
 from data.units import to_si
 from inference.designs.axes import Axis
 from inference.maps.conditions import kept_lock
+from models.chebyshev import interpolation_weights
 
-__all__ = ["chebyshev_nodes", "interpolated", "interpolation_matrix", "interpolation_weights"]
+__all__ = ["chebyshev_nodes", "interpolated", "interpolation_matrix"]
 
 
 def interpolated(weights: Array, values: Array, place: int) -> Array:
@@ -40,10 +41,3 @@ def chebyshev_nodes(axis: Axis, count: int) -> Array:
 def interpolation_matrix(axis: Axis, nodes: Array, values: Array) -> Array:
     """Return the weights that take values at the nodes to those elsewhere, (value, node)."""
     return interpolation_weights(natural_axis(axis, nodes), natural_axis(axis, values))
-
-
-def interpolation_weights(nodes: Array, places: Array) -> Array:
-    """Return the weights of the polynomial through nodes at other places within -1 and 1."""
-    last = nodes.size - 1
-    at_nodes, elsewhere = (chebyshev.chebvander(each, last) for each in (nodes, places))
-    return np.ascontiguousarray(np.linalg.solve(at_nodes.T, elsewhere.T).T)

@@ -41,7 +41,6 @@ from inference.maps.conditions import Conditions
 from inference.maps.evaluation import order_statistics
 from inference.maps.extrapolation import extrapolation_in_words, supports
 from inference.maps.gaps import between_sentences
-from inference.maps.interpolation import interpolation_weights
 from inference.maps.known import (
     check_risk,
     drawn_parameters,
@@ -55,6 +54,7 @@ from inference.maps.separator_laws import beside_sentence, near_separator, separ
 from inference.maps.separators import as_fitted, belonging, offset_in_words
 from inference.maps.tails import AS_FITTED, other_cells
 from inference.thresholds import BATCHES, INTERVAL_DEVIATE, TAILS
+from models.chebyshev import interpolation_weights
 from models.physics import metal_capacity
 
 if TYPE_CHECKING:
