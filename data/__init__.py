@@ -5,7 +5,8 @@ The names below are loaded when they are first used, so that ``import data`` cos
 Examples
 --------
 >>> from data import load_campaign
->>> print(load_campaign("sodium-literature"))  # doctest: +SKIP
+>>> load_campaign("sodium-literature").metadata.metal
+'Na'
 """
 
 TYPE_CHECKING = False  # as `typing` has it, without reading `typing`

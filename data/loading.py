@@ -107,6 +107,12 @@ def load_campaign(path_or_name: str | Path) -> Campaign:
         There is no such campaign.
     CampaignError
         The campaign breaks the data contract; every mistake is listed.
+
+    Examples
+    --------
+    >>> campaign = load_campaign("sodium-literature")
+    >>> list(campaign.tables)
+    ['dc_polarization', 'morphology', 'published', 'separators']
     """
     folder = find_campaign(path_or_name)
     metadata, keyed, mistakes = read_metadata(folder)
@@ -339,6 +345,11 @@ def list_campaigns() -> list[CampaignInfo]:
     -------
     list of CampaignInfo
         In alphabetical order.
+
+    Examples
+    --------
+    >>> [info.name for info in list_campaigns()]
+    ['sodium-literature', 'sodium-synthetic']
     """
     infos = []
     for name in bundled_campaigns():

@@ -11,7 +11,15 @@ from pydantic import BaseModel, ConfigDict
 from data.errors import InputError
 from data.schema import nearest
 
-__all__ = ["Condition", "Quantity", "quantities", "quantity"]
+__all__ = [
+    "Condition",
+    "Quantity",
+    "base_name",
+    "quantities",
+    "quantity",
+    "quantity_of",
+    "split_label",
+]
 
 type Condition = Literal["separator", "temperature", "pressure", "metal_thickness", "protocol"]
 
@@ -148,3 +156,25 @@ def quantity(name: str) -> Quantity:
             f"{name!r} is not a quantity{nearest(name, known)}: legal are {', '.join(known)}"
         )
     return known[name]
+
+
+def split_label(label: str) -> tuple[str, str]:
+    """Return the name in a label and the one of many that it is of, empty where it is of all.
+
+    Examples
+    --------
+    >>> split_label("supply_factor[step]")
+    ('supply_factor', 'step')
+    """
+    name, _, member = label.partition("[")
+    return name, member.removesuffix("]")
+
+
+def base_name(label: str) -> str:
+    """Return the name in a label such as ``supply_factor[step]``."""
+    return split_label(label)[0]
+
+
+def quantity_of(label: str) -> Quantity | None:
+    """Return the quantity that a label is of, None where its name is no quantity's."""
+    return quantities().get(base_name(label))

@@ -43,6 +43,12 @@ def new_campaign(folder: str | Path, *, metal: Literal["Na", "Li"] = "Na") -> Pa
     ------
     InputError
         The folder is not empty, or no folder can have its name.
+
+    Examples
+    --------
+    >>> folder = new_campaign("mine", metal="Li")
+    >>> sorted(path.name for path in folder.iterdir())
+    ['README.md', 'campaign.toml', 'templates']
     """
     target = expanded(folder)
     refuse_filled_folder(target)

@@ -60,6 +60,13 @@ def write_campaign(
         The folder is not empty, a table or a column is not legal, or there is no row.
     CampaignError
         The rows break the data contract.
+
+    Examples
+    --------
+    >>> campaign = load_campaign("sodium-literature")
+    >>> folder = write_campaign("copy", campaign.metadata, campaign.tables)
+    >>> load_campaign(folder).metadata == campaign.metadata
+    True
     """
     from data.loading import load_campaign
 

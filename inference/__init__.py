@@ -7,7 +7,10 @@ function's place.
 Examples
 --------
 >>> from inference import fit, safe_current_map
->>> result = fit("sodium-literature")  # doctest: +SKIP
+>>> result = fit("sodium-literature", folder="runs/sodium-literature")
+>>> chart = safe_current_map(result, {"cell": "liquid", "pore_radius": "9 nm"})
+>>> chart["safe_current_density"].attrs["units"]
+'mA/cm^2'
 """
 
 TYPE_CHECKING = False  # as `typing` has it, without reading `typing`
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
     from inference.runs.parameter_table import parameter_table as parameter_table
     from inference.runs.result import Result as Result
     from inference.runs.result import load_result as load_result
-    from inference.steps import calibrate as calibrate
-    from inference.steps import save_overlay as save_overlay
+    from inference.steps.run import run as run
+    from inference.steps.studies import calibrate as calibrate
+    from inference.steps.studies import save_overlay as save_overlay
     from inference.studies.comparison.comparison import compare as compare
     from inference.studies.overlays import overlay as overlay
     from inference.studies.recovery import recover as recover
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "Result": "inference.runs.result",
-    "calibrate": "inference.steps",
+    "calibrate": "inference.steps.studies",
     "check": "inference.checks",
     "compare": "inference.studies.comparison.comparison",
     "fit": "inference.runs.fitting",
@@ -46,9 +50,10 @@ _MODULE_OF = {
     "recover": "inference.studies.recovery",
     "required_pore_radius": "inference.maps.questions",
     "required_pressure": "inference.maps.questions",
+    "run": "inference.steps.run",
     "safe_current": "inference.maps.questions",
     "safe_current_map": "inference.maps.mapping",
-    "save_overlay": "inference.steps",
+    "save_overlay": "inference.steps.studies",
     "simulate": "inference.studies.simulation",
     "write_raw_curves": "inference.importing.raw_curves",
     "write_report": "inference.report_page",

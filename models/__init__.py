@@ -7,7 +7,8 @@ Examples
 --------
 >>> from data import load_campaign
 >>> from models import build_model
->>> model = build_model(load_campaign("sodium-literature"))  # doctest: +SKIP
+>>> "surface_energy" in build_model(load_campaign("sodium-literature")).named_vars
+True
 """
 
 TYPE_CHECKING = False  # as `typing` has it, without reading `typing`

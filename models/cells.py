@@ -31,6 +31,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from data.arrays import Array
+from models.chebyshev import interpolation_weights
 from models.physics import weakest_deviate
 
 __all__ = [
@@ -271,9 +272,7 @@ def _interpolated(law: CellLaw, normal: Any, log_parameter: Array, patches: Any)
     nodes = chebyshev.chebpts1(_TABLED)
     centre, half = (low + high) / 2.0, max((high - low) / 2.0, _CLOSE)
     known = deviate(law, normal, np.exp(centre + half * nodes)[:, None], patches)
-    at_nodes = chebyshev.chebvander(nodes, _TABLED - 1)
-    elsewhere = chebyshev.chebvander((log_parameter - centre) / half, _TABLED - 1)
-    return np.asarray(np.linalg.solve(at_nodes.T, elsewhere.T).T @ known)
+    return np.asarray(interpolation_weights(nodes, (log_parameter - centre) / half) @ known)
 
 
 def _root(

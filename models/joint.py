@@ -268,6 +268,12 @@ def joint_model(
     ------
     ModelError, PriorError
         If campaign, options and priors do not fit together.
+
+    Examples
+    --------
+    >>> model = build_model(load_campaign("sodium-literature"), ModelOptions(blocks=("published",)))
+    >>> [variable.name for variable in model.observed_RVs]
+    ['published']
     """
     import pymc as pm
 

@@ -14,7 +14,7 @@ import xarray as xr
 
 from data.arrays import Array
 from data.errors import ModelError
-from data.quantities import quantity
+from data.quantities import base_name, quantity
 from data.units import si_factor
 from models.distributions import Fixed, LogNormal
 from models.prior_set import PriorSet
@@ -100,7 +100,7 @@ class Parameters:
 
     def __getitem__(self, name: str) -> Any:
         """Return a parameter in lab units, creating it when it is asked for first."""
-        base = name.partition("[")[0]
+        base = base_name(name)
         if base not in self._variables and base not in self.priors:
             raise ModelError(
                 f"{name} needs a prior and has none: give one in the job as [priors.{name}] with "
@@ -117,11 +117,11 @@ class Parameters:
     @property
     def in_use(self) -> list[str]:
         """Names of the priors behind the parameters created so far."""
-        return [name for name in self.priors if name.partition("[")[0] in self._variables]
+        return [name for name in self.priors if base_name(name) in self._variables]
 
     def si(self, name: str) -> Any:
         """Return a parameter in SI units (an energy per charge stays in eV)."""
-        unit = quantity(name.partition("[")[0]).unit
+        unit = quantity(base_name(name)).unit
         value = self[name]
         return value if unit == "eV" else value * si_factor(unit)
 

@@ -23,6 +23,7 @@ __all__ = [
     "Scale",
     "forward",
     "inverse",
+    "is_end",
     "labels",
     "measured",
     "range_labels",
@@ -39,6 +40,11 @@ Scale = Literal["log", "logit", "linear"]
 _BEYOND = 1e3  # stands for infinity on a log, logit or mV scale, and keeps gradients finite
 TOLERANCE = 1e-9
 """Of a censored value against its limit, on the natural scale."""
+
+
+def is_end(values: Array) -> NDArray[np.bool_]:
+    """Say where a floor or ceiling of a design, in whatever unit of time, stands for an end."""
+    return np.abs(values) < 0.9 * _BEYOND
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ or pins it with ``fixed = "0.25 eV"``. A parameter that exists once per protocol
 whole (``supply_factor``) or singly (``"supply_factor[step]"``). Nothing is ever evaluated.
 """
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -24,7 +23,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from data.errors import AnodebayesError, PriorError
-from data.quantities import Quantity, quantity
+from data.quantities import Quantity, quantity, split_label
 from data.schema import nearest
 from data.units import parse_quantity
 from models.blocks import block_priors
@@ -220,10 +219,10 @@ def _entries() -> dict[str, dict[str, Any]]:
 def _family(name: str) -> tuple[str, list[str]]:
     """Return the catalogue's name behind `name`, and the names of the members it stands for."""
     entries = _entries()
-    base, bracket, member = name.partition("[")
+    base, member = split_label(name)
     members: list[str] = entries.get(base, {}).get("each", [])
-    if base in entries and (not bracket or member.rstrip("]") in members):
-        return base, [name] if bracket or not members else [f"{base}[{each}]" for each in members]
+    if base in entries and (name == base or member in members):
+        return base, [name] if member or not members else [f"{base}[{each}]" for each in members]
     if base in _DERIVED:
         formula, instead = _DERIVED[base]
         raise PriorError(
@@ -236,12 +235,8 @@ def _family(name: str) -> tuple[str, list[str]]:
             f"deviation stated in {_TABLED[base]}; change it there"
         )
     known = [*entries, *(f"{key}[{m}]" for key, e in entries.items() for m in e.get("each", []))]
-    near = difflib.get_close_matches(name, known, n=1)
-    advice = f"; did you mean {near[0]!r}?" if near else ""
     raise PriorError(
-        f"there is no parameter {name!r}{advice} `anodebayes priors` lists them all"
-        if near
-        else f"there is no parameter {name!r}; `anodebayes priors` lists them all"
+        f"there is no parameter {name!r}{nearest(name, known)}; `anodebayes priors` lists them all"
     )
 
 

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from data.instruments.bdf import with_metadata
 from data.instruments.raw_file import CurveInfo, RawFile, refusal
 from data.instruments.record import build_record
 from data.instruments.witnesses import with_witnesses
+from data.schema import nearest
 from data.whole_files import temporary_folder
 
 if TYPE_CHECKING:
@@ -180,9 +180,8 @@ def _advice_on_top(head: bytes, names: Sequence[str]) -> str:
 def _opened(path: str | Path, format: str | None, **stated: float | None) -> Iterator[_Opened]:  # noqa: A002
     """Open a file: unpack it where it is compressed, and tell its format."""
     if format is not None and format not in FORMATS:
-        close = get_close_matches(format, FORMATS, 1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise InputError(f"format {format!r} is not known: legal are {', '.join(FORMATS)}{hint}")
+        hint = nearest(format, FORMATS)
+        raise InputError(f"format {format!r} is not known{hint}: legal are {', '.join(FORMATS)}")
     path = Path(path)
     try:
         if path.exists() and (wrong := what_stands(path)):
@@ -326,6 +325,11 @@ def list_curves(path: str | Path, *, format: str | None = None) -> list[CurveInf
         The file is of no known format, damaged or cut off.
     InputError
         The format is not known.
+
+    Examples
+    --------
+    >>> [(curve.index, curve.rows, curve.readable) for curve in list_curves("cell7.csv")]
+    [(0, 2, True)]
     """
     with _opened(path, format) as opened:
         curves: list[CurveInfo] = opened.module.list_tables(opened.source)
@@ -371,6 +375,11 @@ def read_record(
         stated for a file that holds one. The message names the line or row.
     InputError
         The format is not known.
+
+    Examples
+    --------
+    >>> read_record("cell7.csv")["voltage_volt"].to_numpy()
+    array([0.1, 0.2])
     """
     with _opened(path, format, current=current, scan_rate=scan_rate) as opened:
         reading = opened.module.read(opened.source, curve)
@@ -399,6 +408,11 @@ def read_spectrum(path: str | Path, *, curve: int | None = None) -> "xr.Dataset"
     ------
     RecordError
         The file holds no spectrum, or one that cannot be read for certain.
+
+    Examples
+    --------
+    >>> read_spectrum("spectrum.csv")["impedance_ohm"].to_numpy()
+    array([1.-1.j, 2.-2.j])
     """
     from data.instruments import spectrum
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import xarray as xr
 
+from data.quantities import base_name
 from inference.checks.ridges import OF_NORMAL_DRAWS
 from inference.engine.arviz_statistics import quantile_errors, spread_errors
 from inference.engine.scales import (
@@ -20,7 +21,7 @@ from inference.misfit.verdicts import Finding
 from inference.runs.remedies import why_open
 from inference.runs.summary import FACTORS
 from inference.thresholds import PRIOR_DRIVEN_CONTRACTION, PRIOR_ITSELF_CONTRACTION
-from inference.words.labels import PRODUCTS, joined, main_parameters
+from inference.words.labels import OFFSET, PRODUCTS, joined, main_parameters
 from models.prior_set import PriorSet
 
 __all__ = ["contraction_findings", "contractions"]
@@ -64,7 +65,7 @@ def contractions(
         name = str(key)
         exact = prior_values(name, priors)
         of_prior = 0.0
-        if name in priors or name.partition("[")[0] in priors:
+        if name in priors or base_name(name) in priors:
             before, after = prior_spread(name, priors, prior)[1], float(values.std())
             of_posterior = spreads[name] / after
         elif exact is not None or name in prior:
@@ -230,9 +231,7 @@ def contraction_findings(
             )
         )
     single = [
-        name
-        for name in contraction
-        if name not in main and not name.partition("[")[0].endswith("_offset")
+        name for name in contraction if name not in main and not base_name(name).endswith(OFFSET)
     ]
     if single:
         learnt = [name for name in single if not is_open(name)]
@@ -252,11 +251,11 @@ def contraction_findings(
 
 def _given(name: str, contraction: Mapping[str, float]) -> str:
     """Say where a factor is known only by its product, the other factor being the prior's."""
-    base, bracket, member = name.partition("[")
+    base = base_name(name)
     other = _OTHER_FACTOR.get(base)
     if other is None or contraction.get(other, 1.0) >= PRIOR_DRIVEN_CONTRACTION:
         return ""
-    product = f"{FACTORS[base]}{bracket}{member}"
+    product = name.replace(base, FACTORS[base], 1)
     return f", only through {product}: {other} is the prior's"
 
 
@@ -267,8 +266,9 @@ def _depends(low: float, high: float) -> bool:
 
 def _reached(label: str, informed_by: Mapping[str, Collection[str]]) -> bool:
     """Whether a table depends on the parameter, by itself or through a product."""
-    base = label.partition("[")[0]
-    names = {label, base, FACTORS.get(base, base), f"{FACTORS.get(base, base)}{label[len(base) :]}"}
+    base = base_name(label)
+    product = FACTORS.get(base, base)
+    names = {label, base, product, label.replace(base, product, 1)}
     if base == "separator_scatter":
         names.add("separator_offset")
     prefix = f"{FACTORS[base]}[" if base in FACTORS and base == label else None

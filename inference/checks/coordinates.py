@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from data.arrays import Array
-from data.quantities import quantity
+from data.quantities import base_name, quantity
 from data.units import si_factor
 from inference.engine.sampling import scalars
 from inference.engine.scales import natural_values, prior_covariance
@@ -63,7 +63,7 @@ class Coordinates:
                 alias
                 for name, tables in json.loads(str(result.attrs["informed_by"])).items()
                 if table in tables
-                for alias in _STANDS_FOR.get(name.partition("[")[0], (name,))
+                for alias in _STANDS_FOR.get(base_name(name), (name,))
             }
             for table in result.blocks
         }
@@ -105,7 +105,7 @@ class Coordinates:
             Tables.
         """
         on_first, on_second = (
-            np.array([bool({name, name.partition("[")[0]} & touched) for name in self._names])
+            np.array([bool({name, base_name(name)} & touched) for name in self._names])
             for touched in (self._touched[first], self._touched[second])
         )
         both = on_first & on_second
@@ -121,7 +121,7 @@ class Coordinates:
         return {
             name: natural_values(name, values)
             for name, values in every.items()
-            if name.partition("[")[0] not in replaced
+            if base_name(name) not in replaced
         }
 
     def _critical_currents(self, draws: Mapping[str, Array]) -> dict[str, Array]:

@@ -63,6 +63,13 @@ def check(
         If `campaign` is given and is not what was fitted.
     MapError
         If a design or the risk is not legal.
+
+    Examples
+    --------
+    >>> result = load_result("runs/sodium-literature")
+    >>> found = check(result, conflict=False)
+    >>> found.section("sampling").verdict
+    'ok'
     """
     from inference.checks.identifiability import identifiability_section
     from inference.checks.row_findings import headline_designs, rows_section
@@ -176,6 +183,11 @@ def prefit_check(
     ------
     JobError, CampaignError, PriorError, ModelError
         If the input is not legal.
+
+    Examples
+    --------
+    >>> [section.name for section in prefit_check("sodium-literature").sections]
+    ['identifiability', 'prior']
     """
     from inference.checks.prefit import prefit_sections
     from inference.jobs.plan import Plan

@@ -37,6 +37,7 @@ import numpy as np
 import xarray as xr
 
 from data.arrays import Array
+from data.quantities import base_name
 from inference.checks.absurdity import absurd_shares, absurdity_findings
 from inference.checks.contraction import contraction_findings
 from inference.checks.fisher import forecast
@@ -71,7 +72,7 @@ def prefit_sections(model: JointModel, seed: int) -> tuple[Section, ...]:
     prior_seed, campaign_seed, predictive_seed = (
         int(each) for each in np.random.SeedSequence(seed).generate_state(3)
     )
-    function = FreeFunction(model, observations=True)
+    function = FreeFunction(model)
     prior = function.draw_prior(PRIOR_DRAWS, prior_seed)
     made = forecast(function, prior, campaign_seed)
     middle = np.median(made.contraction, axis=0)
@@ -79,7 +80,7 @@ def prefit_sections(model: JointModel, seed: int) -> tuple[Section, ...]:
     contraction = dict(zip(made.labels, map(float, middle), strict=True))
     ranges = {label: (float(low[i]), float(high[i])) for i, label in enumerate(made.labels)}
     shares = {name: np.median(values, axis=0) for name, values in made.shares.items()}
-    primary = [i for i, n in enumerate(made.labels) if n.partition("[")[0] not in PRODUCTS]
+    primary = [i for i, n in enumerate(made.labels) if base_name(n) not in PRODUCTS]
     correlation = np.median(made.correlation, axis=0)[np.ix_(primary, primary)]
     correlated = ridges_of(correlation, [made.labels[i] for i in primary])
     findings = (

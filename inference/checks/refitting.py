@@ -66,7 +66,8 @@ def draws_of_refit(refit: Refit) -> tuple[list[str], Any, int]:
         If the table makes no model by itself.
     """
     from data.loading import load_campaign
-    from inference.engine.free_function import FreeFunction
+    from data.quantities import quantities
+    from inference.engine.prediction import Predictor
     from inference.engine.sampling import Sampler, scalars
     from models.joint import joint_model
     from models.options import ModelOptions
@@ -82,8 +83,9 @@ def draws_of_refit(refit: Refit) -> tuple[list[str], Any, int]:
         seed=refit.seed,
         target_accept=refit.target_accept,
     )
-    derived = FreeFunction(model).quantities(sampled)
-    every = scalars(derived)
+    found = Predictor(model).derive(sampled).merge(sampled)
+    public = {*quantities(), "separator_offset"}
+    every = scalars(found[[name for name in found.data_vars if name in public]])
     labels = [str(name) for name in every.data_vars]
     array = np.stack([every[label].transpose("chain", "draw").values for label in labels])
     return labels, array, int(stats["diverging"].sum())

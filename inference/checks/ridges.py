@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from data.arrays import Array
+from data.quantities import base_name
 from inference.engine.standing import beyond
 from inference.misfit.verdicts import Finding
 from inference.runs.remedies import ridge_remedy
@@ -45,7 +46,7 @@ def ridges(
         ``first``, ``second``, ``correlation``, ``prior_correlation``; the strongest first.
         Derived products are left out.
     """
-    labels = [str(n) for n in draws.data_vars if str(n).partition("[")[0] not in PRODUCTS]
+    labels = [str(n) for n in draws.data_vars if base_name(str(n)) not in PRODUCTS]
     if len(labels) < 2:
         return []
     matrix = np.corrcoef([draws[label].values.ravel() for label in labels])
@@ -99,7 +100,7 @@ def ridge_findings(
     found = []
     groups: dict[frozenset[str], list[Mapping[str, Any]]] = {}
     for row in rows:
-        bases = frozenset(row[key].partition("[")[0] for key in ("first", "second"))
+        bases = frozenset(base_name(row[key]) for key in ("first", "second"))
         groups.setdefault(bases, []).append(row)
     for members in groups.values():
         row = members[0]

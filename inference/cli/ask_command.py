@@ -210,15 +210,14 @@ def _section(
 def _named(result: "Result", name: str) -> dict[str, Any]:
     """Return what is stated of a separator of the campaign."""
     from data.errors import MapError
-    from data.schema import closest
+    from data.schema import nearest
     from inference.maps.separators import separators_of
 
     known = separators_of(result)
     if name not in known:
-        near = closest(name, known)
-        hint = f"; did you mean {near!r}?" if near else ""
         names = ", ".join(repr(each) for each in known) or "none"
-        raise MapError(f"--separator {name!r} is not one of the campaign's: {names}{hint}")
+        hint = nearest(name, known)
+        raise MapError(f"--separator {name!r}{hint} is not one of the campaign's: {names}")
     return known[name]
 
 

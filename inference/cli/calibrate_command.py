@@ -43,7 +43,7 @@ def calibrate(
 
     from inference.cli.text import heading, paragraph, show_table, table, ticked
     from inference.jobs.reading import job_with_set, load_job
-    from inference.steps import calibrate as run
+    from inference.steps.studies import calibrate as run
     from inference.thresholds import CALIBRATION_FAILED, CALIBRATION_LEVELS
     from inference.words.numbers import number
 

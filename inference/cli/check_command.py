@@ -1,8 +1,7 @@
 """The command `check`, and how a check looks on a terminal."""
 
 from contextlib import nullcontext
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,16 +10,12 @@ from data.files import resolved
 from inference.cli.arguments import Set
 from inference.cli.ask_command import At, Kind, Risk, Separator, asked_design, asked_risk
 from inference.cli.guard import DONE, GATE_FAILED, guarded
-from inference.thresholds import DEFAULT_RISK
 from inference.words.run_files import CHECK
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from inference.misfit.verdicts import Check
-    from inference.runs.result import Result
 
-__all__ = ["check", "check_run", "exit_code", "show_check"]
+__all__ = ["check", "exit_code", "show_check"]
 
 _MARKS = {"ok": "ok", "not checked": "not checked", "warn": "look", "fail": "FAIL"}
 _WORDS = {"ok": "ok", "not checked": "not checked", "warn": "worth a look", "fail": "FAILED"}
@@ -74,12 +69,14 @@ def check(
     'pore_radius=30 nm'. The check of a design or a risk of one's own is printed and not stored.
     """
     from inference.cli.progress import stage, stored_result
+    from inference.steps.run import check_run, is_of_report
 
+    shown = nullcontext if as_json else stage
     if prefit:
         from inference.checks import prefit_check
         from inference.jobs.reading import job_with_set, load_job
 
-        with nullcontext() if as_json else stage("forecast"):
+        with shown("forecast"):
             found = prefit_check(job_with_set(load_job(run), changes or []))
         _print(found, as_json=as_json, everything=everything)
         return exit_code(found)
@@ -90,9 +87,16 @@ def check(
     asked = at or separator or cell
     designs = [asked_design(result, at, separator, cell)] if asked else None
     share = asked_risk(risk)
-    found = check_run(result, folder, conflict=conflict, designs=designs, risk=share, quiet=as_json)
+    found = check_run(
+        result,
+        folder,
+        conflict=conflict,
+        designs=designs,
+        risk=share,
+        stage=shown,
+    )
     _print(found, as_json=as_json, everything=everything)
-    if not as_json and _of_the_report(designs, share):
+    if not as_json and is_of_report(designs, share):
         typer.echo(f"\n{folder / CHECK}")
     elif not as_json:
         typer.echo(
@@ -112,69 +116,6 @@ def _print(found: "Check", *, as_json: bool, everything: bool) -> None:
 def exit_code(found: "Check") -> int:
     """Return the exit code that a check deserves: that of a failed gate where its verdict is so."""
     return GATE_FAILED if found.verdict == "fail" else DONE
-
-
-def _of_the_report(designs: "Sequence[Mapping[str, Any]] | None", risk: float) -> bool:
-    """Say whether a check is of the designs and the risk that the report begins with."""
-    return designs is None and risk == DEFAULT_RISK
-
-
-def check_run(
-    result: "Result",
-    folder: Path,
-    *,
-    conflict: bool = True,
-    designs: "Sequence[Mapping[str, Any]] | None" = None,
-    risk: float = DEFAULT_RISK,
-    quiet: bool = False,
-) -> "Check":
-    """Judge a run; of the report's designs and risk, write ``check.json`` into its folder.
-
-    Parameters
-    ----------
-    result : Result
-        The run's result.
-    folder : Path
-        The run folder.
-    conflict : bool
-        Whether each table is fitted by itself.
-    designs : sequence of mapping, optional
-        As for `inference.check`.
-    risk : float
-        As for `inference.check`.
-    quiet : bool
-        Whether no line of the time is printed.
-
-    Returns
-    -------
-    Check
-        The verdicts.
-    """
-    from inference.checks import check as judge
-    from inference.checks import write_check
-    from inference.cli.progress import stage
-
-    with nullcontext() if quiet else stage("check"):
-        found = judge(result, conflict=conflict, designs=designs, risk=risk)
-        if _of_the_report(designs, risk) and (conflict or not _fuller(folder, result.id)):
-            write_check(found, folder)
-    return found
-
-
-def _fuller(folder: Path, result_id: str) -> bool:
-    """Say whether the folder has a check of the same run in which tables were fitted alone."""
-    from data.errors import RunFolderError
-    from inference.misfit.verdicts import stored_check
-
-    try:
-        stored = stored_check(folder, result_id)
-    except RunFolderError:
-        return False  # it is damaged, and written anew
-    sections = stored["sections"] if stored is not None else []
-    conflict = [each for each in sections if each["name"] == "conflict"]
-    return bool(conflict) and all(
-        each["verdict"] != "not checked" for section in conflict for each in section["findings"]
-    )
 
 
 def show_check(found: "Check", *, everything: bool = False) -> None:

@@ -1,5 +1,6 @@
 """The commands of `anodebayes`; what each does is done elsewhere."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,7 +10,7 @@ from data.files import resolved
 from inference.cli.arguments import JobArgument, Set
 from inference.cli.ask_command import required_pore_radius, required_pressure, safe_current
 from inference.cli.calibrate_command import calibrate
-from inference.cli.check_command import check, check_run, exit_code, show_check
+from inference.cli.check_command import check, exit_code, show_check
 from inference.cli.compare_command import compare
 from inference.cli.export_command import export_bdf
 from inference.cli.figures_command import figures
@@ -30,6 +31,7 @@ from inference.cli.report_command import report
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from inference.jobs.plan import Plan
     from inference.runs.result import Result
 
 __all__ = ["app"]
@@ -183,6 +185,7 @@ def fit(
     changes: Set = None,
 ) -> int:
     """Fit the joint model to a campaign and write a run folder."""
+    from inference.cli.progress import stage
     from inference.jobs.reading import job_with_set, load_job
 
     if dry_run:
@@ -190,7 +193,11 @@ def fit(
 
         typer.echo(check(job_with_set(load_job(job), changes or [])))
         return DONE
-    result, folder = _fit(job, out, changes, force=force)
+    plan, folder = _plan(job, out, changes)
+    with stage("fit"):
+        from inference.runs.fitting import fit as sample
+
+        result = sample(plan, folder=folder, force=force, progress=sys.stderr.isatty())
     return _report(result, folder)
 
 
@@ -218,14 +225,9 @@ def draw_map(
 ) -> int:
     """Compute the safe-current maps of a run into its map.nc, and tables of them."""
     from inference.cli.printing import show_gate, show_maps
-    from inference.cli.progress import (
-        draw_figures,
-        draw_maps,
-        draw_separators,
-        stored_result,
-        take_maps,
-    )
+    from inference.cli.progress import stage, stored_result
     from inference.jobs.plan import Plan
+    from inference.steps.run import draw_figures, draw_maps, draw_separators, take_maps
     from inference.words.run_files import FIGURES, MAP
 
     folder = resolved(run)
@@ -233,16 +235,16 @@ def draw_map(
     if job is not None:
         take_maps(Plan.of(job), result, folder)
     if separator:
-        maps, file = draw_separators(result, folder, separator)
+        maps, file = draw_separators(result, folder, separator, stage=stage)
         if not result.gate.passed:
             show_gate(result)
         show_maps(result, maps)
         typer.echo(f"\n{file}")
         return DONE if result.gate.passed else GATE_FAILED
     drawn = (folder / FIGURES).is_dir()
-    maps = draw_maps(result, folder, again=True)
+    maps = draw_maps(result, folder, again=True, stage=stage)
     if drawn:
-        draw_figures(result, maps, folder)
+        draw_figures(result, maps, folder, stage=stage)
     if not result.gate.passed:
         show_gate(result)
     show_maps(result, maps)
@@ -262,25 +264,23 @@ def run(
 
     Whether the tables agree with each other takes longer: anodebayes check RUN.
     """
-    from inference.cli.progress import draw_figures, draw_maps, make_report
+    from inference.cli.progress import stage
     from inference.maps.caveats import failures
+    from inference.steps.run import run as run_steps
 
-    result, folder = _fit(job, out, changes, force=force)
-    maps = draw_maps(result, folder, again=False) if result.gate.passed else {}
-    found = check_run(result, folder, conflict=False)
-    draw_figures(result, maps, folder)
-    page = make_report(result, folder, again=False, maps=maps)
-    show_check(found)
-    code = _report(result, folder)
-    if not result.gate.passed:
+    plan, folder = _plan(job, out, changes)
+    done = run_steps(plan, folder=folder, force=force, progress=sys.stderr.isatty(), stage=stage)
+    show_check(done.check)
+    code = _report(done.result, folder)
+    if not done.result.gate.passed:
         typer.echo(
             "No map was drawn from draws that have not converged; `anodebayes map RUN` draws it "
             "all the same.",
             err=True,
         )
-    typer.echo(page)
+    typer.echo(done.report)
     # The stored check, of which `failures` tells, may be a fuller one of before.
-    return GATE_FAILED if failures(result) else code or exit_code(found)
+    return GATE_FAILED if failures(done.result) else code or exit_code(done.check)
 
 
 @app.command()
@@ -362,19 +362,19 @@ for command in (report, figures, check, compare, overlay, calibrate, recover):
     app.command()(command)
 
 
-def _fit(
-    name: str, out: Path | None, changes: "Sequence[str] | None", *, force: bool
-) -> "tuple[Result, Path]":
-    """Fit a job, having said what it is; return the result and the absolute run folder."""
+def _plan(name: str, out: Path | None, changes: "Sequence[str] | None") -> "tuple[Plan, Path]":
+    """Plan a fit and say what it is; return it with the absolute run folder."""
     from inference.cli.printing import show_plan
-    from inference.cli.progress import fit_plan
     from inference.jobs.plan import Plan
     from inference.jobs.reading import job_with_set, load_job
+    from inference.runs.run_folder import RunFolder
 
     plan = Plan.of(job_with_set(load_job(name), changes or []))
     folder = plan.job.run_folder() if out is None else resolved(out)
     show_plan(plan, folder)
-    return fit_plan(plan, folder, force=force), folder
+    RunFolder(folder).refuse_foreign()  # whose log is not the program's either
+    session.run_folder = folder
+    return plan, folder
 
 
 def _report(result: "Result", folder: Path, *, everything: bool = False) -> int:

@@ -44,7 +44,7 @@ def overlay(
     """Lay finished runs on different data over each other: what new cells have taught."""
     from inference.cli.progress import stage
     from inference.runs.run_folder import RunFolder
-    from inference.steps import save_overlay
+    from inference.steps.studies import save_overlay
     from inference.studies.overlays import overlay as lay_over
 
     folder = resolved(out or Path("runs") / "overlay")

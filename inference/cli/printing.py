@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
+from data.quantities import base_name
 from inference.cli.text import field, heading, paragraph, show_table, table, ticked
 from inference.designs.axes import WORDS
 from inference.engine.standing import PRIOR_DRIVEN_WORDS
 from inference.maps.caveats import caveats, failures, warned
 from inference.thresholds import INTERVAL
+from inference.words.labels import is_of_all
 from inference.words.numbers import interval, number
 
 if TYPE_CHECKING:
@@ -36,8 +38,6 @@ __all__ = [
 ]
 
 _METALS = {"Na": "sodium", "Li": "lithium"}
-# Of other parameters with a bracket there is one for each separator or area: summary.csv has them.
-_PROTOCOLS = ("", "one_way]", "step]")
 _MAP_ROWS = 6
 _DOING = {"liquid": "charging", "solid": "stripping"}
 
@@ -56,8 +56,8 @@ def show_parameters(result: "Result", *, everything: bool = False) -> None:
 
     summary = result.summary()
     order = {name: position for position, name in enumerate(quantities())}
-    labels = sorted(summary.index, key=lambda label: order.get(_base(label), len(order)))
-    kept = [label for label in labels if everything or label.partition("[")[2] in _PROTOCOLS]
+    labels = sorted(summary.index, key=lambda label: order.get(base_name(label), len(order)))
+    kept = [label for label in labels if everything or is_of_all(label)]
     heading("Parameters" + _warning(result))
     filled = table(
         ["parameter", "unit", "median", f"{INTERVAL:.0%} interval".replace("%", " %"), "narrower"],
@@ -87,11 +87,6 @@ def _warning(result: "Result") -> str:
     if failures(result):
         marks.append("CHECK FAILED: do not rely on them")
     return f" ({', '.join(marks)})" if marks else ""
-
-
-def _base(label: str) -> str:
-    """Return the parameter's name in a label such as `supply_factor[step]`."""
-    return label.partition("[")[0]
 
 
 def _parameter_row(label: str, row: "pd.Series[Any]") -> Sequence[str]:

@@ -33,10 +33,11 @@ def report(
     the table of parameters for LaTeX is written to RUN/parameters.tex, too; with it nothing is
     written into RUN, which may be read-only.
     """
-    from inference.cli.progress import make_report, stored_result
+    from inference.cli.progress import stage, stored_result
+    from inference.steps.run import make_report
 
     folder = resolved(run)
     result = stored_result(folder)
     target = None if out is None else resolved(out)
-    typer.echo(make_report(result, folder, again=True, out=target, force=force))
+    typer.echo(make_report(result, folder, again=True, out=target, force=force, stage=stage))
     return DONE if result.gate.passed else GATE_FAILED

@@ -1,6 +1,5 @@
 """The axes of a map: quantities with units and legal ranges, values and tolerances."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -10,6 +9,7 @@ import numpy as np
 
 from data.arrays import Array
 from data.errors import AnodebayesError, MapError
+from data.schema import nearest
 from data.units import parse_quantity
 
 __all__ = [
@@ -328,9 +328,8 @@ def check_choice(name: str, value: object, legal: Iterable[str]) -> None:
     """Refuse a choice that is not legal, with the nearest that is."""
     legal = tuple(legal)
     if value not in legal:
-        near = difflib.get_close_matches(str(value), legal, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise MapError(f"{name} of a map is {value!r}, legal are {' and '.join(legal)}{hint}")
+        hint = nearest(str(value), legal)
+        raise MapError(f"{name} of a map is {value!r}{hint}, legal are {' and '.join(legal)}")
 
 
 def _parse_value(kind: AxisKind, entry: object, *, unit: str | None = None) -> float:
@@ -359,11 +358,9 @@ def parse_range(kind: AxisKind, entry: Mapping[str, Any]) -> Array:
     legal = ("from", "to", "points", "scale")
     for key in entry:
         if key not in legal:
-            near = difflib.get_close_matches(str(key), legal, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise MapError(
-                f"the range of map axis {kind.name!r} has no {key!r}; "
-                f"legal are {', '.join(legal)}{hint}"
+                f"the range of map axis {kind.name!r} has no {key!r}{nearest(str(key), legal)}; "
+                f"legal are {', '.join(legal)}"
             )
     for key in ("from", "to"):
         if key not in entry:

@@ -5,7 +5,6 @@ quantities or a range. Quantities carry their unit in text ("14 nm"); inside the
 canonical unit of their axis.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,6 +14,7 @@ import numpy as np
 
 from data.arrays import Array
 from data.errors import MapError
+from data.schema import nearest
 from inference.designs.axes import (
     AXES,
     CURRENT,
@@ -166,6 +166,5 @@ def unknown_key(cell: Cell, key: str, kinds: Mapping[str, AxisKind]) -> str:
     for other, others in AXES.items():
         if other != cell and stem in others:
             return f"{text}: {stem} belongs to {other} cells; legal are {', '.join(legal)}"
-    near = difflib.get_close_matches(stem, kinds if suffix else legal, n=1)
-    hint = f"; did you mean {near[0] + suffix!r}?" if near else ""
-    return f"{text}; legal are {', '.join(legal)}, and <axis>{TOLERANCE} for a tolerance{hint}"
+    hint = nearest(key, [f"{each}{suffix}" for each in (kinds if suffix else legal)])
+    return f"{text}{hint}; legal are {', '.join(legal)}, and <axis>{TOLERANCE} for a tolerance"

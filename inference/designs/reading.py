@@ -1,11 +1,10 @@
 """Designs as a job, a command or a script writes them."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast, get_args
 
 from data.errors import MapError
-from data.schema import closest
+from data.schema import nearest
 from inference.designs.axes import (
     AXES,
     CURRENT,
@@ -216,10 +215,9 @@ def _separator(item: object) -> tuple[str, dict[str, Any]]:
         raise MapError(f'separators holds {item!r}: a separator needs its name, separator = "..."')
     for key in own:
         if key not in OF_SEPARATOR:
-            near = difflib.get_close_matches(str(key), OF_SEPARATOR, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise MapError(
-                f"separator {name!r} has no {key!r}; legal are {', '.join(OF_SEPARATOR)}{hint}"
+                f"separator {name!r} has no {key!r}{nearest(str(key), OF_SEPARATOR)}; legal are "
+                f"{', '.join(OF_SEPARATOR)}"
             )
     return name, own
 
@@ -233,11 +231,10 @@ def _completed(
         return own
     if name in known:
         return {**known[name], **own}
-    near = closest(name, known)
-    hint = f"; did you mean {near!r}?" if near else ""
     names = ", ".join(repr(each) for each in known) or "none"
     raise MapError(
-        f"separator {name!r} is not one of the campaign's ({names}){hint}, and its table lacks "
+        f"separator {name!r}{nearest(name, known)} is not one of the campaign's ({names}), and its "
+        f"table lacks "
         f"{', '.join(missing)}"
     )
 

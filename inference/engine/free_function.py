@@ -14,18 +14,17 @@ __all__ = ["FreeFunction"]
 
 
 class FreeFunction:
-    """A model's quantities, and on demand the parameters of its observations, in NumPy.
+    """A model's quantities and the parameters of its observations, at one point after the other.
+
+    It is called often, and compiled to machine code; of many draws at once `Predictor` is quicker.
 
     Parameters
     ----------
     model : JointModel
         From `models.joint.joint_model`.
-    observations : bool
-        Whether the parameters of the observations are computed too. The function is then compiled
-        to machine code, for it is called often; otherwise it is interpreted.
     """
 
-    def __init__(self, model: JointModel, *, observations: bool = False) -> None:
+    def __init__(self, model: JointModel) -> None:
         from pytensor import function
         from pytensor.graph.replace import clone_replace
 
@@ -39,16 +38,15 @@ class FreeFunction:
             if variable.name in quantities() or variable.name == "separator_offset"
         ]
         self._counts = {
-            name: len(observation.parameters) if observations else 0
-            for name, observation in model.observations.items()
+            name: len(observation.parameters) for name, observation in model.observations.items()
         }
         outputs = clone_replace(
             [
                 *self._public,
                 *(
                     parameter
-                    for name, count in self._counts.items()
-                    for parameter in model.observations[name].parameters[:count]
+                    for observation in model.observations.values()
+                    for parameter in observation.parameters
                 ),
             ],
             swap,
@@ -56,7 +54,7 @@ class FreeFunction:
         self._function = function(
             stand_ins,
             outputs,
-            mode="NUMBA" if observations else "FAST_COMPILE",
+            mode="NUMBA",
             on_unused_input="ignore",
         )
 
@@ -75,7 +73,7 @@ class FreeFunction:
         quantities : dict of str to ndarray
             By name, in lab units.
         parameters : dict of str to list of ndarray
-            Of each observed variable, where they were asked for.
+            Of each observed variable.
         """
         values = iter(self._function(*(np.asarray(free[rv.name]) for rv in self.free)))
         public = {variable.name: np.asarray(next(values)) for variable in self._public}
@@ -126,20 +124,3 @@ class FreeFunction:
         some = next(iter(values.values()))
         own = {"chain": np.arange(some.shape[0]), "draw": np.arange(some.shape[1])}
         return xr.Dataset(variables, coords=own | coordinates(self.model.pymc, used))
-
-    def quantities(self, free: xr.Dataset) -> xr.Dataset:
-        """Return every quantity for draws of the unknowns over ``chain`` and ``draw``."""
-        arrays = {rv.name: free[rv.name].transpose("chain", "draw", ...).values for rv in self.free}
-        shape = (free.sizes["chain"], free.sizes["draw"])
-        collected = [
-            self({name: values[place] for name, values in arrays.items()})[0]
-            for place in np.ndindex(*shape)
-        ]
-        return self.dataset(
-            {
-                name: np.stack([each[name] for each in collected]).reshape(
-                    *shape, *collected[0][name].shape
-                )
-                for name in collected[0]
-            }
-        )

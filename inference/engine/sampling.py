@@ -1,14 +1,14 @@
 """Sampling by nutpie, and what ArviZ says of the convergence of its draws."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from data.quantities import quantities
+from data.quantities import base_name, quantities
 from inference.engine.compilation import compile_copy, compile_density
 from inference.engine.draws import SAMPLE, STACKED, labelled, stacked
 from inference.engine.modes import CLIMBS, LogDensity, Solution, belongs, solutions, starting_points
@@ -17,9 +17,11 @@ from models.graph_building import building_graphs
 from models.joint import JointModel
 
 __all__ = [
+    "Attempt",
     "Sampler",
     "convergence",
     "energy_information",
+    "in_smaller_steps",
     "intervals",
     "moved_intervals",
     "scalars",
@@ -184,7 +186,7 @@ class Sampler:
         apart = {
             str(name): float(np.ptp(at[name].values) / all_draws[name].values.std()) for name in at
         }
-        known = [name for name in apart if name.partition("[")[0] in quantities()] or [*apart]
+        known = [name for name in apart if base_name(name) in quantities()] or [*apart]
         order = sorted(known, key=lambda name: -apart[name])
         shown = ", ".join(
             f"{name} ({' and '.join(f'{value:.3g}' for value in at[name].values[0])})"
@@ -273,6 +275,26 @@ def scalars(draws: xr.Dataset) -> xr.Dataset:
         {name: values for name, values in found.items() if np.ptp(values.values) != 0},
         coords={dim: draws[dim] for dim in ("chain", "draw")},
     )
+
+
+class Attempt(NamedTuple):
+    """Draws of the posterior, the sampler's record, and how many transitions diverged."""
+
+    target_accept: float
+    posterior: xr.Dataset
+    sample_stats: xr.Dataset
+    divergences: int
+
+
+def in_smaller_steps(
+    sampler: Sampler, accepts: Iterable[float], **settings: Any
+) -> Iterator[Attempt]:
+    """Sample with one `target_accept` after the other, until no transition diverges."""
+    for accept in accepts:
+        sampled, stats = sampler.sample(**{**settings, "target_accept": accept})
+        yield Attempt(accept, sampled, stats, int(stats["diverging"].sum()))
+        if not stats["diverging"].any():
+            return
 
 
 def convergence(draws: xr.Dataset) -> Any:

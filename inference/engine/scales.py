@@ -7,7 +7,7 @@ import xarray as xr
 from scipy.special import ndtri
 
 from data.arrays import Array
-from data.quantities import quantities
+from data.quantities import base_name, quantity_of
 from models.prior_set import PriorSet
 
 __all__ = [
@@ -55,7 +55,7 @@ def natural_values(label: str, values: Array) -> Array:
         Logarithms of what is positive, logits of fractions and of angles between 90 and 180
         degrees, anything else as it is.
     """
-    known = quantities().get(label.partition("[")[0])
+    known = quantity_of(label)
     if known is None:
         return values
     if known.support == "fraction":
@@ -86,7 +86,7 @@ def log_jacobian(label: str, values: Array) -> Array:
         fraction = np.arcsin(cosine) * (2.0 / np.pi)
         slope = 0.5 * np.pi * np.sqrt(1.0 - cosine**2)
         return np.asarray(np.log(slope) + np.log(fraction) + np.log1p(-fraction))
-    known = quantities().get(label.partition("[")[0])
+    known = quantity_of(label)
     if known is None:
         return np.zeros_like(values)
     if known.support == "positive":
@@ -162,18 +162,17 @@ def prior_values(label: str, priors: PriorSet) -> Array | None:
         Quantiles at the middles of intervals of equal probability; of a product of two parameters,
         the products of such quantiles. None where the prior is known from draws only.
     """
-    base, bracket, member = label.partition("[")
+    base = base_name(label)
     own = priors.get(label) or priors.get(base)
     if own is not None:
         return np.asarray(own.distribution.quantile(_QUANTILES))
-    if base.endswith("_lab_offset"):
-        base = "lab_offset"
-    if base not in _DERIVED:
+    derived = _DERIVED.get("lab_offset" if base.endswith("_lab_offset") else base)
+    if derived is None:
         return None
-    names, product = _DERIVED[base]
+    names, product = derived
     factors = []
     for name in names:
-        prior = priors.get(f"{name}{bracket}{member}") or priors.get(name)
+        prior = priors.get(label.replace(base, name, 1)) or priors.get(name)
         if name and prior is None:
             return None
         factors.append(ndtri(_FEWER) if prior is None else prior.distribution.quantile(_FEWER))

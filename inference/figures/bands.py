@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 
 from data.arrays import Array
 from data.features.rows import runs
+from data.quantities import split_label
 from data.units import to_si
 from inference.figures.labels import words
 from inference.figures.style import BLACK, BLUE, NothingToDrawError, fitting
@@ -82,12 +83,12 @@ def draws_in_si(result: "Result", *names: str, most: int = MOST_DRAWS) -> dict[s
     posterior = result.posterior
     found = {}
     for name in names:
-        base, _, member = name.partition("[")
+        base, member = split_label(name)
         if base not in posterior:
             raise NothingToDrawError(f"the posterior does not hold {words(name)}")
         variable = posterior[base]
         if member:
-            variable = variable.sel({_PROTOCOL: member.removesuffix("]")})
+            variable = variable.sel({_PROTOCOL: member})
         found[name] = _flat(variable, posterior, most)
     return found
 

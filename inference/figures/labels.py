@@ -3,9 +3,11 @@
 import re
 from typing import Final
 
+from data.quantities import split_label
+from inference.words.labels import PROTOCOLS
+
 __all__ = ["label", "pretty_number", "pretty_unit", "words"]
 
-_PROTOCOLS: Final = {"one_way": "one way", "step": "steps"}
 _WORDS: Final = {
     "self diff": "self-diff",
     " MPa": "\u00a0MPa",
@@ -83,16 +85,13 @@ def words(parameter: str) -> str:
     str
         Such as "supply factor, one way".
     """
-    base, _, member = parameter.partition("[")
+    base, member = split_label(parameter)
     if base == "sand":
         return "Sand's time"
     text = base.replace("_", " ")
     for code, print_word in _WORDS.items():
         text = text.replace(code, print_word)
-    if not member:
-        return text
-    member = member.removesuffix("]")
-    return f"{text}, {_PROTOCOLS.get(member, member)}"
+    return f"{text}, {PROTOCOLS.get(member, member)}" if member else text
 
 
 def pretty_number(value: float) -> str:

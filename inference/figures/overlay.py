@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from data.quantities import quantities
+from data.quantities import quantities, split_label
 from inference.figures.labels import label, pretty_number, pretty_unit
 from inference.figures.style import (
     BLACK,
@@ -87,7 +87,7 @@ def overlay_forest(overlay: "Overlay") -> Figure:
 
 
 def _quantity(axes: Axes, name: str, table: "pd.DataFrame", runs: tuple[str, ...]) -> None:
-    base, _, member = name.partition("[")
+    base, member = split_label(name)
     known = quantities()[base]
     middle = float(table["median"].iloc[0])
     power = math.floor(math.log10(abs(middle))) if middle else 0
@@ -122,7 +122,7 @@ def _quantity(axes: Axes, name: str, table: "pd.DataFrame", runs: tuple[str, ...
         unit = f"{pretty_number(scale)} {unit}"
     words = base.replace("_", " ").replace("self diff", "self-diff")
     if member:
-        words += f", {member.removesuffix(']').replace('_', ' ')}"
+        words += f", {member.replace('_', ' ')}"
     symbol = f"{known.math} ({unit})" if unit else known.math
     axes.set_title(f"{words}\n{symbol}", fontweight="normal", pad=2)
 

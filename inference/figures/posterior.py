@@ -10,7 +10,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from data.quantities import quantities
+from data.quantities import base_name, quantities, split_label
 from inference.engine.standing import prior_driven
 from inference.figures.labels import label, pretty_number, pretty_unit
 from inference.figures.style import (
@@ -26,13 +26,13 @@ from inference.figures.style import (
     styled,
 )
 from inference.thresholds import INTERVAL, PRIOR_DRIVEN_NARROWING, PRIOR_DRIVEN_SHIFT
+from inference.words.labels import PROTOCOLS, is_of_all
 
 if TYPE_CHECKING:
     from inference.runs.result import Result
 
 __all__ = ["posterior_forest", "ridge"]
 
-_PROTOCOLS: Final = {"one_way": "one way", "step": "steps"}
 _ROW_HEIGHT: Final = 17.5  # mm
 _COLUMNS: Final = 3
 _COLUMNS_READ: Final = (
@@ -67,7 +67,7 @@ def posterior_forest(result: "Result") -> Figure:
     order = list(quantities())
     names = sorted(
         (str(name) for name in table.index if _is_physical(str(name))),
-        key=lambda name: order.index(name.partition("[")[0]),
+        key=lambda name: order.index(base_name(name)),
     )
     rows = math.ceil(len(names) / _COLUMNS)
     figure = new_figure(DOUBLE, _ROW_HEIGHT * rows + 27.0)
@@ -103,14 +103,12 @@ def posterior_forest(result: "Result") -> Figure:
 
 def _is_physical(name: str) -> bool:
     """Return whether a label of the summary is a physical quantity, not a scatter or a latent."""
-    base, _, member = name.partition("[")
-    if base.endswith("_scatter") or base not in quantities():
-        return False
-    return not member or member.removesuffix("]") in _PROTOCOLS
+    base = base_name(name)
+    return base in quantities() and not base.endswith("_scatter") and is_of_all(name)
 
 
 def _forest_row(axes: Axes, name: str, row: Any) -> None:
-    base, _, member = name.partition("[")
+    base, member = split_label(name)
     known = quantities()[base]
     # Powers of ten far from one go into the unit, once.
     power = math.floor(math.log10(abs(row["median"]))) if row["median"] else 0
@@ -159,7 +157,7 @@ def _forest_row(axes: Axes, name: str, row: Any) -> None:
         unit = f"{pretty_number(scale)} {unit}"
     words = base.replace("_", " ").replace("self diff", "self-diff")
     if member:
-        words += f", {_PROTOCOLS[member.removesuffix(']')]}"
+        words += f", {PROTOCOLS[member]}"
     symbol = f"{known.math} ({unit})" if unit else known.math
     axes.set_title(f"{words}\n{symbol}", fontweight="normal", pad=2)
     if math.isfinite(row["narrowing"]):

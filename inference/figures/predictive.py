@@ -31,8 +31,10 @@ from inference.figures.style import (
     styled,
     width,
 )
+from inference.words.labels import PROTOCOLS
 from models.block import Observable
 from models.blocks import block, observable
+from models.observations import is_end
 
 if TYPE_CHECKING:
     from inference.runs.result import Result
@@ -46,12 +48,10 @@ _MOST_COLUMNS: Final = 12  # of one kind of observation
 _CONDITIONS: Final = 0.6  # of a label's room, for the conditions of an estimate
 _ROW_HEIGHT: Final = 3.6  # mm
 _HEAD: Final = 16.0  # mm, of a line of columns: title and axis
-_PROTOCOLS: Final = {"one_way": "one way", "step": "steps"}
 TOLERANCE: Final = 1e-6
 _ROOM: Final = 0.05
 _ARROW: Final = 0.25
 _HOUR: Final = 3600.0
-_BEYOND: Final = 900.0  # the designs hold 1000 where there is no end
 
 
 @dataclass(frozen=True)
@@ -211,8 +211,8 @@ def _marks(rows: _Rows) -> _Marks:
     x = _natural(value, scale)
     half = design.get("halfwidth", zero)
     ceiling, floor = design.get("ceiling", zero + np.inf), design.get("floor", zero - np.inf)
-    above = (ceiling < _BEYOND) & (x >= ceiling - TOLERANCE)
-    below = (floor > -_BEYOND) & (x <= floor + TOLERANCE)
+    above = is_end(ceiling) & (x >= ceiling - TOLERANCE)
+    below = is_end(floor) & (x <= floor + TOLERANCE)
     # Where there is a measurement error instead of an interval, the bar is two of its sd long.
     half = np.where(half > 0, half, design.get("sd", zero))
     half = np.where(above | below, 0.0, half)
@@ -385,7 +385,7 @@ def _condition(text: str) -> str:
     value = parse_number(number)
     if value is not None and unit:
         return f"{pretty_number(value)} {pretty_unit(unit)}".replace("-", "−")
-    return _PROTOCOLS.get(text, text)
+    return PROTOCOLS.get(text, text)
 
 
 def _tafel(axes: Axes, rows: _Rows) -> None:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from data.quantities import quantities
+from data.quantities import base_name, quantities, split_label
 from inference.figures.labels import pretty_number, pretty_unit
 from inference.figures.style import (
     BLUE,
@@ -23,6 +23,7 @@ from inference.figures.style import (
     new_figure,
     styled,
 )
+from inference.words.labels import PROTOCOLS
 
 if TYPE_CHECKING:
     from inference.runs.result import Result
@@ -35,7 +36,6 @@ _LEAST: Final = 0.3  # correlation, in magnitude
 _PANEL: Final = 48.0  # mm
 _LOG: Final = 4.0  # a wider range of a positive quantity has a log axis
 _POINTS: Final = {"prior": 400, "posterior": 800}
-_PROTOCOLS: Final = {"one_way": "one way", "step": "steps"}
 
 
 @styled
@@ -66,9 +66,9 @@ def ridge_pairs(result: "Result") -> Figure:
         name
         for name in main_parameters(map(str, draws.data_vars))
         if name in prior
-        and name.partition("[")[0] in quantities()
-        and name.partition("[")[0] not in PRODUCTS
-        and not name.partition("[")[0].endswith("_scatter")
+        and (base := base_name(name)) in quantities()
+        and base not in PRODUCTS
+        and not base.endswith("_scatter")
     ]
     scaled = natural(draws[names])
     matrix = np.corrcoef([scaled[name].to_numpy().ravel() for name in names])
@@ -137,7 +137,7 @@ def _axis(
     prior: xr.Dataset,
     scale: float,
 ) -> None:
-    known = quantities()[name.partition("[")[0]]
+    known = quantities()[base_name(name)]
     here = np.quantile(draws[name].to_numpy(), [0.001, 0.999]) / scale
     before = np.quantile(prior[name].to_numpy(), [0.05, 0.95]) / scale
     lower, upper = float(min(here[0], before[0])), float(max(here[1], before[1]))
@@ -153,9 +153,9 @@ def _axis(
 
 
 def _symbol(name: str, scale: float) -> str:
-    base, _, member = name.partition("[")
+    base, member = split_label(name)
     known = quantities()[base]
-    protocol = f" {_PROTOCOLS[member.removesuffix(']')]}" if member else ""
+    protocol = f" {PROTOCOLS[member]}" if member else ""
     unit = pretty_unit(known.unit)
     if scale != 1.0:
         unit = f"{pretty_number(scale)} {unit}"

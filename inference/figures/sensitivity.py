@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from data.quantities import quantities
+from data.quantities import base_name, quantities
 from inference.figures.labels import words
 from inference.figures.style import DOUBLE, NothingToDrawError, finish, new_figure, styled
 from inference.thresholds import POWER_SCALING
@@ -60,8 +60,8 @@ def table_sensitivity(check: Mapping[str, Any]) -> Figure:
         raise NothingToDrawError("the check of the run holds no sensitivities")
     order = list(quantities())
     names = sorted(
-        (name for name in main_parameters(rows) if name.partition("[")[0] in order),
-        key=lambda name: order.index(name.partition("[")[0]),
+        (name for name in main_parameters(rows) if base_name(name) in order),
+        key=lambda name: order.index(base_name(name)),
     )
     components = list(rows[names[0]]["sensitivity"])
     noise = {

@@ -41,6 +41,7 @@ from inference.figures.style import (
 )
 from models import physics
 from models.cells import LAWS
+from models.observations import is_end
 from models.temperature import TEMPERATURE_WINDOW
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ _UM: Final = 1e-6
 _DEFAULT_LENGTHS: Final = (50.0, 500.0)  # um, where the campaign has no separators
 _DEFAULT_CURRENTS: Final = (5.0, 100.0)  # mA/cm^2, as in the source
 _DISTANCE: Final = 20e-3  # m, where no row says
-_BEYOND: Final = 900.0  # the designs hold 1000 where there is no end
 _FOR_EVER: Final = 1e7  # s
 _TOLERANCE: Final = 1e-6
 _LOOKS: Final = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PURPLE, "D"))
@@ -423,7 +423,7 @@ def _transients(result: "Result") -> list[_Transients]:
         group.time = observed[member]
         group.current = np.exp(rows["log_current"][member]) / _CURRENT
         ceiling = rows["ceiling"][member]
-        group.never = (ceiling < _BEYOND) & (np.log(group.time) >= ceiling - _TOLERANCE)
+        group.never = is_end(ceiling) & (np.log(group.time) >= ceiling - _TOLERANCE)
         group.lower, group.upper = group.time * np.exp(-half), group.time * np.exp(half)
         groups.append(group)
     return sorted(groups, key=lambda group: -group.time.size)

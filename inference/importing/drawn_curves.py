@@ -8,13 +8,14 @@ a one-way test settles and then runs away, with the inflexion at the transition.
 
 import math
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from data.arrays import Array
 from data.schema import Row
 from data.units import to_si
+from inference.importing.swept_cells import TRANSFERENCE, macmullin_of, swept_cell
 
 __all__ = ["DRAWERS", "area_of", "number_in"]
 
@@ -23,7 +24,6 @@ type Curve = tuple[Array, Array, Array]
 
 _ROWS: Final = 1500
 _AREA: Final = 1.0  # cm^2, of rows that state none
-_TRANSFERENCE: Final = 0.5
 _RESISTANCE: Final = 15.0  # ohm cm^2, of a cell that metal has not penetrated
 _CERAMIC_RESISTANCE: Final = 200.0  # ohm cm^2
 _CONTACT: Final = 0.4  # of the voltage, settling before voids open
@@ -129,40 +129,8 @@ def _polarisation(
     return transition * reduced, voltage, np.full_like(reduced, density)
 
 
-def _layers(row: Row, separators: dict[str, Row]) -> list[Any]:
-    """Return the layers of a sweep's stack, from the depleting electrode."""
-    from models.physics import Layer
-
-    separator = separators[str(row["separator"])]
-    reservoir = number_in(row, "reservoir_thickness")
-    stack = Layer(
-        float(row["layers"]) * float(separator["thickness"]) * 1e-6,
-        float(separator["porosity"]),
-        _macmullin(separator),
-    )
-    if not reservoir > 0:
-        return [stack]
-    open_ = Layer(reservoir * 1e-6, 1.0, 1.0)
-    return [open_, stack] if row["reservoir_side"] == "depleting" else [stack, open_]
-
-
-def _macmullin(separator: Row) -> float:
-    from models.physics import macmullin_number_from_porosity
-
-    stated = number_in(separator, "macmullin_number")
-    if math.isfinite(stated):
-        return stated
-    estimate = macmullin_number_from_porosity(
-        float(separator["porosity"]), str(separator["pore_type"])
-    )
-    return float(np.asarray(estimate))
-
-
 def _sweep(rows: list[Row], separators: dict[str, Row], random: np.random.Generator) -> Curve:
     """Draw a linear sweep of the voltage with one plateau or two."""
-    from models.physics import limiting_current_density
-    from models.transient_cell import TransientCell
-
     row = rows[0]
     area = area_of(row)
     currents = [_value(each, "plateau_current", random) for each in rows]
@@ -172,19 +140,10 @@ def _sweep(rows: list[Row], separators: dict[str, Row], random: np.random.Genera
         voltage = np.linspace(0.0, 1.0, _ROWS)
         reached = number_in(row, "plateau_current_lower") * 1e-3 / area
         return voltage / rate, voltage, reached * voltage
-    layers = _layers(row, separators)
-    concentration = float(to_si(float(row["concentration"]), "mol/L"))
     limit = currents[0] * 1e-3 / area * 1e4  # A/m^2
-    diffusivity = limit / float(limiting_current_density(1.0, _TRANSFERENCE, concentration, layers))
     end = 1.2 if len(currents) == 1 else 2.2
-    swept = TransientCell(
-        layers=layers,
-        diffusivity=diffusivity,
-        transference_number=_TRANSFERENCE,
-        concentration=concentration,
-        temperature=float(row["temperature"]) + 273.15,
-        series_resistance=0.1 / limit,
-    ).sweep(rate, end, sample_interval=end / rate / _ROWS)
+    cell = swept_cell(row, separators[str(row["separator"])], limit, series_resistance=0.1 / limit)
+    swept = cell.sweep(rate, end, sample_interval=end / rate / _ROWS)
     time, voltage, density = (
         np.asarray(swept[name].values, dtype=float)
         for name in ("time", "voltage", "current_density")
@@ -214,14 +173,14 @@ def _depletion(rows: list[Row], separators: dict[str, Row], random: np.random.Ge
     separator = separators.get(str(row["separator"]))
     porosity, macmullin = 1.0, 1.0
     if separator is not None:
-        porosity, macmullin = float(separator["porosity"]), _macmullin(separator)
+        porosity, macmullin = float(separator["porosity"]), macmullin_of(separator)
 
     def late(log_diffusivity: float) -> float:
         time = depletion_time(
             density,
             concentration,
             math.exp(log_diffusivity),
-            _TRANSFERENCE,
+            TRANSFERENCE,
             distance,
             porosity,
             macmullin,
@@ -233,7 +192,7 @@ def _depletion(rows: list[Row], separators: dict[str, Row], random: np.random.Ge
     drawn = TransientCell(
         layers=[Layer(distance, porosity, macmullin)],
         diffusivity=diffusivity,
-        transference_number=_TRANSFERENCE,
+        transference_number=TRANSFERENCE,
         concentration=concentration,
         temperature=float(row["temperature"]) + 273.15,
         conductivity=math.inf,

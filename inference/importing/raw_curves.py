@@ -101,6 +101,12 @@ def write_raw_curves(
     ------
     InputError
         The campaign is not synthetic, or the folder holds anything else.
+
+    Examples
+    --------
+    >>> curves = write_raw_curves(load_campaign("sodium-synthetic"), "raw", seed=1)
+    >>> sorted({curve.table for curve in curves})
+    ['critical_current', 'dc_polarization', 'lsv', 'penetration', 'sand']
     """
     if campaign.metadata.kind != "synthetic":
         raise InputError(

@@ -104,6 +104,13 @@ def import_records(
         The table, the campaign's folder or an option is not legal, or no file is named.
     CampaignError
         The campaign has mistakes already.
+
+    Examples
+    --------
+    >>> _ = write_raw_curves(load_campaign("sodium-synthetic"), "raw", seed=1)
+    >>> (outcome,) = import_records("raw/sand-S01.csv", table="sand", campaign="raw/campaign")
+    >>> outcome.status, outcome.cell
+    ('imported', 'S01')
     """
     recipe = recipe_of(table)
     schema = tables()[table]

@@ -5,7 +5,6 @@ A job is refused with every mistake it holds, each with its place and the neares
 hashes of data and priors, and it runs again as a job.
 """
 
-import difflib
 import json
 import os
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from pydantic import (
 
 from data.errors import JobError
 from data.files import expanded, resolved
+from data.schema import nearest
 from data.workbooks import is_workbook
 from inference.thresholds import DRAWN_ON, FEWEST_DRAWS
 from models.options import KineticsLaw, ModelOptions
@@ -39,7 +39,6 @@ __all__ = [
     "ResolvedSection",
     "SamplerSection",
     "as_toml",
-    "nearest_word",
     "shown_value",
     "without_empty",
 ]
@@ -126,6 +125,12 @@ class SamplerSection(JobSection):
         return self.cores or max(1, min(self.chains, os.cpu_count() or 1))
 
     @property
+    def sampling(self) -> dict[str, Any]:
+        """What `inference.engine.sampling.Sampler.sample` takes of it, by name."""
+        own = self.model_dump(exclude={"most_draws", "cores"})
+        return {**own, "cores": self.resolved_cores}
+
+    @property
     def resolved_most_draws(self) -> int:
         """Draws a chain up to which a fit is drawn on."""
         return self.most_draws or min(DRAWN_ON * self.draws, MOST_DRAWS)
@@ -157,7 +162,7 @@ class MapSection(JobSection):
             for cell in value:
                 if cell not in get_args(Cell):
                     raise ValueError(
-                        f"unknown kind of cell {cell!r}{nearest_word(str(cell), get_args(Cell))}; "
+                        f"unknown kind of cell {cell!r}{nearest(str(cell), get_args(Cell))}; "
                         "legal are [map.axes.liquid] and [map.axes.solid]"
                     )
         return value
@@ -294,7 +299,7 @@ class Job(JobSection):
         if not folder.is_dir() and not is_workbook(folder):
             raise JobError(
                 f"campaign: there is no folder {str(folder)!r} and no bundled campaign "
-                f"{self.campaign!r}{nearest_word(self.campaign, bundled)}; bundled are "
+                f"{self.campaign!r}{nearest(self.campaign, bundled)}; bundled are "
                 f"{', '.join(bundled)}"
             )
         return folder
@@ -324,9 +329,3 @@ def without_empty(table: Mapping[str, Any]) -> dict[str, Any]:
     """Drop empty tables, which say nothing."""
     kept = {k: without_empty(v) if isinstance(v, Mapping) else v for k, v in table.items()}
     return {k: v for k, v in kept.items() if v != {}}
-
-
-def nearest_word(word: str, legal: Mapping[str, Any] | tuple[str, ...] | list[str]) -> str:
-    """Return the phrase that offers the nearest legal word, or nothing."""
-    match = difflib.get_close_matches(word, list(legal), n=1, cutoff=0.5)
-    return f" (did you mean {match[0]!r}?)" if match else ""

@@ -7,7 +7,8 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from data.errors import MapError
-from inference.jobs.job import SCHEMA_VERSION, Cell, Job, nearest_word, shown_value
+from data.schema import nearest
+from inference.jobs.job import SCHEMA_VERSION, Cell, Job, shown_value
 
 __all__ = ["map_mistakes", "mistakes_of_options", "sentence", "unknown_blocks"]
 
@@ -24,7 +25,7 @@ def unknown_blocks(document: Mapping[str, Any]) -> list[str]:
     named = [("model.blocks", b) for b in blocks or ()] if isinstance(blocks, list) else []
     named += [("model.options", b) for b in options] if isinstance(options, Mapping) else []
     return [
-        f"{place}: unknown block {name!r}{nearest_word(name, legal)}; legal are {', '.join(legal)}"
+        f"{place}: unknown block {name!r}{nearest(name, legal)}; legal are {', '.join(legal)}"
         for place, name in named
         if isinstance(name, str) and name not in legal
     ]
@@ -89,7 +90,7 @@ def sentence(detail: ErrorDetails) -> str:
         where = f"[{place.rpartition('.')[0]}]" if "." in place else "the job"
         name = str(keys[-1])
         owners = [key for key in _legal_keys(()) if name in _legal_keys((key,))]
-        hint = f" (it belongs to [{owners[0]}])" if owners else nearest_word(name, legal)
+        hint = f" (it belongs to [{owners[0]}])" if owners else nearest(name, legal)
         return f"{place}: unknown key{hint}; legal keys of {where} are {', '.join(legal)}"
     if kind == "missing":
         example = {
@@ -128,7 +129,7 @@ def sentence(detail: ErrorDetails) -> str:
     hint = ""
     if kind == "literal_error" and isinstance(value, str):
         legal_words = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
-        hint = nearest_word(value, legal_words.split(", "))
+        hint = nearest(value, legal_words.split(", "))
     return f"{place}: {rule}, but got {shown_value(value)}{hint}"
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from data.errors import InputError, JobError
 from data.files import expanded, parse_toml, read_text, resolved
+from data.schema import nearest
 from data.workbooks import is_workbook
 from inference.jobs.job import (
     SCHEMA_VERSION,
@@ -16,7 +17,6 @@ from inference.jobs.job import (
     ModelSection,
     SamplerSection,
     as_toml,
-    nearest_word,
 )
 from inference.jobs.mistakes import map_mistakes, mistakes_of_options, sentence, unknown_blocks
 
@@ -96,7 +96,7 @@ def load_job(path_or_name: str | os.PathLike[str]) -> Job:
             )
         raise JobError(
             f"there is no job file {text!r} and no bundled job of that name"
-            f"{nearest_word(text, bundled)}; bundled jobs: {', '.join(bundled)}"
+            f"{nearest(text, bundled)}; bundled jobs: {', '.join(bundled)}"
         )
     if path.name == "campaign.toml":
         raise JobError(
@@ -220,7 +220,7 @@ def changed_job(job: Job, **changes: Unpack[Changes]) -> Job:
         else:
             legal = [*Changes.__annotations__]
             raise JobError(
-                f"{key} is no key that can be changed{nearest_word(key, legal)}; "
+                f"{key} is no key that can be changed{nearest(key, legal)}; "
                 f"legal are {', '.join(legal)}"
             )
     return _with_changes(job, document)

@@ -7,6 +7,7 @@ from data.arrays import Array
 from data.units import to_si
 from inference.designs.axes import Axis
 from inference.maps.conditions import kept_lock
+from models.chebyshev import interpolation_weights
 
 __all__ = ["chebyshev_nodes", "interpolated", "interpolation_matrix"]
 
@@ -39,7 +40,4 @@ def chebyshev_nodes(axis: Axis, count: int) -> Array:
 
 def interpolation_matrix(axis: Axis, nodes: Array, values: Array) -> Array:
     """Return the weights that take values at the nodes to those elsewhere, (value, node)."""
-    last = nodes.size - 1
-    at_nodes = chebyshev.chebvander(natural_axis(axis, nodes), last)
-    elsewhere = chebyshev.chebvander(natural_axis(axis, values), last)
-    return np.ascontiguousarray(np.linalg.solve(at_nodes.T, elsewhere.T).T)
+    return interpolation_weights(natural_axis(axis, nodes), natural_axis(axis, values))

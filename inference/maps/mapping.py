@@ -113,6 +113,13 @@ def safe_current_map(
     ------
     MapError
         If the design is not legal, or asks for conditions that nothing in the fit speaks of.
+
+    Examples
+    --------
+    >>> result = load_result("runs/sodium-literature")
+    >>> radii = {"from": "5 nm", "to": "50 nm", "points": 10}
+    >>> safe_current_map(result, {"cell": "liquid", "pore_radius": radii}).sizes["pore_radius"]
+    10
     """
     asked = {} if isinstance(design, Design) else as_asked(design)
     designs = {"": design} if isinstance(design, Design) else asked_designs(design, result)

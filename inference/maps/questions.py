@@ -96,6 +96,13 @@ def safe_current(
     MapError
         If the design is not legal, is not of one cell, or asks for what nothing in the fit speaks
         of.
+
+    Examples
+    --------
+    >>> result = load_result("runs/sodium-literature")
+    >>> answer = safe_current(result, {"cell": "liquid", "pore_radius": "30 nm"})
+    >>> answer.mechanism, 0.7 < answer.value < 1.0  # mA/cm^2
+    ('penetration', True)
     """
     if isinstance(design, Sequence):
         return [safe_current(result, each, risk, draws=draws, seed=seed) for each in design]
@@ -147,6 +154,12 @@ def required_pore_radius(
     ------
     MapError
         If the design is not legal, or asks for what nothing in the fit speaks of.
+
+    Examples
+    --------
+    >>> result = load_result("runs/sodium-literature")
+    >>> 11 < required_pore_radius(result, "2 mA/cm^2").value < 17  # nm
+    True
     """
     section = _without(design, "pore_radius", "required_pore_radius")
     start = _single(result, {**section, "cell": "liquid", "pore_radius": _PLACEHOLDER})
@@ -214,6 +227,12 @@ def required_pressure(
     ------
     MapError
         If the design is not legal, or asks for what nothing in the fit speaks of.
+
+    Examples
+    --------
+    >>> result = load_result("runs/sodium-literature")
+    >>> 0 < required_pressure(result, "0.5 mA/cm^2", "3 mAh/cm^2").value < 9  # MPa
+    True
     """
     section = _without(design, "pressure", "required_pressure")
     if "charge" in section:

@@ -54,6 +54,7 @@ from inference.maps.separator_laws import beside_sentence, near_separator, separ
 from inference.maps.separators import as_fitted, belonging, offset_in_words
 from inference.maps.tails import AS_FITTED, other_cells
 from inference.thresholds import BATCHES, INTERVAL_DEVIATE, TAILS
+from models.chebyshev import interpolation_weights
 from models.physics import metal_capacity
 
 if TYPE_CHECKING:
@@ -197,13 +198,13 @@ class Asked:
             return None
         values = np.log(conditions[spread[0]])  # in SI and above 0, temperatures too
         low, high = values.min(), values.max()
-        nodes = (low + high) / 2.0 + (high - low) / 2.0 * chebyshev.chebpts1(_NODES)
-        changed = {**conditions, spread[0]: np.exp(nodes)}
-        known = np.log(mechanism.core(self._band, changed, self.setting))
-        x = (2.0 * values - low - high) / (high - low)
-        at_nodes = chebyshev.chebvander(chebyshev.chebpts1(_NODES), _NODES - 1)
-        weights = np.linalg.solve(at_nodes.T, chebyshev.chebvander(x, _NODES - 1).T)
-        return np.asarray(np.exp(known @ weights))
+        nodes = chebyshev.chebpts1(_NODES)
+        at_nodes = np.exp((low + high) / 2.0 + (high - low) / 2.0 * nodes)
+        known = np.log(
+            mechanism.core(self._band, {**conditions, spread[0]: at_nodes}, self.setting)
+        )
+        places = (2.0 * values - low - high) / (high - low)
+        return np.asarray(np.exp(known @ interpolation_weights(nodes, places).T))
 
     def words(self, design: Design, without: str) -> str:
         """Return new cells of a design in words, without the condition that is asked for."""

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import ndtr, ndtri
 
+from data.quantities import split_label
 from inference.engine.arviz_statistics import quantile_errors
 from inference.engine.draws import SAMPLE
 from inference.engine.standing import beyond
@@ -59,7 +60,7 @@ def _free_parameters(posterior: xr.Dataset, priors: PriorSet) -> dict[str, xr.Da
     """
     found = {}
     for name, prior in priors.items():
-        base, _, member = name.removesuffix("]").partition("[")
+        base, member = split_label(name)
         if not (prior.fixed or name.endswith("_scatter") or base not in posterior):
             found[name] = posterior[base].sel(protocol=member) if member else posterior[base]
     return found

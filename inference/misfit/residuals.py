@@ -15,7 +15,7 @@ from inference.designs.basis import Basis
 from inference.misfit.conditions import LEAST_SPREAD
 from inference.misfit.trends import verdicts
 from inference.thresholds import TENSION_FAIL
-from models.observations import TOLERANCE
+from models.observations import TOLERANCE, is_end
 
 __all__ = [
     "MOST_NUMBERS",
@@ -29,7 +29,6 @@ __all__ = [
 MOST_NUMBERS = 5_000_000
 """Predicted numbers that statistics are computed from; bounds the memory of large tables."""
 
-_NO_LIMIT = 999.0  # on a natural scale; designs store 1000 for infinity
 _FEWEST_OF_A_SKEWNESS = 8  # rows: a poorer fifth of fewer is one row, which `smallest` is of
 _CANDIDATES = 20  # rows at either end, among which a pair is sought
 
@@ -176,7 +175,7 @@ def _value_statistics(
         statistics["skewness"] = lambda values: _skewness(residuals(values))
     floor = columns.get("floor", np.full(rows, -np.inf))
     ceiling = columns.get("ceiling", np.full(rows, np.inf))
-    limited = (floor > -_NO_LIMIT) | (ceiling < _NO_LIMIT)
+    limited = is_end(floor) | is_end(ceiling)
     if limited.any():
 
         def censored(values: Array) -> Array:

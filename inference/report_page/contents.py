@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import numpy as np
 
 from data.provenance import read_records, standing_in
-from data.quantities import quantities
+from data.quantities import quantity_of
 from data.references import bibliography, recognise
 from data.schema import ROW_UNIT, show_number
 from data.summary import tally_phrases
@@ -25,6 +25,7 @@ from inference.maps.questions import safe_current
 from inference.maps.tails import WORDS as CELL_WORDS
 from inference.runs.citations import citations
 from inference.thresholds import INTERVAL
+from inference.words.labels import is_of_all
 from inference.words.numbers import interval, number
 from models.blocks import blocks as all_blocks
 from models.cells import LOGNORMAL
@@ -51,7 +52,6 @@ _WORDS: Final = {
     "fail": "failed",
 }
 _MOST_ROWS: Final = 200
-_OF_ALL: Final = ("", "one_way]", "step]")
 _MAP_ROWS: Final = 7
 
 Context = dict[str, Any]
@@ -157,8 +157,7 @@ def _contraction(contents: "RunContents") -> dict[str, float]:
 def _parameters(contents: "RunContents") -> Iterator[Context]:
     contraction = _contraction(contents)
     for label, row in contents.result.summary().iterrows():
-        base, _, member = str(label).partition("[")
-        known = quantities().get(base)
+        known = quantity_of(str(label))
         width = row["upper"] - row["lower"]
         narrowing = float(row["narrowing"])
         share = contraction.get(str(label))
@@ -180,7 +179,7 @@ def _parameters(contents: "RunContents") -> Iterator[Context]:
             ),
             "r_hat": f"{float(row['r_hat']):.3f}",
             "ess": f"{float(row['ess_bulk']):.0f}",
-            "main": member in _OF_ALL,
+            "main": is_of_all(str(label)),
         }
 
 

@@ -101,6 +101,12 @@ def write_report(
         The run folder holds another result by now.
     StorageError
         There is no space left.
+
+    Examples
+    --------
+    >>> result = load_result("runs/sodium-literature")
+    >>> write_report(result, "page.html").stat().st_size < 5e6
+    True
     """
     from inference.figures import run_contents
 

@@ -24,6 +24,7 @@ from inference.engine.sampling import (
     Sampler,
     convergence,
     energy_information,
+    in_smaller_steps,
     moved_intervals,
     scalars,
 )
@@ -107,6 +108,12 @@ def fit(
         cannot be read.
     StorageError
         If there is no space left; a fit that is finished is kept elsewhere where there is room.
+
+    Examples
+    --------
+    >>> result = fit("sodium-literature", folder="runs/sodium-literature")
+    >>> result.gate.passed
+    True
     """
     plan = Plan.of(source, **changes)
     job, resolved = plan.job, plan.resolved
@@ -266,24 +273,16 @@ def _sample(
     smaller = (STEADY_TARGET_ACCEPT, STEADIEST_TARGET_ACCEPT)
     accepts = [section.target_accept]
     accepts += [each for each in smaller if section.target_accept < each <= steadiest]
-    for accept in accepts:
-        sampled, sample_stats = compiled.sample(
-            draws=section.draws,
-            tune=section.tune,
-            chains=section.chains,
-            cores=section.resolved_cores,
-            seed=section.seed,
-            target_accept=accept,
-            max_tree_depth=section.max_tree_depth,
-            progress=progress,
-        )
-        divergences = int(sample_stats["diverging"].sum())
-        told = f"{divergences} divergent transitions at target_accept {accept:g}"
+    for tried in in_smaller_steps(compiled, accepts, **section.sampling, progress=progress):
+        told = f"{tried.divergences} divergent transitions at target_accept {tried.target_accept:g}"
         logger.info("sampled: %s", told)
-        if not divergences or accept == accepts[-1]:
-            break
-        history.append(f"{told} in {section.draws} draws a chain")
-    return sampled, sample_stats, section.model_copy(update={"target_accept": accept})
+        if tried.divergences and tried.target_accept != accepts[-1]:
+            history.append(f"{told} in {section.draws} draws a chain")
+    return (
+        tried.posterior,
+        tried.sample_stats,
+        section.model_copy(update={"target_accept": tried.target_accept}),
+    )
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from data.display import fill
 from inference.engine.standing import PRIOR_DRIVEN_WORDS
 from inference.thresholds import INTERVAL
+from inference.words.labels import is_of_all
 from inference.words.marks import marks
 from inference.words.numbers import interval, number
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["result_html"]
 
-_OF_ALL = ("", "one_way]", "step]")
 
 _RESULT = """
 {%- from "shared" import mark, listed, cell -%}
@@ -79,7 +79,7 @@ def result_html(result: _Result) -> str:
     gate, summary = result.gate, result.summary()
     rows: list[dict[str, Any]] = []
     for label, row in summary.iterrows():
-        if str(label).partition("[")[2] not in _OF_ALL:
+        if not is_of_all(str(label)):
             continue
         rows.append(
             {

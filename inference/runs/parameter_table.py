@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from data.errors import InputError
-from data.quantities import quantities
+from data.quantities import quantities, split_label
 from inference.thresholds import INTERVAL
+from inference.words.labels import is_of_all
 
 if TYPE_CHECKING:
     from inference.runs.result import Result
@@ -25,8 +26,6 @@ _ESCAPES: Final = {
     **{sign: rf"\{sign}" for sign in "&%$#_{}"},
 }
 _UNITS: Final = {"ohm": r"$\Omega$", "um": r"$\mu$m", "degree": r"$^\circ$", "degC": r"$^\circ$C"}
-# Of other parameters with a bracket there is one for each separator or area.
-_OF_ALL: Final = ("", "one_way]", "step]")
 
 
 def parameter_table(
@@ -56,6 +55,12 @@ def parameter_table(
     ------
     InputError
         The format is not legal.
+
+    Examples
+    --------
+    >>> result = load_result("runs/sodium-literature")
+    >>> parameter_table(result, "csv").partition(",")[0]
+    'parameter'
     """
     if format not in get_args(Format):
         raise InputError(
@@ -66,7 +71,7 @@ def parameter_table(
     if format == "csv":
         return str(table.to_csv(lineterminator="\n"))
     if not everything:
-        kept = [label for label in table.index if label.partition("[")[2] in _OF_ALL]
+        kept = [label for label in table.index if is_of_all(label)]
         table = table.loc[kept]
     return "\n".join(_latex(result, table)) + "\n"
 
@@ -84,10 +89,10 @@ def _latex(result: "Result", table: Any) -> Iterator[str]:
     yield (rf"parameter & unit & median & {share} interval & {share} of the prior & narrower \\")
     yield r"\midrule"
     for label, row in table.iterrows():
-        base, bracket, member = str(label).partition("[")
+        base, member = split_label(str(label))
         known = quantities().get(base)
         symbol = known.math if known is not None else latex_text(base)
-        of = f" ({latex_text(member.removesuffix(']').replace('_', ' '))})" if bracket else ""
+        of = f" ({latex_text(member.replace('_', ' '))})" if member else ""
         narrowing = float(row["narrowing"])
         yield (
             f"{symbol}{of} & {latex_unit(str(row['unit']))} & "

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from data.quantities import base_name
 from models.blocks import blocks
 from models.cells import LAWS
 
@@ -29,10 +30,6 @@ _TAILS = tuple(f"_{law.parameter}" for law in LAWS.values() if law.parameter)
 _TAIL = "few cells lie in a tail. Many cells of one make would show it"
 
 
-def _base(label: str) -> str:
-    return label.partition("[")[0]
-
-
 def _transport(tables: Collection[str]) -> str:
     if ("lsv" in tables) == ("sand" in tables):
         return _BOTH
@@ -56,7 +53,7 @@ def why_open(label: str, tables: Collection[str]) -> str:
     str
         Without a full stop; empty where there is nothing particular to say.
     """
-    base = _base(label)
+    base = base_name(label)
     if base.endswith(_TAILS):
         return _TAIL
     if base in _TRANSPORT and {"lsv", "sand", "published"} & set(tables):
@@ -80,7 +77,7 @@ def ridge_remedy(first: str, second: str, tables: Collection[str]) -> str:
     str
         Without a full stop.
     """
-    pair = frozenset({_base(first), _base(second)})
+    pair = frozenset({base_name(first), base_name(second)})
     if pair == _TRANSPORT:
         return _transport(tables)
     known = {pair: words for each in blocks().values() for pair, words in each.ridges.items()}

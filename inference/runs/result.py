@@ -341,6 +341,12 @@ def load_result(path: str | os.PathLike[str]) -> Result:
     RunFolderError
         If there is no such file, or it is not a result, is damaged or was changed, or is of
         another version's format.
+
+    Examples
+    --------
+    >>> result = load_result("runs/sodium-literature")
+    >>> result.posterior["surface_energy"].attrs["units"]
+    'J/m^2'
     """
     from inference.runs.run_folder import RunFolder
 

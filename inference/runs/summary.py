@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from data.arrays import Array
-from data.quantities import quantities
+from data.quantities import base_name, quantities, quantity_of
 from inference.engine.arviz_statistics import quantile_errors
 from inference.engine.sampling import intervals, scalars
 from inference.engine.scales import prior_values
@@ -35,12 +35,12 @@ FACTORS = {
 
 
 def _informed(label: str, informed_by: Mapping[str, list[str]]) -> str:
-    base, bracket, member = label.partition("[")
-    partner = FACTORS.get(base)
-    names = {label, base, partner, f"{partner}{bracket}{member}"}
-    if not bracket:  # one member of a family informs what is common to all
-        names |= {name for name in informed_by if name.partition("[")[0] == partner}
-    tables = {table for name in names for table in informed_by.get(str(name), [])}
+    base = base_name(label)
+    partner = FACTORS.get(base, "")
+    names = {label, base, partner, label.replace(base, partner, 1)}
+    if label == base:  # one member of a family informs what is common to all
+        names |= {name for name in informed_by if base_name(name) == partner}
+    tables = {table for name in names for table in informed_by.get(name, [])}
     return ", ".join(sorted(tables)) or "prior"
 
 
@@ -83,10 +83,8 @@ def summary_table(
     errors = [quantile_errors(scaled, point) for point in points]
     rows = {}
     order = {name: place for place, name in enumerate(quantities())}
-    for label in sorted(
-        found.index, key=lambda each: order.get(each.partition("[")[0], len(order))
-    ):
-        base = label.partition("[")[0]
+    for label in sorted(found.index, key=lambda each: order.get(base_name(each), len(order))):
+        base = base_name(label)
         known = quantities().get(base)
         own = priors.get(label) or priors.get(base)
         values = prior_values(label, priors)
@@ -121,7 +119,7 @@ def summary_table(
 
 def _scaled(label: str, values: Any) -> Any:
     """Return logarithms of what is positive, other values as they are."""
-    known = quantities().get(label.partition("[")[0])
+    known = quantity_of(label)
     positive = known is not None and known.support == "positive"
     return np.log(np.maximum(values, np.finfo(float).tiny)) if positive else values
 

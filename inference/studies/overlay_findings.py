@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from data.quantities import quantities
+from data.quantities import quantity_of
 from inference.thresholds import MOVED, NARROWED
+from inference.words.labels import is_of_all
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,10 +25,7 @@ def is_scatter(label: str) -> bool:
 
 def is_shared(label: str) -> bool:
     """Say whether a parameter is of the whole campaign, so that runs may share it."""
-    base, _, member = label.partition("[")
-    if base not in quantities():
-        return False
-    return not member or member.removesuffix("]") in {"one_way", "step"}
+    return quantity_of(label) is not None and is_of_all(label)
 
 
 def parameter_findings(parameters: "pd.DataFrame") -> list[str]:

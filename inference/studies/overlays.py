@@ -18,7 +18,7 @@ import xarray as xr
 
 from data.errors import InputError
 from data.files import expanded
-from data.quantities import quantities
+from data.quantities import base_name, quantities, quantity_of
 from inference.engine.sampling import scalars
 from inference.engine.standing import prior_driven
 from inference.jobs.resolved import software_versions
@@ -148,6 +148,12 @@ def overlay(runs: Sequence[Result | str | os.PathLike[str]]) -> Overlay:
         folder but a file, or their physics differ.
     RunFolderError
         If a folder holds no whole result.
+
+    Examples
+    --------
+    >>> laid = overlay(["runs/sodium-literature", "runs/mine"])
+    >>> laid.runs
+    ('sodium-literature', 'mine')
     """
     if isinstance(runs, str | os.PathLike | Result) or len(runs) < 2:
         raise InputError("an overlay needs at least two finished runs, in a list")
@@ -248,8 +254,8 @@ def _parameters(named: Mapping[str, Result]) -> "pd.DataFrame":
     order = {name: place for place, name in enumerate(quantities())}
     labels = dict.fromkeys(label for summary in summaries.values() for label in summary.index)
     rows = []
-    for label in sorted(labels, key=lambda each: order.get(str(each).partition("[")[0], 1 << 30)):
-        known = quantities().get(str(label).partition("[")[0])
+    for label in sorted(labels, key=lambda each: order.get(base_name(str(each)), 1 << 30)):
+        known = quantity_of(str(label))
         positive = known is not None and known.support == "positive"
         sd = float("nan")
         if label in draws:

@@ -128,6 +128,12 @@ def simulate(
         If a parameter is missing, or the folder holds anything else.
     PriorError, ModelError
         If a parameter or an option is not legal.
+
+    Examples
+    --------
+    >>> design = load_campaign("sodium-synthetic")
+    >>> simulate(design.path / "truth.toml", design, seed=1, folder="drawn").metadata.kind
+    'synthetic'
     """
     if isinstance(truth, Mapping):
         truth = Truth(parameters=dict(truth))

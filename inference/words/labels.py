@@ -2,7 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["OFFSET", "PRODUCTS", "first_of_many", "joined", "main_parameters"]
+from data.quantities import base_name, split_label
+
+__all__ = [
+    "OFFSET",
+    "PRODUCTS",
+    "PROTOCOLS",
+    "first_of_many",
+    "is_of_all",
+    "joined",
+    "main_parameters",
+]
 
 PRODUCTS = (
     "wetting_product",
@@ -12,16 +22,21 @@ PRODUCTS = (
 )
 """Derived quantities, which are correlated with their own factors by definition."""
 
+PROTOCOLS = {"one_way": "one way", "step": "steps"}
+"""In words, by the name that a label has in brackets."""
 
 _OF_ONE = ("pore_radius", "thickness", "porosity", "macmullin_number", "lsv_area")
-
-
 OFFSET = "_offset"  # of a separator or a laboratory
+
+
+def is_of_all(label: str) -> bool:
+    """Say whether a label is of all cells, or of all of one protocol, and not of a single part."""
+    return split_label(label)[1] in ("", *PROTOCOLS)
 
 
 def main_parameters(labels: Iterable[str]) -> list[str]:
     """Return the labels that belong to the whole campaign, not to one separator or cell."""
-    bases = {label: label.partition("[")[0] for label in labels}
+    bases = {label: base_name(label) for label in labels}
     return [
         label for label, base in bases.items() if base not in _OF_ONE and not base.endswith(OFFSET)
     ]

@@ -239,6 +239,18 @@ def plateau_correction(
     data.errors.InputError
         If an argument is not legal, or no D gives the plateau with the cell's best values (its
         resistance limits the current, or the salt would not be used up before the reading).
+
+    Examples
+    --------
+    >>> from models.physics import Layer
+    >>> cell = TransientCell(
+    ...     layers=[Layer(25e-6, 0.39, 4.11)],
+    ...     diffusivity=2.14e-10,
+    ...     transference_number=0.59,
+    ...     concentration=1000.0,
+    ... )
+    >>> round(plateau_correction(cell, scan_rate=1e-3, read_at=0.4).factor, 2)
+    1.0
     """
     _check_reading(read_at)
     sds = {

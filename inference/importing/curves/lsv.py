@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from data.errors import InputError
 from data.schema import show_number
 from data.tables import tables
-from data.units import to_si
 from inference.importing.recipe import Choices, CurveReading, NewRow, Recipe, measured_cells
+from inference.importing.swept_cells import swept_cell
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,7 +29,6 @@ _SECOND = replace(
     blank="a second plateau is not imported",
 )
 _RATES_AGREE = 0.1
-_TRANSFERENCE = 0.5  # where the salt's is not known; it hardly changes the factor
 _ONE_SIGN = 0.95  # part of the rows whose current has the sign of the median
 _STRAIGHT = 0.99  # correlation of voltage and time in a sweep
 _TOO_FAST = 10.0  # times what a sweep may cover: the plateau is then no limiting current
@@ -131,36 +130,6 @@ def _separator(metadata: "Metadata", choices: Choices) -> NewRow | None:
     return None
 
 
-def _cell(metadata: "Metadata", separator: NewRow, density: float) -> Any:
-    """Return the transient cell whose limiting current density is the plateau's [A/m^2]."""
-    import numpy as np
-
-    from models.physics import Layer, limiting_current_density, macmullin_number_from_porosity
-    from models.transient_cell import TransientCell
-
-    porosity = float(separator["porosity"])
-    macmullin = float(separator["macmullin_number"])
-    if math.isnan(macmullin):
-        kind = str(separator["pore_type"])
-        macmullin = float(np.asarray(macmullin_number_from_porosity(porosity, kind)))
-    thickness = float(metadata.values["layers"]) * float(separator["thickness"]) * 1e-6
-    layers = [Layer(thickness, porosity, macmullin)]
-    reservoir = metadata.number("reservoir_thickness") or 0.0
-    if reservoir > 0:
-        open_ = Layer(reservoir * 1e-6, 1.0, 1.0)
-        before = metadata.text("reservoir_side") == "depleting"
-        layers = [open_, *layers] if before else [*layers, open_]
-    concentration = float(to_si(float(metadata.values["concentration"]), "mol/L"))
-    unit = limiting_current_density(1.0, _TRANSFERENCE, concentration, layers)
-    return TransientCell(
-        layers=layers,
-        diffusivity=density / float(unit),
-        transference_number=_TRANSFERENCE,
-        concentration=concentration,
-        temperature=float(to_si(float(metadata.values["temperature"]), "degC")),
-    )
-
-
 def _corrected(feature: "Feature", cell: Any, rate: float, area: float, separator: NewRow) -> Any:
     """Return how the plateau relates to the limiting current."""
     from models.transient_cell import plateau_correction
@@ -230,7 +199,7 @@ def _rows(record: "xr.Dataset", metadata: "Metadata", choices: Choices) -> Curve
         if feature.kind == "right":
             doubts += _doubts_of_bound(feature, metadata, separator, rate, area["area"])
         elif separator is not None and rate is not None:
-            cell = _cell(metadata, separator, _middle(feature) / area["area"] * 1e4)
+            cell = swept_cell(metadata.values, separator, _middle(feature) / area["area"] * 1e4)
             warning = sweep_warning(cell.layers, cell.diffusivity, rate * 1e-3)
             if choices.correct_sweep:
                 found = _corrected(feature, cell, rate, area["area"], separator)
@@ -300,7 +269,7 @@ def _doubts_of_bound(
             f"the sweep only gives a lower bound, {bound}, and without a {missing} nobody can tell "
             "whether it was slow enough: a fast sweep exceeds the limiting current"
         ]
-    cell = _cell(metadata, separator, _middle(feature) / area * 1e4)
+    cell = swept_cell(metadata.values, separator, _middle(feature) / area * 1e4)
     swept = swept_potential(cell.layers, cell.diffusivity, rate * 1e-3)
     if swept <= SWEPT_POTENTIAL_LIMIT:
         return []

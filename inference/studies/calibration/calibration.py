@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from data.quantities import base_name
 from inference.studies.calibration.replicates import (
     LIKELIHOOD,
     NEW_CELL,
@@ -325,8 +326,8 @@ def _vacuous(table: "pd.DataFrame") -> list[str]:
     names = [str(name) for name in table.index[table["vacuous"]]]
     if not names:
         return []
-    families = Counter(name.partition("[")[0] for name in names)
-    single = {name.partition("[")[0]: name for name in names}
+    families = Counter(base_name(name) for name in names)
+    single = {base_name(name): name for name in names}
     listed = [
         f"{family} ({count} of them)" if count > 1 else single[family]
         for family, count in families.items()

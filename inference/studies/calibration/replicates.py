@@ -28,7 +28,7 @@ from inference.thresholds import (
 )
 from models.blocks import table_of
 from models.joint import JointModel
-from models.observations import TOLERANCE
+from models.observations import TOLERANCE, is_end
 
 if TYPE_CHECKING:
     from inference.jobs.job import Job
@@ -48,7 +48,6 @@ __all__ = [
 RANKS: Final = 200
 """Posterior draws that each truth is ranked among."""
 
-_BEYOND: Final = 1e3  # stands for infinity in a design
 _BLOCK: Final = 50  # truths drawn from the prior at once: compiling their drawing takes a second
 
 REFERENCE_DESIGNS: Final[Mapping[str, dict[str, Any]]] = {
@@ -372,8 +371,8 @@ def _on_steps(drawn: Array, halfwidth: Array, floor: Array, ceiling: Array) -> t
     if not widths.size or not inside.any():
         return drawn, halfwidth
     step = 2.0 * float(np.median(widths))
-    stated = np.where(ceiling < _BEYOND, ceiling, floor)
-    one_sided = inside & (np.abs(stated) < _BEYOND)
+    stated = np.where(is_end(ceiling), ceiling, floor)
+    one_sided = inside & is_end(stated)
     middle = stated + step * (np.floor((x - stated) / step) + 0.5)
     return np.where(one_sided, np.exp(np.where(one_sided, middle, 0.0)), drawn), np.where(
         one_sided, 0.5 * step, halfwidth

@@ -177,6 +177,12 @@ def compare(
         If there are fewer than two jobs, two of one name, or their data or censoring differ.
     JobError, CampaignError, PriorError, ModelError, RunFolderError
         If a job is not legal, or a run folder in use.
+
+    Examples
+    --------
+    >>> found = compare(["mine.toml", "other.toml"])
+    >>> sorted(found.results)
+    ['mine', 'other']
     """
     members = members_of(jobs, folders)
     refuse_other_data(members)

@@ -10,6 +10,7 @@ import xarray as xr
 
 from data.arrays import Array
 from inference.engine.draws import SAMPLE
+from inference.engine.sampling import in_smaller_steps
 from inference.studies.comparison.units import (
     FINITE_VARIANCE,
     Fitted,
@@ -89,26 +90,12 @@ class Refits:
         data = {name: values.copy() for name, values in ones.items()}
         for name, row in unit.rows:
             data[f"{name}_weight"][row] = weight
-        section, seed = self._fitted.sampler, next(self._seeds)
-        draws: xr.Dataset
-        for accept in dict.fromkeys((section.target_accept, STEADY_TARGET_ACCEPT)):
-            draws, stats = sampler.sample(
-                draws=section.draws,
-                tune=section.tune,
-                chains=section.chains,
-                cores=section.resolved_cores,
-                seed=seed,
-                target_accept=accept,
-                max_tree_depth=section.max_tree_depth,
-                data=data,
-                search=False,
-            )
-            divergences = int(stats["diverging"].sum())
-            if not divergences:
-                break
-        if divergences:
-            raise RefitFailedError(f"{divergences} divergent transitions in the refit")
-        return draws
+        section = self._fitted.sampler.model_copy(update={"seed": next(self._seeds)})
+        accepts = dict.fromkeys((section.target_accept, STEADY_TARGET_ACCEPT))
+        *_, last = in_smaller_steps(sampler, accepts, **section.sampling, data=data, search=False)
+        if last.divergences:
+            raise RefitFailedError(f"{last.divergences} divergent transitions in the refit")
+        return last.posterior
 
     def _log_likelihood(self, unit: Unit, weight: float) -> xr.DataArray:
         """Return the unit's log-likelihood at draws of a refit in which it has a weight."""

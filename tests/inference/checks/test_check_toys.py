@@ -506,7 +506,7 @@ def test_the_forecast_of_a_linear_model_is_its_posterior(
     # ln stress = ln sigma0 at the reference rate, scatter 0.1, prior 0.5: closed form.
     rows = CREEP + "".join(f"s{i},25,1e-3,0.3\n" for i in range(4))
     model = joint_model(campaign_of(creep=rows), ModelOptions(priors=PINNED))
-    function = FreeFunction(model, observations=True)
+    function = FreeFunction(model)
     found = forecast(function, function.draw_prior(500, 1), seed=2, points=12)
     at = found.labels.index("creep_reference_stress")
     information = 4 / 0.1**2
@@ -528,7 +528,7 @@ def test_the_forecast_of_a_scatter_is_what_few_rows_leave_of_it(
     rows = CREEP + "".join(f"s{i},25,1e-3,0.3\n" for i in range(3))
     free = {name: value for name, value in PINNED.items() if name != "creep_scatter"}
     model = joint_model(campaign_of(creep=rows), ModelOptions(priors=free))
-    function = FreeFunction(model, observations=True)
+    function = FreeFunction(model)
     made = forecast(function, function.draw_prior(500, 1), seed=2, points=48)
     found = float(np.median(made.contraction[:, made.labels.index("creep_scatter")]))
     rng = np.random.default_rng(3)

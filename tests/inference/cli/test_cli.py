@@ -1,5 +1,6 @@
 """The command line answers at once, says what is wrong without a traceback, and stops cleanly."""
 
+import contextlib
 import itertools
 import os
 import re
@@ -8,11 +9,13 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import anodebayes
 from data.errors import JobError
 from data.stopping import PATIENCE
 from inference.cli import guard
@@ -25,7 +28,7 @@ HEAVY = ("pymc", "pytensor", "arviz", "nutpie", "matplotlib", "xarray", "pandas"
          "numpy", "scipy", "netCDF4")  # fmt: skip
 
 
-def anodebayes(*arguments: str | Path) -> tuple[int, str]:
+def invoked(*arguments: str | Path) -> tuple[int, str]:
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result.exit_code, result.output
@@ -63,7 +66,7 @@ def test_help_and_version_import_nothing_heavy(arguments: tuple[str, ...]) -> No
 def test_every_option_of_every_block_is_listed_with_its_values_and_what_it_chooses() -> None:
     from models.block_options import choices
 
-    code, output = anodebayes("options")
+    code, output = invoked("options")
     assert code == 0
     found = choices()
     assert {"penetration", "dc_polarization", "morphology", "sand"} <= found.keys()
@@ -78,7 +81,7 @@ def test_every_option_of_every_block_is_listed_with_its_values_and_what_it_choos
 
 
 def test_the_main_help_names_every_command_and_exit_code() -> None:
-    code, output = anodebayes("--help")
+    code, output = invoked("--help")
     assert code == 0
     for word in (*COMMANDS, "anodebayes run", "130", "143"):
         assert word in output
@@ -104,7 +107,7 @@ def test_a_users_own_folder_is_refused_and_left_as_it_was(
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     monkeypatch.chdir(tmp_path)
     jobs = ("job.toml",) * (2 if command in {"compare", "overlay"} else 1)
-    code, output = anodebayes(command, *jobs, "--out", ".", *force)
+    code, output = invoked(command, *jobs, "--out", ".", *force)
     assert code == 2
     assert "is not empty and not a run folder" in " ".join(output.split())
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -132,7 +135,7 @@ def test_bad_input_ends_with_code_2_and_a_message_without_traceback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, output = anodebayes(*arguments)
+    code, output = invoked(*arguments)
     assert code == 2
     assert "Traceback" not in output
     for message in messages:
@@ -143,26 +146,26 @@ def test_bad_input_ends_with_code_2_and_a_message_without_traceback(
 def test_a_campaign_with_mistakes_is_refused_with_all_of_them(tmp_path: Path) -> None:
     (tmp_path / "campaign.toml").write_text('name = "x"\nmetal = "K"\nkind = "measured"\n')
     (tmp_path / "sand.csv").write_text("cell;time\n1;2\n")
-    code, output = anodebayes("validate", tmp_path)
+    code, output = invoked("validate", tmp_path)
     assert code == 2
     assert "metal" in output
     assert "sand.csv" in output
 
 
 def test_a_template_campaign_is_written_where_nothing_is(tmp_path: Path) -> None:
-    code, output = anodebayes("new", tmp_path / "mine")
+    code, output = invoked("new", tmp_path / "mine")
     assert code == 0
     assert f"anodebayes validate {tmp_path / 'mine'}" in output
     assert (tmp_path / "mine" / "campaign.toml").is_file()
-    assert anodebayes("new", tmp_path / "mine")[0] == 2
+    assert invoked("new", tmp_path / "mine")[0] == 2
 
 
 def test_bundled_campaigns_jobs_and_priors_are_listed_with_their_sources() -> None:
-    code, output = anodebayes("list")
+    code, output = invoked("list")
     assert code == 0
     for text in ("Campaign sodium-literature (literature, Na)", "Ma, P. Bai", "(synthetic, Na)"):
         assert text in output
-    code, output = anodebayes("priors", "--metal", "Li")
+    code, output = invoked("priors", "--metal", "Li")
     assert code == 0
     assert re.search(r"reorganization_energy \[eV\]\n.*LogNormal", output)
     assert "source: project" in output
@@ -276,7 +279,7 @@ def test_log_and_verbose_are_taken_before_and_after_the_command(
 ) -> None:
     options = ("-v", "--log", tmp_path / "a.log")
     arguments = (*options, "list") if before else ("list", *options)
-    assert anodebayes(*arguments)[0] == 0
+    assert invoked(*arguments)[0] == 0
     assert (tmp_path / "a.log").is_file()
 
 
@@ -317,21 +320,28 @@ def test_a_number_alone_has_two_digits(value: float, text: str) -> None:
     assert number(value) == text
 
 
-@pytest.fixture(scope="module")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a fit that is too short to converge; its figures are one empty file."""
-    home = tmp_path_factory.mktemp("home")
-    (home / "short.toml").write_text(
-        'schema_version = 1\nname = "short"\ncampaign = "sodium-literature"\n'
-        '[model]\nblocks = ["published"]\n[sampler]\ndraws = 40\ntune = 60\nmost_draws = 40\n'
-        "chains = 2\n"
-    )
+@contextlib.contextmanager
+def figures_left_blank() -> Iterator[None]:
+    """Stand in for the figures of a run: they are one empty file, and the report has none."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
             "inference.figures.write_figures",
             lambda _contents, path, _formats: (path / "a").touch(),
         )
         patched.setattr("inference.report_page.writing._figures", lambda _: iter(()))
+        yield
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a fit that is too short to converge."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "short.toml").write_text(
+        'schema_version = 1\nname = "short"\ncampaign = "sodium-literature"\n'
+        '[model]\nblocks = ["published"]\n[sampler]\ndraws = 40\ntune = 60\nmost_draws = 40\n'
+        "chains = 2\n"
+    )
+    with figures_left_blank():
         done = CliRunner().invoke(
             app, ["run", str(home / "short.toml"), "--out", str(home / "run")]
         )
@@ -353,6 +363,41 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         check=False,
         env={name: value for name, value in os.environ.items() if name != "COLUMNS"},
     )
+
+
+@pytest.mark.slow
+def test_a_run_from_python_leaves_the_files_of_the_command(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken: list[str] = []
+
+    def stage(name: str) -> contextlib.AbstractContextManager[None]:
+        taken.append(name)
+        return contextlib.nullcontext()
+
+    with figures_left_blank():
+        done = anodebayes.run(
+            "sodium-literature",
+            folder=tmp_path / "run",
+            blocks=["published"],
+            draws=40,
+            tune=60,
+            most_draws=40,
+            chains=2,
+            stage=stage,
+        )
+    assert capsys.readouterr() == ("", "")
+    assert taken == ["fit", "check", "figures", "report"]
+    one, other = (
+        {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+        for folder in (run_folder, tmp_path / "run")
+    )
+    assert other == {name for name in one if not name.startswith("map")}  # drawn by another test
+    assert not done.result.gate.passed
+    assert not done.maps
+    assert done.check.to_json() == (tmp_path / "run" / "check.json").read_text()
+    assert done.report == tmp_path / "run" / "report.html"
+    assert done.figures == (tmp_path / "run" / "figures" / "a",)
 
 
 @pytest.mark.slow

@@ -358,7 +358,7 @@ def anodebayes(*arguments: object) -> tuple[int, str]:
     [
         (["separator=PP"], None, None, "name it by --separator 'PP', for liquid cells"),
         ([], "PP", "solid", "--separator 'PP' is of liquid cells"),
-        ([], "pp", None, "'PP'; did you mean 'PP'?"),
+        ([], "pp", None, "'pp' (did you mean 'PP'?)"),
     ],
 )
 def test_a_separator_asked_for_where_none_can_be_is_refused_plainly(

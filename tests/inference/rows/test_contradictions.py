@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from data.campaign import Campaign
-from inference.cli import check_command
 from inference.cli.commands import app
 from inference.jobs.notes import campaign_notes
 from inference.misfit.residuals import contradicting_rows
@@ -125,7 +124,7 @@ def test_a_check_that_fails_is_exit_code_three(
         kind="prefit" if "--prefit" in arguments else "run",
         name="job", campaign="c", synthetic=False, gate_passed=True, seed=1, sections=(section,),
     )  # fmt: skip
-    monkeypatch.setattr(check_command, "check_run", lambda *_args, **_options: found)
+    monkeypatch.setattr("inference.steps.run.check_run", lambda *_args, **_options: found)
     monkeypatch.setattr("inference.checks.prefit_check", lambda _: found)
     monkeypatch.setattr(
         "inference.cli.progress.stored_result",

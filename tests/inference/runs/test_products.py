@@ -22,7 +22,6 @@ from data.errors import ChangedError, InputError, MapError, RunFolderError, Stor
 from data.loading import load_campaign
 from data.whole_files import append_whole, write_whole, write_whole_folder
 from inference import Result, fit, load_result
-from inference.cli.progress import draw_separators, make_report
 from inference.figures import write_figures
 from inference.jobs.reading import parse_job
 from inference.jobs.resolved import document_hash, resolve
@@ -31,6 +30,7 @@ from inference.report_page import writing
 from inference.report_page.writing import _run_id, write_report
 from inference.runs.result import _ATTRIBUTES, _GROUPS
 from inference.runs.run_folder import RunFolder
+from inference.steps.run import draw_separators, make_report
 from inference.studies.calibration import running
 from inference.studies.calibration.replicates import Settings
 from models.joint import priors_of

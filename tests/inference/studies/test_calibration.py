@@ -16,7 +16,7 @@ from data.loading import load_campaign
 from inference.engine.fingerprint import fingerprint, fingerprint_differences
 from inference.jobs.job import Job
 from inference.jobs.reading import job_for_campaign, load_job
-from inference.steps import calibrate
+from inference.steps.studies import calibrate
 from inference.studies.calibration.calibration import Calibration
 from inference.studies.calibration.records import RECORD, REPLICATES, read_calibration
 from inference.studies.calibration.replicates import Replicate, Replicator, Settings, _on_steps

@@ -15,7 +15,7 @@ from data.errors import InputError
 from inference.cli.overlay_command import overlay as command
 from inference.maps.files import save_maps
 from inference.runs.result import Result
-from inference.steps import save_overlay
+from inference.steps.studies import save_overlay
 from inference.studies.overlays import Overlay, overlay
 from models.options import ModelOptions
 

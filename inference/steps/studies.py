@@ -1,4 +1,4 @@
-"""Steps that draw what they have found: what stands above both the studies and the figures."""
+"""Studies that draw what they have found: a calibration, and runs laid over each other."""
 
 import json
 import os
@@ -62,6 +62,12 @@ def calibrate(
     RunFolderError
         If the folder holds another calibration, or replicates of other code: another likelihood,
         prior or version of this project, PyMC or nutpie.
+
+    Examples
+    --------
+    >>> found = calibrate("mine.toml", replicates=2, folder="calibration")  # some hundred are due
+    >>> len(found.replicates)
+    2
     """
     from inference.studies.calibration.running import run_calibration
 
@@ -112,6 +118,12 @@ def save_overlay(
     RunFolderError
         If the folder cannot be made, holds an overlay of other runs, or another process writes to
         it.
+
+    Examples
+    --------
+    >>> laid = overlay(["runs/sodium-literature", "runs/mine"])
+    >>> [path.name for path in save_overlay(laid, "overlay")]
+    ['overlay.json', 'overlay.png', 'overlay.pdf']
     """
     from inference.figures.overlay import overlay_forest, overlay_map
     from inference.figures.style import save_figure
