@@ -26,6 +26,7 @@ __all__ = [
     "is_end",
     "labels",
     "measured",
+    "natural",
     "range_labels",
     "ranges",
     "recorded",
@@ -241,7 +242,8 @@ def recorded_ranges(table: xr.Dataset, drawn: Array) -> xr.Dataset:
     return result
 
 
-def _natural(value: Array, scale: Scale) -> Array:
+def natural(value: Array, scale: str) -> Array:
+    """Return values on their natural scale; any but log and logit leaves them as they are."""
     with np.errstate(invalid="ignore", divide="ignore"):
         if scale == "log":
             return np.log(value)
@@ -257,7 +259,7 @@ def forward(value: Any, scale: Scale | Array) -> Any:
     return np.log(value) - np.log1p(-value) if scale == "logit" else value
 
 
-def inverse(value: Array, scale: Scale | Array) -> Array:
+def inverse(value: Array, scale: str | Array) -> Array:
     """Return values from their natural scale, that of mixed rows an array."""
     if not isinstance(scale, str):
         return np.asarray(1.0 / (scale + np.exp(-value)))
@@ -270,13 +272,13 @@ def _observation(
     exact: Array, sd: Array, lower: Array, upper: Array, scale: Scale, end: Array
 ) -> tuple[Array, Design]:
     """Turn exact values, intervals and blanks into observed values and their design."""
-    low, high = _natural(lower, scale), _natural(upper, scale)
+    low, high = natural(lower, scale), natural(upper, scale)
     bounded = np.isfinite(lower) & np.isfinite(upper)
     only_low = np.isfinite(lower) & ~bounded
     only_high = np.isfinite(upper) & ~bounded
-    ceiling = np.where(only_low, low, np.where(np.isinf(end), np.inf, _natural(end, scale)))
+    ceiling = np.where(only_low, low, np.where(np.isinf(end), np.inf, natural(end, scale)))
     floor = np.where(only_high, high, -np.inf)
-    x = _natural(exact, scale)
+    x = natural(exact, scale)
     x = np.where(bounded, 0.5 * (low + high), x)
     x = np.where(only_low, low, np.where(only_high, high, x))
     # A value at the planned end is an event all the same: just before it.
@@ -360,7 +362,7 @@ def recorded(
         A copy.
     """
     _, design = measured(table, column, scale=scale, end=end)
-    x = _natural(drawn, scale)
+    x = natural(drawn, scale)
     nan = np.full(drawn.shape, np.nan)
     above = x >= design.ceiling - TOLERANCE
     below = x <= design.floor + TOLERANCE
@@ -370,9 +372,9 @@ def recorded(
     slope = {"log": drawn, "logit": drawn * (1 - drawn), "linear": np.ones_like(drawn)}[scale]
     sd = np.sqrt(np.expm1(design.sd**2)) if scale == "log" else design.sd
     planned = np.asarray(table[end].values, dtype=float) if end is not None else nan
-    is_end = np.abs(_natural(planned, scale) - design.ceiling) <= TOLERANCE
+    is_end = np.abs(natural(planned, scale) - design.ceiling) <= TOLERANCE
     low = np.where(interval, x - design.halfwidth, np.where(above & ~is_end, design.ceiling, nan))
-    upper = np.fmin(x + design.halfwidth, _natural(planned, scale))
+    upper = np.fmin(x + design.halfwidth, natural(planned, scale))
     high = np.where(interval, upper, np.where(below, design.floor, nan))
     columns = {
         column: value,

@@ -78,14 +78,6 @@ def test_a_module_keeps_the_rules(path: Path) -> None:
 
 LONGEST = 450
 REASON = "It is long because "
-# To be split: no name is to be added.
-LONG = {
-    "inference/figures/predictive.py",
-    "inference/runs/fitting.py",
-    "models/physics/transport.py",
-    "models/transient_cell/cell.py",
-    "models/transient_cell/plateau.py",
-}
 
 
 @pytest.mark.parametrize("path", SOURCES)
@@ -93,7 +85,7 @@ def test_a_module_is_short_or_says_in_its_head_why_not(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     head = ast.get_docstring(ast.parse(text)) or ""
     long = len(text.splitlines()) > LONGEST
-    assert (REASON in " ".join(head.split())) == long or path.relative_to(ROOT).as_posix() in LONG
+    assert (REASON in " ".join(head.split())) == long
 
 
 # The rooms of `inference`, lowest first: each imports only from those below and from itself.

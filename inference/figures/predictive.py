@@ -1,11 +1,8 @@
 """Data against the posterior predictive, table by table."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -14,8 +11,13 @@ from matplotlib.patches import Patch
 from data.arrays import Array
 from data.errors import InputError
 from data.quantities import quantities
-from data.units import parse_number
 from inference.figures.labels import label, pretty_number, pretty_unit
+from inference.figures.observed_rows import (
+    TOLERANCE,
+    ObservedRows,
+    observed_rows,
+    row_marks,
+)
 from inference.figures.style import (
     BLACK,
     BLUE,
@@ -31,10 +33,8 @@ from inference.figures.style import (
     styled,
     width,
 )
-from inference.words.labels import PROTOCOLS
-from models.block import Observable
-from models.blocks import block, observable
-from models.observations import is_end
+from models.blocks import block
+from models.observations import inverse, natural
 
 if TYPE_CHECKING:
     from inference.runs.result import Result
@@ -48,22 +48,8 @@ _MOST_COLUMNS: Final = 12  # of one kind of observation
 _CONDITIONS: Final = 0.6  # of a label's room, for the conditions of an estimate
 _ROW_HEIGHT: Final = 3.6  # mm
 _HEAD: Final = 16.0  # mm, of a line of columns: title and axis
-TOLERANCE: Final = 1e-6
 _ROOM: Final = 0.05
 _ARROW: Final = 0.25
-_HOUR: Final = 3600.0
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The rows of one observed variable with their predictive draws, draws last."""
-
-    name: str
-    labels: list[str]
-    observed: Array
-    drawn: Array
-    design: Mapping[str, Array]
-    panel: Observable
 
 
 def observed_variables(result: "Result", table: str) -> list[str]:
@@ -110,7 +96,7 @@ def predictive_check(result: "Result", table: str) -> Figure:
     names = observed_variables(result, table)
     if not names:
         raise InputError(f"the result has no data of {table!r}: it was not fitted")
-    parts = [_rows(result, name) for name in names]
+    parts = [observed_rows(result, name) for name in names]
     title = f"{block(table).title}: data and posterior predictive"
     tafel = table == "kinetics" and "overpotential" in parts[0].design
     if tafel:
@@ -129,100 +115,7 @@ def predictive_check(result: "Result", table: str) -> Figure:
     )
 
 
-def _rows(result: "Result", name: str) -> _Rows:
-    observed = result.observed_data[name]
-    drawn = result.posterior_predictive[name]
-    dim = str(observed.dims[0])
-    values = drawn.transpose(dim, "chain", "draw").to_numpy()
-    labels = (
-        [_row_label(str(text)) for text in observed[dim].to_numpy()]
-        if dim in observed.coords
-        else [str(1 + index) for index in range(observed.size)]
-    )
-    rows = _Rows(
-        name,
-        labels,
-        observed.to_numpy().astype(float),
-        values.reshape(values.shape[0], -1).astype(float),
-        _design(result.constant_data, name),
-        observable(name),
-    )
-    return _in_hours(rows) if rows.panel.unit == "s" else rows
-
-
-def _in_hours(rows: _Rows) -> _Rows:
-    """Return times in hours where most are longer than one."""
-    if np.median(rows.observed) < _HOUR:
-        return rows
-    ends = {
-        key: rows.design[key] - np.log(_HOUR) for key in ("floor", "ceiling") if key in rows.design
-    }
-    return replace(
-        rows,
-        observed=rows.observed / _HOUR,
-        drawn=rows.drawn / _HOUR,
-        design={**rows.design, **ends},
-        panel=replace(rows.panel, unit="h"),
-    )
-
-
-def _design(constant: xr.Dataset, name: str) -> dict[str, Array]:
-    """Return the named columns of the design of one observed variable."""
-    matrix = constant.get(f"{name}_design")
-    if matrix is None or matrix.ndim != 2 or str(matrix.dims[1]) not in matrix.coords:
-        return {}
-    columns = matrix[str(matrix.dims[1])].to_numpy()
-    return {str(key): matrix.to_numpy()[:, index] for index, key in enumerate(columns)}
-
-
-def _natural(values: Array, scale: str) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if scale == "log":
-            return np.log(values)
-        return np.log(values) - np.log1p(-values) if scale == "logit" else values
-
-
-def _inverse(values: Array, scale: str) -> Array:
-    if scale == "log":
-        return np.exp(values)
-    return 1.0 / (1.0 + np.exp(-values)) if scale == "logit" else values
-
-
-@dataclass(frozen=True)
-class _Marks:
-    """How the rows are marked: values, ends of intervals, and rows known from one side only."""
-
-    value: Array
-    lower: Array
-    upper: Array
-    above: Any
-    below: Any
-
-    def sign(self, row: int) -> str:
-        """Return how the value of a row relates to what was seen."""
-        if self.above[row]:
-            return ">"
-        return "<" if self.below[row] else "="
-
-
-def _marks(rows: _Rows) -> _Marks:
-    scale, design, value = rows.panel.scale, rows.design, rows.observed
-    zero = np.zeros(value.size)
-    x = _natural(value, scale)
-    half = design.get("halfwidth", zero)
-    ceiling, floor = design.get("ceiling", zero + np.inf), design.get("floor", zero - np.inf)
-    above = is_end(ceiling) & (x >= ceiling - TOLERANCE)
-    below = is_end(floor) & (x <= floor + TOLERANCE)
-    # Where there is a measurement error instead of an interval, the bar is two of its sd long.
-    half = np.where(half > 0, half, design.get("sd", zero))
-    half = np.where(above | below, 0.0, half)
-    lower, upper = _inverse(x - half, scale), _inverse(x + half, scale)
-    if "step_height" in design:  # a cell failed between this step and the one before
-        lower = np.maximum(value - design["step_height"], 0.0)
-    return _Marks(value, lower, upper, above, below)
-
-
-def _row_figure(parts: list[_Rows]) -> Figure:
+def _row_figure(parts: list[ObservedRows]) -> Figure:
     """Lay the rows of every part out in order, in columns of a readable length and width."""
     columns = []
     for part in parts:
@@ -246,10 +139,10 @@ def _row_figure(parts: list[_Rows]) -> Figure:
     return figure
 
 
-def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int, share: float) -> None:
+def _draw_rows(axes: Axes, part: ObservedRows, start: int, stop: int, share: float) -> None:
     chosen = slice(start, stop)
     places = np.arange(stop - start)
-    panel, marks = part.panel, _marks(part)
+    panel, marks = part.panel, row_marks(part)
     names = part.labels[chosen]
     # Estimates of different quantities share an axis as ratios.
     ratio = part.observed[chosen] if part.panel.relative else np.ones(places.size)
@@ -303,7 +196,7 @@ def _draw_rows(axes: Axes, part: _Rows, start: int, stop: int, share: float) -> 
         axes.axvline(1.0, color=BLACK, linewidth=0.5, zorder=0)
 
 
-def _agreement(part: _Rows, row: int, side: int) -> float:
+def _agreement(part: ObservedRows, row: int, side: int) -> float:
     """Return the share of predictions that lie on the same side of a one-sided observation."""
     value, drawn = part.observed[row], part.drawn[row]
     slack = TOLERANCE * abs(value)
@@ -332,13 +225,13 @@ def _value_axis(axes: Axes, ends: Array, scale: str, below: Array, above: Array)
         axes.set_xlim(0.0, 1.0)
         return
     on = "log" if scale == "log" and bool((ends > 0).all()) else "linear"
-    x = _natural(ends, on)
+    x = natural(ends, on)
     span = max(float(x.max() - x.min()), 0.1)
     # An arrow needs room on the side it points to.
-    arrows = [_natural(below, on) - _ARROW * span, _natural(above, on) + _ARROW * span]
+    arrows = [natural(below, on) - _ARROW * span, natural(above, on) + _ARROW * span]
     x = np.concatenate([x, *arrows])
     limits = np.array([x.min() - _ROOM * span, x.max() + _ROOM * span])
-    axes.set_xlim(*_inverse(limits, on))
+    axes.set_xlim(*inverse(limits, on))
     if on == "log":
         log_axis(axes, "x", most=5)
 
@@ -374,21 +267,7 @@ def _published_label(axes: Axes, text: str, value: float, sign: str, share: floa
     return f"{known.math}{where} {sign} {pretty_number(value)} {unit}".rstrip()
 
 
-def _row_label(text: str) -> str:
-    """Return the label of a row with its conditions as print shows them."""
-    name, *conditions = text.split(", ")
-    return ", ".join([name, *map(_condition, conditions)])
-
-
-def _condition(text: str) -> str:
-    number, _, unit = text.partition(" ")
-    value = parse_number(number)
-    if value is not None and unit:
-        return f"{pretty_number(value)} {pretty_unit(unit)}".replace("-", "−")
-    return PROTOCOLS.get(text, text)
-
-
-def _tafel(axes: Axes, rows: _Rows) -> None:
+def _tafel(axes: Axes, rows: ObservedRows) -> None:
     """Draw current against overpotential, one band for each temperature."""
     potential = 1e3 * rows.design["overpotential"]
     temperature = rows.design.get("temperature", np.full(potential.size, 298.15))
@@ -421,7 +300,7 @@ def _tafel(axes: Axes, rows: _Rows) -> None:
     axes.set_ylabel(label(rows.panel.axis, rows.panel.unit))
 
 
-def _legend(parts: list[_Rows]) -> tuple[list[Any], list[str]]:
+def _legend(parts: list[ObservedRows]) -> tuple[list[Any], list[str]]:
     handles: list[Any] = []
     words = []
     if any(part.panel.scale != "verdict" for part in parts):
@@ -431,7 +310,7 @@ def _legend(parts: list[_Rows]) -> tuple[list[Any], list[str]]:
             words.append(f"posterior predictive, {name}")
         handles.append(Line2D([], [], color=BLACK, marker="o", markersize=3, linewidth=0.9))
         words.append("data, with error or interval")
-        sided = [_marks(part) for part in parts if part.panel.scale != "verdict"]
+        sided = [row_marks(part) for part in parts if part.panel.scale != "verdict"]
         if any((marks.above | marks.below).any() for marks in sided):
             handles.append(Line2D([], [], color=VERMILION, marker=">", markersize=3, linestyle=""))
             words.append("data beyond, and the share of predictions there")
@@ -447,13 +326,13 @@ def _legend(parts: list[_Rows]) -> tuple[list[Any], list[str]]:
     return handles, words
 
 
-def _caption(parts: list[_Rows]) -> str:
+def _caption(parts: list[ObservedRows]) -> str:
     """Say how often the data lie within the wider band, where that can be counted."""
     inside, count = 0, 0
     for part in parts:
         if part.panel.scale == "verdict":
             continue
-        marks = _marks(part)
+        marks = row_marks(part)
         plain = ~(marks.above | marks.below)
         lower, upper = np.quantile(part.drawn, [0.05, 0.95], axis=1)
         inside += int(((part.observed >= lower) & (part.observed <= upper) & plain).sum())

@@ -7,9 +7,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Unpack
@@ -22,13 +20,7 @@ from data.whole_files import require_size
 from inference.engine.prediction import Predictor
 from inference.engine.sampling import (
     Sampler,
-    convergence,
-    energy_information,
-    in_smaller_steps,
-    moved_intervals,
-    scalars,
 )
-from inference.jobs.job import MOST_DRAWS, SamplerSection
 from inference.jobs.notes import row_notes
 from inference.jobs.plan import Plan, Source
 from inference.jobs.reading import Changes
@@ -41,7 +33,7 @@ from inference.rows.data_ranges import currents_tested, data_gaps, data_hulls
 from inference.rows.doubtful import doubted_tables
 from inference.rows.taken_off import ended_early
 from inference.runs.findings import findings, protocols_against_maps
-from inference.runs.gate import Gate, check_gate, longer_chains_may_do
+from inference.runs.gated_draws import Timings, draw_until_gate
 from inference.runs.result import Result, load_result
 from inference.runs.run_folder import RunFolder
 from inference.runs.summary import summary_table
@@ -52,7 +44,6 @@ from inference.runs.tree import (
     split_draws,
     with_labels,
 )
-from inference.thresholds import INTERVAL, STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
 from inference.words.run_files import RESULT, SUMMARY
 from models.row_labels import observed_lines
 
@@ -60,7 +51,6 @@ __all__ = ["dry_run", "fit"]
 
 PRIOR_DRAWS = 1000
 _RESULT = 5_000_000  # bytes; of 4000 draws from published numbers alone it has 2.7 million
-_SHOWN = 5
 
 logger = logging.getLogger(__name__)
 
@@ -249,141 +239,15 @@ def dry_run(source: Source) -> str:
     )
 
 
-class _Timings(dict[str, float]):
-    """Seconds by stage."""
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time one stage, which may come again, and log it."""
-        begin = time.perf_counter()
-        yield
-        took = time.perf_counter() - begin
-        self[name] = self.get(name, 0.0) + took
-        logger.info("%s %.2f s", name, took)
-
-
-def _sample(
-    compiled: Sampler,
-    section: SamplerSection,
-    history: list[str],
-    progress: bool,
-    steadiest: float = STEADY_TARGET_ACCEPT,
-) -> tuple[xr.Dataset, xr.Dataset, SamplerSection]:
-    """Sample, again in smaller steps where transitions diverged; note what was sampled again."""
-    smaller = (STEADY_TARGET_ACCEPT, STEADIEST_TARGET_ACCEPT)
-    accepts = [section.target_accept]
-    accepts += [each for each in smaller if section.target_accept < each <= steadiest]
-    for tried in in_smaller_steps(compiled, accepts, **section.sampling, progress=progress):
-        told = f"{tried.divergences} divergent transitions at target_accept {tried.target_accept:g}"
-        logger.info("sampled: %s", told)
-        if tried.divergences and tried.target_accept != accepts[-1]:
-            history.append(f"{told} in {section.draws} draws a chain")
-    return (
-        tried.posterior,
-        tried.sample_stats,
-        section.model_copy(update={"target_accept": tried.target_accept}),
-    )
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """Draws of the posterior, what follows from them, and the verdict on their sampling."""
-
-    posterior: xr.Dataset
-    internal: xr.Dataset
-    sample_stats: xr.Dataset
-    after: dict[str, xr.Dataset]
-    diagnostics: Any
-    gate: Gate
-
-
-def _draw(
-    compiled: Sampler,
-    predictor: Predictor,
-    asked: SamplerSection,
-    noise: int,
-    timings: _Timings,
-    progress: bool,
-) -> _Drawn:
-    """Sample, in longer and longer chains until the gate passes or a limit is reached.
-
-    The sampler cannot go on where it stopped, so that every attempt begins anew, with the same
-    seed. It takes seconds; and warming up for longer is half of what helps.
-    """
-    section, first = asked, None
-    history: list[str] = []
-    while True:
-        with timings.stage("sample"):
-            steadiest = STEADY_TARGET_ACCEPT if first is None else STEADIEST_TARGET_ACCEPT
-            sampled, sample_stats, section = _sample(
-                compiled, section, history, progress, steadiest
-            )
-        with timings.stage("predict"):
-            after = predictor.evaluate(sampled, noise, row_by_row=True, to_store=True)
-        with timings.stage("diagnose"):
-            posterior, internal = split_draws(sampled, after["derived"])
-            diagnostics = convergence(scalars(posterior.merge(internal)))
-            verdict = (
-                diagnostics,
-                int(sample_stats["diverging"].sum()),
-                energy_information(sample_stats),
-            )
-        longer = section.model_copy(
-            update={"draws": 2 * section.draws, "tune": min(2 * section.tune, MOST_DRAWS)}
-        )
-        if (
-            sample_stats.attrs.get("solutions_not_weighed")
-            or longer.draws > asked.resolved_most_draws
-            or not longer_chains_may_do(*verdict, section)
-        ):
-            break
-        if first is None:
-            first = posterior, check_gate(*verdict).failures
-        logger.info("drawing on: %d draws a chain are not enough", section.draws)
-        section = longer
-    drawn_on = {}
-    if first is not None:
-        drawn_on = _drawn_on(asked, section, first[1], scalars(first[0]), scalars(posterior))
-    gate = check_gate(
-        *verdict, history, sampler=section, drawn_on=drawn_on, solutions=sample_stats.attrs
-    )
-    return _Drawn(posterior, internal, sample_stats, after, diagnostics, gate)
-
-
-def _drawn_on(
-    asked: SamplerSection,
-    section: SamplerSection,
-    failures: Sequence[str],
-    before: xr.Dataset,
-    after: xr.Dataset,
-) -> dict[str, str]:
-    """Say how far a fit was drawn on, why, and which intervals that has moved."""
-    moved = moved_intervals(before, after)
-    told = [
-        f"{name} from {one[0]:.3g} to {one[1]:.3g} became {other[0]:.3g} to {other[1]:.3g}"
-        for name, (one, other) in moved.items()
-    ]
-    more = len(told) - _SHOWN
-    return {
-        "draws a chain": (
-            f"drawn on to {section.draws} instead of {asked.draws}, with which the gate failed: "
-            + "; ".join(failures)
-        ),
-        f"{INTERVAL:.0%} intervals that drawing on moved by more than chance": (
-            "; ".join(told[:_SHOWN]) + (f"; and {more} more" if more > 0 else "") or "none"
-        ),
-    }
-
-
-def _built(plan: Plan) -> _Timings:
+def _built(plan: Plan) -> Timings:
     """Build the model of a plan, and begin to count the seconds."""
-    timings = _Timings()
+    timings = Timings()
     with timings.stage("build"):
         _ = plan.model
     return timings
 
 
-def _compute(plan: Plan, timings: _Timings, progress: bool) -> xr.DataTree:
+def _compute(plan: Plan, timings: Timings, progress: bool) -> xr.DataTree:
     campaign, fitted, model, options = plan.campaign, plan.fitted, plan.model, plan.options
     sampler = plan.job.sampler
     # One seed for the job; independent streams for what is drawn besides the chains.
@@ -392,7 +256,7 @@ def _compute(plan: Plan, timings: _Timings, progress: bool) -> xr.DataTree:
     )
     with timings.stage("compile"):
         compiled, predictor = Sampler(model), Predictor(model)
-    drawn = _draw(compiled, predictor, sampler, noise, timings, progress)
+    drawn = draw_until_gate(compiled, predictor, sampler, noise, timings, progress)
     posterior, internal, after = drawn.posterior, drawn.internal, drawn.after
     with timings.stage("predict"):
         before_free = predictor.prior(PRIOR_DRAWS, prior_seed)

@@ -10,6 +10,9 @@ electrode at the reduced time ``T = D t/(porosity N_M L^2)`` when
 ``     = 2 sqrt(T) [1/sqrt(pi) + 2 sum_{n>=1} (-1)^n ierfc(n/(2 sqrt T))]`` (fast for small T).
 
 The two expansions are one function; each is used where three terms give ten digits.
+
+It is long because one solution of the diffusion equation, its two expansions and its limits, is
+read together.
 """
 
 from collections.abc import Sequence

@@ -21,6 +21,8 @@ then, the steady state of fast kinetics is ``V = 2 (RT/F) ln(c_L/c_0)`` whatever
 uniform cell ``j = j_lim tanh(F V/4RT)``. With an infinite conductivity the argument of tanh is
 ``F V/(4 R T (1 - t+))``. Electroneutrality holds everywhere: there is no overlimiting current and
 no double layer.
+
+It is long because one system of equations is assembled, stepped and read out by one class.
 """
 
 from collections.abc import Sequence

@@ -12,6 +12,9 @@ conductivity of Nernst and Planck, at 5 mV/s: a stack of 500 um peaks at 3.0 tim
 current and is 6.5 % above it at 1 V; one of 1 mm at 5.1 times and 102 %. Without an ohmic drop the
 peaks are 5.6 and 11 times and the excesses 3.4 and 75 %: the peak is a matter of the conductivity,
 the tail of diffusion.
+
+It is long because the excess of a plateau, its bounds and what a sweep must state for them are one
+derivation.
 """
 
 from collections.abc import Callable, Sequence

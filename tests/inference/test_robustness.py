@@ -25,8 +25,8 @@ from data.writer import write_campaign
 from inference.engine.prediction import Predictor
 from inference.engine.sampling import Sampler, convergence, energy_information, scalars
 from inference.jobs.reading import bundled_jobs, load_job
-from inference.runs.fitting import _sample
 from inference.runs.gate import check_gate
+from inference.runs.gated_draws import _sample
 from inference.runs.tree import split_draws
 from models.joint import joint_model
 

@@ -24,8 +24,9 @@ from inference.engine.sampling import intervals, moved_intervals, scalars
 from inference.engine.standing import standing
 from inference.jobs.job import SamplerSection
 from inference.jobs.reading import parse_job
-from inference.runs.fitting import _draw, _Timings, dry_run
+from inference.runs.fitting import dry_run
 from inference.runs.gate import check_gate
+from inference.runs.gated_draws import Timings, draw_until_gate
 from inference.runs.run_folder import RunFolder
 from inference.runs.summary import summary_table
 from inference.thresholds import STEADIEST_TARGET_ACCEPT, STEADY_TARGET_ACCEPT
@@ -535,7 +536,7 @@ class Chains:
 
 def drawn(chains: Chains, **settings: Any) -> Any:
     section = SamplerSection(draws=500, tune=300, **settings)
-    return _draw(chains, chains, section, 1, _Timings(), False)  # type: ignore[arg-type]
+    return draw_until_gate(chains, chains, section, 1, Timings(), False)  # type: ignore[arg-type]
 
 
 def test_a_fit_is_drawn_on_until_its_gate_passes_and_says_so() -> None:
