@@ -239,6 +239,12 @@ def build_model(campaign: "Campaign", options: ModelOptions | None = None) -> "p
     ------
     ModelError, PriorError
         If campaign, options and priors do not fit together.
+
+    Examples
+    --------
+    >>> model = build_model(load_campaign("sodium-literature"), ModelOptions(blocks=("published",)))
+    >>> [variable.name for variable in model.observed_RVs]
+    ['published']
     """
     return joint_model(campaign, options).pymc
 
@@ -268,12 +274,6 @@ def joint_model(
     ------
     ModelError, PriorError
         If campaign, options and priors do not fit together.
-
-    Examples
-    --------
-    >>> model = build_model(load_campaign("sodium-literature"), ModelOptions(blocks=("published",)))
-    >>> [variable.name for variable in model.observed_RVs]
-    ['published']
     """
     import pymc as pm
 
