@@ -184,7 +184,12 @@ LAWS: Final[Mapping[str, CellLaw]] = {
         ),
     )
 }
-"""The laws by name, the default first."""
+"""The laws by name, the default first.
+
+A law is named in `models.options.CellsLaw`, in the words of `inference.maps.tails` and in the
+page's ``physics.js`` besides; a test holds them alike. Each is a scale mixture of normals of the
+logarithm.
+"""
 
 
 @dataclass(frozen=True)

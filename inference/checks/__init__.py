@@ -1,6 +1,7 @@
 """What a finished run, or a job before it runs, can be trusted for: verdicts with numbers.
 
-`check` judges a result in four sections (sampling, fit, identifiability, conflict); `prefit_check`
+`check` judges a result in five sections (sampling, fit, rows that decide, identifiability,
+conflict); `prefit_check`
 says before any sampling what a job's data will identify. The names are loaded when first used.
 """
 

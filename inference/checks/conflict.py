@@ -165,12 +165,6 @@ def conflict_section(
     )
 
 
-# --- inside a table -------------------------------------------------------------------------------
-
-
-# --- between tables -------------------------------------------------------------------------------
-
-
 def _between_tables(
     result: Result, campaign: "Campaign", priors: PriorSet, seed: int
 ) -> tuple[list[Finding], dict[str, list[dict[str, Any]]]]:
@@ -406,6 +400,3 @@ def _carried(row: Mapping[str, Any]) -> str:
         return " in a combination of parameters, in no single one"
     told = [f"{label} ({abs(z):.1f}, {'higher' if z > 0 else 'lower'})" for label, z in large[:3]]
     return f" ({row['first']} alone against {row['second']} alone: {', '.join(told)})"
-
-
-# --- processes ------------------------------------------------------------------------------------

@@ -1,1 +1,1 @@
-"""Safe currents: mechanisms and noise, maps over designs, and questions of one number."""
+"""Safe currents: maps over designs, questions of one number, and where the data do not reach."""

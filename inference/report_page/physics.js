@@ -1,6 +1,6 @@
 /*
  * The physics of safe-current maps, for the report's page: a second implementation of what
- * models/physics and inference/designs/mechanisms.py compute, tested against them number by number.
+ * models/physics, inference/designs/limits.py and mechanisms.py compute, tested against them number by number.
  *
  * Everything is in SI except energies of reorganization (eV). A `model` holds
  *   constants  gas_constant, faraday, reference_temperature, reference_strain_rate, ...

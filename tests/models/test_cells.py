@@ -1,6 +1,7 @@
 """Laws of cells: their limits, their quantiles, and likelihoods and draws that agree with them."""
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -406,3 +407,15 @@ def test_the_true_risk_is_about_the_stated_one_under_the_law_that_is_meant(law: 
     error = np.std(true, axis=0, ddof=1) / np.sqrt(CAMPAIGNS)
     mean = np.mean(true, axis=0)
     assert (mean < 1.2 * np.array(risks) + 4.0 * error).all(), (mean, error)
+
+
+def test_every_law_of_cells_can_be_chosen_is_said_and_is_known_to_the_page() -> None:
+    from typing import get_args
+
+    from inference.maps.tails import WORDS
+    from models.options import CellsLaw
+
+    page = (Path(__file__).parents[2] / "inference" / "report_page" / "physics.js").read_text()
+    listed = page.partition("CELL_LAWS = {")[2].partition("};")[0]
+    assert set(LAWS) == set(get_args(CellsLaw)) == set(WORDS)
+    assert all(law.parameter in listed for law in LAWS.values() if law.parameter)
