@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from data.files import resolved
-from inference.cli.arguments import JobArgument, Set
+from inference.cli.arguments import ForceChanged, JobArgument, Set
 from inference.cli.ask_command import required_pore_radius, required_pressure, safe_current
 from inference.cli.calibrate_command import calibrate
 from inference.cli.check_command import check, exit_code, show_check
@@ -57,7 +57,11 @@ Out = Annotated[
 ]
 Force = Annotated[
     bool,
-    typer.Option("--force", help="Replace the result of another job.", show_default=False),
+    typer.Option(
+        "--force",
+        help="Replace the result of another job, and files that were changed since.",
+        show_default=False,
+    ),
 ]
 
 
@@ -222,6 +226,7 @@ def draw_map(
             "into map_separators.nc instead.",
         ),
     ] = None,
+    force: ForceChanged = False,
 ) -> int:
     """Compute the safe-current maps of a run into its map.nc, and tables of them."""
     from inference.cli.printing import show_gate, show_maps
@@ -235,16 +240,16 @@ def draw_map(
     if job is not None:
         take_maps(Plan.of(job), result, folder)
     if separator:
-        maps, file = draw_separators(result, folder, separator, stage=stage)
+        maps, file = draw_separators(result, folder, separator, force=force, stage=stage)
         if not result.gate.passed:
             show_gate(result)
         show_maps(result, maps)
         typer.echo(f"\n{file}")
         return DONE if result.gate.passed else GATE_FAILED
     drawn = (folder / FIGURES).is_dir()
-    maps = draw_maps(result, folder, again=True, stage=stage)
+    maps = draw_maps(result, folder, again=True, force=force, stage=stage)
     if drawn:
-        draw_figures(result, maps, folder, stage=stage)
+        draw_figures(result, maps, folder, force=force, stage=stage)
     if not result.gate.passed:
         show_gate(result)
     show_maps(result, maps)

@@ -24,7 +24,9 @@ from inference.figures.writing import (
     DrawnFigures,
     RunContents,
     figure_drawers,
+    made_of,
     run_contents,
+    shows_the_same,
     write_figures,
 )
 
@@ -38,6 +40,7 @@ __all__ = [
     "figure_drawers",
     "limiting_currents",
     "liquid_map",
+    "made_of",
     "overlay_forest",
     "overlay_map",
     "overpotential_against_radius",
@@ -48,6 +51,7 @@ __all__ = [
     "run_contents",
     "sand_times",
     "save_figure",
+    "shows_the_same",
     "solid_map",
     "table_sensitivity",
     "tafel_laws",

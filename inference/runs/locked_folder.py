@@ -15,6 +15,7 @@ from typing import Any, Self
 from data.errors import InputError, RunFolderError
 from data.files import resolved
 from data.locks import LOCK, lock_of
+from data.stopping import uninterrupted
 from data.whole_files import (
     append_whole,
     content_hash,
@@ -23,7 +24,6 @@ from data.whole_files import (
     place,
     remove,
     write_text_whole,
-    write_whole,
 )
 from inference.runs.log_file import logging_to
 from inference.runs.run_marker import CONTENT, MARKER, Kind, Marker, read_marker
@@ -46,6 +46,8 @@ class LockedFolder:
     result_id : str, optional
         Of the result that what is written belongs to: where the folder holds another one by then,
         nothing is written.
+    force : bool, optional
+        Replace, or remove, what somebody changed since it was written.
 
     Raises
     ------
@@ -59,12 +61,14 @@ class LockedFolder:
         kind: Kind = "fit",
         *,
         result_id: str | None = None,
+        force: bool = False,
     ) -> None:
         self.path = resolved(path)
         if self.path.exists() and not self.path.is_dir():
             raise RunFolderError(f"{str(self.path)!r} is a file; a run is written to a folder")
         self.kind: Kind = kind
         self._result_id = result_id
+        self._force = force
         self._lock: Any = None
         self._holds = 0
         self._made: list[Path] = []
@@ -142,6 +146,49 @@ class LockedFolder:
             + (f". A run of an earlier version has no {MARKER}, and is kept" if older else "")
         )
 
+    def require_as_written(self, *names: str) -> None:
+        """Check, before anything is computed, that files may be replaced or removed.
+
+        Parameters
+        ----------
+        *names : str
+            Files of the run, or folders in it.
+
+        Raises
+        ------
+        RunFolderError
+            One is the user's, or was changed since it was written.
+        """
+        with self.lock():
+            marker = self._marker()
+            files = {name for name in names if not (self.path / name).is_dir()}
+            self._refuse_taken(files.union(*(_within(marker, name) for name in names)), marker)
+
+    def require_made_of(self, source: str, known: str) -> None:
+        """Check that what the folder holds was made of the same as what is about to be written.
+
+        Parameters
+        ----------
+        source : str
+            Name of a file that it is made of.
+        known : str
+            Its id or hash.
+
+        Raises
+        ------
+        RunFolderError
+            A file was made of something else.
+        """
+        marker = read_marker(self.path)
+        if marker is None or self._force:
+            return
+        for name in sorted(marker.holds):
+            if marker.made_of.get(name, {}).get(source) != known and (self.path / name).exists():
+                raise RunFolderError(
+                    f"{name!r} in {str(self.path)!r} was made of another result: nothing there is "
+                    "replaced or removed. Choose another folder with --out, or give --force"
+                )
+
     def remove(self, name: str) -> None:
         """Remove a file of the run, or all of its files in a folder, if there are any.
 
@@ -152,7 +199,7 @@ class LockedFolder:
         """
         with self.lock():
             marker = self._marker()
-            held = {each for each in marker.holds if each == name or each.startswith(f"{name}/")}
+            held = _within(marker, name)
             self._refuse_taken(held, marker)
             self._drop(held)
 
@@ -180,13 +227,21 @@ class LockedFolder:
         """
         target = self.path / name
         with self.lock():
-            self._claim([name])
-            write_whole(target, writer)
+            self._refuse_taken([name], self._marker())
+            with uninterrupted(), draft(target) as beside:  # HDF5 bears no exception within it
+                writer(beside)
+                self._claim({name: content_hash(beside)})
+                place(beside, target)
         logger.info("wrote %s", target)
         return target
 
     def write_files(
-        self, folder: str, writer: Callable[[Path], None], *, keep: bool = False
+        self,
+        folder: str,
+        writer: Callable[[Path], None],
+        *,
+        keep: bool = False,
+        made_of: Mapping[str, str] | None = None,
     ) -> Path:
         """Write several files, each whole or not at all, once they all could be made.
 
@@ -198,6 +253,8 @@ class LockedFolder:
             Writes its files into the empty folder it is given.
         keep : bool
             Whether files that an earlier call wrote there, and this one does not, stay.
+        made_of : mapping of str to str, optional
+            What they show, for the marker.
 
         Returns
         -------
@@ -216,16 +273,19 @@ class LockedFolder:
         with self.lock(), draft(self.path / (folder or self.kind)) as beside:
             if folder:
                 self._refuse_link(folder)
+            if not keep:
+                marker = self._marker()
+                self._refuse_taken(_within(marker, folder), marker)
             beside.mkdir()
             writer(beside)
             new = {f"{inside}{path.name}": path for path in sorted(beside.iterdir())}
-            self._claim(new, {name: content_hash(path) for name, path in new.items()})
+            self._claim({name: content_hash(path) for name, path in new.items()}, made_of)
             target.mkdir(exist_ok=True)
             for name, path in new.items():
                 place(path, self.path / name)
             if not keep:
                 marker = self._marker()
-                old = {name for name in marker.holds - new.keys() if name.startswith(inside)}
+                old = _within(marker, folder) - new.keys()
                 self._refuse_taken(old, marker)
                 self._drop(old)
         logger.info("wrote %s", target)
@@ -263,7 +323,7 @@ class LockedFolder:
             In UTF-8.
         """
         with self.lock():
-            self._claim([name])
+            self._claim({name: ""})
             append_whole(self.path / name, text)
 
     @contextlib.contextmanager
@@ -281,7 +341,7 @@ class LockedFolder:
             The log file.
         """
         with self.lock():
-            self._claim([LOG])
+            self._claim({LOG: ""})
             with logging_to(self.log_path, level):
                 yield self.log_path
 
@@ -368,11 +428,20 @@ class LockedFolder:
         self._refuse_another()
         return read_marker(self.path) or Marker.new(self.kind)
 
-    def _claim(self, names: Iterable[str], hashes: Mapping[str, str] | None = None) -> None:
-        """Enter names into the marker before their files are written."""
-        marker, names = self._marker(), {*names}
-        self._refuse_taken(names, marker)
-        now = marker.holding(marker.holds | names, hashes)
+    def _claim(self, new: Mapping[str, str], made_of: Mapping[str, str] | None = None) -> None:
+        """Enter files into the marker before they are written: their names and their hashes.
+
+        A file that is added to has no hash that lasts, and gives none.
+        """
+        marker = self._marker()
+        self._refuse_taken(new, marker)
+        there = {name: self.path / name for name, known in new.items() if known}
+        before = {name: content_hash(path) for name, path in there.items() if path.exists()}
+        hashes = {
+            name: tuple(dict.fromkeys(filter(None, (before.get(name), known))))
+            for name, known in new.items()
+        }
+        now = marker.writing(hashes, made_of)
         if now != marker:
             self._mark(now)
 
@@ -405,6 +474,12 @@ class LockedFolder:
                 raise self._taken(name, "a file")
             if path.exists() and not path.is_file():
                 raise self._taken(name, "a pipe or a device")
+            known = marker.hashes.get(name)
+            if not self._force and known and path.exists() and content_hash(path) not in known:
+                raise RunFolderError(
+                    f"{name!r} in {str(self.path)!r} was changed since it was written, and would "
+                    "be replaced or removed: move it away, or give --force"
+                )
 
     def _refuse_link(self, name: str) -> None:
         if (self.path / name).is_symlink():
@@ -415,6 +490,12 @@ class LockedFolder:
             f"{name!r} in {str(self.path)!r} is {what} that anodebayes did not make: it is neither "
             "replaced nor written through. Move it away, or choose another folder with --out"
         )
+
+
+def _within(marker: Marker, name: str) -> set[str]:
+    """Return the files of a marker that are called so, or are in a folder of that name."""
+    start = f"{name}/" if name else ""
+    return {each for each in marker.holds if each == name or each.startswith(start)}
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

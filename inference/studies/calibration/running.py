@@ -70,6 +70,7 @@ def run_calibration(
         "fingerprint": fingerprint(plan.model),
     }
     with run.lock():
+        run.require_as_written("")
         known = continue_record(run, header, force=force)
         due = [index for index in range(replicates) if index not in known]
         tell(replicates - len(due), replicates)
