@@ -270,7 +270,7 @@ class _Import:
             self._planned = addition.text
             self._planned_keys += [(row_key(self.table, row), path.name) for row in rows]
             return Outcome(status="checked", **accepted)
-        with locked(self.folder):
+        with locked(self.folder, self.table):
             campaign = self._checked(self._addition(rows))
             place = record_path(self.folder, self.table.name, metadata.cell)
             self._refuse_taken(place, path)

@@ -20,6 +20,7 @@ from data.whole_files import (
     append_whole,
     content_hash,
     draft,
+    is_left_over,
     is_temporary,
     place,
     remove,
@@ -379,9 +380,8 @@ class LockedFolder:
             marker = read_marker(self.path)
             self._id = None if marker is None else marker.id
             self._refuse_other_result()
-            # Whoever wrote these is gone: the lock was free.
             for path in self.path.iterdir():
-                if is_temporary(path.name):
+                if is_left_over(path.name):
                     remove(path)
         except BaseException:
             self._release()
