@@ -7,6 +7,7 @@ is added behind the last one.
 """
 
 import contextlib
+import shlex
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
@@ -144,7 +145,8 @@ def check_target(folder: str | Path, table: Table) -> Path:
                 "name the folder of your own"
             )
         raise InputError(
-            f"there is no campaign folder {str(folder)!r}: 'anodebayes new {folder}' writes one; "
+            f"there is no campaign folder {str(folder)!r}: "
+            f"`anodebayes new {shlex.quote(str(folder))}` writes one; "
             f"state metal and electrolyte in its {FILE}, then import again"
         )
     if any(path.resolve() == own.resolve() for own in bundled.values()):

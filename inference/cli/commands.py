@@ -1,5 +1,7 @@
 """The commands of `anodebayes`; what each does is done elsewhere."""
 
+import glob
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -100,8 +102,8 @@ def new(
     new_campaign(folder)
     typer.echo(f"wrote a template campaign to {folder}")
     typer.echo("Copy the tables you have data for out of templates/ and fill them, then:")
-    typer.echo(f"  anodebayes validate {folder}")
-    typer.echo(f"  anodebayes run {folder}")
+    typer.echo(f"  anodebayes validate {shlex.quote(str(folder))}")
+    typer.echo(f"  anodebayes run {shlex.quote(str(folder))}")
 
 
 @app.command()
@@ -113,10 +115,12 @@ def validate(
 ) -> None:
     """Check a campaign: print what it holds, or every mistake."""
     from data import load_campaign
+    from data.provenance import every_record
     from inference.cli.text import heading, paragraph, ticked
     from inference.jobs.notes import campaign_notes
 
     loaded = load_campaign(campaign)
+    every_record(loaded.path)
     typer.echo(loaded.summary())
     if notes := campaign_notes(loaded):
         heading("For a fit")
@@ -347,9 +351,10 @@ def simulate(
         curves = write_raw_curves(campaign, out / RAW, seed=seed)
         typer.echo(f"wrote {len(curves)} synthetic curves to {out / RAW}; to import them:")
         for table in dict.fromkeys(curve.table for curve in curves):
-            pattern = out / RAW / f"{table}-*.csv"
-            target = out / RAW / CAMPAIGN
-            typer.echo(f'  anodebayes import "{pattern}" --as {table} --campaign {target}')
+            # The pattern is the command's to expand; the folder's own name may hold signs of one.
+            pattern = str(Path(glob.escape(str(out / RAW))) / f"{table}-*.csv")
+            words = ["import", pattern, "--as", table, "--campaign", str(out / RAW / CAMPAIGN)]
+            typer.echo(f"  anodebayes {shlex.join(words)}")
 
 
 app.command(name="import")(import_files)

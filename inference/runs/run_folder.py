@@ -5,6 +5,7 @@
 """
 
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -87,9 +88,10 @@ class RunFolder(LockedFolder):
                 raise RunFolderError(
                     f"{str(self.path)!r} holds {CONTENT[marker.kind]}, not {CONTENT[self.kind]}"
                 )
+            again = ["fit", str(self.path / RESOLVED), "--out", str(self.path)]
             raise RunFolderError(
                 f"the run in {str(self.path)!r} did not finish: it holds no {RESULT}; run the same "
-                f"command again, or `anodebayes fit {self.path / RESOLVED} --out {self.path}`"
+                f"command again, or `anodebayes {shlex.join(again)}`"
             )
         return self.result_path
 

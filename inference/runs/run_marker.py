@@ -13,10 +13,10 @@ from typing import Any, Final, Literal, get_args
 
 from data.errors import InputError, RunFolderError
 from data.files import read_json
+from inference.words.run_files import MARKER
 
 __all__ = ["CONTENT", "MARKER", "Kind", "Marker", "read_marker"]
 
-MARKER: Final = "run.json"
 _WHAT: Final = "anodebayes run folder"
 _FORMAT: Final = 1
 _DEEPEST: Final = 2  # a file, or one in a folder such as figures

@@ -7,6 +7,7 @@ ranks of parameters alone are uniform for a fit that ignores its data, too. Modr
 Bayesian Analysis 20(2), 461-488, doi:10.1214/23-BA1404.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -48,6 +49,7 @@ __all__ = [
 RANKS: Final = 200
 """Posterior draws that each truth is ranked among."""
 
+_SEAL: Final = "sha256"  # key of the hash of a line
 _BLOCK: Final = 50  # truths drawn from the prior at once: compiling their drawing takes a second
 
 REFERENCE_DESIGNS: Final[Mapping[str, dict[str, Any]]] = {
@@ -64,6 +66,15 @@ LIKELIHOOD: Final = "log-likelihood, "
 
 _STEPPED: Final = ("critical_current_one_cell", "dc_polarization_step")
 """Observed variables that are read off a staircase of currents."""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _sealed(content: Mapping[str, Any], of: str) -> str:
+    """Return a hash of a replicate and of the calibration that it is one of."""
+    return hashlib.sha256(f"{of}{json.dumps(content, sort_keys=True)}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -97,14 +108,63 @@ class Replicate:
     divergences: int = 0
     again: bool = False
 
-    def to_json(self) -> str:
-        """Return the replicate as one line of JSON."""
-        return json.dumps(asdict(self))
+    def __post_init__(self) -> None:
+        """Refuse what no replicate is.
+
+        Raises
+        ------
+        ValueError
+            An entry is not legal, in words.
+        """
+        counts = {"index": self.index, "divergences": self.divergences}
+        for name, count in counts.items():
+            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+                raise ValueError(f"its {name} is {count!r}, no whole number from 0")
+        for name in ("pit", "truth", "median"):
+            table = getattr(self, name)
+            if not isinstance(table, dict) or not all(map(_is_number, table.values())):
+                raise ValueError(f"its {name} is no table of numbers")
+        wrong = next((each for each in self.pit.items() if not 0.0 <= each[1] <= 1.0), None)
+        if wrong is not None:
+            raise ValueError(f"its pit of {wrong[0]} is {wrong[1]!r}, no share of 0 to 1")
+        if not _is_number(self.seconds) or not 0.0 <= self.seconds < np.inf:
+            raise ValueError(f"its seconds are {self.seconds!r}, no number from 0")
+        if not isinstance(self.failure, str) or not isinstance(self.again, bool):
+            raise ValueError("its failure is no text, or its again not true or false")
+
+    def to_json(self, of: str) -> str:
+        """Return the replicate as one line of JSON.
+
+        Parameters
+        ----------
+        of : str
+            Hash of the calibration that it is one of.
+
+        Returns
+        -------
+        str
+            With a hash of all that it says and of the calibration.
+        """
+        content = asdict(self)
+        return json.dumps({**content, _SEAL: _sealed(content, of)})
 
     @classmethod
-    def from_json(cls, line: str) -> "Replicate":
-        """Read a line that `to_json` wrote."""
-        return cls(**json.loads(line))
+    def from_json(cls, line: str, of: str) -> "Replicate":
+        """Read a line that `to_json` wrote.
+
+        Raises
+        ------
+        ValueError, TypeError
+            It is none, of another calibration, or was changed.
+        """
+        content = json.loads(line)
+        if not isinstance(content, dict):
+            raise TypeError("it is no table")
+        seal = content.pop(_SEAL, None)
+        found = cls(**content)
+        if seal != _sealed(content, of):
+            raise ValueError(f"its {_SEAL} is not that of what it says in this calibration")
+        return found
 
 
 @dataclass(frozen=True)

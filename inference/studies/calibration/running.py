@@ -57,7 +57,7 @@ def run_calibration(
     seed = job.sampler.seed if seed is None else seed
     identity = [resolved.data_hash, resolved.prior_hash, job.model.model_dump(), seed]
     identity.append(asdict(settings))
-    header = {
+    header: dict[str, Any] = {
         "job": job.name,
         "campaign": plan.campaign.metadata.name,
         "campaign_kind": plan.campaign.metadata.kind,
@@ -76,7 +76,7 @@ def run_calibration(
         tell(replicates - len(due), replicates)
         for replicate in _run(job, settings, seed, due, processes):
             known[replicate.index] = replicate
-            run.append_text(REPLICATES, replicate.to_json() + "\n")
+            run.append_text(REPLICATES, f"{replicate.to_json(header['hash'])}\n")
             tell(sum(index < replicates for index in known), replicates)
         kept = tuple(known[index] for index in sorted(known) if index < replicates)
         calibration = Calibration(header, kept)
