@@ -203,8 +203,9 @@ def _section(
                 f"--at {entry!r}: a separator of the campaign is no condition; name it by "
                 f"--separator {value.strip()!r}, for liquid cells"
             )
-        if (before := seen.setdefault(name.strip(), entry)) is not entry:
+        if before := seen.get(name.strip()):
             raise MapError(f"--at {name.strip()}: stands twice ({before!r}, {entry!r}); keep one")
+        seen[name.strip()] = entry
         of_separator = bool(own) and name.strip() in OF_SEPARATOR
         (own if of_separator else section)[name.strip()] = value.strip()
     return section

@@ -265,10 +265,11 @@ def job_with_set(job: Job, assignments: Sequence[str]) -> Job:
                 f"--set {text!r}: legal is KEY=VALUE with a key of a job file, such as "
                 "sampler.draws=4000 or model.kinetics=butler_volmer"
             )
-        if (before := seen.setdefault((*tables, last), text)) is not text:
+        if before := seen.get((*tables, last)):
             raise JobError(
                 f"--set {'.'.join([*tables, last])}: stands twice ({before!r}, {text!r}); keep one"
             )
+        seen[*tables, last] = text
         place = document
         for table in tables:
             inner = place.setdefault(table, {})
