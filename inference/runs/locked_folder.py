@@ -17,18 +17,22 @@ from data.files import resolved
 from data.locks import LOCK, lock_of
 from data.stopping import uninterrupted
 from data.whole_files import (
-    append_whole,
     content_hash,
     draft,
     is_left_over,
-    is_temporary,
     place,
     remove,
     write_text_whole,
 )
-from inference.runs.log_file import logging_to
+from inference.runs.own_files import (
+    is_ours_unmarked,
+    refuse_link,
+    refuse_other_origin,
+    refuse_taken,
+    within,
+)
 from inference.runs.run_marker import CONTENT, MARKER, Kind, Marker, read_marker
-from inference.words.run_files import LOG, RESOLVED, RESULT
+from inference.words.run_files import RESOLVED, RESULT
 
 __all__ = ["LockedFolder"]
 
@@ -85,11 +89,6 @@ class LockedFolder:
         """File of the result, which marks the folder complete."""
         return self.path / RESULT
 
-    @property
-    def log_path(self) -> Path:
-        """File of the log."""
-        return self.path / LOG
-
     @contextlib.contextmanager
     def lock(self) -> Iterator[Self]:
         """Keep every other writer out; entered again by its holder it does nothing.
@@ -136,7 +135,7 @@ class LockedFolder:
             )
         if marker is not None or not self.path.is_dir():
             return
-        foreign = sorted(path.name for path in self.path.iterdir() if not _is_ours_unmarked(path))
+        foreign = sorted(path.name for path in self.path.iterdir() if not is_ours_unmarked(path))
         if not foreign:
             return
         older = {RESULT, RESOLVED} <= {*foreign}
@@ -163,7 +162,7 @@ class LockedFolder:
         with self.lock():
             marker = self._marker()
             files = {name for name in names if not (self.path / name).is_dir()}
-            self._refuse_taken(files.union(*(_within(marker, name) for name in names)), marker)
+            self._refuse_taken(files.union(*(within(marker, name) for name in names)), marker)
 
     def require_made_of(self, source: str, known: str) -> None:
         """Check that what the folder holds was made of the same as what is about to be written.
@@ -181,14 +180,8 @@ class LockedFolder:
             A file was made of something else.
         """
         marker = read_marker(self.path)
-        if marker is None or self._force:
-            return
-        for name in sorted(marker.holds):
-            if marker.made_of.get(name, {}).get(source) != known and (self.path / name).exists():
-                raise RunFolderError(
-                    f"{name!r} in {str(self.path)!r} was made of another result: nothing there is "
-                    "replaced or removed. Choose another folder with --out, or give --force"
-                )
+        if marker is not None and not self._force:
+            refuse_other_origin(self.path, marker, source, known)
 
     def remove(self, name: str) -> None:
         """Remove a file of the run, or all of its files in a folder, if there are any.
@@ -200,7 +193,7 @@ class LockedFolder:
         """
         with self.lock():
             marker = self._marker()
-            held = _within(marker, name)
+            held = within(marker, name)
             self._refuse_taken(held, marker)
             self._drop(held)
 
@@ -273,10 +266,10 @@ class LockedFolder:
         inside = f"{folder}/" if folder else ""
         with self.lock(), draft(self.path / (folder or self.kind)) as beside:
             if folder:
-                self._refuse_link(folder)
+                refuse_link(self.path, folder)
             if not keep:
                 marker = self._marker()
-                self._refuse_taken(_within(marker, folder), marker)
+                self._refuse_taken(within(marker, folder), marker)
             beside.mkdir()
             writer(beside)
             new = {f"{inside}{path.name}": path for path in sorted(beside.iterdir())}
@@ -286,7 +279,7 @@ class LockedFolder:
                 place(path, self.path / name)
             if not keep:
                 marker = self._marker()
-                old = _within(marker, folder) - new.keys()
+                old = within(marker, folder) - new.keys()
                 self._refuse_taken(old, marker)
                 self._drop(old)
         logger.info("wrote %s", target)
@@ -312,39 +305,6 @@ class LockedFolder:
             path.write_text(text, encoding="utf-8", newline="\n")
 
         return self.write(name, writer)
-
-    def append_text(self, name: str, text: str) -> None:
-        """Append text to a file, all of it or nothing.
-
-        Parameters
-        ----------
-        name : str
-            Name of the file.
-        text : str
-            In UTF-8.
-        """
-        with self.lock():
-            self._claim({name: ""})
-            append_whole(self.path / name, text)
-
-    @contextlib.contextmanager
-    def log(self, level: int = logging.INFO) -> Iterator[Path]:
-        """Append what the packages log to the folder's `log.txt`.
-
-        Parameters
-        ----------
-        level : int
-            Least level that is written.
-
-        Yields
-        ------
-        Path
-            The log file.
-        """
-        with self.lock():
-            self._claim({LOG: ""})
-            with logging_to(self.log_path, level):
-                yield self.log_path
 
     def _acquire(self) -> None:
         from filelock import Timeout
@@ -462,40 +422,7 @@ class LockedFolder:
         self._mark(marker.holding(marker.holds - {*names}))
 
     def _refuse_taken(self, names: Iterable[str], marker: Marker) -> None:
-        """Refuse to write, or to remove, what is not the program's own file."""
-        for name in sorted(names):
-            path = self.path / name
-            self._refuse_link(name)
-            if path.parent != self.path:
-                self._refuse_link(path.parent.name)
-            if path.is_dir():
-                raise self._taken(name, "a folder")
-            if name not in marker.holds and path.exists():
-                raise self._taken(name, "a file")
-            if path.exists() and not path.is_file():
-                raise self._taken(name, "a pipe or a device")
-            known = marker.hashes.get(name)
-            if not self._force and known and path.exists() and content_hash(path) not in known:
-                raise RunFolderError(
-                    f"{name!r} in {str(self.path)!r} was changed since it was written, and would "
-                    "be replaced or removed: move it away, or give --force"
-                )
-
-    def _refuse_link(self, name: str) -> None:
-        if (self.path / name).is_symlink():
-            raise self._taken(name, "a symbolic link")
-
-    def _taken(self, name: str, what: str) -> RunFolderError:
-        return RunFolderError(
-            f"{name!r} in {str(self.path)!r} is {what} that anodebayes did not make: it is neither "
-            "replaced nor written through. Move it away, or choose another folder with --out"
-        )
-
-
-def _within(marker: Marker, name: str) -> set[str]:
-    """Return the files of a marker that are called so, or are in a folder of that name."""
-    start = f"{name}/" if name else ""
-    return {each for each in marker.holds if each == name or each.startswith(start)}
+        refuse_taken(self.path, names, marker, force=self._force)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
@@ -505,14 +432,6 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _is_ours_unmarked(path: Path) -> bool:
-    """Say whether a file may be there before the marker is: the empty lock, and drafts."""
-    if path.is_symlink():
-        return False
-    empty_lock = path.name == LOCK and path.is_file() and not path.stat().st_size
-    return empty_lock or is_temporary(path.name)
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:

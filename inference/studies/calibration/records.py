@@ -14,9 +14,7 @@ from data.files import read_json, read_text
 from inference.engine.fingerprint import fingerprint_differences
 from inference.runs.run_folder import RunFolder
 from inference.studies.calibration.calibration import Calibration
-from inference.studies.calibration.replicates import (
-    Replicate,
-)
+from inference.studies.calibration.outcome import Replicate
 
 __all__ = ["CODE", "RECORD", "REPLICATES", "continue_record", "read_calibration", "record_text"]
 

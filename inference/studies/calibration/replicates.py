@@ -7,11 +7,10 @@ ranks of parameters alone are uniform for a fit that ignores its data, too. Modr
 Bayesian Analysis 20(2), 461-488, doi:10.1214/23-BA1404.
 """
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from data.arrays import Array
 from data.quantities import quantities
 from inference.engine.prediction import Predictor
 from inference.engine.sampling import Sampler, convergence, scalars
+from inference.studies.calibration.outcome import Replicate
 from inference.thresholds import (
     CALIBRATION_DIVERGENT,
     CALIBRATION_ESS,
@@ -39,7 +39,6 @@ __all__ = [
     "NEW_CELL",
     "RANKS",
     "REFERENCE_DESIGNS",
-    "Replicate",
     "Replicator",
     "Settings",
     "replicator_of",
@@ -49,7 +48,6 @@ __all__ = [
 RANKS: Final = 200
 """Posterior draws that each truth is ranked among."""
 
-_SEAL: Final = "sha256"  # key of the hash of a line
 _BLOCK: Final = 50  # truths drawn from the prior at once: compiling their drawing takes a second
 
 REFERENCE_DESIGNS: Final[Mapping[str, dict[str, Any]]] = {
@@ -66,105 +64,6 @@ LIKELIHOOD: Final = "log-likelihood, "
 
 _STEPPED: Final = ("critical_current_one_cell", "dc_polarization_step")
 """Observed variables that are read off a staircase of currents."""
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _sealed(content: Mapping[str, Any], of: str) -> str:
-    """Return a hash of a replicate and of the calibration that it is one of."""
-    return hashlib.sha256(f"{of}{json.dumps(content, sort_keys=True)}".encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Replicate:
-    """The outcome of one replicate.
-
-    Parameters
-    ----------
-    index : int
-        Its number; with the calibration's seed it fixes every random number.
-    pit : dict of str to float
-        Share of posterior draws below the truth, by quantity; empty where it failed.
-    truth, median : dict of str to float
-        The truth and the posterior's median of what the prior speaks of.
-    failure : str
-        Why it failed; empty where it did not.
-    seconds : float
-        Of one core.
-    divergences : int
-        Divergent transitions of the sampling that counts.
-    again : bool
-        Whether it was sampled a second time, longer and in smaller steps.
-    """
-
-    index: int
-    pit: dict[str, float] = field(default_factory=dict)
-    truth: dict[str, float] = field(default_factory=dict)
-    median: dict[str, float] = field(default_factory=dict)
-    failure: str = ""
-    seconds: float = 0.0
-    divergences: int = 0
-    again: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what no replicate is.
-
-        Raises
-        ------
-        ValueError
-            An entry is not legal, in words.
-        """
-        counts = {"index": self.index, "divergences": self.divergences}
-        for name, count in counts.items():
-            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-                raise ValueError(f"its {name} is {count!r}, no whole number from 0")
-        for name in ("pit", "truth", "median"):
-            table = getattr(self, name)
-            if not isinstance(table, dict) or not all(map(_is_number, table.values())):
-                raise ValueError(f"its {name} is no table of numbers")
-        wrong = next((each for each in self.pit.items() if not 0.0 <= each[1] <= 1.0), None)
-        if wrong is not None:
-            raise ValueError(f"its pit of {wrong[0]} is {wrong[1]!r}, no share of 0 to 1")
-        if not _is_number(self.seconds) or not 0.0 <= self.seconds < np.inf:
-            raise ValueError(f"its seconds are {self.seconds!r}, no number from 0")
-        if not isinstance(self.failure, str) or not isinstance(self.again, bool):
-            raise ValueError("its failure is no text, or its again not true or false")
-
-    def to_json(self, of: str) -> str:
-        """Return the replicate as one line of JSON.
-
-        Parameters
-        ----------
-        of : str
-            Hash of the calibration that it is one of.
-
-        Returns
-        -------
-        str
-            With a hash of all that it says and of the calibration.
-        """
-        content = asdict(self)
-        return json.dumps({**content, _SEAL: _sealed(content, of)})
-
-    @classmethod
-    def from_json(cls, line: str, of: str) -> "Replicate":
-        """Read a line that `to_json` wrote.
-
-        Raises
-        ------
-        ValueError, TypeError
-            It is none, of another calibration, or was changed.
-        """
-        content = json.loads(line)
-        if not isinstance(content, dict):
-            raise TypeError("it is no table")
-        seal = content.pop(_SEAL, None)
-        found = cls(**content)
-        if seal != _sealed(content, of):
-            raise ValueError(f"its {_SEAL} is not that of what it says in this calibration")
-        return found
 
 
 @dataclass(frozen=True)

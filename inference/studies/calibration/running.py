@@ -20,13 +20,9 @@ from inference.jobs.job import Job
 from inference.jobs.plan import Plan
 from inference.runs.run_folder import RunFolder
 from inference.studies.calibration.calibration import Calibration
+from inference.studies.calibration.outcome import Replicate
 from inference.studies.calibration.records import RECORD, REPLICATES, continue_record, record_text
-from inference.studies.calibration.replicates import (
-    Replicate,
-    Replicator,
-    Settings,
-    replicator_of,
-)
+from inference.studies.calibration.replicates import Replicator, Settings, replicator_of
 
 __all__ = ["run_calibration"]
 

@@ -19,13 +19,14 @@ from inference.jobs.reading import job_for_campaign, load_job
 from inference.runs.run_folder import RunFolder
 from inference.steps.studies import calibrate
 from inference.studies.calibration.calibration import Calibration
+from inference.studies.calibration.outcome import Replicate
 from inference.studies.calibration.records import (
     RECORD,
     REPLICATES,
     continue_record,
     read_calibration,
 )
-from inference.studies.calibration.replicates import Replicate, Replicator, Settings, _on_steps
+from inference.studies.calibration.replicates import Replicator, Settings, _on_steps
 from models.joint import joint_model, priors_of
 from models.observations import measured, recorded_currents
 from models.options import ModelOptions
