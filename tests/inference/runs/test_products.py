@@ -409,13 +409,13 @@ def test_what_its_user_changed_in_a_run_is_refused_by_name_before_anything_is_co
         raise AssertionError("something is computed")
 
     for work in (
-        "maps.mapping.maps_from_job", "maps.mapping.safe_current_map", "checks.check",
+        "steps.run.maps_from_job", "steps.run.safe_current_map", "steps.run.check",
         "figures.write_figures", "report_page.writing.write_report", "runs.fitting._compute",
     ):  # fmt: skip
         monkeypatch.setattr(f"inference.{work}", computed)
     monkeypatch.setattr("inference.figures.run_contents", lambda result, *_, **__: result)
-    monkeypatch.setattr("inference.jobs.reading.load_job", lambda _: parse_job(JOB))
-    monkeypatch.setattr("inference.cli.commands._fit", lambda *_, **__: (result, folder.path))
+    monkeypatch.setattr("inference.steps.run.load_job", lambda _: parse_job(JOB))
+    monkeypatch.setattr("inference.runs.fitting.fit", lambda *_, **__: result)
     monkeypatch.setattr(Result, "gate", SimpleNamespace(passed=True))
     done = CliRunner().invoke(
         app, [{"RUN": str(folder.path), "JOB": "sodium-literature"}.get(w, w) for w in command]
@@ -464,12 +464,12 @@ def test_maps_of_other_axes_take_the_figures_of_earlier_ones_away(
     folder = RunFolder(tmp_path / "run")
     draw(folder, "map_liquid_pore_radius.svg", made_of(result))  # of a map that is gone
     dataset = xr.Dataset()
-    monkeypatch.setattr("inference.jobs.reading.load_job", lambda _: parse_job(JOB))
-    monkeypatch.setattr("inference.maps.asked.drawn_with", lambda *_: False)
-    monkeypatch.setattr("inference.maps.mapping.maps_from_job", lambda *_: {"liquid": dataset})
-    monkeypatch.setattr("inference.designs.noise.noise_table", lambda _: None)
-    monkeypatch.setattr("inference.maps.files.save_maps", lambda _, path, __: path.touch())
-    monkeypatch.setattr("inference.maps.files.save_map_table", lambda _, path: path.touch())
+    monkeypatch.setattr("inference.steps.run.load_job", lambda _: parse_job(JOB))
+    monkeypatch.setattr("inference.steps.run.drawn_with", lambda *_: False)
+    monkeypatch.setattr("inference.steps.run.maps_from_job", lambda *_: {"liquid": dataset})
+    monkeypatch.setattr("inference.steps.run.noise_table", lambda _: None)
+    monkeypatch.setattr("inference.steps.run.save_maps", lambda _, path, __: path.touch())
+    monkeypatch.setattr("inference.steps.run.save_map_table", lambda _, path: path.touch())
     draw_maps(result, folder.path, again=True)
     assert not (folder.path / "figures").exists()
 
