@@ -136,7 +136,7 @@ def test_mistakes_that_stand_already_are_refused_as_such(folder: Path) -> None:
 
 
 def test_only_a_campaign_of_ones_own_is_written_to(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"'anodebayes new .*none' writes one"):
+    with pytest.raises(InputError, match=r"`anodebayes new .*none` writes one"):
         append_rows(tmp_path / "none", "sand", [SAND])
     for bundled in ("sodium-synthetic", load_campaign("sodium-synthetic").path):
         with pytest.raises(InputError, match="comes with the program"):
