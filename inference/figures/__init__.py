@@ -23,6 +23,7 @@ from inference.figures.voids import void_free_capacities, void_regimes
 from inference.figures.writing import (
     DrawnFigures,
     RunContents,
+    are_current,
     figure_drawers,
     made_of,
     run_contents,
@@ -35,6 +36,7 @@ __all__ = [
     "DrawnFigures",
     "NothingToDrawError",
     "RunContents",
+    "are_current",
     "critical_current_against_radius",
     "deposits_under_pressure",
     "figure_drawers",

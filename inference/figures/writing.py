@@ -30,6 +30,7 @@ from inference.figures.style import FORMATS, NothingToDrawError, Width, save_fig
 from inference.figures.transport import limiting_currents, sand_times
 from inference.figures.voids import void_free_capacities, void_regimes
 from inference.misfit.verdicts import stored_check
+from inference.runs.run_marker import read_marker
 from inference.words.run_files import CHECK, MAP, RESULT
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DrawnFigures",
     "RunContents",
+    "are_current",
     "figure_drawers",
     "made_of",
     "run_contents",
@@ -163,6 +165,29 @@ def shows_the_same(name: str, then: Mapping[str, str], now: Mapping[str, str]) -
     """
     shown = [RESULT, *([MAP] * name.startswith("map_")), *([CHECK] * (name == "sensitivity"))]
     return all(each in then and then[each] == now.get(each) for each in shown)
+
+
+def are_current(folder: Path, now: Mapping[str, str]) -> bool:
+    """Say whether the figures of a run are as they were drawn, and show what it holds.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    now : mapping of str to str
+        Of `made_of`.
+
+    Returns
+    -------
+    bool
+        False where one was changed or is gone.
+    """
+    marker = read_marker(folder)
+    return marker is not None and all(
+        shows_the_same(Path(name).stem, of, now)
+        and content_hash(folder / name) in marker.hashes.get(name, ())
+        for name, of in marker.made_of.items()
+    )
 
 
 def figure_drawers(contents: RunContents) -> dict[str, Callable[[Width | None], Figure]]:

@@ -22,7 +22,6 @@ from inference.maps.mapping import maps_from_job, safe_current_map
 from inference.misfit.verdicts import Check, stored_check
 from inference.runs.parameter_table import parameter_table
 from inference.runs.run_folder import RunFolder
-from inference.runs.run_marker import read_marker
 from inference.thresholds import DEFAULT_RISK
 from inference.words.run_files import (
     CHECK,
@@ -315,13 +314,12 @@ def draw_figures(
     stage : callable, optional
         As for `run`.
     """
-    from inference.figures import made_of, run_contents, shows_the_same, write_figures
+    from inference.figures import are_current, made_of, run_contents, write_figures
 
     due = ("posterior", *(f"map_{cell}_*" for cell in maps))
-    marker, now = read_marker(folder), made_of(result)
-    drawn = {} if marker is None else marker.made_of
     there = all(any((folder / FIGURES).glob(f"{name}.*")) for name in due)
-    if there and all(shows_the_same(Path(name).stem, of, now) for name, of in drawn.items()):
+    now = made_of(result)
+    if there and are_current(folder, now):
         return
     with stage("figures"):
 

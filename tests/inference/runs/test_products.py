@@ -24,7 +24,7 @@ from data.loading import load_campaign
 from data.whole_files import append_whole, write_whole, write_whole_folder
 from inference import Result, fit, load_result
 from inference.cli.commands import app
-from inference.figures import DrawnFigures, made_of, write_figures
+from inference.figures import DrawnFigures, are_current, made_of, write_figures
 from inference.jobs.reading import parse_job
 from inference.jobs.resolved import document_hash, resolve
 from inference.misfit.verdicts import Check, Finding, Section, stored_check
@@ -319,8 +319,10 @@ def test_a_figure_that_was_put_in_place_of_one_of_the_run_is_not_shown(tmp_path:
     draw(RunFolder(tmp_path / "run"), "ridge.svg", made_of(result))
     contents: Any = SimpleNamespace(result=result)
     assert writing._drawn_before(contents, "ridge")
+    assert are_current(tmp_path / "run", made_of(result))
     (tmp_path / "run" / "figures" / "ridge.svg").write_text("<svg>another's</svg>")
     assert not writing._drawn_before(contents, "ridge")
+    assert not are_current(tmp_path / "run", made_of(result))
 
 
 def draw(folder: RunFolder, name: str, of: dict[str, str], where: str = "figures") -> None:
