@@ -7,6 +7,7 @@ is added behind the last one.
 """
 
 import contextlib
+import shlex
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
@@ -17,12 +18,12 @@ from data.added_rows import Addition, appended
 from data.csv_reader import read_csv
 from data.errors import CampaignError, ChangedError, InputError, Mistake
 from data.files import expanded, resolved, what_stands
-from data.locks import lock_of
+from data.locks import locked_folders
 from data.metadata import FILE, read_metadata
 from data.schema import Row
 from data.table import Table
 from data.tables import tables as all_tables
-from data.whole_files import content_hash, is_temporary, temporary_folder, write_whole
+from data.whole_files import content_hash, is_left_over, temporary_folder, write_whole
 from data.workbooks import SUFFIX, is_workbook, read_workbook
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ __all__ = [
     "write_addition",
 ]
 
-_PATIENCE = 60.0  # s, for another process that appends to the same campaign
 _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 TRIES = 5
 """How often a table is read anew that somebody saves while rows are added to it."""
@@ -71,7 +71,7 @@ def append_rows(folder: str | Path, table: str, rows: Sequence[Row]) -> Addition
     """
     schema = all_tables()[table]
     target = check_target(folder, schema)
-    with locked(target):
+    with locked(target, schema):
         for left in reversed(range(TRIES)):
             addition = appended(schema, current_text(target, schema), rows)
             check_addition(target, addition)
@@ -84,34 +84,24 @@ def append_rows(folder: str | Path, table: str, rows: Sequence[Row]) -> Addition
     return addition
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep every other process that appends to a campaign waiting.
+def locked(folder: Path, table: Table) -> contextlib.AbstractContextManager[None]:
+    """Keep every other process that appends to a table of a campaign waiting.
+
+    The table may be a link to a file that other campaigns link to, too.
 
     Parameters
     ----------
     folder : Path
         The campaign's folder.
+    table : Table
+        The table.
 
     Raises
     ------
     InputError
-        Another process has written to the campaign for a minute, or a file of the user's has the
-        name of the lock.
+        As of `data.locks.locked_folders`.
     """
-    from filelock import Timeout
-
-    lock = lock_of(folder, _PATIENCE)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise InputError(
-            f"another process writes to the campaign {str(folder)!r}: wait until it has ended"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+    return locked_folders({folder, _target(folder, table).parent})
 
 
 def check_target(folder: str | Path, table: Table) -> Path:
@@ -155,7 +145,8 @@ def check_target(folder: str | Path, table: Table) -> Path:
                 "name the folder of your own"
             )
         raise InputError(
-            f"there is no campaign folder {str(folder)!r}: 'anodebayes new {folder}' writes one; "
+            f"there is no campaign folder {str(folder)!r}: "
+            f"`anodebayes new {shlex.quote(str(folder))}` writes one; "
             f"state metal and electrolyte in its {FILE}, then import again"
         )
     if any(path.resolve() == own.resolve() for own in bundled.values()):
@@ -272,8 +263,8 @@ def write_addition(folder: Path, addition: Addition) -> None:
             "again: nothing was added. Close that program, and give the command again"
         )
     for left in target.parent.iterdir():
-        if is_temporary(left.name) and left.name.endswith(f"-{target.name}"):
-            left.unlink(missing_ok=True)  # of a process that was killed
+        if is_left_over(left.name) and left.name.endswith(f"-{target.name}"):
+            left.unlink(missing_ok=True)
 
     def write(path: Path) -> None:
         path.write_text(addition.text, encoding="utf-8", newline="")
@@ -289,6 +280,11 @@ def _target(folder: Path, table: Table) -> Path:
     target = resolved(path)
     if path.is_symlink() and not target.is_file():
         raise InputError(f"{str(path)!r} {what_stands(path)}: no rows are added to it")
+    if target.is_file() and target.stat().st_nlink > 1:
+        raise InputError(
+            f"{str(target)!r} is a file with other names (hard links), which would not get the "
+            "rows that are added to it: make it a copy, or a symbolic link"
+        )
     if target.is_file() and not target.stat().st_mode & _WRITABLE:
         raise InputError(
             f"{str(target)!r} may be read only, and rows would be added to it: make it writable, "

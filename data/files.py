@@ -16,6 +16,7 @@ __all__ = [
     "control_character",
     "expanded",
     "file_stems",
+    "is_reserved",
     "parse_toml",
     "read_bytes",
     "read_json",
@@ -135,6 +136,22 @@ def control_character(text: str) -> str:
     return f"U+{ord(found[0]):04X}" if found else ""
 
 
+def is_reserved(name: str) -> bool:
+    """Say whether a system keeps a name for a device, whatever it ends in.
+
+    Parameters
+    ----------
+    name : str
+        Of a file or a folder.
+
+    Returns
+    -------
+    bool
+        Of Windows'; others take it.
+    """
+    return name.partition(".")[0].rstrip(" ").lower() in _RESERVED
+
+
 def file_stems(names: Sequence[str]) -> list[str]:
     """Return a part of a file's name for each of several names, whatever they hold.
 
@@ -155,7 +172,7 @@ def file_stems(names: Sequence[str]) -> list[str]:
         stem = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFC", name)).strip(".") or "-"
         while len(stem.encode()) > _LONGEST_STEM:
             stem = stem[:-1]
-        if stem.partition(".")[0].lower() in _RESERVED:
+        if is_reserved(stem):
             stem = f"_{stem}"
         found, again = stem, 1
         while unicodedata.normalize("NFKC", found).casefold() in taken:

@@ -25,6 +25,8 @@ __all__ = [
     "append_whole",
     "content_hash",
     "draft",
+    "draft_name",
+    "is_left_over",
     "is_temporary",
     "place",
     "remove",
@@ -36,7 +38,7 @@ __all__ = [
 ]
 
 TEMPORARY: Final = ".part-"
-_TOKEN: Final = 8
+_TOKEN: Final = 8  # signs of the number of the process, and as many by chance
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Numbers of the errors of a full disk, of a user's share that is spent, of a limit on files."""
 
@@ -173,9 +175,7 @@ def draft(target: Path) -> Iterator[Path]:
     StorageError
         There is no space left, whatever the writer made of that.
     """
-    mark = f"{TEMPORARY}{uuid.uuid4().hex[:_TOKEN]}-"
-    end = target.name.encode(errors="surrogateescape")[len(mark) - _LONGEST_NAME :]
-    beside = target.with_name(mark + end.decode(errors="ignore"))
+    beside = target.with_name(draft_name(target.name))
     with undone(partial(remove, beside)):
         try:
             yield beside
@@ -188,6 +188,24 @@ def draft(target: Path) -> Iterator[Path]:
             raise
         finally:
             remove(beside)
+
+
+def draft_name(name: str) -> str:
+    """Return a name beside that of a file or a folder, which tells what process is writing it.
+
+    Parameters
+    ----------
+    name : str
+        What it will be called.
+
+    Returns
+    -------
+    str
+        It ends like the name, and is as long as disks allow.
+    """
+    mark = f"{TEMPORARY}{os.getpid():0{_TOKEN}x}{uuid.uuid4().hex[:_TOKEN]}-"
+    end = name.encode(errors="surrogateescape")[len(mark) - _LONGEST_NAME :]
+    return mark + end.decode(errors="ignore")
 
 
 @contextlib.contextmanager
@@ -295,8 +313,32 @@ def require_size(least: int) -> None:
 def is_temporary(name: str) -> bool:
     """Say whether a name is that of a file that a process, maybe a killed one, was writing."""
     token, _, rest = name.removeprefix(TEMPORARY).partition("-")
-    ours = name.startswith(TEMPORARY) and len(token) == _TOKEN and bool(rest)
+    ours = name.startswith(TEMPORARY) and len(token) == 2 * _TOKEN and bool(rest)
     return ours and set(token) <= set("0123456789abcdef")
+
+
+def is_left_over(name: str) -> bool:
+    """Say whether a name is that of a file that a process was writing which is no more.
+
+    Parameters
+    ----------
+    name : str
+        Of a file.
+
+    Returns
+    -------
+    bool
+        False also where another process has the same number by now.
+    """
+    if not is_temporary(name):
+        return False
+    try:
+        os.kill(int(name.removeprefix(TEMPORARY)[:_TOKEN], 16), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # of another user; of a number that no process has
+        return False
+    return False
 
 
 def remove(path: Path) -> None:

@@ -27,6 +27,7 @@ from data.features.rows import runs
 from data.instruments.raw_file import refusal
 from data.instruments.record import TECHNIQUES
 from data.instruments.witnesses import CAPACITY, ENERGY, POWER, witness_columns, words_before_unit
+from data.locks import locked_folders
 from data.whole_files import write_text_whole
 
 if TYPE_CHECKING:
@@ -76,14 +77,15 @@ def write_bdf(record: "xr.Dataset", folder: str | os.PathLike[str]) -> Path:
     content = _table(record)
     described = {_KEY: _described(record, hashlib.sha256(content.encode()).hexdigest())}
     about = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
-    # Of an export that was stopped, what is written first is there alone.
-    stopped = not table.exists() and beside.is_file() and beside.read_bytes() == about.encode()
-    for path in (table, beside):
-        if path.exists() and not stopped:
-            raise InputError(f"{str(path)!r} is there already: name another folder, or move it")
     target.mkdir(parents=True, exist_ok=True)
-    write_text_whole(beside, about)
-    return write_text_whole(table, content)
+    with locked_folders([target]):  # table and metadata are of one export
+        # Of an export that was stopped, what is written first is there alone.
+        stopped = not table.exists() and beside.is_file() and beside.read_bytes() == about.encode()
+        for path in (table, beside):
+            if os.path.lexists(path) and not stopped:
+                raise InputError(f"{str(path)!r} is there already: name another folder, or move it")
+        write_text_whole(beside, about)
+        return write_text_whole(table, content)
 
 
 def with_metadata(record: "xr.Dataset", path: Path) -> "xr.Dataset":

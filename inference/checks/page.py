@@ -204,7 +204,7 @@ def prefit_check(
     )
 
 
-def write_check(found: Check, folder: str | os.PathLike[str]) -> None:
+def write_check(found: Check, folder: str | os.PathLike[str], *, force: bool = False) -> None:
     """Write ``check.json`` into a run folder, whole or not at all.
 
     Parameters
@@ -213,13 +213,16 @@ def write_check(found: Check, folder: str | os.PathLike[str]) -> None:
         From `check`.
     folder : str or path
         The run folder.
+    force : bool, optional
+        Replace a check that was changed since it was written.
 
     Raises
     ------
     RunFolderError
-        If another process writes to the folder, or it holds another result by now.
+        If another process writes to the folder, it holds another result by now, or its check was
+        changed since it was written.
     """
     from inference.runs.run_folder import RunFolder
     from inference.words.run_files import CHECK
 
-    RunFolder(folder, result_id=found.result_id).write_text(CHECK, found.to_json())
+    RunFolder(folder, result_id=found.result_id, force=force).write_text(CHECK, found.to_json())

@@ -39,6 +39,12 @@ def main() -> None:
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # no traceback while the next line is read
     _open_streams()
+    if sys.flags.optimize > 1:
+        sys.stderr.write(
+            "error: PYTHONOPTIMIZE=2 (python -OO) takes away texts that libraries of the model "
+            "need: unset it, or set it to 1\n"
+        )
+        sys.exit(2)
     from data.stopping import stop_on_signals
 
     stop_on_signals()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["JobArgument", "Set"]
+__all__ = ["ForceChanged", "JobArgument", "Set"]
 
 JobArgument = Annotated[
     str,
@@ -19,6 +19,14 @@ Set = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Change a key of the job, such as sampler.draws=4000; may be given again.",
+        show_default=False,
+    ),
+]
+ForceChanged = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Replace files of the run that were changed since they were written.",
         show_default=False,
     ),
 ]

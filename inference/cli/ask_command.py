@@ -188,6 +188,7 @@ def _section(
                 share = float(str(sd).split()[0]) / float(str(radius).split()[0])
                 stated["pore_radius_sd"] = f"{100 * share!r} %"
             section = stated
+    seen: dict[str, str] = {}
     for entry in at or ():
         name, sign, value = entry.partition("=")
         if not sign or not name.strip() or not value.strip():
@@ -202,6 +203,9 @@ def _section(
                 f"--at {entry!r}: a separator of the campaign is no condition; name it by "
                 f"--separator {value.strip()!r}, for liquid cells"
             )
+        if before := seen.get(name.strip()):
+            raise MapError(f"--at {name.strip()}: stands twice ({before!r}, {entry!r}); keep one")
+        seen[name.strip()] = entry
         of_separator = bool(own) and name.strip() in OF_SEPARATOR
         (own if of_separator else section)[name.strip()] = value.strip()
     return section

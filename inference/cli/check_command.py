@@ -7,7 +7,7 @@ import typer
 
 from data.errors import JobError
 from data.files import resolved
-from inference.cli.arguments import Set
+from inference.cli.arguments import ForceChanged, Set
 from inference.cli.ask_command import At, Kind, Risk, Separator, asked_design, asked_risk
 from inference.cli.guard import DONE, GATE_FAILED, guarded
 from inference.words.run_files import CHECK
@@ -61,6 +61,7 @@ def check(
     everything: Annotated[
         bool, typer.Option("--all", help="Print what is in order, too.", show_default=False)
     ] = False,
+    force: ForceChanged = False,
     changes: Set = None,
 ) -> int:
     """Judge a run: sampling, fit, rows that decide, what the data identify, whether tables agree.
@@ -93,6 +94,7 @@ def check(
         conflict=conflict,
         designs=designs,
         risk=share,
+        force=force,
         stage=shown,
     )
     _print(found, as_json=as_json, everything=everything)

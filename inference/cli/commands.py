@@ -1,5 +1,7 @@
 """The commands of `anodebayes`; what each does is done elsewhere."""
 
+import glob
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from data.files import resolved
-from inference.cli.arguments import JobArgument, Set
+from inference.cli.arguments import ForceChanged, JobArgument, Set
 from inference.cli.ask_command import required_pore_radius, required_pressure, safe_current
 from inference.cli.calibrate_command import calibrate
 from inference.cli.check_command import check, exit_code, show_check
@@ -57,7 +59,11 @@ Out = Annotated[
 ]
 Force = Annotated[
     bool,
-    typer.Option("--force", help="Replace the result of another job.", show_default=False),
+    typer.Option(
+        "--force",
+        help="Replace the result of another job, and files that were changed since.",
+        show_default=False,
+    ),
 ]
 
 
@@ -96,8 +102,8 @@ def new(
     new_campaign(folder)
     typer.echo(f"wrote a template campaign to {folder}")
     typer.echo("Copy the tables you have data for out of templates/ and fill them, then:")
-    typer.echo(f"  anodebayes validate {folder}")
-    typer.echo(f"  anodebayes run {folder}")
+    typer.echo(f"  anodebayes validate {shlex.quote(str(folder))}")
+    typer.echo(f"  anodebayes run {shlex.quote(str(folder))}")
 
 
 @app.command()
@@ -109,10 +115,12 @@ def validate(
 ) -> None:
     """Check a campaign: print what it holds, or every mistake."""
     from data import load_campaign
+    from data.provenance import every_record
     from inference.cli.text import heading, paragraph, ticked
     from inference.jobs.notes import campaign_notes
 
     loaded = load_campaign(campaign)
+    every_record(loaded.path)
     typer.echo(loaded.summary())
     if notes := campaign_notes(loaded):
         heading("For a fit")
@@ -222,6 +230,7 @@ def draw_map(
             "into map_separators.nc instead.",
         ),
     ] = None,
+    force: ForceChanged = False,
 ) -> int:
     """Compute the safe-current maps of a run into its map.nc, and tables of them."""
     from inference.cli.printing import show_gate, show_maps
@@ -235,16 +244,16 @@ def draw_map(
     if job is not None:
         take_maps(Plan.of(job), result, folder)
     if separator:
-        maps, file = draw_separators(result, folder, separator, stage=stage)
+        maps, file = draw_separators(result, folder, separator, force=force, stage=stage)
         if not result.gate.passed:
             show_gate(result)
         show_maps(result, maps)
         typer.echo(f"\n{file}")
         return DONE if result.gate.passed else GATE_FAILED
     drawn = (folder / FIGURES).is_dir()
-    maps = draw_maps(result, folder, again=True, stage=stage)
+    maps = draw_maps(result, folder, again=True, force=force, stage=stage)
     if drawn:
-        draw_figures(result, maps, folder, stage=stage)
+        draw_figures(result, maps, folder, force=force, stage=stage)
     if not result.gate.passed:
         show_gate(result)
     show_maps(result, maps)
@@ -342,9 +351,10 @@ def simulate(
         curves = write_raw_curves(campaign, out / RAW, seed=seed)
         typer.echo(f"wrote {len(curves)} synthetic curves to {out / RAW}; to import them:")
         for table in dict.fromkeys(curve.table for curve in curves):
-            pattern = out / RAW / f"{table}-*.csv"
-            target = out / RAW / CAMPAIGN
-            typer.echo(f'  anodebayes import "{pattern}" --as {table} --campaign {target}')
+            # The pattern is the command's to expand; the folder's own name may hold signs of one.
+            pattern = str(Path(glob.escape(str(out / RAW))) / f"{table}-*.csv")
+            words = ["import", pattern, "--as", table, "--campaign", str(out / RAW / CAMPAIGN)]
+            typer.echo(f"  anodebayes {shlex.join(words)}")
 
 
 app.command(name="import")(import_files)

@@ -70,7 +70,8 @@ def compare(
     from inference.words.run_files import RESOLVED
 
     folder = resolved(out or Path("runs") / "comparison")
-    RunFolder(folder, "comparison").refuse_foreign()  # before minutes of work
+    # Before minutes of work.
+    RunFolder(folder, "comparison", force=force).require_as_written("")
     # A run folder is read where it lies; a job is fitted into its own, or read there.
     sources = [
         j if (Path(j) / RESOLVED).is_file() else job_with_set(load_job(j), changes or [])

@@ -39,14 +39,22 @@ def figures(
         Path | None,
         typer.Option("--calibration", metavar="DIR", help="Show this calibration of the job too."),
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Replace figures of another run in DIR, and those that were changed.",
+            show_default=False,
+        ),
+    ] = False,
 ) -> int:
     """Draw the figures of a run; say which cannot be drawn and why."""
     from inference.cli.progress import stage, stored_result
     from inference.cli.text import heading, ticked
-    from inference.figures import DrawnFigures, run_contents, write_figures
+    from inference.figures import DrawnFigures, made_of, run_contents, write_figures
     from inference.runs.run_folder import RunFolder
     from inference.studies.calibration.records import read_calibration
-    from inference.words.run_files import FIGURES
+    from inference.words.run_files import FIGURES, RESULT
 
     folder = resolved(run)
     result = stored_result(folder)
@@ -59,12 +67,14 @@ def figures(
         done.append(write_figures(contents, path, formats, only=names, width=width))
 
     with stage("figures"):
+        shown = made_of(result)
         contents = run_contents(result, calibration=record)
-        place = RunFolder(folder, result_id=result.id)
+        place = RunFolder(folder, result_id=result.id, force=force)
         if out is not None:
-            place = RunFolder(out, "figures")
+            place = RunFolder(out, "figures", force=force)
+            place.require_made_of(RESULT, result.id)
         # Where some are asked for, the others stay as they are.
-        target = place.write_files("" if out else FIGURES, draw, keep=bool(names))
+        target = place.write_files("" if out else FIGURES, draw, keep=bool(names), made_of=shown)
     drawn = sorted({path.stem for path in done[0].paths})
     heading(f"{len(drawn)} figures as {', '.join(formats)}")
     ticked(drawn)

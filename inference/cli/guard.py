@@ -20,8 +20,8 @@ from typing import Annotated, Any
 import typer
 
 from data.errors import AnodebayesError
-from data.files import what_stands
 from data.whole_files import FULL
+from inference.runs.log_file import FORMAT, log_line, what_is_no_log
 
 __all__ = [
     "DONE",
@@ -45,7 +45,6 @@ SOME_FAILED = 4
 BROKEN_PIPE = 141
 
 PACKAGES = ("data", "models", "inference")
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 Verbose = Annotated[
     bool, typer.Option("-v", "--verbose", help="Say what is being done.", show_default=False)
@@ -174,7 +173,7 @@ def _logging() -> Iterator[None]:
     if session.log is not None:
         try:
             session.log.parent.mkdir(parents=True, exist_ok=True)
-            if os.path.lexists(session.log) and (wrong := what_stands(session.log)):
+            if wrong := what_is_no_log(session.log):
                 raise AnodebayesError(f"the log file {str(session.log)!r} {wrong}")
             handlers.append(
                 logging.FileHandler(session.log, encoding="utf-8", errors="backslashreplace")
@@ -233,15 +232,17 @@ def keep_traceback(error: Exception) -> Path:
     Path
         The log; a temporary file where the command has none.
     """
-    text = f"{' '.join(sys.argv)}\n{''.join(traceback.format_exception(error))}\n"
+    said = f"{' '.join(sys.argv)}\n{''.join(traceback.format_exception(error))}"
+    text = f"{log_line(__name__, said)}\n"
     content = text.encode(errors="backslashreplace")  # names of files may be no text
     places = [session.log]
     if session.run_folder is not None and session.run_folder.is_dir():
         places.append(session.run_folder / "log.txt")
     for place in places:
         if place is not None:
-            if os.path.lexists(place) and what_stands(place):
-                continue
+            with contextlib.suppress(OSError):
+                if what_is_no_log(place):
+                    continue
             with contextlib.suppress(OSError), place.open("ab") as file:
                 file.write(content)
                 return place

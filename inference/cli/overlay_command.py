@@ -48,7 +48,7 @@ def overlay(
     from inference.studies.overlays import overlay as lay_over
 
     folder = resolved(out or Path("runs") / "overlay")
-    RunFolder(folder, "overlay").refuse_foreign()
+    RunFolder(folder, "overlay", force=force).require_as_written("")
     session.run_folder = folder
     laid = lay_over(runs)
     _show(laid)

@@ -22,7 +22,7 @@ def report(
         bool,
         typer.Option(
             "--force",
-            help="Replace a FILE that is no report of this run.",
+            help="Replace a FILE that is no report of this run, or was changed.",
             show_default=False,
         ),
     ] = False,

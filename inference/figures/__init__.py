@@ -23,8 +23,11 @@ from inference.figures.voids import void_free_capacities, void_regimes
 from inference.figures.writing import (
     DrawnFigures,
     RunContents,
+    are_current,
     figure_drawers,
+    made_of,
     run_contents,
+    shows_the_same,
     write_figures,
 )
 
@@ -33,11 +36,13 @@ __all__ = [
     "DrawnFigures",
     "NothingToDrawError",
     "RunContents",
+    "are_current",
     "critical_current_against_radius",
     "deposits_under_pressure",
     "figure_drawers",
     "limiting_currents",
     "liquid_map",
+    "made_of",
     "overlay_forest",
     "overlay_map",
     "overpotential_against_radius",
@@ -48,6 +53,7 @@ __all__ = [
     "run_contents",
     "sand_times",
     "save_figure",
+    "shows_the_same",
     "solid_map",
     "table_sensitivity",
     "tafel_laws",

@@ -14,7 +14,7 @@ from data.errors import InputError
 from data.files import file_stems, resolved
 from data.schema import nearest
 from data.tables import tables
-from data.whole_files import write_whole
+from data.whole_files import content_hash, write_whole
 from inference.figures.capillarity import (
     critical_current_against_radius,
     overpotential_against_radius,
@@ -30,14 +30,24 @@ from inference.figures.style import FORMATS, NothingToDrawError, Width, save_fig
 from inference.figures.transport import limiting_currents, sand_times
 from inference.figures.voids import void_free_capacities, void_regimes
 from inference.misfit.verdicts import stored_check
-from inference.words.run_files import CHECK, MAP
+from inference.runs.run_marker import read_marker
+from inference.words.run_files import CHECK, MAP, RESULT
 
 if TYPE_CHECKING:
     from data.campaign import Campaign
     from inference.runs.result import Result
     from inference.studies.calibration.calibration import Calibration
 
-__all__ = ["DrawnFigures", "RunContents", "figure_drawers", "run_contents", "write_figures"]
+__all__ = [
+    "DrawnFigures",
+    "RunContents",
+    "are_current",
+    "figure_drawers",
+    "made_of",
+    "run_contents",
+    "shows_the_same",
+    "write_figures",
+]
 
 
 _PREFERRED: Final = {"liquid": ("pore_radius",), "solid": ("charge", "pressure")}
@@ -117,6 +127,67 @@ def run_contents(
             maps = load_maps(folder / MAP, result)
     check = stored_check(folder, result.id)
     return RunContents(result, maps, fitted_campaign(result), check, calibration)
+
+
+def made_of(result: "Result") -> dict[str, str]:
+    """Return what figures of a run are made of, to be kept with them.
+
+    Parameters
+    ----------
+    result : Result
+        Of the run.
+
+    Returns
+    -------
+    dict of str to str
+        The id of the result, and hashes of its maps and its check as they are now.
+    """
+    folder = result.folder
+    if folder is None:
+        return {RESULT: result.id}
+    return {RESULT: result.id, **{name: content_hash(folder / name) for name in (MAP, CHECK)}}
+
+
+def shows_the_same(name: str, then: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Say whether a figure would show the same if it were drawn again.
+
+    Parameters
+    ----------
+    name : str
+        Of the figure.
+    then, now : mapping of str to str
+        Of `made_of`: when it was drawn, and now.
+
+    Returns
+    -------
+    bool
+        Whether what it shows has stayed.
+    """
+    shown = [RESULT, *([MAP] * name.startswith("map_")), *([CHECK] * (name == "sensitivity"))]
+    return all(each in then and then[each] == now.get(each) for each in shown)
+
+
+def are_current(folder: Path, now: Mapping[str, str]) -> bool:
+    """Say whether the figures of a run are as they were drawn, and show what it holds.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    now : mapping of str to str
+        Of `made_of`.
+
+    Returns
+    -------
+    bool
+        False where one was changed or is gone.
+    """
+    marker = read_marker(folder)
+    return marker is not None and all(
+        shows_the_same(Path(name).stem, of, now)
+        and content_hash(folder / name) in marker.hashes.get(name, ())
+        for name, of in marker.made_of.items()
+    )
 
 
 def figure_drawers(contents: RunContents) -> dict[str, Callable[[Width | None], Figure]]:
@@ -199,6 +270,8 @@ def write_figures(
     StorageError
         There is no space left.
     """
+    if not formats:
+        raise InputError(f"no figure format is named: legal are {', '.join(FORMATS)}")
     for kind in formats:
         if kind not in FORMATS:
             raise InputError(f"figure format {kind!r} is not legal, legal are {', '.join(FORMATS)}")

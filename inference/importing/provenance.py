@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data.provenance import APPENDED, NOT_APPENDED
 from data.table import Table
 from data.whole_files import write_text_whole
 from inference.importing.recipe import Choices, CurveReading, Metadata
@@ -43,7 +42,7 @@ def provenance_record(
     keys: Sequence[Mapping[str, float | str | None]],
     figures: Sequence[Path],
     choices: Choices,
-    appended: bool,
+    status: str,
 ) -> dict[str, Any]:
     """Return what a record of provenance holds.
 
@@ -67,8 +66,8 @@ def provenance_record(
         Beside the record.
     choices : Choices
         Of the command.
-    appended : bool
-        Whether the rows are in the table; doubtful ones may not be.
+    status : str
+        Whether the rows are in the table, of `data.provenance`.
 
     Returns
     -------
@@ -100,7 +99,7 @@ def provenance_record(
         "project_version": version("anodebayes"),
         "imported": datetime.now(UTC).isoformat(timespec="seconds"),
         "table": table.name,
-        "status": APPENDED if appended else NOT_APPENDED,
+        "status": status,
         "cell": metadata.cell,
         "file": {
             "name": str(record.attrs.get("file_name", "")),

@@ -28,7 +28,18 @@ from data.errors import (
 from data.features.wording import CLOCK
 from data.instruments.bdf import ORIGIN
 from data.metadata import read_metadata
-from data.provenance import is_record, read_records, record_path, row_key, same_key, standing
+from data.provenance import (
+    APPENDED,
+    BEGUN,
+    NOT_APPENDED,
+    every_record,
+    of_no_record,
+    record_path,
+    row_key,
+    same_key,
+    standing,
+    whole_record,
+)
 from data.schema import Row, nearest, show_number
 from data.table import Table
 from data.table_reader import read_table
@@ -212,20 +223,28 @@ class _Import:
         return outcome
 
     def _refuse_repeated(self, path: Path, digest: str, curve: str) -> None:
-        """Refuse a file whose content a row of the campaign was read from."""
+        """Refuse a file whose content a row was read from, whatever that is called by now."""
         if (digest, curve) in self._seen:
             raise InputError(
                 f"{path.name} has the same content as {self._seen[digest, curve].name}, which is "
                 "read already: one measurement makes one row"
             )
-        for record in read_records(self.folder):
-            file = record.get("file", {})
-            same = file.get("sha256") == digest and str(file.get("curve", "")) == curve
-            if same and standing(self.folder, record):
+        records = every_record(self.folder)
+        for record in records:
+            file, table = record["file"], str(record["table"])
+            if file["sha256"] != digest or str(file.get("curve", "")) != curve:
+                continue
+            known = (
+                f"{path.name} is imported already: {table}.csv, cell {record['cell']!r}, from "
+                f"{file.get('name')!r} of the same content"
+            )
+            if standing(self.folder, record):
+                raise InputError(f"{known}; delete that row to import it again")
+            if record["status"] == APPENDED and of_no_record(self.folder, table, records):
+                place = record_path(self.folder, table, record["cell"]).relative_to(self.folder)
                 raise InputError(
-                    f"{path.name} is imported already: {record['table']}.csv, cell "
-                    f"{record.get('cell')!r}, from {file.get('name')!r} of the same content; "
-                    "delete that row to import it again"
+                    f"{known}, and may be one of the rows that no record names, renamed since: "
+                    f"if it was deleted, delete {str(place)!r}, too, to import it again"
                 )
 
     def _refuse_synthetic(self, record: "xr.Dataset") -> None:
@@ -270,7 +289,7 @@ class _Import:
             self._planned = addition.text
             self._planned_keys += [(row_key(self.table, row), path.name) for row in rows]
             return Outcome(status="checked", **accepted)
-        with locked(self.folder):
+        with locked(self.folder, self.table):
             campaign = self._checked(self._addition(rows))
             place = record_path(self.folder, self.table.name, metadata.cell)
             self._refuse_taken(place, path)
@@ -291,12 +310,13 @@ class _Import:
                     keys=[row_key(self.table, row) for row in rows],
                     figures=figures,
                     choices=self.choices,
-                    appended=appending,
+                    status=BEGUN if appending else NOT_APPENDED,
                 )
                 write_record(place, content)
                 try:
                     if appending:
                         write_addition(self.folder, addition)
+                        write_record(place, {**content, "status": APPENDED})
                     break
                 except ChangedError:
                     if not left:
@@ -367,13 +387,15 @@ class _Import:
                 f"{path.name} and {self._recorded[place].name} are both of cell {place.stem!r}: "
                 'give one of them another name, with cell = "NAME" in its sidecar'
             )
-        if place.exists() and not is_record(place):
-            raise InputError(
-                f"{str(place)!r} is no record of provenance, and one would replace it: move it away"
-            )
-        for record in read_records(self.folder):
-            here = record_path(self.folder, str(record["table"]), str(record.get("cell", "")))
-            if here == place and standing(self.folder, record):
+        if os.path.lexists(place):
+            whole_record(place)
+        records = every_record(self.folder)
+        for record in records:
+            table = str(record["table"])
+            if record_path(self.folder, table, record["cell"]) != place:
+                continue
+            renamed = record["status"] == APPENDED and of_no_record(self.folder, table, records)
+            if standing(self.folder, record) or renamed:
                 raise InputError(
                     f"cell {record.get('cell')!r} has a record of provenance already "
                     f"({place.name}, from {record.get('file', {}).get('name')!r}): give this one "

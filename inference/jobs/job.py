@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -22,10 +23,11 @@ from pydantic import (
 )
 
 from data.errors import JobError
-from data.files import expanded, resolved
+from data.files import expanded, is_reserved, resolved
 from data.schema import nearest
 from data.workbooks import is_workbook
 from inference.thresholds import DRAWN_ON, FEWEST_DRAWS
+from inference.words.run_files import FIGURES, MARKER, PRODUCTS
 from models.options import KineticsLaw, ModelOptions
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "ResolvedSection",
     "SamplerSection",
     "as_toml",
+    "is_kept",
     "shown_value",
     "without_empty",
 ]
@@ -47,7 +50,26 @@ SCHEMA_VERSION: Literal[1] = 1
 MOST_DRAWS = 1_000_000
 
 Cell = Literal["liquid", "solid"]
-FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+
+
+def is_kept(name: str) -> bool:
+    """Say whether a system, or a run folder, keeps a name for something else than a run."""
+    return is_reserved(name) or name.lower() in {MARKER, FIGURES, *PRODUCTS}
+
+
+def _of_no_file(name: str) -> str:
+    if is_kept(name):
+        raise ValueError(
+            f"{name!r} is kept for a device or for a file of a run folder: name the job otherwise"
+        )
+    return name
+
+
+FileName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),
+    AfterValidator(_of_no_file),
+]
 
 
 class JobSection(BaseModel):

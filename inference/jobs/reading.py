@@ -17,6 +17,7 @@ from inference.jobs.job import (
     ModelSection,
     SamplerSection,
     as_toml,
+    is_kept,
 )
 from inference.jobs.mistakes import map_mistakes, mistakes_of_options, sentence, unknown_blocks
 
@@ -255,6 +256,7 @@ def job_with_set(job: Job, assignments: Sequence[str]) -> Job:
     if not assignments:
         return job
     document = job.model_dump(exclude_none=True, exclude_defaults=True, exclude={"resolved"})
+    seen: dict[tuple[str, ...], str] = {}
     for text in assignments:
         key, equals, value = text.partition("=")
         *tables, last = (part.strip() for part in key.split("."))
@@ -263,6 +265,11 @@ def job_with_set(job: Job, assignments: Sequence[str]) -> Job:
                 f"--set {text!r}: legal is KEY=VALUE with a key of a job file, such as "
                 "sampler.draws=4000 or model.kinetics=butler_volmer"
             )
+        if before := seen.get((*tables, last)):
+            raise JobError(
+                f"--set {'.'.join([*tables, last])}: stands twice ({before!r}, {text!r}); keep one"
+            )
+        seen[*tables, last] = text
         place = document
         for table in tables:
             inner = place.setdefault(table, {})
@@ -306,9 +313,9 @@ def job_for_campaign(campaign: "Campaign | str | os.PathLike[str]") -> Job:
     path = resolved(located)
     bare = path.stem if is_workbook(path) else path.name
     name = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in bare)
-    return Job(
-        schema_version=SCHEMA_VERSION, name=name.lstrip("._-")[:100] or "run", campaign=str(path)
-    )
+    name = name.lstrip("._-")[:96] or "run"
+    name = f"run-{name}" if is_kept(name) else name
+    return Job(schema_version=SCHEMA_VERSION, name=name, campaign=str(path))
 
 
 def _minimal_job(campaign: str) -> str:

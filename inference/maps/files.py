@@ -135,7 +135,7 @@ def _groups(path: Path | str) -> dict[str, xr.Dataset]:
     try:
         tree = read_tree(path, "maps")
     except RunFolderError as error:
-        raise MapError(f"{error}: draw them again with `anodebayes map`") from error
+        raise MapError(f"{error}: draw them again with `anodebayes map --force`") from error
     return {name: group.to_dataset() for name, group in tree.children.items()}
 
 

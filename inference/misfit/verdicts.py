@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -48,7 +49,7 @@ def stored_check(folder: Path | None, result_id: str) -> dict[str, Any] | None:
     """
     if folder is None or not os.path.lexists(folder / CHECK):
         return None
-    again = f"`anodebayes check {folder}` writes it anew"
+    again = f"`anodebayes check {shlex.quote(str(folder))} --force` writes it anew"
     try:
         content = read_json(folder / CHECK)
         # Verdicts of sections are no input: they follow from the findings.

@@ -21,7 +21,7 @@ from inference.report_page.payload import page_payload
 from inference.report_page.plot import bokeh_script, bokeh_version, map_plot
 from inference.runs.run_folder import RunFolder
 from inference.runs.run_marker import read_marker
-from inference.words.run_files import CHECK, FIGURES, MAP, REPORT, RESULT
+from inference.words.run_files import FIGURES, REPORT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,7 +84,7 @@ def write_report(
     draws : int, optional
         Posterior draws that the page carries; fewer make the file smaller.
     force : bool, optional
-        Replace a file at `path` that is no report of this run.
+        Replace a file that is no report of this result, or was changed since it was written.
 
     Returns
     -------
@@ -114,7 +114,11 @@ def write_report(
     target = own if path is None else resolved(path)
     if target is None:
         raise InputError("this result has no run folder: say where the report goes")
-    known = None if target == own else _refuse_taken(target, result, own, force=force)
+    if target == own:
+        RunFolder(target.parent, result_id=result.id, force=force).require_as_written(REPORT)
+        known = None
+    else:
+        known = _refuse_taken(target, result, own, force=force)
     contents = run_contents(result) if contents is None else contents
     text = _sealed(report_html(contents, draws=draws))
 
@@ -122,13 +126,13 @@ def write_report(
         target.write_text(text, encoding="utf-8", newline="\n")
 
     if target == own:
-        return RunFolder(target.parent, result_id=result.id).write(REPORT, write)
+        return RunFolder(target.parent, result_id=result.id, force=force).write(REPORT, write)
     target.parent.mkdir(parents=True, exist_ok=True)
     return write_whole(target, write, instead_of=known)
 
 
 def _refuse_taken(target: Path, result: "Result", own: Path | None, *, force: bool) -> str:
-    """Refuse to replace what is no report of this run as it was written; say what is replaced."""
+    """Refuse to replace what is no report of this very result, as written; say what is replaced."""
     runs = [target.parent, *([target.parent.parent] if target.parent.name == FIGURES else [])]
     if any(read_marker(folder) is not None for folder in runs):
         raise InputError(
@@ -140,8 +144,8 @@ def _refuse_taken(target: Path, result: "Result", own: Path | None, *, force: bo
     known = content_hash(target)
     if target.exists() and not force and not _is_as_written(target, result):
         raise InputError(
-            f"{str(target)!r} is there already and is no report of this run, or was changed since "
-            "it was written: name another file, or replace it with --force"
+            f"{str(target)!r} is there already and is no report of this result, or was changed "
+            "since it was written: name another file, or replace it with --force"
         )
     return known
 
@@ -152,32 +156,22 @@ def _sealed(page: str) -> str:
 
 
 def _is_as_written(path: Path, result: "Result") -> bool:
-    """Say whether a file is a report of the run of a result, and nobody has changed it since."""
-    try:
-        text = read_text(path, 2 * LARGEST)
-    except InputError:
-        return False
-    page, _, _ = text.rpartition(_SEAL)
-    ours = f'<meta name="anodebayes-run" content="{_run_id(result)}">'
-    return ours in page[:_HEAD] and _sealed(page) == text
-
-
-def _run_id(result: "Result") -> str:
-    """Return the id of a result's run folder, which lasts when it is fitted anew; else its own."""
-    marker = None if result.folder is None else read_marker(result.folder)
-    return result.id if marker is None else marker.id
+    """Say whether a file is a report of a result, and nobody has changed it since."""
+    return f'<meta name="anodebayes-run" content="{result.id}">' in _head(path)
 
 
 def _head(path: Path) -> str:
-    """Return the first lines of a page; nothing of what is no file."""
-    if not path.is_file():
+    """Return the first lines of a page that is as it was written; nothing of anything else."""
+    try:
+        text = read_text(path, 2 * LARGEST)
+    except InputError:
         return ""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return file.read(_HEAD)
+    page, _, _ = text.rpartition(_SEAL)
+    return page[:_HEAD] if _sealed(page) == text else ""
 
 
 def is_current(path: Path, contents: "RunContents") -> bool:
-    """Say whether a report was written from the same result, maps and check.
+    """Say whether a report was written from the same result, maps and check, and is whole.
 
     Parameters
     ----------
@@ -252,7 +246,7 @@ def report_html(contents: "RunContents", *, draws: int = 4000) -> str:
         "style": _own("report.css"),
         "policy": _policy(scripts),
         "fingerprint": _fingerprint(contents),
-        "run": _run_id(result),
+        "run": result.id,
         "bokeh_version": bokeh_version() if scripts else "",
         "figures": {},
         "left_out": [],
@@ -326,21 +320,22 @@ def _figures(contents: "RunContents") -> Iterator[tuple[str, str, str]]:
 
 
 def _drawn_before(contents: "RunContents", name: str) -> str:
-    """Return a figure of the run folder, where it is as drawn, small and newer than its data."""
+    """Return a figure of the run folder, where it is as drawn, small, and of what is there now."""
+    from inference.figures import made_of, shows_the_same
+
     folder = contents.result.folder
     marker = None if folder is None else read_marker(folder)
     if folder is None or marker is None:
         return ""
     path = folder / FIGURES / f"{name}.svg"
-    shows = [RESULT, MAP] + ([CHECK] if name == "sensitivity" else [])
     if not path.is_file() or path.stat().st_size > _LARGE:
         return ""
-    drawn = path.stat().st_mtime
-    if any((folder / each).is_file() and (folder / each).stat().st_mtime > drawn for each in shows):
+    content, entry = path.read_bytes(), f"{FIGURES}/{path.name}"
+    as_drawn = hashlib.sha256(content).hexdigest() in marker.hashes.get(entry, ())[-1:]
+    now = made_of(contents.result)
+    if not as_drawn or not shows_the_same(name, marker.made_of.get(entry, {}), now):
         return ""
-    if content_hash(path) != marker.hashes.get(f"{FIGURES}/{path.name}"):
-        return ""
-    return _address("svg+xml", path.read_bytes())
+    return _address("svg+xml", content)
 
 
 def _source(figure: "Figure") -> str:

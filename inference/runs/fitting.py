@@ -74,7 +74,7 @@ def fit(
         whole result of the same job is read instead of being computed again; where only the axes
         of its maps have changed, they are taken over.
     force : bool
-        Replace the result of another job.
+        Replace the result of another job, and files of a run that were changed since.
     progress : bool
         Show the sampler's progress bar.
     **changes
@@ -109,7 +109,7 @@ def fit(
     job, resolved = plan.job, plan.resolved
     if folder is None:
         return Result(_compute(plan, _built(plan), progress))
-    run = RunFolder(folder)
+    run = RunFolder(folder, force=force)
     # What is there whole is only read, and reading keeps nobody out.
     if run.state(resolved) == "complete" and not run.asks_other_maps(resolved):
         found = _read(run, force=force)

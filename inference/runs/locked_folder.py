@@ -15,19 +15,24 @@ from typing import Any, Self
 from data.errors import InputError, RunFolderError
 from data.files import resolved
 from data.locks import LOCK, lock_of
+from data.stopping import uninterrupted
 from data.whole_files import (
-    append_whole,
     content_hash,
     draft,
-    is_temporary,
+    is_left_over,
     place,
     remove,
     write_text_whole,
-    write_whole,
 )
-from inference.runs.log_file import logging_to
+from inference.runs.own_files import (
+    is_ours_unmarked,
+    refuse_link,
+    refuse_other_origin,
+    refuse_taken,
+    within,
+)
 from inference.runs.run_marker import CONTENT, MARKER, Kind, Marker, read_marker
-from inference.words.run_files import LOG, RESOLVED, RESULT
+from inference.words.run_files import RESOLVED, RESULT
 
 __all__ = ["LockedFolder"]
 
@@ -46,6 +51,8 @@ class LockedFolder:
     result_id : str, optional
         Of the result that what is written belongs to: where the folder holds another one by then,
         nothing is written.
+    force : bool, optional
+        Replace, or remove, what somebody changed since it was written.
 
     Raises
     ------
@@ -59,12 +66,14 @@ class LockedFolder:
         kind: Kind = "fit",
         *,
         result_id: str | None = None,
+        force: bool = False,
     ) -> None:
         self.path = resolved(path)
         if self.path.exists() and not self.path.is_dir():
             raise RunFolderError(f"{str(self.path)!r} is a file; a run is written to a folder")
         self.kind: Kind = kind
         self._result_id = result_id
+        self._force = force
         self._lock: Any = None
         self._holds = 0
         self._made: list[Path] = []
@@ -79,11 +88,6 @@ class LockedFolder:
     def result_path(self) -> Path:
         """File of the result, which marks the folder complete."""
         return self.path / RESULT
-
-    @property
-    def log_path(self) -> Path:
-        """File of the log."""
-        return self.path / LOG
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[Self]:
@@ -131,7 +135,7 @@ class LockedFolder:
             )
         if marker is not None or not self.path.is_dir():
             return
-        foreign = sorted(path.name for path in self.path.iterdir() if not _is_ours_unmarked(path))
+        foreign = sorted(path.name for path in self.path.iterdir() if not is_ours_unmarked(path))
         if not foreign:
             return
         older = {RESULT, RESOLVED} <= {*foreign}
@@ -141,6 +145,43 @@ class LockedFolder:
             + f", but no {MARKER}); nothing was changed, choose another folder with --out"
             + (f". A run of an earlier version has no {MARKER}, and is kept" if older else "")
         )
+
+    def require_as_written(self, *names: str) -> None:
+        """Check, before anything is computed, that files may be replaced or removed.
+
+        Parameters
+        ----------
+        *names : str
+            Files of the run, or folders in it.
+
+        Raises
+        ------
+        RunFolderError
+            One is the user's, or was changed since it was written.
+        """
+        with self.lock():
+            marker = self._marker()
+            files = {name for name in names if not (self.path / name).is_dir()}
+            self._refuse_taken(files.union(*(within(marker, name) for name in names)), marker)
+
+    def require_made_of(self, source: str, known: str) -> None:
+        """Check that what the folder holds was made of the same as what is about to be written.
+
+        Parameters
+        ----------
+        source : str
+            Name of a file that it is made of.
+        known : str
+            Its id or hash.
+
+        Raises
+        ------
+        RunFolderError
+            A file was made of something else.
+        """
+        marker = read_marker(self.path)
+        if marker is not None and not self._force:
+            refuse_other_origin(self.path, marker, source, known)
 
     def remove(self, name: str) -> None:
         """Remove a file of the run, or all of its files in a folder, if there are any.
@@ -152,7 +193,7 @@ class LockedFolder:
         """
         with self.lock():
             marker = self._marker()
-            held = {each for each in marker.holds if each == name or each.startswith(f"{name}/")}
+            held = within(marker, name)
             self._refuse_taken(held, marker)
             self._drop(held)
 
@@ -180,13 +221,21 @@ class LockedFolder:
         """
         target = self.path / name
         with self.lock():
-            self._claim([name])
-            write_whole(target, writer)
+            self._refuse_taken([name], self._marker())
+            with uninterrupted(), draft(target) as beside:  # HDF5 bears no exception within it
+                writer(beside)
+                self._claim({name: content_hash(beside)})
+                place(beside, target)
         logger.info("wrote %s", target)
         return target
 
     def write_files(
-        self, folder: str, writer: Callable[[Path], None], *, keep: bool = False
+        self,
+        folder: str,
+        writer: Callable[[Path], None],
+        *,
+        keep: bool = False,
+        made_of: Mapping[str, str] | None = None,
     ) -> Path:
         """Write several files, each whole or not at all, once they all could be made.
 
@@ -198,6 +247,8 @@ class LockedFolder:
             Writes its files into the empty folder it is given.
         keep : bool
             Whether files that an earlier call wrote there, and this one does not, stay.
+        made_of : mapping of str to str, optional
+            What they show, for the marker.
 
         Returns
         -------
@@ -215,17 +266,20 @@ class LockedFolder:
         inside = f"{folder}/" if folder else ""
         with self.lock(), draft(self.path / (folder or self.kind)) as beside:
             if folder:
-                self._refuse_link(folder)
+                refuse_link(self.path, folder)
+            if not keep:
+                marker = self._marker()
+                self._refuse_taken(within(marker, folder), marker)
             beside.mkdir()
             writer(beside)
             new = {f"{inside}{path.name}": path for path in sorted(beside.iterdir())}
-            self._claim(new, {name: content_hash(path) for name, path in new.items()})
+            self._claim({name: content_hash(path) for name, path in new.items()}, made_of)
             target.mkdir(exist_ok=True)
             for name, path in new.items():
                 place(path, self.path / name)
             if not keep:
                 marker = self._marker()
-                old = {name for name in marker.holds - new.keys() if name.startswith(inside)}
+                old = within(marker, folder) - new.keys()
                 self._refuse_taken(old, marker)
                 self._drop(old)
         logger.info("wrote %s", target)
@@ -251,39 +305,6 @@ class LockedFolder:
             path.write_text(text, encoding="utf-8", newline="\n")
 
         return self.write(name, writer)
-
-    def append_text(self, name: str, text: str) -> None:
-        """Append text to a file, all of it or nothing.
-
-        Parameters
-        ----------
-        name : str
-            Name of the file.
-        text : str
-            In UTF-8.
-        """
-        with self.lock():
-            self._claim([name])
-            append_whole(self.path / name, text)
-
-    @contextlib.contextmanager
-    def log(self, level: int = logging.INFO) -> Iterator[Path]:
-        """Append what the packages log to the folder's `log.txt`.
-
-        Parameters
-        ----------
-        level : int
-            Least level that is written.
-
-        Yields
-        ------
-        Path
-            The log file.
-        """
-        with self.lock():
-            self._claim([LOG])
-            with logging_to(self.log_path, level):
-                yield self.log_path
 
     def _acquire(self) -> None:
         from filelock import Timeout
@@ -319,9 +340,8 @@ class LockedFolder:
             marker = read_marker(self.path)
             self._id = None if marker is None else marker.id
             self._refuse_other_result()
-            # Whoever wrote these is gone: the lock was free.
             for path in self.path.iterdir():
-                if is_temporary(path.name):
+                if is_left_over(path.name):
                     remove(path)
         except BaseException:
             self._release()
@@ -368,11 +388,20 @@ class LockedFolder:
         self._refuse_another()
         return read_marker(self.path) or Marker.new(self.kind)
 
-    def _claim(self, names: Iterable[str], hashes: Mapping[str, str] | None = None) -> None:
-        """Enter names into the marker before their files are written."""
-        marker, names = self._marker(), {*names}
-        self._refuse_taken(names, marker)
-        now = marker.holding(marker.holds | names, hashes)
+    def _claim(self, new: Mapping[str, str], made_of: Mapping[str, str] | None = None) -> None:
+        """Enter files into the marker before they are written: their names and their hashes.
+
+        A file that is added to has no hash that lasts, and gives none.
+        """
+        marker = self._marker()
+        self._refuse_taken(new, marker)
+        there = {name: self.path / name for name, known in new.items() if known}
+        before = {name: content_hash(path) for name, path in there.items() if path.exists()}
+        hashes = {
+            name: tuple(dict.fromkeys(filter(None, (before.get(name), known))))
+            for name, known in new.items()
+        }
+        now = marker.writing(hashes, made_of)
         if now != marker:
             self._mark(now)
 
@@ -393,28 +422,7 @@ class LockedFolder:
         self._mark(marker.holding(marker.holds - {*names}))
 
     def _refuse_taken(self, names: Iterable[str], marker: Marker) -> None:
-        """Refuse to write, or to remove, what is not the program's own file."""
-        for name in sorted(names):
-            path = self.path / name
-            self._refuse_link(name)
-            if path.parent != self.path:
-                self._refuse_link(path.parent.name)
-            if path.is_dir():
-                raise self._taken(name, "a folder")
-            if name not in marker.holds and path.exists():
-                raise self._taken(name, "a file")
-            if path.exists() and not path.is_file():
-                raise self._taken(name, "a pipe or a device")
-
-    def _refuse_link(self, name: str) -> None:
-        if (self.path / name).is_symlink():
-            raise self._taken(name, "a symbolic link")
-
-    def _taken(self, name: str, what: str) -> RunFolderError:
-        return RunFolderError(
-            f"{name!r} in {str(self.path)!r} is {what} that anodebayes did not make: it is neither "
-            "replaced nor written through. Move it away, or choose another folder with --out"
-        )
+        refuse_taken(self.path, names, marker, force=self._force)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
@@ -424,14 +432,6 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _is_ours_unmarked(path: Path) -> bool:
-    """Say whether a file may be there before the marker is: the empty lock, and drafts."""
-    if path.is_symlink():
-        return False
-    empty_lock = path.name == LOCK and path.is_file() and not path.stat().st_size
-    return empty_lock or is_temporary(path.name)
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:

@@ -2,11 +2,21 @@
 
 import contextlib
 import logging
+import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
-__all__ = ["logging_to"]
+from data.files import what_stands
+
+__all__ = ["FORMAT", "log_line", "logging_to", "what_is_no_log"]
+
+FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+"""How each record begins: by it a log is known again."""
+
+_BEGINS: Final = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ [\w.]+: ")
 
 _LOGGED = ("data", "models", "inference", "py.warnings")
 
@@ -24,7 +34,7 @@ def logging_to(path: Path, level: int) -> Iterator[None]:
     """
     handler = _Log(path, encoding="utf-8", errors="backslashreplace")
     handler.setLevel(level)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(logging.Formatter(FORMAT))
     loggers = [logging.getLogger(name) for name in _LOGGED]
     before = [package.level for package in loggers]
     for package in loggers:
@@ -37,6 +47,51 @@ def logging_to(path: Path, level: int) -> Iterator[None]:
             package.removeHandler(handler)
             package.setLevel(old)
         handler.close()
+
+
+def what_is_no_log(path: Path) -> str:
+    """Say why nothing is appended to a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it need not exist.
+
+    Returns
+    -------
+    str
+        What it is; empty where it is not there, empty, or a log.
+    """
+    if not path.exists() and not path.is_symlink():
+        return ""
+    if wrong := what_stands(path):
+        return wrong
+    with path.open("rb") as file:
+        begins = file.read(200)
+    if not begins or _BEGINS.match(begins):
+        return ""
+    return "is no log (it does not begin as one), and a log is appended to it: name another file"
+
+
+def log_line(name: str, text: str) -> str:
+    """Return a record of an error as a log holds it.
+
+    Parameters
+    ----------
+    name : str
+        Of the module.
+    text : str
+        What happened.
+
+    Returns
+    -------
+    str
+        Without its line end.
+    """
+    record = logging.makeLogRecord(
+        {"name": name, "levelname": "ERROR", "msg": "%s", "args": (text,), "created": time.time()}
+    )
+    return logging.Formatter(FORMAT).format(record)
 
 
 class _Log(logging.FileHandler):

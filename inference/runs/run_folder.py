@@ -4,14 +4,20 @@
 `resolved.toml`. How its files are written `inference.runs.locked_folder` says.
 """
 
+import contextlib
+import logging
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import InputError, RunFolderError
 from data.files import read_json, read_toml
+from data.whole_files import append_whole
 from inference.runs.locked_folder import LockedFolder
+from inference.runs.log_file import logging_to
+from inference.runs.own_files import refuse_link
 from inference.runs.run_marker import CONTENT, MARKER, read_marker
 from inference.words.run_files import FIGURES, JOB, LOG, PRODUCTS, RESOLVED, RESULT
 
@@ -87,9 +93,10 @@ class RunFolder(LockedFolder):
                 raise RunFolderError(
                     f"{str(self.path)!r} holds {CONTENT[marker.kind]}, not {CONTENT[self.kind]}"
                 )
+            again = ["fit", str(self.path / RESOLVED), "--out", str(self.path)]
             raise RunFolderError(
                 f"the run in {str(self.path)!r} did not finish: it holds no {RESULT}; run the same "
-                f"command again, or `anodebayes fit {self.path / RESOLVED} --out {self.path}`"
+                f"command again, or `anodebayes {shlex.join(again)}`"
             )
         return self.result_path
 
@@ -150,7 +157,7 @@ class RunFolder(LockedFolder):
             marker = self._marker()
             held = marker.holds - {LOG}
             self._refuse_taken({*PRODUCTS, *held}, marker)
-            self._refuse_link(FIGURES)
+            refuse_link(self.path, FIGURES)
         return held
 
     def asks_other_maps(self, resolved: "ResolvedJob") -> bool:
@@ -222,6 +229,44 @@ class RunFolder(LockedFolder):
             if stored is not None:
                 self.write_text(JOB, job_text)
                 self.write_text(RESOLVED, with_maps_of(stored, resolved).text)
+
+    @property
+    def log_path(self) -> Path:
+        """File of the log."""
+        return self.path / LOG
+
+    def append_text(self, name: str, text: str) -> None:
+        """Append text to a file, all of it or nothing.
+
+        Parameters
+        ----------
+        name : str
+            Name of the file.
+        text : str
+            In UTF-8.
+        """
+        with self.lock():
+            self._claim({name: ""})
+            append_whole(self.path / name, text)
+
+    @contextlib.contextmanager
+    def log(self, level: int = logging.INFO) -> Iterator[Path]:
+        """Append what the packages log to the folder's `log.txt`.
+
+        Parameters
+        ----------
+        level : int
+            Least level that is written.
+
+        Yields
+        ------
+        Path
+            The log file.
+        """
+        with self.lock():
+            self._claim({LOG: ""})
+            with logging_to(self.log_path, level):
+                yield self.log_path
 
     def _resolved_document(self) -> dict[str, Any] | None:
         """Return the folder's resolved job as plain data, None without one."""

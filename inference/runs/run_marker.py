@@ -6,17 +6,17 @@ and removed; all else in the folder is the user's.
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, get_args
 
 from data.errors import InputError, RunFolderError
 from data.files import read_json
+from inference.words.run_files import MARKER
 
 __all__ = ["CONTENT", "MARKER", "Kind", "Marker", "read_marker"]
 
-MARKER: Final = "run.json"
 _WHAT: Final = "anodebayes run folder"
 _FORMAT: Final = 1
 _DEEPEST: Final = 2  # a file, or one in a folder such as figures
@@ -46,25 +46,44 @@ class Marker:
     holds : frozenset of str
         Names of the files that the program wrote, relative to the folder, with slashes. They are
         listed before they are written.
-    hashes : mapping of str to str
-        Of the content of those files that are read again as if they were known: figures.
+    hashes : mapping of str to tuple of str
+        Of the content of those files: of what was written last, at the end, and of what that took
+        the place of, which is there still where the writer was killed between. A file of neither
+        was changed by somebody else. What is only added to, such as a log, has none.
+    made_of : mapping of str to mapping of str to str
+        What figures show, by name of the file that it came from: the id of a result, hashes.
     """
 
     kind: Kind
     id: str
     holds: frozenset[str] = frozenset()
-    hashes: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    made_of: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def new(cls, kind: Kind) -> "Marker":
         """Return the marker of a folder that nothing is in."""
         return cls(kind, uuid.uuid4().hex)
 
-    def holding(self, names: Iterable[str], hashes: Mapping[str, str] | None = None) -> "Marker":
-        """Return this marker with another list of files, and hashes of some of them."""
+    def holding(self, names: Iterable[str]) -> "Marker":
+        """Return this marker with another list of files, and what it knows of those."""
         holds = frozenset(names)
-        known = {**self.hashes, **(hashes or {})}
-        return replace(self, holds=holds, hashes={n: known[n] for n in sorted(holds & {*known})})
+        hashes = {name: self.hashes[name] for name in sorted(holds & {*self.hashes})}
+        made_of = {name: self.made_of[name] for name in sorted(holds & {*self.made_of})}
+        return replace(self, holds=holds, hashes=hashes, made_of=made_of)
+
+    def writing(
+        self, hashes: Mapping[str, tuple[str, ...]], made_of: Mapping[str, str] | None = None
+    ) -> "Marker":
+        """Return this marker with files that are about to be written, and what they are made of."""
+        kept = self.holding(self.holds - {*hashes})
+        new = {name: known for name, known in hashes.items() if known}
+        return replace(
+            self,
+            holds=self.holds | {*hashes},
+            hashes={**kept.hashes, **new},
+            made_of={**kept.made_of, **(dict.fromkeys(hashes, made_of) if made_of else {})},
+        )
 
     def to_json(self) -> str:
         """Return the content of the marker's file."""
@@ -75,7 +94,8 @@ class Marker:
             "id": self.id,
             "kind": self.kind,
             "holds": sorted(self.holds),
-            "hashes": dict(self.hashes),
+            "hashes": {name: list(known) for name, known in sorted(self.hashes.items())},
+            "made_of": {name: dict(of) for name, of in sorted(self.made_of.items())},
         }
         return json.dumps(content, indent=1) + "\n"
 
@@ -122,11 +142,19 @@ def read_marker(folder: Path) -> Marker | None:
     strange = [name for name in holds if not _is_inside(name)]
     if strange:
         raise _damaged(path, f"it lists {strange[0]!r}, which is no file inside the folder")
-    hashes = content.get("hashes", {})
-    texts = isinstance(hashes, dict) and all(isinstance(each, str) for each in hashes.values())
-    if not texts or not {*hashes} <= {*holds}:
+    hashes, made_of = (content.get(key, {}) for key in ("hashes", "made_of"))
+    known = _of_texts(hashes, list, lambda each: each) and _of_texts(made_of, dict, dict.values)
+    if not known or not {*hashes, *made_of} <= {*holds}:
         raise _damaged(path, "its hashes are not legal")
-    return Marker(kind, own, frozenset(holds), hashes)
+    return Marker(kind, own, frozenset(holds), {n: (*each,) for n, each in hashes.items()}, made_of)
+
+
+def _of_texts(content: Any, kind: type, inside: Callable[[Any], Iterable[Any]]) -> bool:
+    """Say whether what was read is a table of lists, or of tables, of texts."""
+    return isinstance(content, dict) and all(
+        isinstance(each, kind) and all(isinstance(text, str) for text in inside(each))
+        for each in content.values()
+    )
 
 
 def _is_inside(name: Any) -> bool:

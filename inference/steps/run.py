@@ -24,6 +24,7 @@ from inference.runs.parameter_table import parameter_table
 from inference.runs.run_folder import RunFolder
 from inference.thresholds import DEFAULT_RISK
 from inference.words.run_files import (
+    CHECK,
     FIGURES,
     MAP,
     MAP_TABLE,
@@ -97,7 +98,7 @@ def run(
     folder : str or path
         The run folder; what it already holds of the same job is read, not computed again.
     force : bool
-        Replace the result of another job.
+        Replace the result of another job, and files of the run that were changed since.
     progress : bool
         Show the sampler's progress bar.
     stage : callable, optional
@@ -126,17 +127,25 @@ def run(
         from inference.runs.fitting import fit
 
         result = fit(source, folder=target, force=force, progress=progress, **changes)
-    converged = result.gate.passed
-    maps = draw_maps(result, target, again=False, stage=stage) if converged else {}
+    written = RunFolder(target, result_id=result.id, force=force)
+    written.require_as_written(CHECK, REPORT, PARAMETERS, FIGURES)
+    maps: Mapping[str, xr.Dataset] = {}
+    if result.gate.passed:
+        maps = draw_maps(result, target, again=False, force=force, stage=stage)
     # Whether tables agree with each other takes longer.
-    found = check_run(result, target, conflict=False, stage=stage)
-    draw_figures(result, maps, target, stage=stage)
-    page = make_report(result, target, again=False, maps=maps, stage=stage)
+    found = check_run(result, target, conflict=False, force=force, stage=stage)
+    draw_figures(result, maps, target, force=force, stage=stage)
+    page = make_report(result, target, again=False, maps=maps, force=force, stage=stage)
     return Run(result, found, maps, page, tuple(sorted((target / FIGURES).iterdir())))
 
 
 def draw_maps(
-    result: "Result", folder: Path, *, again: bool, stage: Stage = contextlib.nullcontext
+    result: "Result",
+    folder: Path,
+    *,
+    again: bool,
+    force: bool = False,
+    stage: Stage = contextlib.nullcontext,
 ) -> "Mapping[str, xr.Dataset]":
     """Compute the safe-current maps of a run and store them, or read the stored ones.
 
@@ -151,6 +160,8 @@ def draw_maps(
         The run folder.
     again : bool
         Whether to compute maps that are already there.
+    force : bool
+        Whether files that were changed since they were written may be replaced.
     stage : callable, optional
         As for `run`.
 
@@ -164,8 +175,9 @@ def draw_maps(
     MapError
         A map is not legal, or there is nothing to map.
     """
-    run = RunFolder(folder, result_id=result.id)
+    run = RunFolder(folder, result_id=result.id, force=force)
     axes = load_job(folder / RESOLVED).map.designs
+    tables = [MAP_TABLE.format(cell) for cell in get_args(Cell)]
     with run.lock():
         stored: Mapping[str, xr.Dataset] = {}
         if (folder / MAP).is_file():
@@ -174,6 +186,7 @@ def draw_maps(
         same = drawn_with(stored, axes, result)
         if same and not again:
             return stored
+        run.require_as_written(MAP, *tables, FIGURES)
         with stage("map"):
             maps = maps_from_job(result, axes)
             if not maps:
@@ -182,11 +195,11 @@ def draw_maps(
                     "solid cell; ask for a map in the job, under [map.axes.liquid] or "
                     "[map.axes.solid]"
                 )
-            if (folder / MAP).is_file() and not same:
+            if not same:
                 run.remove(FIGURES)
             run.write(MAP, lambda path: save_maps(maps, path, noise_table(result)))
-            for cell in get_args(Cell):
-                run.remove(MAP_TABLE.format(cell))
+            for name in tables:
+                run.remove(name)
             for cell, dataset in maps.items():
                 run.write(MAP_TABLE.format(cell), partial(save_map_table, dataset))
     return maps
@@ -197,6 +210,7 @@ def draw_separators(
     folder: Path,
     names: Sequence[str],
     *,
+    force: bool = False,
     stage: Stage = contextlib.nullcontext,
 ) -> "tuple[Mapping[str, xr.Dataset], Path]":
     """Map separators of the campaign beside each other into files of their own.
@@ -209,6 +223,8 @@ def draw_separators(
         The run folder.
     names : sequence of str
         Names of separators; "all" for all of the campaign's.
+    force : bool
+        Whether files that were changed since they were written may be replaced.
     stage : callable, optional
         As for `run`.
 
@@ -233,8 +249,9 @@ def draw_separators(
     asked = load_job(folder / RESOLVED).map.designs.get("liquid", {})
     section = {key: value for key, value in asked.items() if key not in OF_SEPARATOR}
     section |= {"cell": "liquid", "separators": "campaign" if "all" in names else list(names)}
-    run = RunFolder(folder, result_id=result.id)
+    run = RunFolder(folder, result_id=result.id, force=force)
     with run.lock(), stage("map"):
+        run.require_as_written(SEPARATOR_MAP, MAP_TABLE.format("separators"))
         maps = {"liquid": safe_current_map(result, section)}
         file = run.write(SEPARATOR_MAP, lambda path: save_maps(maps, path, noise_table(result)))
         run.write(MAP_TABLE.format("separators"), partial(save_map_table, maps["liquid"]))
@@ -279,9 +296,10 @@ def draw_figures(
     maps: "Mapping[str, xr.Dataset]",
     folder: Path,
     *,
+    force: bool = False,
     stage: Stage = contextlib.nullcontext,
 ) -> None:
-    """Draw the figures of a run, unless they are all there.
+    """Draw the figures of a run, unless they are all there and show what it holds.
 
     Parameters
     ----------
@@ -291,20 +309,25 @@ def draw_figures(
         Its maps; may be empty.
     folder : Path
         The run folder.
+    force : bool
+        Whether figures that were changed since they were drawn may be replaced.
     stage : callable, optional
         As for `run`.
     """
+    from inference.figures import are_current, made_of, run_contents, write_figures
+
     due = ("posterior", *(f"map_{cell}_*" for cell in maps))
-    if all(any((folder / FIGURES).glob(f"{name}.*")) for name in due):
+    there = all(any((folder / FIGURES).glob(f"{name}.*")) for name in due)
+    now = made_of(result)
+    if there and are_current(folder, now):
         return
     with stage("figures"):
-        from inference.figures import run_contents, write_figures
 
         def draw(path: Path) -> None:
             # The report takes the vectors.
             write_figures(run_contents(result, maps), path, ("pdf", "svg", "png"))
 
-        RunFolder(folder, result_id=result.id).write_files(FIGURES, draw)
+        RunFolder(folder, result_id=result.id, force=force).write_files(FIGURES, draw, made_of=now)
 
 
 def make_report(
@@ -334,7 +357,7 @@ def make_report(
     maps : mapping of str to Dataset, optional
         The run's maps; those of the folder when left out.
     force : bool
-        Whether a file that is no report of this run may be replaced.
+        Whether a file that is no report of this result, or was changed, may be replaced.
     stage : callable, optional
         As for `run`.
 
@@ -348,7 +371,8 @@ def make_report(
 
     contents = run_contents(result, maps)
     if out is None:
-        run = RunFolder(folder, result_id=result.id)
+        run = RunFolder(folder, result_id=result.id, force=force)
+        run.require_as_written(PARAMETERS, REPORT)
         run.write_text(PARAMETERS, parameter_table(result, "latex"))
     if out is None and not again and is_current(folder / REPORT, contents):
         return folder / REPORT
@@ -368,6 +392,7 @@ def check_run(
     conflict: bool = True,
     designs: "Sequence[Mapping[str, Any]] | None" = None,
     risk: float = DEFAULT_RISK,
+    force: bool = False,
     stage: Stage = contextlib.nullcontext,
 ) -> Check:
     """Judge a run; of the report's designs and risk, write ``check.json`` into its folder.
@@ -384,6 +409,8 @@ def check_run(
         As for `inference.check`.
     risk : float
         As for `inference.check`.
+    force : bool
+        Whether a ``check.json`` that was changed since it was written is replaced.
     stage : callable, optional
         As for `run`.
 
@@ -392,10 +419,13 @@ def check_run(
     Check
         The verdicts.
     """
+    kept = is_of_report(designs, risk) and (conflict or not _fuller(folder, result.id))
+    if kept:
+        RunFolder(folder, result_id=result.id, force=force).require_as_written(CHECK)
     with stage("check"):
         found = check(result, conflict=conflict, designs=designs, risk=risk)
-        if is_of_report(designs, risk) and (conflict or not _fuller(folder, result.id)):
-            write_check(found, folder)
+        if kept:
+            write_check(found, folder, force=force)
     return found
 
 

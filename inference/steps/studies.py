@@ -71,7 +71,7 @@ def calibrate(
     """
     from inference.studies.calibration.running import run_calibration
 
-    run = RunFolder(folder, "calibration")
+    run = RunFolder(folder, "calibration", force=force)
 
     def draw(calibration: "Calibration") -> None:
         if len(calibration.finished) > 1:
@@ -128,7 +128,7 @@ def save_overlay(
     from inference.figures.overlay import overlay_forest, overlay_map
     from inference.figures.style import save_figure
 
-    target = RunFolder(folder, "overlay")
+    target = RunFolder(folder, "overlay", force=force)
     text = json.dumps(laid.document(), indent=1, ensure_ascii=False) + "\n"
     figures = {"overlay": overlay_forest(laid)}
     figures |= {f"overlay_map_{cell}": overlay_map(laid, cell) for cell in laid.maps}

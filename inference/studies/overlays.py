@@ -8,6 +8,7 @@ predict (`inference.studies.comparison.comparison`), not by their parameters.
 
 import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -198,7 +199,7 @@ def _load(run: str | os.PathLike[str]) -> Result:
     if path.is_file() and path.suffix != ".nc":
         raise InputError(
             f"{str(run)!r} is a file, and an overlay is of finished runs: fit it "
-            f"(anodebayes run {run}) and give the folder of that run"
+            f"(anodebayes run {shlex.quote(str(path))}) and give the folder of that run"
         )
     return load_result(path)
 

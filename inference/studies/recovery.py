@@ -7,10 +7,8 @@ it may be fitted again, and that it may be replaced: nothing else is ever taken 
 import contextlib
 import json
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +16,15 @@ import numpy as np
 
 from data.errors import AnodebayesError, InputError, RunFolderError
 from data.files import read_json, resolved
-from data.loading import load_campaign
+from data.locks import LOCK
 from data.quantities import base_name, quantities, split_label
 from data.stopping import undone, uninterrupted
-from data.whole_files import TEMPORARY, remove, write_text_whole
+from data.whole_files import content_hash, draft_name, remove, write_text_whole
 from inference.jobs.job import Job
 from inference.jobs.plan import Plan
 from inference.jobs.reading import load_job
 from inference.thresholds import INTERVAL
+from inference.words.run_files import RESULT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,13 +105,13 @@ def recover(
     True
     """
     from inference.runs.fitting import fit
-    from inference.studies.simulation import drawn_from, read_truth, simulate
+    from inference.studies.simulation import TRUTH_FILE, drawn_from, read_truth, simulate
 
     job = job if isinstance(job, Job) else load_job(os.fspath(job))
     seed = job.sampler.seed if seed is None else seed
     run = resolved(folder)
     target = run.with_name(f"{run.name}-campaign")
-    design = load_campaign(job.campaign_location())
+    design = Plan.of(job).fitted  # what is not fitted has no truth, and is not drawn
     stated = truth_from_prior(job, seed) if truth is None else read_truth(truth)
     due = drawn_from(stated, seed, design)
     differences = _differences(target, due)
@@ -124,19 +123,21 @@ def recover(
         )
 
     def draw(folder: Path) -> None:
-        drawn = simulate(stated, design, seed=seed, folder=folder, name=f"{job.name}-recovery")
-        text = json.dumps({**due, "content": drawn.content_hash}, indent=1) + "\n"
+        simulate(stated, design, seed=seed, folder=folder, name=f"{job.name}-recovery")
+        text = json.dumps({**due, "files": _files(folder)}, indent=1) + "\n"
         write_text_whole(folder / RECORD, text)
 
     anew = bool(differences) or not (target / RECORD).is_file()
-    with _placed(target, draw) if anew else contextlib.nullcontext():
+    with _placed(target, draw, run / RESULT) if anew else contextlib.nullcontext():
+        _stored(target)
+        drawn = read_truth(target / TRUTH_FILE)
         result = fit(
             job.model_copy(update={"campaign": str(target)}),
             folder=run,
             force=force,
             progress=progress,
         )
-    return Recovery(result, _table(result, read_truth(target / "truth.toml")))
+    return Recovery(result, _table(result, drawn))
 
 
 def _differences(target: Path, due: dict[str, Any]) -> list[str]:
@@ -170,61 +171,70 @@ def _stored(target: Path) -> dict[str, Any]:
     advice = f"It is not deleted: give another folder (--out), or move {str(target)!r} away."
     try:
         record = dict(read_json(target / RECORD))
-        seed, truth, design, content = (
-            record[key] for key in ("seed", "truth", "design", "content")
-        )
+        seed, truth, design, files = (record[key] for key in ("seed", "truth", "design", "files"))
         truth["parameters"].keys()
+        files.items()
     except (InputError, ValueError, KeyError, TypeError, AttributeError):
         raise RunFolderError(
             f"{str(target)!r}, where the synthetic campaign is drawn, holds something that no "
             f"recovery wrote (no {RECORD}). {advice}"
         ) from None
-    try:
-        found = load_campaign(target)
-    except AnodebayesError as error:
+    found = _files(target)
+    if found != files:
+        changed = sorted(name for name in {*found, *files} if found.get(name) != files.get(name))
         raise RunFolderError(
-            f"the campaign in {str(target)!r} was changed since it was drawn: it is no legal "
-            f"campaign any more. {advice}"
-        ) from error
-    own = {"campaign.toml", "truth.toml", "simulation.json", RECORD}
-    own |= {f"{name}.csv" for name in (*found.tables, *found.excluded)}
-    strange = sorted(path.name for path in target.iterdir() if path.name not in own)
-    if found.metadata.kind != "synthetic" or found.content_hash != content or strange:
-        what = f"it also holds {', '.join(strange)}" if strange else "its content is another"
-        if found.metadata.kind != "synthetic":
-            what = f"its kind is {found.metadata.kind}"
-        raise RunFolderError(
-            f"the campaign in {str(target)!r} was changed since it was drawn: {what}. {advice}"
+            f"the campaign in {str(target)!r} was changed since it was drawn ({changed[0]!r}"
+            + (f" and {len(changed) - 1} more" if len(changed) > 1 else "")
+            + f"). {advice}"
         )
     return {"seed": seed, "truth": truth, "design": design}
 
 
+def _files(folder: Path) -> dict[str, str]:
+    """Return the hash of every file in a folder, the record and an empty lock apart."""
+    return {
+        path.relative_to(folder).as_posix(): content_hash(path)
+        for path in sorted(folder.rglob("*"))
+        if (path.is_symlink() or not path.is_dir())
+        and path.name != RECORD
+        and not (path.name == LOCK and path.is_file() and not path.stat().st_size)
+    }
+
+
 @contextlib.contextmanager
-def _placed(target: Path, draw: Callable[[Path], None]) -> Iterator[None]:
-    """Draw a campaign into a folder; where what follows is refused, leave what was there."""
-    token = uuid.uuid4().hex[:8]
-    fresh, before = (
-        target.with_name(f"{TEMPORARY}{token}-{name}-{target.name}") for name in ("new", "old")
-    )
-    with undone(partial(remove, fresh)), undone(partial(remove, before)):
+def _placed(target: Path, draw: Callable[[Path], None], result: Path) -> Iterator[None]:
+    """Draw a campaign into a folder; where what follows leaves the result, leave what was there.
+
+    A campaign that is there belongs to the result, as long as that stands: it is put back where the
+    fit is refused or stopped.
+    """
+    fresh, before = (target.with_name(draft_name(f"{end}-{target.name}")) for end in ("new", "old"))
+    known, placed = content_hash(result), False
+
+    def put_back() -> None:
+        if before.exists() and content_hash(result) == known:
+            if target.exists():
+                target.rename(fresh)
+            before.rename(target)
+        remove(fresh)
+        remove(before)
+
+    with undone(put_back):
         try:
             draw(fresh)
-            try:
-                with uninterrupted():
-                    if target.exists():
-                        target.rename(before)
-                    fresh.rename(target)
-                yield
-            except (AnodebayesError, OSError):
-                with uninterrupted():
-                    if not fresh.exists():
-                        target.rename(fresh)
-                    if before.exists():
-                        before.rename(target)
-                raise
-        finally:
-            remove(fresh)
-            remove(before)
+            with uninterrupted():
+                if target.exists():
+                    target.rename(before)
+                fresh.rename(target)
+                placed = True
+            yield
+        except BaseException as error:
+            with uninterrupted():
+                if placed and not before.exists() and isinstance(error, AnodebayesError | OSError):
+                    target.rename(fresh)  # where there was none
+                put_back()
+            raise
+        remove(before)
 
 
 def truth_from_prior(job: Job, seed: int) -> Any:

@@ -7,6 +7,7 @@ __all__ = [
     "LOG",
     "MAP",
     "MAP_TABLE",
+    "MARKER",
     "PARAMETERS",
     "PRODUCTS",
     "REPORT",
@@ -16,6 +17,9 @@ __all__ = [
     "SUMMARY",
     "WITHOUT",
 ]
+
+MARKER = "run.json"
+
 
 JOB = "job.toml"
 

@@ -1,6 +1,9 @@
 """Rows are appended to a table without touching what stands in it, or not at all."""
 
 import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from data import CampaignError, InputError, load_campaign, new_campaign
 from data.appending import append_rows
 from data.errors import ChangedError, StorageError
+from data.locks import locked_folders
 
 SEPARATOR = {
     "separator": "PP",
@@ -132,7 +136,7 @@ def test_mistakes_that_stand_already_are_refused_as_such(folder: Path) -> None:
 
 
 def test_only_a_campaign_of_ones_own_is_written_to(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"'anodebayes new .*none' writes one"):
+    with pytest.raises(InputError, match=r"`anodebayes new .*none` writes one"):
         append_rows(tmp_path / "none", "sand", [SAND])
     for bundled in ("sodium-synthetic", load_campaign("sodium-synthetic").path):
         with pytest.raises(InputError, match="comes with the program"):
@@ -192,6 +196,39 @@ def test_a_table_that_is_a_link_stays_one_and_one_to_be_read_only_stays(folder: 
         append_rows(folder, "sand", [SAND])
     assert before.startswith("\ufeffcell".encode())
     assert (folder / "sand.csv").is_symlink()
+
+
+def test_campaigns_that_link_to_one_table_wait_for_each_other(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = folder.parent / "shared"
+    shared.mkdir()
+    (shared / "sand.csv").write_text(WRITTEN, encoding="utf-8", newline="")
+    (folder / "sand.csv").symlink_to("../shared/sand.csv")
+    monkeypatch.setattr("data.locks._PATIENCE", 0.0)
+    with locked_folders([shared]):  # as by the import into another campaign
+        with pytest.raises(InputError, match=r"another process writes into '.*shared'"):
+            append_rows(folder, "sand", [SAND])
+        others = [shared / f".part-{pid:08x}0123abcd-sand.csv" for pid in (os.getpid(), 1)]
+        for draft in others:
+            draft.touch()
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (shared / f".part-{int(dead.stdout):08x}0123abcd-sand.csv").touch()
+    append_rows(folder, "sand", [SAND])
+    assert {*shared.iterdir()} == {shared / "sand.csv", *others}
+
+
+def test_a_table_with_other_names_is_not_cut_off_from_them(folder: Path) -> None:
+    (folder / "sand.csv").write_text(WRITTEN, encoding="utf-8", newline="")
+    (folder.parent / "backup.csv").hardlink_to(folder / "sand.csv")
+    with pytest.raises(InputError, match="hard links"):
+        append_rows(folder, "sand", [SAND])
+    assert (folder.parent / "backup.csv").samefile(folder / "sand.csv")
 
 
 def test_a_lock_that_is_the_users_is_not_emptied(folder: Path) -> None:

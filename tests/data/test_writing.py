@@ -296,7 +296,7 @@ def test_an_empty_folder_that_somebody_stands_in_is_filled_and_stays_the_same(
 
     empty = tmp_path / "empty"
     empty.mkdir()
-    (empty / ".part-0123abcd-empty").mkdir()  # of a process that was killed
+    (empty / ".part-0123abcd0123abcd-empty").mkdir()  # of a process that was killed
     new_campaign(empty)
     empty = tmp_path / "other"
     empty.mkdir()

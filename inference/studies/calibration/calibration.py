@@ -17,12 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.quantities import base_name
-from inference.studies.calibration.replicates import (
-    LIKELIHOOD,
-    NEW_CELL,
-    RANKS,
-    Replicate,
-)
+from inference.studies.calibration.outcome import Replicate
+from inference.studies.calibration.replicates import LIKELIHOOD, NEW_CELL, RANKS
 from inference.thresholds import (
     CALIBRATION_FAILED,
     CALIBRATION_LEAST,

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +14,7 @@ from data.files import read_json, read_text
 from inference.engine.fingerprint import fingerprint_differences
 from inference.runs.run_folder import RunFolder
 from inference.studies.calibration.calibration import Calibration
-from inference.studies.calibration.replicates import (
-    Replicate,
-)
+from inference.studies.calibration.outcome import Replicate
 
 __all__ = ["CODE", "RECORD", "REPLICATES", "continue_record", "read_calibration", "record_text"]
 
@@ -47,10 +46,15 @@ def read_calibration(folder: str | os.PathLike[str]) -> Calibration:
     if record is None:
         raise RunFolderError(
             f"{str(path)!r} holds no calibration ({RECORD}); make one with "
-            f"anodebayes calibrate JOB --out {path}"
+            f"anodebayes calibrate JOB --out {shlex.quote(str(path))}"
         )
-    known = _read_replicates(path / REPLICATES)
+    known = _read_replicates(path / REPLICATES, record["hash"])
     kept = [known[index] for index in sorted(known) if index < record["replicates"]]
+    if len(kept) != record["replicates"]:
+        raise RunFolderError(
+            f"{str(path / REPLICATES)!r} holds {len(kept)} of the {record['replicates']} "
+            f"replicates that {RECORD} speaks of: `anodebayes calibrate` does the others again"
+        )
     header = {key: record[key] for key in record if key in _HEADER}
     return Calibration(header, tuple(kept))
 
@@ -69,6 +73,17 @@ _HEADER: Final = (
 )
 
 
+_LEGAL: Final[Mapping[str, type]] = {
+    "hash": str,
+    "replicates": int,
+    "seed": int,
+    "versions": dict,
+    "settings": dict,
+    "fingerprint": dict,
+    **dict.fromkeys(("job", "campaign", "campaign_kind", "data_hash", "prior_hash"), str),
+}
+
+
 def continue_record(
     run: RunFolder, header: Mapping[str, Any], *, force: bool = False
 ) -> dict[int, Replicate]:
@@ -78,7 +93,7 @@ def continue_record(
         same = other["hash"] == header["hash"]
         code = _other_code(other, header)
         if same and not code:
-            return _mended_replicates(run)
+            return _mended_replicates(run, header["hash"])
         if not force:
             alike = ("hash", "versions", "fingerprint")
             differing = [key for key in _HEADER if other.get(key) != header[key]]
@@ -105,7 +120,7 @@ def _other_code(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for name in CODE
         if versions[0].get(name) != versions[1].get(name)
     ]
-    if "fingerprint" not in then:
+    if not then.get("fingerprint"):
         return [*found, "the record does not say of which model"]
     return [*found, *fingerprint_differences(then["fingerprint"], now["fingerprint"])]
 
@@ -136,22 +151,38 @@ def _stored_record(folder: Path) -> dict[str, Any] | None:
         record = read_json(path)
     except InputError as error:
         raise RunFolderError(f"{str(path)!r} is damaged: it {error}") from error
-    legal = {"hash": str, "replicates": int, "versions": dict}
     if not isinstance(record, dict):
         raise RunFolderError(f"{str(path)!r} is damaged: it holds no table")
-    for key, kind in legal.items():
-        if not isinstance(record.get(key), kind):
+    for key, kind in _LEGAL.items():
+        value = record.get(key)
+        # Of a record that does not say of which model it is, the replicates are not taken.
+        missing = key == "fingerprint" and key not in record
+        if (not isinstance(value, kind) and not missing) or isinstance(value, bool):
             raise RunFolderError(f"{str(path)!r} is damaged: its {key!r} is missing or not legal")
+    if record["replicates"] < 0 or not _is_fingerprint(record.get("fingerprint", {})):
+        raise RunFolderError(f"{str(path)!r} is damaged: its numbers are not legal")
     return record
 
 
-def _read_replicates(path: Path) -> dict[int, Replicate]:
-    """Read the replicates of a file, whose last line may be cut off by a killed process."""
+def _is_fingerprint(content: Mapping[str, Any]) -> bool:
+    """Say whether what was read is a fingerprint: numbers, or tables of numbers."""
+    parts = [part for each in content.values() for part in _lists(each)]
+    return all(
+        isinstance(part, list) and all(isinstance(x, int | float) for x in part) for part in parts
+    )
+
+
+def _lists(content: Any) -> list[Any]:
+    return [*content.values()] if isinstance(content, dict) else [content]
+
+
+def _read_replicates(path: Path, of: str) -> dict[int, Replicate]:
+    """Read the replicates of a calibration, whose last line may be cut off by a killed process."""
     whole = _text(path).rpartition("\n")[0]
     found: dict[int, Replicate] = {}
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
-            replicate = Replicate.from_json(line)
+            replicate = Replicate.from_json(line, of)
             found[replicate.index] = replicate
         except (ValueError, TypeError) as error:
             raise RunFolderError(
@@ -171,10 +202,10 @@ def _text(path: Path) -> str:
         raise RunFolderError(f"{str(path)!r} is damaged: it {error}") from error
 
 
-def _mended_replicates(run: RunFolder) -> dict[int, Replicate]:
+def _mended_replicates(run: RunFolder, of: str) -> dict[int, Replicate]:
     """Read the replicates of a folder to go on from, without a line that was cut off."""
     path = run.path / REPLICATES
-    known = _read_replicates(path)
+    known = _read_replicates(path, of)
     text = _text(path)
     whole, end, rest = text.rpartition("\n")
     if rest:

@@ -10,7 +10,7 @@ Bayesian Analysis 20(2), 461-488, doi:10.1214/23-BA1404.
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,6 +20,7 @@ from data.arrays import Array
 from data.quantities import quantities
 from inference.engine.prediction import Predictor
 from inference.engine.sampling import Sampler, convergence, scalars
+from inference.studies.calibration.outcome import Replicate
 from inference.thresholds import (
     CALIBRATION_DIVERGENT,
     CALIBRATION_ESS,
@@ -38,7 +39,6 @@ __all__ = [
     "NEW_CELL",
     "RANKS",
     "REFERENCE_DESIGNS",
-    "Replicate",
     "Replicator",
     "Settings",
     "replicator_of",
@@ -64,47 +64,6 @@ LIKELIHOOD: Final = "log-likelihood, "
 
 _STEPPED: Final = ("critical_current_one_cell", "dc_polarization_step")
 """Observed variables that are read off a staircase of currents."""
-
-
-@dataclass(frozen=True)
-class Replicate:
-    """The outcome of one replicate.
-
-    Parameters
-    ----------
-    index : int
-        Its number; with the calibration's seed it fixes every random number.
-    pit : dict of str to float
-        Share of posterior draws below the truth, by quantity; empty where it failed.
-    truth, median : dict of str to float
-        The truth and the posterior's median of what the prior speaks of.
-    failure : str
-        Why it failed; empty where it did not.
-    seconds : float
-        Of one core.
-    divergences : int
-        Divergent transitions of the sampling that counts.
-    again : bool
-        Whether it was sampled a second time, longer and in smaller steps.
-    """
-
-    index: int
-    pit: dict[str, float] = field(default_factory=dict)
-    truth: dict[str, float] = field(default_factory=dict)
-    median: dict[str, float] = field(default_factory=dict)
-    failure: str = ""
-    seconds: float = 0.0
-    divergences: int = 0
-    again: bool = False
-
-    def to_json(self) -> str:
-        """Return the replicate as one line of JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, line: str) -> "Replicate":
-        """Read a line that `to_json` wrote."""
-        return cls(**json.loads(line))
 
 
 @dataclass(frozen=True)

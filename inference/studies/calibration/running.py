@@ -20,13 +20,9 @@ from inference.jobs.job import Job
 from inference.jobs.plan import Plan
 from inference.runs.run_folder import RunFolder
 from inference.studies.calibration.calibration import Calibration
+from inference.studies.calibration.outcome import Replicate
 from inference.studies.calibration.records import RECORD, REPLICATES, continue_record, record_text
-from inference.studies.calibration.replicates import (
-    Replicate,
-    Replicator,
-    Settings,
-    replicator_of,
-)
+from inference.studies.calibration.replicates import Replicator, Settings, replicator_of
 
 __all__ = ["run_calibration"]
 
@@ -57,7 +53,7 @@ def run_calibration(
     seed = job.sampler.seed if seed is None else seed
     identity = [resolved.data_hash, resolved.prior_hash, job.model.model_dump(), seed]
     identity.append(asdict(settings))
-    header = {
+    header: dict[str, Any] = {
         "job": job.name,
         "campaign": plan.campaign.metadata.name,
         "campaign_kind": plan.campaign.metadata.kind,
@@ -70,12 +66,13 @@ def run_calibration(
         "fingerprint": fingerprint(plan.model),
     }
     with run.lock():
+        run.require_as_written("")
         known = continue_record(run, header, force=force)
         due = [index for index in range(replicates) if index not in known]
         tell(replicates - len(due), replicates)
         for replicate in _run(job, settings, seed, due, processes):
             known[replicate.index] = replicate
-            run.append_text(REPLICATES, replicate.to_json() + "\n")
+            run.append_text(REPLICATES, f"{replicate.to_json(header['hash'])}\n")
             tell(sum(index < replicates for index in known), replicates)
         kept = tuple(known[index] for index in sorted(known) if index < replicates)
         calibration = Calibration(header, kept)

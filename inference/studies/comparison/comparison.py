@@ -132,7 +132,7 @@ class Comparison:
             writes to it.
         """
         text = json.dumps(self.document(), indent=1, ensure_ascii=False) + "\n"
-        run = RunFolder(folder, "comparison")
+        run = RunFolder(folder, "comparison", force=force)
         with run.lock():
             if not force:
                 run.refuse_other(FILE, "jobs", self.attrs["jobs"])

@@ -16,6 +16,7 @@ from data import InputError, RecordError, new_campaign, read_record
 from data.instruments.bdf import write_bdf
 from data.instruments.raw_file import RawFile
 from data.instruments.record import TECHNIQUES, Reading, build_record
+from data.locks import locked_folders
 from inference import import_records
 from inference.cli.commands import app
 
@@ -152,3 +153,20 @@ def test_of_many_files_a_bad_one_is_named_and_the_others_are_written(tmp_path: P
     (out / "0.bdf.metadata.json").write_text("mine")
     with pytest.raises(InputError, match="is there already"):
         write_bdf(read_record(files[0]), out)
+
+
+def test_two_exports_into_one_folder_do_not_mix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "bdf"
+    out.mkdir()
+    record = read_record(plain(tmp_path))
+    monkeypatch.setattr("data.locks._PATIENCE", 0.0)
+    with (
+        locked_folders([out]),
+        pytest.raises(InputError, match="another process writes into"),
+    ):
+        write_bdf(record, out)
+    assert not list(out.iterdir())
+    write_bdf(record, out)
+    assert {path.name for path in out.iterdir()} == {"0.bdf.csv", "0.bdf.metadata.json"}

@@ -221,7 +221,7 @@ def test_a_command_stopped_twice_cleans_up_at_once_and_says_so_in_one_line(
     assert process.returncode == code
     assert errors.startswith(f"stopped by {signum.name}")
     assert errors.count("\n") == 1
-    assert {path.name for path in tmp_path.iterdir()} == {".lock", "run.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {".lock"}
     from inference.runs.run_folder import RunFolder
 
     RunFolder(tmp_path).write_text("summary.csv", "the lock is free")

@@ -1,14 +1,23 @@
 """Where a command is started: closed streams, folders that are gone, names that are no text."""
 
+import logging
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
 
-from data.errors import JobError
-from inference.jobs.reading import load_job
+from data.appending import append_rows
+from data.errors import InputError, JobError, MapError
+from inference.cli.ask_command import _section
+from inference.cli.commands import app
+from inference.cli.guard import keep_traceback, session
+from inference.jobs.reading import job_for_campaign, job_with_set, load_job, parse_job
+from inference.runs.log_file import logging_to, what_is_no_log
 
 ROOT = Path(__file__).resolve().parents[3]
 START = f'export PYTHONPATH={ROOT}; a() {{ {sys.executable} -P -m inference.cli "$@"; }}; '
@@ -63,6 +72,63 @@ def test_a_log_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> N
     code, printed = shell("a --log pipe list", tmp_path)
     assert code == 2
     assert "is a pipe" in printed
+
+
+@pytest.mark.parametrize("content", [b"a,b\n1,2\n", b"\x89HDF\r\n\x1a\n", b"2030-01-01 notes\n"])
+def test_a_log_goes_to_no_file_that_is_none(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "mine"
+    file.write_bytes(content)
+    done = CliRunner().invoke(app, ["--log", str(file), "list"])
+    assert (done.exit_code, "is no log" in done.output) == (2, True), done.output
+    assert file.read_bytes() == content
+
+
+def test_a_log_is_known_again_whatever_it_begins_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["anodebayes", "list"])
+    monkeypatch.setattr(session, "log", tmp_path / "log.txt")
+    assert keep_traceback(ValueError("one\ntwo")) == tmp_path / "log.txt"
+    assert "ValueError: one\ntwo" in (tmp_path / "log.txt").read_text()
+    assert what_is_no_log(tmp_path / "log.txt") == what_is_no_log(tmp_path / "new.txt") == ""
+    with logging_to(tmp_path / "run.txt", logging.INFO):
+        logging.getLogger("inference.runs").info("begun")
+    assert what_is_no_log(tmp_path / "run.txt") == ""
+
+
+def test_python_without_its_texts_is_named_before_anything_starts(tmp_path: Path) -> None:
+    code, printed = shell("PYTHONOPTIMIZE=2 a new mine", tmp_path)
+    assert (code, "PYTHONOPTIMIZE=2" in printed) == (2, True), printed
+    assert not list(tmp_path.iterdir())
+
+
+def test_commands_to_paste_do_what_they_say(tmp_path: Path) -> None:
+    folder = tmp_path / "it's $(touch x) mine"
+    done = CliRunner().invoke(app, ["new", str(folder)])
+    [command] = [line for line in done.output.splitlines() if "anodebayes validate" in line]
+    assert shlex.split(command)[-1] == str(folder)
+    quoted = subprocess.run(
+        ["sh", "-c", f"echo {command}"], capture_output=True, text=True, check=True
+    )
+    assert quoted.stdout.endswith(f"{folder}\n")
+    with pytest.raises(InputError, match="writes one") as raised:
+        append_rows(tmp_path / "$(touch y)", "sand", [])
+    assert f"`anodebayes new '{tmp_path}/$(touch y)'`" in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["con", "NUL.1", "run.json", "figures", "Result.nc"])
+def test_names_that_are_kept_are_no_names_of_jobs(tmp_path: Path, name: str) -> None:
+    with pytest.raises(JobError, match=f"name: .*'{name}' is kept for a device or for a file"):
+        parse_job(f'schema_version = 1\nname = "{name}"\ncampaign = "sodium-literature"\n')
+    assert job_for_campaign(tmp_path / name).name == f"run-{name}"
+
+
+@pytest.mark.parametrize("again", ["pore_radius = 40 nm", "pore_radius=30 nm"])
+def test_a_condition_or_a_key_that_stands_twice_is_refused(again: str) -> None:
+    with pytest.raises(MapError, match=r"--at pore_radius: stands twice \('pore_radius=30 nm', "):
+        _section(SimpleNamespace(), ["pore_radius=30 nm", "porosity=0.4", again], None)  # type: ignore[arg-type]
+    with pytest.raises(JobError, match=r"--set sampler.seed: stands twice"):
+        job_with_set(load_job("sodium-literature"), ["sampler.seed=1", "sampler . seed=2"])
 
 
 def test_the_copy_of_a_job_that_a_run_keeps_fits_no_other_campaign(tmp_path: Path) -> None:

@@ -118,6 +118,48 @@ def test_rows_that_a_user_saves_while_a_figure_is_drawn_stay(
     assert foreign.read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"cell": 3}, "'cell' is missing or not legal"),
+        ({"file": {"sha256": 7}}, "'file'"),
+        ({"file": None}, "'file'"),
+        ({"keys": None}, "'keys'"),
+        ({"keys": [3]}, "'keys'"),
+        ({"table": "sand"}, "says of no row of penetration"),
+        ({"status": "voodoo"}, "'status'"),
+        ({"statements": 1}, "'statements'"),
+        (None, "not JSON"),
+    ],
+)
+def test_a_damaged_record_is_named_and_hides_no_second_row(
+    change: dict[str, Any] | None, why: str, campaign: Path, files: Path
+) -> None:
+    place = campaign / "provenance" / "penetration" / "x.json"
+    place.parent.mkdir(parents=True)
+    record = {
+        "table": "penetration", "status": "appended", "cell": "x", "keys": [{"cell": "x"}],
+        "file": {"sha256": "0" * 64},
+    }  # fmt: skip
+    place.write_text(json.dumps(record))
+    table = (
+        "cell,separator,temperature [degC],current_density [mA/cm^2],outcome\nx,PP,25,4,survived\n"
+    )
+    (campaign / "penetration.csv").write_text(table)
+    assert anodebayes("validate", campaign)[0] == 0
+    place.write_text("{" if change is None else json.dumps(record | change))
+    code, output = anodebayes("validate", campaign)
+    told = " ".join(output.split())
+    assert code == 2
+    assert f"'{place}' is no record of provenance, or is damaged" in told
+    assert why in told
+    [outcome] = import_records(
+        dropped(files / "y.csv"), table="penetration", campaign=campaign, metadata=CELL
+    )
+    assert "is no record of provenance, or is damaged" in str(outcome.error)
+    load_campaign(campaign).summary()
+
+
 def test_a_dry_run_checks_everything_and_writes_nothing(campaign: Path, files: Path) -> None:
     dropped(files / "a.csv")
     (files / "b.csv").write_bytes((files / "a.csv").read_bytes())
@@ -275,8 +317,21 @@ def test_a_measurement_makes_one_row_whatever_it_is_called(campaign: Path, files
     )
     assert "has a row of cell 'x' already (line 2)" in str(named.error)
     assert '--set "cell=NAME"' in str(named.error)
+    # A row that is called otherwise by now is of this file all the same.
+    table = campaign / "penetration.csv"
+    written = table.read_text()
+    table.write_text(written.replace("\nx,", "\nx-old,"))
+    for name in ("x", "new"):
+        [again] = import_records(
+            file, table="penetration", campaign=campaign, metadata=CELL | {"cell": name}
+        )
+        assert "one of the rows that no record names" in str(again.error)
+    [other] = import_records(
+        files / "z.csv", table="penetration", campaign=campaign, metadata=CELL | {"cell": "x"}
+    )
+    assert "has a record of provenance already" in str(other.error)
     # Whoever deletes the row may import the file again; the record alone does not hinder.
-    (campaign / "penetration.csv").unlink()
+    table.unlink()
     [back] = import_records(file, table="penetration", campaign=campaign, metadata=CELL)
     assert back.status == "imported"
 

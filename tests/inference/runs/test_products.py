@@ -17,20 +17,22 @@ import pandas as pd
 import pytest
 import tomli_w
 import xarray as xr
+from typer.testing import CliRunner
 
 from data.errors import ChangedError, InputError, MapError, RunFolderError, StorageError
 from data.loading import load_campaign
 from data.whole_files import append_whole, write_whole, write_whole_folder
 from inference import Result, fit, load_result
-from inference.figures import write_figures
+from inference.cli.commands import app
+from inference.figures import DrawnFigures, are_current, made_of, write_figures
 from inference.jobs.reading import parse_job
 from inference.jobs.resolved import document_hash, resolve
 from inference.misfit.verdicts import Check, Finding, Section, stored_check
 from inference.report_page import writing
-from inference.report_page.writing import _run_id, write_report
+from inference.report_page.writing import write_report
 from inference.runs.result import _ATTRIBUTES, _GROUPS
 from inference.runs.run_folder import RunFolder
-from inference.steps.run import draw_separators, make_report
+from inference.steps.run import draw_maps, draw_separators, make_report
 from inference.studies.calibration import running
 from inference.studies.calibration.replicates import Settings
 from models.joint import priors_of
@@ -66,7 +68,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand in for the page: it says whose it is, and is drawn at once."""
 
     def html(contents: Any, **_: Any) -> str:
-        return f'<meta name="anodebayes-run" content="{_run_id(contents.result)}">'
+        return f'<meta name="anodebayes-run" content="{contents.result.id}">'
 
     monkeypatch.setattr("inference.report_page.writing.report_html", html)
     monkeypatch.setattr(
@@ -74,15 +76,19 @@ def page(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_a_report_replaces_only_one_of_its_own_run(tmp_path: Path, page: None) -> None:
-    first, second = run_of(tmp_path / "first"), run_of(tmp_path / "second")
+def test_a_report_replaces_only_one_of_its_own_result(tmp_path: Path, page: None) -> None:
+    first, second = run_of(tmp_path / "first"), run_of(tmp_path / "second", "2")
     file = tmp_path / "page.html"
     write_report(first, file)
-    write_report(run_of(tmp_path / "first", "2"), file)  # fitted anew
-    with pytest.raises(InputError, match="no report of this run"):
+    write_report(first, file)
+    with pytest.raises(InputError, match="no report of this result"):
         write_report(second, file)
+    # A copy of a run folder has its id, and may be fitted anew.
+    shutil.copytree(tmp_path / "first", tmp_path / "copy")
+    with pytest.raises(InputError, match="no report of this result"):
+        write_report(run_of(tmp_path / "copy", "3"), file)
     file.write_bytes(b"\xff thesis")
-    with pytest.raises(InputError, match="no report of this run"):
+    with pytest.raises(InputError, match="no report of this result"):
         write_report(second, file)
     assert file.read_bytes() == b"\xff thesis"
     write_report(second, file, force=True)
@@ -310,13 +316,178 @@ def test_a_fit_whose_folder_is_replaced_is_kept_elsewhere_and_the_new_folder_lef
 
 def test_a_figure_that_was_put_in_place_of_one_of_the_run_is_not_shown(tmp_path: Path) -> None:
     result = run_of(tmp_path / "run")
-    RunFolder(tmp_path / "run").write_files(
-        "figures", lambda path: (path / "ridge.svg").write_text("<svg>ours</svg>") and None
-    )
+    draw(RunFolder(tmp_path / "run"), "ridge.svg", made_of(result))
     contents: Any = SimpleNamespace(result=result)
     assert writing._drawn_before(contents, "ridge")
+    assert are_current(tmp_path / "run", made_of(result))
     (tmp_path / "run" / "figures" / "ridge.svg").write_text("<svg>another's</svg>")
     assert not writing._drawn_before(contents, "ridge")
+    assert not are_current(tmp_path / "run", made_of(result))
+
+
+def draw(folder: RunFolder, name: str, of: dict[str, str], where: str = "figures") -> None:
+    """Write one figure, as what it is made of says."""
+    folder.write_files(where, lambda path: (path / name).write_text(f"<svg>{name}"), made_of=of)
+
+
+def test_a_figure_of_an_earlier_map_is_not_shown_whatever_its_time(tmp_path: Path) -> None:
+    result = run_of(tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    folder.write_text("map.nc", "first")
+    draw(folder, "map_liquid_pore_radius.svg", made_of(result))
+    contents: Any = SimpleNamespace(result=result)
+    assert writing._drawn_before(contents, "map_liquid_pore_radius")
+    folder.write_text("map.nc", "second")
+    os.utime(folder.path / "map.nc", (0, 0))  # the clock was set back
+    assert not writing._drawn_before(contents, "map_liquid_pore_radius")
+
+
+def test_no_figures_at_all_are_refused_and_those_there_stay(tmp_path: Path) -> None:
+    run_of(tmp_path / "run")
+    draw(RunFolder(tmp_path / "run"), "ridge.svg", {})
+    for formats in ("", ",", " , "):
+        done = CliRunner().invoke(app, ["figures", str(tmp_path / "run"), "--format", formats])
+        assert done.exit_code == 2, done.output
+        assert "no figure format is named: legal are pdf, png, svg" in done.output
+    assert (tmp_path / "run" / "figures" / "ridge.svg").exists()
+
+
+def test_figures_of_another_result_are_not_replaced_or_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = run_of(tmp_path / "first"), run_of(tmp_path / "second", "2")
+    draw(RunFolder(tmp_path / "f", "figures"), "map_liquid_charge.svg", made_of(first), "")
+    (tmp_path / "f" / "mine.txt").write_text("mine")
+
+    def figures(*_: Any, **__: Any) -> Any:
+        return SimpleNamespace(result=None)
+
+    def write(_: Any, folder: Path, *__: Any, **___: Any) -> Any:
+        (folder / "ridge.svg").write_text("new")
+        return DrawnFigures([folder / "ridge.svg"], {})
+
+    monkeypatch.setattr("inference.figures.run_contents", figures)
+    monkeypatch.setattr("inference.figures.write_figures", write)
+    monkeypatch.setattr(Result, "gate", SimpleNamespace(passed=True))
+    words = ["figures", str(tmp_path / "second"), "--out", str(tmp_path / "f")]
+    done = CliRunner().invoke(app, words)
+    assert (done.exit_code, "was made of another result" in done.output) == (2, True), done.output
+    assert {path.name for path in (tmp_path / "f").glob("*.*")} >= {"map_liquid_charge.svg"}
+    assert CliRunner().invoke(app, [*words, "--force"]).exit_code == 0
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert {path.name for path in (tmp_path / "f").glob("[!.]*")} == {
+        "mine.txt", "ridge.svg", "run.json"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("map_liquid.csv", ["map", "RUN"]),
+        ("map.nc", ["map", "RUN"]),
+        ("figures/ridge.svg", ["figures", "RUN"]),
+        ("figures/ridge.svg", ["map", "RUN"]),
+        ("report.html", ["report", "RUN"]),
+        ("parameters.tex", ["report", "RUN"]),
+        ("report.html", ["run", "JOB", "--out", "RUN"]),
+        ("figures/ridge.svg", ["run", "JOB", "--out", "RUN"]),
+        ("check.json", ["check", "RUN"]),
+        ("map_separators.csv", ["map", "RUN", "--separator", "all"]),
+    ],
+)
+def test_what_its_user_changed_in_a_run_is_refused_by_name_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, command: list[str]
+) -> None:
+    result = run_of(tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    for file in ("map_liquid.csv", "map_separators.csv", "report.html", "parameters.tex"):
+        folder.write_text(file, "ours")
+    folder.write_text("check.json", "{}")
+    folder.write_text("map.nc", "ours")
+    draw(folder, "ridge.svg", made_of(result))
+    (folder.path / name).write_text("mine")
+
+    def computed(*_: Any, **__: Any) -> Any:
+        raise AssertionError("something is computed")
+
+    for work in (
+        "steps.run.maps_from_job", "steps.run.safe_current_map", "steps.run.check",
+        "figures.write_figures", "report_page.writing.write_report", "runs.fitting._compute",
+    ):  # fmt: skip
+        monkeypatch.setattr(f"inference.{work}", computed)
+    monkeypatch.setattr("inference.figures.run_contents", lambda result, *_, **__: result)
+    monkeypatch.setattr("inference.steps.run.load_job", lambda _: parse_job(JOB))
+    monkeypatch.setattr("inference.runs.fitting.fit", lambda *_, **__: result)
+    monkeypatch.setattr(Result, "gate", SimpleNamespace(passed=True))
+    done = CliRunner().invoke(
+        app, [{"RUN": str(folder.path), "JOB": "sodium-literature"}.get(w, w) for w in command]
+    )
+    assert done.exit_code == 2, (done.output, done.exception)
+    assert f"'{name}' in '{folder.path}' was changed since it was written" in done.output
+    assert (folder.path / name).read_text() == "mine"
+
+
+def test_a_changed_file_is_replaced_with_force_and_a_killed_writer_changes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_of(tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    folder.write_text("summary.csv", "first")
+    with monkeypatch.context() as patched:  # killed between the marker and the file
+
+        def killed(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        patched.setattr("inference.runs.locked_folder.place", killed)
+        for text in ("second", "third"):
+            with pytest.raises(KeyboardInterrupt):
+                folder.write_text("summary.csv", text)
+    folder.write_text("summary.csv", "fourth")
+    (folder.path / "summary.csv").write_text("mine")
+    for use in (
+        lambda folder: folder.write_text("summary.csv", "fifth"),
+        lambda folder: folder.remove("summary.csv"),
+        lambda folder: folder.require_free(),
+    ):
+        with pytest.raises(RunFolderError, match=r"'summary.csv' in .* was changed since"):
+            use(folder)
+    RunFolder(tmp_path / "run", force=True).write_text("summary.csv", "fifth")
+    folder.remove("summary.csv")
+    folder.append_text("replicates.jsonl", "a")
+    folder.write_text("replicates.jsonl", "b")
+    folder.append_text("replicates.jsonl", "c")
+    folder.write_text("replicates.jsonl", "d")
+
+
+def test_maps_of_other_axes_take_the_figures_of_earlier_ones_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = run_of(tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    draw(folder, "map_liquid_pore_radius.svg", made_of(result))  # of a map that is gone
+    dataset = xr.Dataset()
+    monkeypatch.setattr("inference.steps.run.load_job", lambda _: parse_job(JOB))
+    monkeypatch.setattr("inference.steps.run.drawn_with", lambda *_: False)
+    monkeypatch.setattr("inference.steps.run.maps_from_job", lambda *_: {"liquid": dataset})
+    monkeypatch.setattr("inference.steps.run.noise_table", lambda _: None)
+    monkeypatch.setattr("inference.steps.run.save_maps", lambda _, path, __: path.touch())
+    monkeypatch.setattr("inference.steps.run.save_map_table", lambda _, path: path.touch())
+    draw_maps(result, folder.path, again=True)
+    assert not (folder.path / "figures").exists()
+
+
+@pytest.mark.parametrize("damage", ["cut", "forged"])
+def test_a_damaged_page_does_not_count_as_the_run_s_own(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "report.html"
+    contents: Any = SimpleNamespace()
+    head = '<meta name="anodebayes-run" content="fingerprint">'
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(writing, "_fingerprint", lambda _: "fingerprint")
+        path.write_text(writing._sealed(head + "It fails."))
+        assert writing.is_current(path, contents)
+        text = path.read_text()
+        path.write_text(text[:60] if damage == "cut" else text.replace("fails", "holds"))
+        assert not writing.is_current(path, contents)
 
 
 @pytest.mark.parametrize("kind", ["overlay", "comparison"])

@@ -335,7 +335,7 @@ def test_a_result_that_cannot_be_opened_is_not_unfinished(tmp_path: Path, damage
     with pytest.raises(RunFolderError, match=r"result\.nc|resolved\.toml"):
         folder.require_complete()
     if damage not in {"a folder", "job a pipe"}:  # which are not ours to remove
-        folder.start(resolved_job("b" * 64), "")
+        RunFolder(tmp_path, force=True).start(resolved_job("b" * 64), "")
         assert folder.state(resolved_job()) == "partial"
 
 

@@ -16,10 +16,17 @@ from data.loading import load_campaign
 from inference.engine.fingerprint import fingerprint, fingerprint_differences
 from inference.jobs.job import Job
 from inference.jobs.reading import job_for_campaign, load_job
+from inference.runs.run_folder import RunFolder
 from inference.steps.studies import calibrate
 from inference.studies.calibration.calibration import Calibration
-from inference.studies.calibration.records import RECORD, REPLICATES, read_calibration
-from inference.studies.calibration.replicates import Replicate, Replicator, Settings, _on_steps
+from inference.studies.calibration.outcome import Replicate
+from inference.studies.calibration.records import (
+    RECORD,
+    REPLICATES,
+    continue_record,
+    read_calibration,
+)
+from inference.studies.calibration.replicates import Replicator, Settings, _on_steps
 from models.joint import joint_model, priors_of
 from models.observations import measured, recorded_currents
 from models.options import ModelOptions
@@ -323,16 +330,95 @@ def test_a_calibration_goes_on_where_it_stopped(job: Job, tmp_path: Path) -> Non
         (other, r"other code \(the likelihood of creep\)"),
         (nothing, "does not say of which model"),
     ):
-        (folder / RECORD).write_text(json.dumps(record))
+        RunFolder(folder, "calibration").write_text(RECORD, json.dumps(record))
         with pytest.raises(RunFolderError, match=said):
             calibrate(job, replicates=7, folder=folder, processes=1, settings=SHORT)
         assert len((folder / REPLICATES).read_text().splitlines()) == 6
     calibrate(job, replicates=0, folder=folder, processes=1, settings=SHORT, force=True)
     assert not (folder / REPLICATES).exists()
-    for name, content in ((REPLICATES, "{}\n"), (RECORD, "null"), (RECORD, '{"hash": 1}')):
-        (folder / name).write_text(content)
-        with pytest.raises(RunFolderError, match=f"{name}.* (is|or is) damaged"):
-            read_calibration(folder)
+
+
+HEADER: dict[str, Any] = {
+    **dict.fromkeys(("job", "campaign", "campaign_kind", "data_hash", "prior_hash"), "x"),
+    "hash": "a" * 64,
+    "seed": 1,
+    "settings": {},
+    "versions": {},
+    "fingerprint": {"prior": [1.0], "observed": {"creep": [1.0]}, "drawn": {}},
+}
+
+
+def kept_calibration(folder: Path, of: str = HEADER["hash"]) -> list[dict[str, Any]]:
+    """Write a calibration of two replicates, and return what their lines say."""
+    run = RunFolder(folder, "calibration")
+    found = [Replicate(at, {"x": 0.5}, {"x": 1.0}, {"x": 1.0}, seconds=1.0) for at in range(2)]
+    run.write_text(RECORD, json.dumps({**HEADER, "replicates": 2}))
+    run.append_text(REPLICATES, "".join(f"{each.to_json(of)}\n" for each in found))
+    return [json.loads(each.to_json(of)) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"pit": {"x": 0.6}}, "its sha256 is not that of what it says in this calibration"),
+        ({"pit": {"x": 1.5}}, "its pit of x is 1.5, no share of 0 to 1"),
+        ({"pit": {"x": float("nan")}}, "its pit of x is nan"),
+        ({"pit": {"x": "0.5"}}, "its pit is no table of numbers"),
+        ({"pit": None}, "its pit is no table of numbers"),
+        ({"index": "1"}, "its index is '1', no whole number from 0"),
+        ({"index": -1}, "its index is -1"),
+        ({"index": True}, "its index is True"),
+        ({"index": 7}, "its sha256"),  # a copy in place of another
+        ({"seconds": float("inf")}, "its seconds are inf, no number from 0"),
+        ({"seconds": "1"}, "its seconds are '1'"),
+        ({"again": 1}, "its failure is no text, or its again not true or false"),
+        ({"sha256": None}, "its sha256"),
+        ({"more": 1}, "unexpected keyword argument 'more'"),
+    ],
+)
+def test_a_replicate_that_was_changed_or_forged_is_named_by_its_line(
+    tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    first, second = kept_calibration(tmp_path)
+    assert len(read_calibration(tmp_path).replicates) == 2
+    lines = "".join(json.dumps(each) + "\n" for each in (first, second | change))
+    (tmp_path / REPLICATES).write_text(lines)
+    with pytest.raises(RunFolderError, match=f"line 2, is no replicate, .*{said}"):
+        read_calibration(tmp_path)
+    (tmp_path / REPLICATES).write_text(json.dumps(first) + "\n")
+    with pytest.raises(RunFolderError, match="holds 1 of the 2 replicates"):
+        read_calibration(tmp_path)
+
+
+def test_replicates_of_another_calibration_are_not_taken(tmp_path: Path) -> None:
+    kept_calibration(tmp_path, "b" * 64)
+    with pytest.raises(RunFolderError, match="line 1, is no replicate"):
+        read_calibration(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"fingerprint": None}, "its 'fingerprint'"),
+        ({"fingerprint": {"prior": None}}, "its numbers"),
+        ({"fingerprint": {"prior": ["x"]}}, "its numbers"),
+        ({"job": None}, "its 'job'"),
+        ({"seed": None}, "its 'seed'"),
+        ({"seed": True}, "its 'seed'"),
+        ({"versions": 3}, "its 'versions'"),
+        ({"replicates": -1}, "its numbers"),
+        (None, "holds no table"),
+    ],
+)
+def test_a_damaged_record_of_a_calibration_is_named(
+    tmp_path: Path, change: dict[str, Any] | None, said: str
+) -> None:
+    kept_calibration(tmp_path)
+    record = json.loads((tmp_path / RECORD).read_text())
+    (tmp_path / RECORD).write_text(json.dumps(change and record | change))
+    for use in (read_calibration, lambda path: continue_record(RunFolder(path, "calibration"), {})):
+        with pytest.raises(RunFolderError, match=f"{RECORD}' is damaged: (it )?{said}"):
+            use(tmp_path)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECORDS.glob("*.json")))

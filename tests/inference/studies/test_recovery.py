@@ -10,6 +10,7 @@ import pytest
 
 from data.campaign import Campaign
 from data.errors import AnodebayesError, InputError, RunFolderError
+from data.loading import load_campaign
 from inference.jobs.job import Job
 from inference.jobs.reading import job_for_campaign
 from inference.studies.recovery import recover
@@ -99,7 +100,10 @@ def test_another_seed_or_truth_is_refused_in_words_and_drawn_only_by_force(
 
 
 @pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize("spoil", ["measured", "of simulate", "stranger", "edited", "a file"])
+@pytest.mark.parametrize(
+    "spoil",
+    ["measured", "of simulate", "stranger", "edited", "a file", "note", "truth", "below", "record"],
+)
 def test_a_campaign_that_recovery_did_not_draw_is_never_deleted(
     creep_job: Path, tmp_path: Path, fits: list[str], spoil: str, force: bool
 ) -> None:
@@ -117,6 +121,17 @@ def test_a_campaign_that_recovery_did_not_draw_is_never_deleted(
     elif spoil == "edited":
         table = target / "creep.csv"
         table.write_text(table.read_text().replace("c1", "my own"))
+    elif spoil == "note":
+        with (target / "campaign.toml").open("a") as file:
+            file.write("# what I noted\n")
+    elif spoil == "truth":
+        text = (target / "truth.toml").read_text()
+        (target / "truth.toml").write_text(text.replace("[parameters]", "# mine\n[parameters]"))
+    elif spoil == "below":
+        (target / "templates").mkdir()
+        (target / "templates" / "creep.csv").write_text("mine")
+    elif spoil == "record":
+        (target / "recovery.json").write_text("null")
     before = contents(tmp_path)
     count = len(fits)
     with pytest.raises(RunFolderError, match="It is not deleted"):
@@ -147,6 +162,61 @@ def test_a_refused_fit_leaves_no_campaign_behind_and_the_old_one_where_it_was(
             recover(creep_job, truth, seed=2, folder=run, force=True)
     assert contents(tmp_path) == before
     assert len(fits) == 1
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_recovery_that_is_stopped_puts_back_the_campaign_of_the_result_that_stands(
+    creep_job: Path,
+    tmp_path: Path,
+    fits: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    replaced: bool,
+) -> None:
+    run = tmp_path / "run"
+    recover(creep_job, seed=1, folder=run)
+    run.mkdir()
+    (run / "result.nc").write_text("first")
+    before = contents(tmp_path)
+
+    def stopped(*_: object, **__: object) -> None:
+        if replaced:
+            (run / "result.nc").write_text("second")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("inference.runs.fitting.fit", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        recover(creep_job, seed=2, folder=run, force=True)
+    assert (contents(tmp_path) == before) != replaced
+    assert ("seed = 2" in (tmp_path / "run-campaign" / "truth.toml").read_text()) == replaced
+    assert not list(tmp_path.glob(".part-*"))
+
+
+def test_the_truth_is_read_before_the_fit_and_is_that_of_the_drawn_campaign(
+    creep_job: Path, tmp_path: Path, fits: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def fit(job: Job, **_: object) -> None:
+        truth = Path(job.campaign) / "truth.toml"
+        truth.write_text(truth.read_text().replace("creep_exponent", "# creep_exponent"))
+
+    monkeypatch.setattr("inference.runs.fitting.fit", fit)
+    monkeypatch.setattr(
+        "inference.studies.recovery._table", lambda _, truth: seen.append(truth) or pd.DataFrame()
+    )
+    recover(creep_job, seed=1, folder=tmp_path / "run")
+    assert "creep_exponent" in seen[0].parameters
+    with pytest.raises(RunFolderError, match=r"changed since it was drawn \('truth.toml'\)"):
+        recover(creep_job, seed=1, folder=tmp_path / "run")
+
+
+def test_of_chosen_blocks_alone_a_truth_is_drawn(tmp_path: Path, fits: list[str]) -> None:
+    job = job_for_campaign(load_campaign("sodium-synthetic").path)
+    job = job.model_copy(update={"model": job.model.model_copy(update={"blocks": ("creep",)})})
+    recover(job, folder=tmp_path / "run")
+    assert {path.stem for path in (tmp_path / "run-campaign").glob("*.csv")} <= {
+        "creep", "separators"
+    }  # fmt: skip
 
 
 @pytest.fixture
