@@ -17,6 +17,7 @@ from inference.maps.row_counts import told_of_rows
 from inference.misfit.predictive import failing_predictions, unpredicted
 from inference.misfit.symptoms import suspicions
 from inference.misfit.verdicts import stored_check
+from inference.thresholds import LIKE_TESTED
 
 if TYPE_CHECKING:
     from inference.designs.basis import Basis
@@ -125,7 +126,7 @@ def worth_of_rows(failed: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     }
 
 
-def beyond_tested(result: "Basis", mechanism: str, current: float) -> list[str]:
+def beyond_tested(result: "Basis", mechanism: str, current: float, protocol: str = "") -> list[str]:
     """Say that a current lies above, or below, every one at which a cell of the data was tested.
 
     Parameters
@@ -136,13 +137,16 @@ def beyond_tested(result: "Basis", mechanism: str, current: float) -> list[str]:
         By which new cells fail at that current.
     current : float
         The current density [mA/cm^2]; 0 where there is none.
+    protocol : str, optional
+        Of a solid cell.
 
     Returns
     -------
     list of str
         Empty where it does not, or where no cell tells of the mechanism.
     """
-    own = untested_currents(result).get(mechanism)
+    every = untested_currents(result)
+    own = every.get(f"{mechanism} {protocol}", every.get(mechanism))
     if own is None or not current > 0.0:
         return []
     return [words for words, low, high in own if not low <= current <= high]
@@ -225,7 +229,8 @@ def untested_currents(result: "Basis") -> dict[str, list[tuple[str, float, float
     dict
         Of each sentence the lowest and the highest current at which it is not due [mA/cm^2].
         Mechanisms that no cell tells of are missing. Below every current lies none where a cell
-        has a threshold of its own: it was tested on its way up, or by the time it bore.
+        has a threshold of its own: it was tested on its way up. Tests at one current were not:
+        theirs stand under ``voids one_way``.
     """
     found = {}
     for mechanism, own in _tested(result).items():
@@ -245,6 +250,20 @@ def untested_currents(result: "Basis") -> dict[str, list[tuple[str, float, float
                 "the data."
             )
             found[mechanism].append((words, lowest, 1e300))
+    of_time = json.loads(str(result.attrs.get("tested_times", "{}"))).get("solid one_way")
+    if of_time:
+        currents = [current for _, current, _, _ in of_time]
+        low, high = min(currents), max(currents)
+        ends = ("ABOVE", "above", high, 0.0, high), ("BELOW", "below", low, low, 1e300)
+        found["voids one_way"] = [
+            (
+                f"{side} EVERY CURRENT TESTED: no cell was tested one way {word} {end:.3g} "
+                f"{CURRENT.unit}; beyond it the law speaks alone, not the data.",
+                least / LIKE_TESTED,
+                most * LIKE_TESTED,
+            )
+            for side, word, end, least, most in ends
+        ]
     return found
 
 

@@ -66,6 +66,9 @@ class DataSpan:
     gaps : mapping of str to sequence of mapping, optional
         By axis that rows state what lies between tested levels, as made by
         `inference.rows.data_ranges.data_gaps`; None where a result does not tell.
+    held : sequence of sequence of float, optional
+        For how long cells were tested, as made by `inference.rows.tested_times.tested_times`; None
+        where a result does not tell.
     """
 
     limit: str
@@ -73,6 +76,7 @@ class DataSpan:
     hulls: Sequence[Mapping[str, Any]] = ()
     own: frozenset[str] = frozenset()
     gaps: Mapping[str, Sequence[Mapping[str, list[float]]]] | None = None
+    held: Sequence[Sequence[float]] | None = None
 
     def speaks_of(self, axes: tuple[str, ...]) -> bool:
         """Say whether rows state a condition, or two together."""
@@ -152,10 +156,12 @@ def supports(design: Design, result: "Basis") -> list[DataSpan]:
     ranges = result.data_ranges
     hulls = json.loads(str(result.attrs.get("data_hulls", "{}")))
     gaps = json.loads(str(result.attrs.get("data_gaps", "{}")))
+    held = json.loads(str(result.attrs.get("tested_times", "{}")))
     if design.cell == "solid":
         key = f"solid {design.protocol}"
         wide = hulls.get(key, ())
-        return [DataSpan("", ranges.get(key, ranges.get("solid", {})), wide, gaps=gaps.get(key))]
+        spans = ranges.get(key, ranges.get("solid", {}))
+        return [DataSpan("", spans, wide, gaps=gaps.get(key), held=held.get(key))]
     found = []
     for limit in (item.name for item in MECHANISMS["liquid"]):
         key = f"liquid {limit}"
@@ -167,10 +173,12 @@ def supports(design: Design, result: "Basis") -> list[DataSpan]:
                 for hull in hulls.get(key, ())
                 if not ({*hull["axes"]} & {*own} and {*hull["axes"]} & {*SEPARATOR_AXES})
             ]
-            between = gaps.get(f"{key} of {design.separator}") if design.separator else None
-            if between is None:
-                between = gaps.get(key)
-            found.append(DataSpan(limit, {**ranges[key], **own}, wide, frozenset(own), between))
+            between, times = (
+                each.get(f"{key} of {design.separator}" if design.separator else key, each.get(key))
+                for each in (gaps, held)
+            )
+            spans = {**ranges[key], **own}
+            found.append(DataSpan(limit, spans, wide, frozenset(own), between, times))
     return found or [DataSpan("", ranges.get("liquid", {}))]
 
 

@@ -65,7 +65,7 @@ def _cell(limit: str) -> str:
 
 
 def _unstated_charge(design: Design, every: Sequence[DataSpan]) -> list[str]:
-    """Say that no row states the charge at which cells were judged that metal may penetrate."""
+    """Say that no row states a charge that a cell survived which metal may penetrate."""
     if all(
         each.gaps is None or "charge" in each.gaps for each in every if each.limit == "penetration"
     ):
@@ -73,6 +73,6 @@ def _unstated_charge(design: Design, every: Sequence[DataSpan]) -> list[str]:
     until = "up to the charge asked" if "charge" in design.axes else "for good, in the steady state"
     which = " of this separator" if design.separator else ""
     return [
-        f"No row{which} that tells of penetration states the charge at which its cell was judged: "
-        f"the answer takes it that cells which held a current would have held it {until}."
+        f"No row{which} that tells of penetration states a charge that its cell survived: the "
+        f"answer takes it that cells which held a current would have held it {until}."
     ]

@@ -14,6 +14,7 @@ from inference.designs.limits import option
 from inference.designs.mechanisms import CURRENT_FACTOR, MECHANISMS
 from inference.designs.scope import COVERS, DOES_NOT_COVER
 from inference.engine.standing import PRIOR_DRIVEN_WORDS
+from inference.maps.clock import beyond_clock, clock_on_map
 from inference.maps.evaluation import QUANTILES, MapNumbers
 from inference.maps.extrapolation import extrapolation, supports
 from inference.maps.gaps import between_sentences
@@ -34,6 +35,7 @@ def map_variables(
 ) -> dict[str, Any]:
     """Return the variables of a map with their dimensions, units and names."""
     grid = design.dims
+    safe = numbers.safe[int(np.flatnonzero(risks == risk)[0])]
 
     def currents(dims: tuple[str, ...], values: Array, name: str, **attrs: float) -> Any:
         described = {"units": CURRENT.unit, "long_name": name, **attrs}
@@ -63,7 +65,7 @@ def map_variables(
         ),
         "safe_current_density": currents(
             (),
-            numbers.safe[int(np.flatnonzero(risks == risk)[0])],
+            safe,
             f"current density at which a new cell fails with probability {risk:g}",
             risk=risk,
         ),
@@ -83,10 +85,11 @@ def map_variables(
         "scatter_prior_driven": ("mechanism", scatter_prior_driven(result, design), driven),
         "extrapolation": shares(
             (),
-            extrapolation(design, result),
+            extrapolation(design, result) | beyond_clock(design, result, safe / CURRENT_FACTOR),
             "whether the conditions lie outside the range of the data",
             comment="true where a condition lies outside what the rows that tell of a limit span "
-            "in it, or two conditions together outside the convex region that they span in both",
+            "in it, or two conditions together outside the convex region that they span in both, "
+            "or the charge over the safe current outside the times that cells were tested for",
         ),
     }
 
@@ -157,9 +160,9 @@ def map_coordinates(design: Design, fitted: Mapping[str, tuple[float, float]]) -
 
 
 def map_attributes(
-    result: "Basis", design: Design, risk: float, seed: int, count: int
+    result: "Basis", design: Design, risk: float, seed: int, count: int, safe: Array
 ) -> dict[str, Any]:
-    """Return what a map says of itself."""
+    """Return what a map says of itself, given its safe current [mA/cm^2] at each point."""
     cell, every = design.cell, supports(design, result)
     ranges = {each.limit: dict(each.ranges) for each in every}
     process = "charging" if cell == "liquid" else "stripping"
@@ -188,7 +191,7 @@ def map_attributes(
             .replace("larger areas or many cells (the weakest spot decides)", "many cells", 1)
             .replace("The mechanisms' cell factors", "The cell factors of patches and mechanisms")
         )
-    untried = between_sentences(design, result)
+    untried = [*between_sentences(design, result), *clock_on_map(design, result, safe)]
     if cell == "liquid":
         if option(result.attrs, "penetration", "pores") != "typical":
             attrs["pores"] = option(result.attrs, "penetration", "pores")

@@ -104,7 +104,8 @@ def safe_current_map(
         scatter_prior_driven (mechanism)
             Whether the data hardly narrow a scatter of the mechanism.
         extrapolation (axes)
-            Whether the point lies outside the range of the data.
+            Whether the point lies outside the range of the data, or its charge over its safe
+            current is of a longer or shorter test than cells were given.
 
         The attribute `suspicions` says, a line each, why its numbers may be wrong; it is missing
         where nothing is known against them.
@@ -150,7 +151,9 @@ def _doubts(result: "Basis", design: Design, dataset: xr.Dataset) -> list[str]:
     above = [
         words
         for at, item in enumerate(MECHANISMS[design.cell])
-        for words in beyond_tested(result, item.name, float(safe.where(first == at, 0.0).max()))
+        for words in beyond_tested(
+            result, item.name, float(safe.where(first == at, 0.0).max()), design.protocol
+        )
     ]
     untested = untested_protocol(result, design.protocol) if design.cell == "solid" else ""
     return [*filter(None, [untested]), *caveats(result, design.cell), *above]
@@ -172,10 +175,12 @@ def _one_map(
         risks=risks,
         numbers_at_once=block_size,
     )
+    variables = map_variables(result, design, numbers, risk, risks)
+    safe = np.asarray(variables["safe_current_density"][1])
     return xr.Dataset(
-        map_variables(result, design, numbers, risk, risks),
+        variables,
         coords=map_coordinates(design, as_fitted(parameters)) | {"risk": risk_coordinate(risks)},
-        attrs=map_attributes(result, design, risk, seed, count),
+        attrs=map_attributes(result, design, risk, seed, count, safe),
     )
 
 

@@ -37,6 +37,7 @@ from inference.maps.caveats import (
     worth_of_rows,
 )
 from inference.maps.cells import NewCells
+from inference.maps.clock import clock_of
 from inference.maps.conditions import Conditions
 from inference.maps.evaluation import order_statistics
 from inference.maps.extrapolation import extrapolation_in_words, supports
@@ -325,7 +326,8 @@ class Asked:
         middle, lower, upper = (float(np.quantile(median, q)) for q in (0.5, *TAILS))
         kind = CURRENT if quantity == "current_density" else design.axes[quantity].kind
         current = target if value is None or target is not None else value
-        laws = between_sentences(design, self.result)
+        clock = clock_of(design, self.result, current)
+        laws = [*between_sentences(design, self.result), *clock.laws]
         if design.cell == "solid" and current is not None and "charge" in design.axes:
             charge = float(design.axes["charge"].values[0])
             ranges = supports(design, self.result)[0].ranges
@@ -336,7 +338,8 @@ class Asked:
         warnings = (
             *self._untested(design),
             *answer_warnings(self.result, design.cell, failed),
-            *beyond_tested(self.result, mechanism.name, current or 0.0),
+            *beyond_tested(self.result, mechanism.name, current or 0.0, design.protocol),
+            *clock.warnings,
         )
         return Answer(
             question=question,
@@ -354,7 +357,7 @@ class Asked:
             mechanism=mechanism.name,
             mechanism_probability=float(shares[first] / shares.sum()),
             median_cell=(middle, lower, upper),
-            extrapolation=extrapolation_in_words(design, self.result),
+            extrapolation=(*extrapolation_in_words(design, self.result), *clock.beyond),
             reason=reason,
             notes=answer_notes(
                 self.result, design, offset_in_words(design, self.parameters), warnings

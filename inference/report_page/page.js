@@ -365,7 +365,7 @@ const AnodePage = (() => {
   }
 
   /** Conditions that the rows do not support, in words. */
-  function outside(design) {
+  function outside(design, current) {
     const { cell, conditions } = design;
     const every = supportsOf(design);
     const kinds = payload.axes[cell];
@@ -416,13 +416,105 @@ const AnodePage = (() => {
           range.length ? withUnit(endsOf(range), kinds[axes[1]].unit) : "", false, support, axes);
       }
     }
-    return [...told.values()].map(({ what, data, span, own, axes, limits }) => {
+    const words = [...told.values()].map(({ what, data, span, own, axes, limits }) => {
       if (!span) return `${what} (no data ${data})`;
       const all = every.filter(({ ranges, hulls }) => (axes.length === 1 ? ranges[axes[0]]
         : hulls.some((hull) => hull.axes.join() === axes.join()))).map(({ limit }) => limit);
       const which = limits.join() === all.join() ? "" : ` on ${limits.join(" and ")}`;
       return `${what} (${data}${which}${own ? " of this separator" : ""}: ${span})`;
     });
+    return [...words, ...clockOf(design, current).beyond];
+  }
+
+  function inTime(seconds) {
+    if (seconds >= 3600) return `${shown(seconds / 3600)} h`;
+    return seconds >= 60 ? `${shown(seconds / 60)} min` : `${shown(seconds)} s`;
+  }
+
+  /** What the clock of an answer is of that no cell was tested for. */
+  function clockOf(design, current) {
+    const found = { warnings: [], beyond: [], laws: [] };
+    const { charge } = design.conditions;
+    if (!(current > 0) || charge === undefined) return found;
+    const time = 3600 * charge / current;
+    const inCurrent = (value) => quantity(value, CURRENT);
+    const endsWith = (values, words) => [...new Set(values.map(words))].join(" to ");
+    for (const { limit, held, gaps } of supportsOf(design).filter((each) => each.held?.length)) {
+      const tests = testsOf(limit, held, time, current);
+      const { low, high, long, least, most } = tests;
+      const between = (name, value, words) => {
+        const gap = (gaps?.[name] ?? []).find(({ far }) => far[0] < value && value < far[1]);
+        return gap ? `No cell was tested between ${gap.between.map(words).join(" and ")}: at `
+          + `${words(value)} the law alone speaks.` : "";
+      };
+      if (tests.short || long) {
+        const end = long ? high : low;
+        const every = end === (long ? most : least);
+        found.warnings.push(`${long ? "LONGER" : "SHORTER"} THAN EVERY TEST: no cell`
+          + `${limit ? " that survived" : ""} was ${long ? "held" : "tested"}`
+          + `${every ? "" : ` at ${inCurrent(current)} or more`} `
+          + `${long ? "longer than" : "for less than"} ${inTime(end)}; the answer is of `
+          + `${inTime(time)}, the charge over its current. `
+          + (limit ? "What holds a current is taken to hold it as long as asked: no cell shows it."
+            : "How the limit goes there the law says alone, not the data."));
+        found.beyond.push(`a half-cycle of ${inTime(time)} (data${limit ? ` on ${limit}` : ""}`
+          + `${every ? "" : " at such currents"}: `
+          + `${limit ? `up to ${inTime(high)}` : endsWith([low, high], inTime)})`);
+      } else {
+        found.laws.push(between("time", time, inTime), tests.alone());
+      }
+      if (design.protocol === "one_way" && design.cell === "solid") {
+        const { like_tested: like } = payload.constants;
+        const currents = held.map((row) => row[1]);
+        const ends = [Math.min(...currents), Math.max(...currents)];
+        if (current * like < ends[0] || current > ends[1] * like) {
+          found.beyond.push(`current ${inCurrent(current)} (data: ${endsOf(ends)} ${CURRENT})`);
+        }
+        found.laws.push(between("current_density", current, inCurrent));
+      }
+    }
+    found.laws = found.laws.filter(Boolean);
+    return found;
+  }
+
+  /** The tests that tell of a time at a current: failed ones, and what survived as much. */
+  function testsOf(limit, held, time, current) {
+    const like = payload.constants.like_tested;
+    const survived = held.filter(([, , failed]) => !failed);
+    const compared = survived.length < held.length ? current
+      : Math.min(current, Math.max(...survived.map((row) => row[1])));
+    const counted = held.filter(([, own, failed]) => failed || own * like >= compared);
+    const times = counted.map(([own]) => own);
+    const [low, high] = [Math.min(...times), Math.max(...times)];
+    const passed = survived.filter(([own, at]) => own * at * like >= time * current);
+    const between = passed.some(([, at]) => at <= current * like)
+      && passed.some(([, at]) => at * like >= current);
+    const every = held.map(([own]) => own);
+    const count = (rows) => rows.reduce((sum, row) => sum + row[3], 0);
+    const alone = () => {
+      if (limit && between) return "";
+      const sides = [["long", ([own]) => own * like ** 2 >= time, "at most"]];
+      if (!limit) sides.push(["short", ([own]) => own <= time * like ** 2, "at least"]);
+      for (const [side, there, ends] of sides) {
+        const rest = counted.filter((row) => !there(row)).map(([own]) => own);
+        if (count(counted.filter(there)) === 1 && rest.length) {
+          const last = side === "long" ? Math.max(...rest) : Math.min(...rest);
+          return `Of ${count(counted)} cells that tell of times one alone tells of one as ${side} `
+            + `as the answer's ${inTime(time)} (the others of ${inTime(last)} ${ends}): it and the `
+            + "law speak there.";
+        }
+      }
+      return "";
+    };
+    return {
+      low,
+      high,
+      short: !limit && time * like ** 2 < low,
+      long: time > high * like ** 2 && !between,
+      least: Math.min(...every),
+      most: Math.max(...every),
+      alone,
+    };
   }
 
   const endsOf = (range, count = 3) =>
@@ -476,9 +568,9 @@ const AnodePage = (() => {
       }
     }
     if (every.some(({ limit, gaps }) => limit === "penetration" && gaps && !gaps.charge)) {
-      told.push(`No row${own ? " of this separator" : ""} that tells of penetration states the `
-        + "charge at which its cell was judged: the answer takes it that cells which held a current "
-        + `would have held it ${conditions.charge === undefined ? "for good, in the steady state"
+      told.push(`No row${own ? " of this separator" : ""} that tells of penetration states a charge `
+        + "that its cell survived: the answer takes it that cells which held a current would have "
+        + `held it ${conditions.charge === undefined ? "for good, in the steady state"
           : "up to the charge asked"}.`);
     }
     return told;
@@ -489,7 +581,8 @@ const AnodePage = (() => {
     const { design, risk } = asked;
     const laws = first === "penetration" && !separatorOf(design)
       ? [payload.separator_law, besideInWords(design, risk)] : [oneConditionInWords(asked, found)];
-    return [...laws, ...betweenInWords(design)].filter(Boolean).join(" ");
+    const clock = clockOf(design, found.safe[0]).laws;
+    return [...laws, ...betweenInWords(design), ...clock].filter(Boolean).join(" ");
   }
 
   /** What all tests of a protocol were made with, where the answer is of something else. */
@@ -643,7 +736,8 @@ const AnodePage = (() => {
 
   /** Why no number of the fit is to be relied on: told before the answer. */
   function warnings({ design, risk }, [safe], first) {
-    const tested = (payload.currents_tested[first] ?? [])
+    const { currents_tested: currents } = payload;
+    const tested = (currents[`${first} ${design.protocol}`] ?? currents[first] ?? [])
       .filter(([, low, high]) => safe > 0 && !(low <= safe && safe <= high));
     return [
       ...untested(design, risk),
@@ -651,6 +745,7 @@ const AnodePage = (() => {
       ...(payload.synthetic ? ["SYNTHETIC DATA: nobody measured what this rests on."] : []),
       ...payload.caveats[design.cell],
       ...tested.map(([words]) => words),
+      ...clockOf(design, safe).warnings,
     ];
   }
 
@@ -659,7 +754,7 @@ const AnodePage = (() => {
     const [safe] = found.safe;
     const first = Object.keys(found.limiting).reduce((a, b) =>
       (found.limiting[b] > found.limiting[a] ? b : a));
-    const beyond = outside(design);
+    const beyond = outside(design, safe);
     byId("safe").textContent = shown(safe);
     byId("safe").dataset.value = safe;
     byId("at").textContent = `safe at ${bound(100 * risk)} % risk`
@@ -800,7 +895,7 @@ const AnodePage = (() => {
         const x = w === 1 ? to : log ? from * Math.pow(to / from, w) : from + w * (to - from);
         const design = { ...asked.design, conditions: { ...asked.design.conditions, [axis]: x } };
         const found = AnodePhysics.evaluate(model, design, { risks: [asked.risk] });
-        rows.push({ x, ...found, outside: outside(design).length > 0 });
+        rows.push({ x, ...found, outside: outside(design, found.safe[0]).length > 0 });
       }
       if (rows.length < POINTS) {
         setTimeout(slice, 0);

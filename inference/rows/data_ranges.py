@@ -28,6 +28,7 @@ from inference.rows.tested import (
     spans_of,
     tests_in,
 )
+from inference.rows.tested_times import tested_times
 from models.blocks import blocks
 from models.temperature import TEMPERATURE_WINDOW
 
@@ -150,9 +151,11 @@ def data_gaps(campaign: "Campaign") -> dict[str, _Gaps]:
         levels, and the values between that lie far from both. Far is farther than a quarter of
         what was tested, on the scales of `LINEAR` and of logarithms, and than 5 K or a factor of
         1.5. What the rows of a cell or a range over cells enclose is no gap. The list is empty
-        where there is none; an axis that no row states is missing, ``charge``, too.
+        where there is none; an axis that no row states is missing, ``charge``, too. Of solid cells
+        there is the ``time`` [s] of a test, too, and the ``current_density`` [mA/cm^2] of those at
+        one current: their design has neither, and an answer has.
     """
-    rows = liquid_rows(campaign)
+    rows, held = liquid_rows(campaign), tested_times(campaign)
     found = {f"liquid {name}": _between(each) for name, each in rows.items()}
     found |= {key: _between(own) for key, own in of_separators(rows)}
     if "depletion" in rows and "sand" in campaign.tables:
@@ -163,6 +166,10 @@ def data_gaps(campaign: "Campaign") -> dict[str, _Gaps]:
         found[key] = _between(solid_rows(campaign, protocol))
         if (table := of_protocol(campaign, protocol)) is not None:
             found[key]["charge"] = _gaps("charge", charges_of_solid(table))
+            times, currents, *_ = np.array(held.get(key) or np.empty((0, 4))).T
+            found[key]["time"] = _gaps("time", times)
+            if protocol == "one_way":
+                found[key]["current_density"] = _gaps("current_density", currents)
     return found
 
 

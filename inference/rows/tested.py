@@ -28,6 +28,7 @@ __all__ = [
     "charges_in",
     "charges_of_limits",
     "charges_of_solid",
+    "charges_survived",
     "liquid_rows",
     "numbers_in",
     "of_protocol",
@@ -200,7 +201,7 @@ def _of_cells(name: str, table: "xr.Dataset", salt: float | None) -> list[Tested
     }
     charges = [np.full(size, np.nan)]
     if "capacity" in table:
-        charges = [numbers_in(table, "capacity")]
+        charges = [charges_survived(table)]
     elif name in clocks():
         charges = [*charges_in(table, clocks()[name])]
     return [TestedRows({**conditions, "charge": each}, separator, {}) for each in charges]
@@ -255,7 +256,7 @@ def charges_of_limits(campaign: "Campaign") -> dict[str, list[Array]]:
     tables = campaign.tables
     passed = []
     if "penetration" in tables:
-        passed.append(numbers_in(tables["penetration"], "capacity"))
+        passed.append(charges_survived(tables["penetration"]))
     steady = [*passed]
     if "sand" in tables:
         passed.append(charges_in(tables["sand"], "sand_time"))
@@ -343,6 +344,14 @@ def charges_in(table: "xr.Dataset", time: str) -> Array:
     none_seen = np.all(np.isnan(seen), axis=0)
     stop = np.where(none_seen, numbers_in(table, "stop_time"), np.nan)
     return np.array([current * part / _HOUR for part in (*seen, stop)])
+
+
+def charges_survived(table: "xr.Dataset") -> Array:
+    """Return the charges [mAh/cm^2] that cells passed which metal did not penetrate.
+
+    What a penetrated cell passed is where it failed, or what was planned: no charge that it bore.
+    """
+    return np.where(table["outcome"] == "survived", numbers_in(table, "capacity"), np.nan)
 
 
 def _macmullin_numbers(separators: "xr.Dataset") -> Array:

@@ -62,6 +62,7 @@ _ATTRIBUTES = (
     "ended_early",
     "protocols",
     "tested",
+    "tested_times",
     "separators",
     "fitted_sources",
     "prior_sources",
