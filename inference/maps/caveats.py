@@ -250,7 +250,7 @@ def untested_currents(result: "Basis") -> dict[str, list[tuple[str, float, float
                 "the data."
             )
             found[mechanism].append((words, lowest, 1e300))
-    of_time = json.loads(str(result.attrs.get("tested_times", "{}"))).get("solid one_way")
+    of_time = json.loads(str(result.attrs.get("times_tested", "{}"))).get("solid one_way")
     if of_time:
         currents = [current for _, current, _, _ in of_time]
         low, high = min(currents), max(currents)

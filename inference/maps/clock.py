@@ -230,9 +230,9 @@ def clock_on_map(design: Design, result: "Basis", current: Array) -> list[str]:
 
 def _on_grid(design: Design, current: Array) -> tuple[Array, Array, "NDArray[np.bool_]"]:
     """Return times and currents on the grid of a design, and where there is a current."""
-    charge = design.axes["charge"].values
-    if "charge" in design.dims:
-        charge = charge.reshape([-1 if name == "charge" else 1 for name in design.dims])
+    charge = design.axes["charge"].values.reshape(
+        [-1 if name == "charge" else 1 for name in design.dims]
+    )
     known = current > 0.0
     current = np.where(known, current, 1.0)
     return charge / current * _HOUR, current, known

@@ -67,7 +67,7 @@ class DataSpan:
         By axis that rows state what lies between tested levels, as made by
         `inference.rows.data_ranges.data_gaps`; None where a result does not tell.
     held : sequence of sequence of float, optional
-        For how long cells were tested, as made by `inference.rows.tested_times.tested_times`; None
+        For how long cells were tested, as made by `inference.rows.times_tested.times_tested`; None
         where a result does not tell.
     """
 
@@ -156,7 +156,7 @@ def supports(design: Design, result: "Basis") -> list[DataSpan]:
     ranges = result.data_ranges
     hulls = json.loads(str(result.attrs.get("data_hulls", "{}")))
     gaps = json.loads(str(result.attrs.get("data_gaps", "{}")))
-    held = json.loads(str(result.attrs.get("tested_times", "{}")))
+    held = json.loads(str(result.attrs.get("times_tested", "{}")))
     if design.cell == "solid":
         key = f"solid {design.protocol}"
         wide = hulls.get(key, ())

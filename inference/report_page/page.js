@@ -746,7 +746,7 @@ const AnodePage = (() => {
       ...payload.caveats[design.cell],
       ...tested.map(([words]) => words),
       ...clockOf(design, safe).warnings,
-    ];
+    ].map((words) => words.replaceAll("/cm^2", "/cm²"));
   }
 
   function show(asked, found, sure) {

@@ -28,7 +28,7 @@ from inference.rows.tested import (
     spans_of,
     tests_in,
 )
-from inference.rows.tested_times import tested_times
+from inference.rows.times_tested import times_tested
 from models.blocks import blocks
 from models.temperature import TEMPERATURE_WINDOW
 
@@ -155,7 +155,7 @@ def data_gaps(campaign: "Campaign") -> dict[str, _Gaps]:
         there is the ``time`` [s] of a test, too, and the ``current_density`` [mA/cm^2] of those at
         one current: their design has neither, and an answer has.
     """
-    rows, held = liquid_rows(campaign), tested_times(campaign)
+    rows, held = liquid_rows(campaign), times_tested(campaign)
     found = {f"liquid {name}": _between(each) for name, each in rows.items()}
     found |= {key: _between(own) for key, own in of_separators(rows)}
     if "depletion" in rows and "sand" in campaign.tables:

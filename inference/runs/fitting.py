@@ -32,7 +32,7 @@ from inference.rows.conditions import row_conditions, row_groups
 from inference.rows.data_ranges import currents_tested, data_gaps, data_hulls
 from inference.rows.doubtful import doubted_tables
 from inference.rows.taken_off import ended_early
-from inference.rows.tested_times import tested_times
+from inference.rows.times_tested import times_tested
 from inference.runs.findings import findings, protocols_against_maps
 from inference.runs.gated_draws import Timings, draw_until_gate
 from inference.runs.result import Result, load_result
@@ -347,7 +347,7 @@ def _compute(plan: Plan, timings: Timings, progress: bool) -> xr.DataTree:
         "data_hulls": json.dumps(data_hulls(fitted)),
         "data_gaps": json.dumps(data_gaps(fitted)),
         "tested": json.dumps(currents_tested(fitted)),
-        "tested_times": json.dumps(tested_times(fitted)),
+        "times_tested": json.dumps(times_tested(fitted)),
         "separators": json.dumps(plan.separators),
         "fitted_sources": json.dumps(campaign.fitted_sources(plan.blocks)),
         "prior_sources": json.dumps(model.priors.sources),

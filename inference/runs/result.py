@@ -62,7 +62,7 @@ _ATTRIBUTES = (
     "ended_early",
     "protocols",
     "tested",
-    "tested_times",
+    "times_tested",
     "separators",
     "fitted_sources",
     "prior_sources",

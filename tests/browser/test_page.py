@@ -12,6 +12,7 @@ import pytest
 from inference import Result, safe_current
 from inference.designs.axes import shown
 from inference.figures import RunContents
+from inference.maps.caveats import untested_currents
 from inference.maps.files import map_table
 from inference.maps.mapping import safe_current_map
 from inference.maps.rare_kinds import TellingCells, rare_kind_sentence
@@ -329,6 +330,7 @@ def test_what_cells_cannot_show_is_said_as_python_says_it(
     tree.attrs |= {
         "data_ranges": json.dumps(ranges | changed),
         "data_hulls": json.dumps({"solid step": [hull]}),
+        "times_tested": "{}",
         "data_gaps": json.dumps(
             {
                 "solid step": {"pressure": [{"between": [0.0, 6.0], "far": [2.0, 4.5]}]},
@@ -388,6 +390,72 @@ def test_what_cells_cannot_show_is_said_as_python_says_it(
     page.execute_script("AnodePage.payload.separator_law = ''")
     page.find_element("id", "reset").click()
     settle(page)
+
+
+def test_the_clock_of_an_answer_is_told_as_python_tells_it(
+    page: Any, literature_result: Any
+) -> None:
+    """Longer, shorter, far between tests, a lone test, a current below all, and survivors alone."""
+    tree = literature_result.tree.copy()
+    tree.attrs |= {
+        "data_gaps": json.dumps(
+            {
+                "solid step": {"time": [{"between": [300.0, 4e4], "far": [1e3, 1e4]}]},
+                "solid one_way": {"current_density": [{"between": [0.5, 8.0], "far": [1.0, 4.0]}]},
+            }
+        ),
+        "times_tested": json.dumps(
+            {
+                "solid step": [[300.0, 9.0, 1, 3], [4e4, 0.2, 1, 1], [1e6, 0.01, 0, 1]],
+                "solid one_way": [[600.0, 8.0, 1, 4], [4e4, 0.5, 1, 2]],
+                "liquid penetration": [[60.0, 2.0, 0, 2], [90.0, 0.01, 0, 2]],
+            }
+        ),
+    }
+    told = Result(tree)
+    page.find_element("id", "reset").click()
+    settle(page)
+    currents = page.execute_script("return AnodePage.payload.currents_tested")
+    assign = "Object.assign(AnodePage.payload.supports, arguments[0])"
+    page.execute_script(assign, _supports(told, ["liquid", "solid"]))
+    change = "AnodePage.payload.currents_tested = arguments[0]"
+    page.execute_script(change, untested_currents(told))
+    said = []
+    for typed, design in (
+        ({"cell-solid": "", "pressure": "0", "protocol": protocol, "charge": charge},
+         {"cell": "solid", "pressure": "0 MPa", "protocol": protocol,
+          "charge": f"{charge} mAh/cm^2"})
+        for protocol in ("step", "one_way")
+        for charge in ("0.1", "1", "3", "5", "30")
+    ):  # fmt: skip
+        enter(page, typed)
+        said.append(safe_current(told, design))
+        compare(page, said[-1])
+    for charge in ("0.01", "0.1", "5"):
+        typed = {"cell-liquid": "", "until-charge": "", "pore_radius": "30", "charge": charge}
+        enter(page, typed)
+        asked = {"cell": "liquid", "pore_radius": "30 nm", "charge": f"{charge} mAh/cm^2"}
+        said.append(safe_current(told, asked))
+        compare(page, said[-1])
+    every = " ".join(" ".join((*each.warnings, each.law, *each.extrapolation)) for each in said)
+    for words in ("LONGER", "SHORTER", "BELOW EVERY CURRENT TESTED: no cell was tested one way",
+                  " or more longer than", "that survived", "between 5 min and 11.1 h",
+                  "between 0.5 mA/cm^2 and 8 mA/cm^2", "one alone tells", "current "):  # fmt: skip
+        assert words in every
+    page.execute_script(assign, _supports(literature_result, ["liquid", "solid"]))
+    page.execute_script(change, currents)
+    page.find_element("id", "reset").click()
+    settle(page)
+
+
+def compare(page: Any, answer: Any) -> None:
+    """Compare what the page says of a clock with what an answer says."""
+    warnings = page.find_element("id", "warnings").text.splitlines()
+    assert warnings == [with_signs(each) for each in answer.warnings]
+    cautions = page.find_element("id", "cautions").text
+    assert with_signs(answer.law) in cautions
+    beyond = "Extrapolated, no data there: " + "; ".join(answer.extrapolation) + "."
+    assert (with_signs(beyond) in cautions) == bool(answer.extrapolation)
 
 
 def test_an_untested_protocol_and_cells_that_tell_nothing_are_told_as_python_tells_them(

@@ -1,4 +1,4 @@
-"""For how long cells were tested, and at which current: what the clock of an answer is held against.
+"""For how long cells were tested, at which current: against it the clock of an answer is held.
 
 At a fixed charge the clock of an answer is the charge over its current. A solid cell that failed
 tells of the limit at the time of its test, whatever the current; one that survived tells that a
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
     from data.campaign import Campaign
 
-__all__ = ["tested_times"]
+__all__ = ["times_tested"]
 
 _HOUR = si_factor("h")
 
 
-def tested_times(campaign: "Campaign") -> dict[str, list[list[float]]]:
+def times_tested(campaign: "Campaign") -> dict[str, list[list[float]]]:
     """Return for how long cells were tested, by kind of cell and protocol, limit or separator.
 
     Parameters
