@@ -36,13 +36,16 @@ def answer_notes(
 
 
 def _pooled(result: "Basis", separator: str) -> tuple[str, ...]:
-    """Say that the scatter of a named separator's cells, where cells tell it, is that of all."""
+    """Say that the scatter of a named separator's cells, where others tell it, is that of all."""
     penetration = next(each for each in MECHANISMS["liquid"] if each.name == "penetration")
     every = cells_behind(result, penetration)
     if not separator or not every:
         return ()
     known = any("separator" in each for each in result.groups.values())
-    own = f", of which {cells_behind(result, penetration, separator)} are its own" if known else ""
+    of_it = cells_behind(result, penetration, separator)
+    if known and of_it == every:
+        return ()
+    own = f", of which {of_it} are its own" if known else ""
     return (
         f"New cells of the separator {separator!r} are taken to scatter as those of all separators "
         f"together do ({every} cells{own}): where its own scatter more, its safe current is lower.",
