@@ -108,7 +108,7 @@ def test_a_charge_that_no_row_states_supports_no_steady_state(
     design = {"cell": "liquid", "pore_radius": "15 nm"}
     assert between(result, design) == ""  # of a result that does not tell of gaps
     result.attrs["data_gaps"] = json.dumps(data_gaps(campaign))
-    start = "No row that tells of penetration states the charge at which its cell was judged: "
+    start = "No row that tells of penetration states a charge that its cell survived: "
     for asked, until in (({}, "for good, in the steady state"), (AT_5, "up to the charge asked")):
         text = between(result, design | asked)
         assert text.startswith(start) is text.endswith(f"{HELD} {until}.") is told

@@ -189,6 +189,8 @@ def test_the_scatter_of_a_named_separator_is_said_to_be_that_of_all() -> None:
         "lower."
     ) in named
     assert "taken to scatter" not in " ".join(new)
+    result.groups = {"penetration": {"separator": ["film"] * 3}}  # of no other is anything taken
+    assert "taken to scatter" not in " ".join(safe_current(result, FILM).notes)
 
 
 def test_laboratories_are_new_ones_also_of_a_named_separator() -> None:
