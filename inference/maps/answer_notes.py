@@ -1,12 +1,13 @@
 """What must be known with an answer: warnings, and what it says of the scatter of cells."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from data.ranges import UNSTATED_CELLS
-from inference.designs.axes import Cell
+from inference.designs.axes import CURRENT, Cell
 from inference.designs.axes import shown as _shown
 from inference.designs.design import Design
 from inference.designs.mechanisms import MECHANISMS, Mechanism, cell_scatter, cell_scatters
@@ -21,17 +22,47 @@ if TYPE_CHECKING:
 
 __all__ = ["answer_notes", "answer_warnings"]
 
+_STEPPED: Final = "critical_current_one_cell"
+_BY_CHANCE: Final = 0.1  # of two cells that fail at four fifths, where cells scatter by a quarter
+
 
 def answer_notes(
-    result: "Basis", design: Design, offset: str, warnings: tuple[str, ...]
+    result: "Basis", design: Design, offset: str, warnings: tuple[str, ...], median: float
 ) -> tuple[str, ...]:
-    """Say what must be known with an answer."""
+    """Say what must be known with an answer, of which the median cell fails at a current."""
     return (
         *((offset,) if offset else ()),
+        *_drawn_up(result, design.separator, median),
         *_pooled(result, design.separator),
         *warnings,
         *scatter_notes(result, design),
         *(_scatter(result, item) for item in MECHANISMS[design.cell]),
+    )
+
+
+def _drawn_up(result: "Basis", separator: str, median: float) -> tuple[str, ...]:
+    """Say that all cells of a named separator that were stepped up failed below the median cell.
+
+    A few of its own say little against all others, which its offset is shrunk to.
+    """
+    from scipy.special import ndtr
+
+    names = np.array(result.groups.get(_STEPPED, {}).get("separator", []), dtype=str)
+    if not separator or separator not in names or not median > 0.0:
+        return ()
+    own = np.asarray(result.observed_data[_STEPPED].values, dtype=float)[names == separator]
+    penetration = MECHANISMS["liquid"][0]
+    scatter = float(np.median(cell_scatter(penetration, result)))
+    deviate = np.log(own / median).mean() * math.sqrt(own.size) / scatter
+    by_chance = float(ndtr(deviate))
+    if own.max() >= median or by_chance > _BY_CHANCE:
+        return ()
+    ends = " to ".join(dict.fromkeys(_shown(each) for each in (own.min(), own.max())))
+    return (
+        f"The {own.size} cells of the separator {separator!r} that were stepped up failed at "
+        f"{ends} {CURRENT.unit}: the others draw its median cell up to {_shown(median)}, under "
+        f"which so low ones have a probability of {_shown(by_chance, 1)}. If it is unlike them, "
+        "its safe current is lower.",
     )
 
 

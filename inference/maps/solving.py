@@ -360,7 +360,7 @@ class Asked:
             extrapolation=(*extrapolation_in_words(design, self.result), *clock.beyond),
             reason=reason,
             notes=answer_notes(
-                self.result, design, offset_in_words(design, self.parameters), warnings
+                self.result, design, offset_in_words(design, self.parameters), warnings, middle
             ),
             warnings=warnings,
             current_density=current,

@@ -12,6 +12,7 @@ import xarray as xr
 
 from data.campaign import Campaign
 from inference import fit, safe_current, safe_current_map
+from inference.designs.axes import shown
 from inference.designs.noise import NoiseTable, band_draws
 from inference.figures import liquid_map
 from inference.maps.asked import drawn_with
@@ -191,6 +192,24 @@ def test_the_scatter_of_a_named_separator_is_said_to_be_that_of_all() -> None:
     assert "taken to scatter" not in " ".join(new)
     result.groups = {"penetration": {"separator": ["film"] * 3}}  # of no other is anything taken
     assert "taken to scatter" not in " ".join(safe_current(result, FILM).notes)
+
+
+@pytest.mark.parametrize(("share", "told"), [((0.55, 0.7), True), ((0.9, 0.95), False),
+                                             ((0.4, 1.05), False)])  # fmt: skip
+def test_own_cells_that_failed_below_the_median_that_others_draw_up_are_told(
+    share: tuple[float, float], told: bool
+) -> None:
+    result = fitted(200)
+    median = safe_current(result, FILM).median_cell[0]
+    name = "critical_current_one_cell"
+    values = (f"{name}_row", median * np.array([*share, 0.1]))
+    result.observed_data = xr.Dataset({name: values}, {f"{name}_row": ["a", "b", "c"]})
+    result.groups = {name: {"separator": ["film", "film", "AAO"]}}
+    notes = " ".join(safe_current(result, FILM).notes)
+    low, high = (shown(each * median) for each in share)
+    sentence = f"The 2 cells of the separator 'film' that were stepped up failed at {low} to {high}"
+    assert (sentence in notes) is told
+    assert "draw its median" not in " ".join(safe_current(result, NEW).notes)
 
 
 def test_laboratories_are_new_ones_also_of_a_named_separator() -> None:
