@@ -80,6 +80,19 @@ class _ScatterRows:
         levels = ["\n".join(names) for names in zip(*shared, strict=True)] or [""] * self.of.size
         return np.unique(levels, return_inverse=True)[1]
 
+    def without(self, row: int) -> "_ScatterRows":
+        """Return all rows but one."""
+        kept = np.arange(self.of.size) != row
+        known = Known(self.known.z[kept], self.known.edges[kept], self.known.exact[kept])
+        return _ScatterRows(
+            self.variables,
+            known,
+            {name: values[kept] for name, values in self.conditions.items()},
+            {key: [*np.array(names, dtype=object)[kept]] for key, names in self.groups.items()},
+            self.of[kept],
+            self.observed[kept],
+        )
+
 
 def variables_of_cells(result: Basis) -> dict[str, list[str]]:
     """Return the observed variables of each such scatter, without ranges over cells."""
@@ -101,14 +114,40 @@ def variables_of_cells(result: Basis) -> dict[str, list[str]]:
 def _spreads(result: Basis, every: Mapping[str, _ScatterRows]) -> list[Finding]:
     found = []
     for scatter, cells in every.items():
-        names = ("table", *LEVELS)
-        groups = {key: each for key, each in cells.groups.items() if key in names}
-        level = cells.level()
-        of = cells.of if cells.known.exact.any() else None  # a ladder is in order of its currents
-        odd = uneven(cells.known, cuts(cells.conditions, groups, level, of), level)
+        odd = _uneven(cells)
         if odd is not None:
             found.append((scatter, odd, cells))
     return [_spread(result, *each, chances=len(found)) for each in found]
+
+
+def _uneven(cells: _ScatterRows) -> Uneven | None:
+    """Return what cuts the rows of a scatter in two that scatter most differently."""
+    names = ("table", *LEVELS)
+    groups = {key: each for key, each in cells.groups.items() if key in names}
+    level = cells.level()
+    of = cells.of if cells.known.exact.any() else None  # a ladder is in order of its currents
+    return uneven(cells.known, cuts(cells.conditions, groups, level, of), level)
+
+
+def _alone(odd: Uneven, cells: _ScatterRows, chances: int) -> tuple[int, float] | None:
+    """Return the row without which cells scatter alike, and how likely so uneven ones then are.
+
+    None where the row that lies farthest out, of those that scatter more, does not make it alone,
+    or lies no farther than the others of them let expect: the widest of many is no mistake.
+    """
+    from scipy.stats import t as student
+
+    part = np.asarray(odd.cut.parts[int(odd.factors[1] > odd.factors[0])])
+    away = np.where(part, np.abs(cells.known.z), 0.0)
+    far, more = int(away.argmax()), int(part.sum()) - 1
+    if more < 1:
+        return None
+    usual = float(np.sqrt((away**2).sum() - away[far] ** 2) / np.sqrt(more))
+    if 2.0 * (more + 1) * student.sf(away[far] / max(usual, 1e-9), more) > SPREAD_WARN:
+        return None
+    others = _uneven(cells.without(far))
+    p_value = 1.0 if others is None else min(1.0, chances * others.p_value)
+    return None if p_value < SPREAD_WARN else (far, p_value)
 
 
 def _batches(result: Basis, every: Mapping[str, _ScatterRows]) -> list[Finding]:
@@ -286,6 +325,18 @@ def _spread(result: Basis, scatter: str, odd: Uneven, cells: _ScatterRows, chanc
         sentence += (
             '; where a new cell may be of either, cells = "contaminated" or "student_t" under '
             f"[model.options.{block}] counts some of that in"
+        )
+    if lone := _alone(odd, cells, chances):
+        at, p_without = lone
+        name = cells.variables[cells.of[at]]
+        place = at - int(np.flatnonzero(cells.of == cells.of[at])[0])
+        row = f"{every[at].partition(' (line ')[0]} ({table_of(name)}.csv"
+        row += f", line {result.lines[name][place]})" if name in result.lines else ")"
+        numbers |= {"alone": row, "p_value_without": p_without}
+        sentence = (
+            f"{row} makes it alone: without it cells scatter alike (p = {p_without:.2f}). Look at "
+            f"that row first: a time or a current misread or mistyped looks like this. With it "
+            f"{sentence}"
         )
     return Finding.of(f"spread {scatter}", verdict, f"{sentence}.", **numbers)
 

@@ -137,6 +137,23 @@ def test_weak_cells_beyond_the_law_are_told_and_few_right_tables() -> None:
     assert sum(map(bool, right)) <= 1
 
 
+def test_a_row_that_makes_it_alone_is_named_first() -> None:
+    """One of 32 cells lies a factor of ten off: no kind of cells is to be fitted apart."""
+    design = {"step_time": TIMES, "halfwidth": np.zeros(32)}
+    offsets = np.where(np.arange(32) == 17, -2.3, 0.0)
+    rng = np.random.default_rng(3)
+    of_one = staircases(rng, np.full(32, 0.17), offsets=offsets, design=design)
+    found = findings_of("spread", of_one)[0]
+    assert found.verdict != "ok"
+    assert found.sentence.startswith(
+        "c17 (dc_polarization.csv) makes it alone: without it cells scatter alike (p = "
+    )
+    assert found.numbers["alone"] == "c17 (dc_polarization.csv)"
+    assert found.numbers["p_value_without"] > 0.05
+    uneven_rows = staircases(rng, np.repeat([0.1, 0.4], [22, 10]), design=design)
+    assert "makes it alone" not in findings_of("spread", uneven_rows)[0].sentence
+
+
 def test_a_scatter_that_changes_along_the_table_is_told() -> None:
     rng = np.random.default_rng(3)
     design = {"step_time": np.tile([600.0, 1800.0], 20), "halfwidth": np.zeros(40)}
