@@ -138,11 +138,11 @@ def _alone(odd: Uneven, cells: _ScatterRows, chances: int) -> tuple[int, float] 
     from scipy.stats import t as student
 
     part = np.asarray(odd.cut.parts[int(odd.factors[1] > odd.factors[0])])
-    away = np.where(part, np.abs(cells.known.z), 0.0)
+    away = np.where(part, np.minimum(np.abs(cells.known.z), 1e3), 0.0)
     far, more = int(away.argmax()), int(part.sum()) - 1
     if more < 1:
         return None
-    usual = float(np.sqrt((away**2).sum() - away[far] ** 2) / np.sqrt(more))
+    usual = float(np.linalg.norm(np.delete(away, far)) / np.sqrt(more))
     if 2.0 * (more + 1) * student.sf(away[far] / max(usual, 1e-9), more) > SPREAD_WARN:
         return None
     others = _uneven(cells.without(far))

@@ -142,13 +142,13 @@ def test_a_row_that_makes_it_alone_is_named_first() -> None:
     design = {"step_time": TIMES, "halfwidth": np.zeros(32)}
     offsets = np.where(np.arange(32) == 17, -2.3, 0.0)
     rng = np.random.default_rng(3)
-    of_one = staircases(rng, np.full(32, 0.17), offsets=offsets, design=design)
+    of_one = staircases(rng, np.full(32, 0.08), offsets=offsets, design=design)
     found = findings_of("spread", of_one)[0]
     assert found.verdict != "ok"
     assert found.sentence.startswith(
-        "c17 (dc_polarization.csv) makes it alone: without it cells scatter alike (p = "
+        "c18 (dc_polarization.csv) makes it alone: without it cells scatter alike (p = "
     )
-    assert found.numbers["alone"] == "c17 (dc_polarization.csv)"
+    assert found.numbers["alone"] == "c18 (dc_polarization.csv)"
     assert found.numbers["p_value_without"] > 0.05
     uneven_rows = staircases(rng, np.repeat([0.1, 0.4], [22, 10]), design=design)
     assert "makes it alone" not in findings_of("spread", uneven_rows)[0].sentence
