@@ -79,7 +79,7 @@ def data_ranges(campaign: "Campaign") -> dict[str, dict[str, list[float]]]:
         and under ``liquid penetration of NAME`` for the conditions that cells of one separator
         were tested under, which alone tell of its offset.
         An axis that no row speaks of is missing. Of a charge each mechanism is to have data: the
-        longest is the shorter of what cells that may be penetrated and transients passed.
+        longest is the shorter of what cells not penetrated and transients passed.
         ``steady_state`` holds the charges of cells that a steady state goes on beyond; it is
         missing where no row states a charge, or only transients do and limiting currents, which are
         of the steady state, stand beside them. ``step_time`` [s] of steps and ``current_density``
