@@ -102,7 +102,7 @@ def test_the_page_begins_inside_what_was_measured_or_says_that_it_does_not(
     headline = prose.partition("Verdict Convergence gate")[2].partition("What a reader must")[0]
     assert "Liquid cell At 5 % risk" in headline
     # Within the charges that cells passed, and longer than any step.
-    liquid, _, solid = headline.partition("Solid cell LONGER THAN EVERY TEST: ")
+    liquid, _, solid = headline.partition("Solid cell, extrapolated LONGER THAN EVERY TEST: ")
     assert "xtrapolated" not in liquid
     assert " At 5 % risk" in solid
     assert "a half-cycle of 1." in solid.partition("Extrapolated, no data there: ")[2]
