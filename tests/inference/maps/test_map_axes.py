@@ -76,9 +76,9 @@ def run(fitted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "inference.figures.write_figures",
         lambda _contents, path, _formats: (path / "new.png").touch(),
     )
-    judged = ("commands.check_run", "commands.show_check", "commands.exit_code")
-    for unwanted in (*judged, "progress.make_report"):
-        monkeypatch.setattr(f"inference.cli.{unwanted}", lambda *_, **__: None)
+    shown = ("cli.commands.show_check", "cli.commands.exit_code")
+    for unwanted in (*shown, "steps.run.check_run", "steps.run.make_report"):
+        monkeypatch.setattr(f"inference.{unwanted}", lambda *_, **__: None)
     return Path(shutil.copytree(fitted, tmp_path / "run"))
 
 
