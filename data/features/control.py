@@ -39,6 +39,7 @@ _NOT_CONSTANT_CURRENT = {
     "chronoamperometry": "a chronoamperometry (constant voltage)",
     "linear_sweep": "a linear sweep of the voltage",
     "cyclic_voltammetry": "a cyclic voltammetry",
+    "voltage_controlled": "of a voltage that was controlled",
     "open_circuit": "at open circuit",
 }
 

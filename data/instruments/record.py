@@ -67,6 +67,7 @@ TECHNIQUES = (
     "linear_sweep",
     "galvanodynamic_sweep",
     "cyclic_voltammetry",
+    "voltage_controlled",  # in a way that is not known
     "open_circuit",
     "cycling",
     "unknown",
