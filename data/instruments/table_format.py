@@ -16,7 +16,13 @@ import numpy as np
 
 from data.errors import UnitError
 from data.instruments.delimited import find_header, find_layout, read_delimited
-from data.instruments.durations import add_up_steps, is_duration, seconds_of, seconds_of_each
+from data.instruments.durations import (
+    about_restarts,
+    add_up_steps,
+    is_duration,
+    seconds_of,
+    seconds_of_each,
+)
 from data.instruments.headers import (
     FoundColumn,
     Vocabulary,
@@ -409,6 +415,7 @@ class TableFormat:
             marks = [variables["step_count"]] if "step_count" in variables else []
             content.refuse_running_on(self.instrument, *marks)
             variables["test_time_second"] = add_up_steps(variables["step_time_second"], *marks)
+            content.extra |= about_restarts(variables["step_time_second"], *marks)
             columns["test_time_second"] = (
                 f"{columns['step_time_second']}, of each step, added up: pauses between steps are "
                 "not counted"
