@@ -330,9 +330,9 @@ def _feature(
                 f"voltage at {at_zero:.4g} A, and the interval holds that too.",
             )
         )
-    later = later_level(record, sweep, float(volts[low]))
-    lower = min(lower, later)
-    if later < (1 - overshoot) * value:
+    later, error = later_level(record, sweep, float(volts[low]))
+    lower = later - error if later + error < lower else lower
+    if later + error < (1 - overshoot) * value:
         flags.append(
             Flag(
                 "falls_later",

@@ -38,6 +38,7 @@ _SUDDEN = 0.2  # of the time that has passed
 _COLLAPSE = 0.33  # the same of a fall: a steady decline from the start takes half
 _PARTS = 50  # of a curve, of which each has a median
 _LASTING = 5  # of them: a level that lasts, and no overpotential at the start
+_DRIFTS = 1.5  # times the level, that a drift of its median may hide; more is an overpotential
 _HEAD, _HALF = 0.1, 0.5  # of a decline
 _PART_OF = (
     0.6  # of the time from the one to the other, that the level before lasts: a line has 0.25
@@ -235,11 +236,15 @@ def find_collapse(time: Array, curve: Array, relative: float) -> Departure | Non
     """
     sigma = estimate_noise(time, curve).effective
     found = _departure(time, -curve, 8 * sigma, relative, _COLLAPSE)
-    if found is not None and found.level < 0:  # of the curve turned round
-        lost = curve[found.crossed :] < (1 - relative) * -found.level
-        return Departure(found.onset, found.crossed, -found.level) if np.mean(lost) >= 0.9 else None
     # The median of before drifts with a fall that is as slow as the record is long.
     gone = find_decline(time, curve)
+    if found is not None and found.level < 0:  # of the curve turned round
+        level = -found.level
+        if np.mean(curve[found.crossed :] < (1 - relative) * level) < 0.9:
+            return None
+        if gone is not None and level < gone.level < _DRIFTS * level:
+            level = gone.level
+        return Departure(found.onset, found.crossed, level)
     if gone is None or gone.loss < relative or gone.level - gone.end < 8 * sigma:
         return None
     start = float(time[0])
