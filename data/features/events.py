@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data.arrays import Array
+from data.features.decline import Decline, find_decline
 from data.features.drop import Gates
 from data.features.excursions import QUIET, Excursion, excursion_before, excursion_of, is_frozen
 from data.features.fall import Fall, find_fall, recovery
 from data.features.feature import Flag
 from data.features.noise import Noise, despike
 from data.features.rows import Rows, runs
-from data.features.runaway import Decline, Departure, find_decline, find_runaway
+from data.features.runaway import Departure, find_runaway
 
 __all__ = ["ALIKE", "SHORTED", "Events", "read_events"]
 

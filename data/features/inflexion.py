@@ -88,10 +88,10 @@ def find_inflexion(
         inflexion, from where it leaves its level; or right-censored at the end of what was read, or
         before it where the curve may have turned unnoticed.
         Flags: ``no_inflexion``, ``back_at_old_level`` (for good, after a bend upwards: censored
-        before it), ``runaway``, ``drop_first`` (a drop ends the curve),
+        before it), ``runaway``, ``drop_first`` (a drop ends the curve), ``slow_ramp`` (slowly),
         ``compliance``, ``several_steps``, ``against_current`` (steps not read), ``own_voltage``,
-        ``slow_ramp`` (the drop is slow), ``slow_decline``, ``noise_sets_in``, ``brief_dips``,
-        ``many_dips``, ``begins_midway`` and ``current_before`` (what is not counted). Details:
+        ``slow_decline``, ``noise_sets_in``, ``brief_dips``, ``many_dips``, ``begins_midway`` and
+        ``current_before`` (what is not counted). Details:
         ``step_start``, ``test_time_lower``, ``test_time_upper`` [s], ``current`` [A], ``z_before``,
         ``z_after``, ``z_end`` (how much steeper the end is than the inflexion), ``duration`` and
         ``read_until`` [s].
@@ -119,17 +119,12 @@ def find_inflexion(
     noise = estimate_noise(time, raw)
     curve, _ = despike(raw, noise)
     if len(steps) > 1:
-        flags.append(
-            Flag(
-                "several_steps",
-                f"The record has {len(steps)} steps at constant current; the longest is read.",
-            )
-        )
+        words = f"The record has {len(steps)} steps at constant current; the longest is read."
+        flags.append(Flag("several_steps", words))
     rows = without_bumps(time, curve)
     gates = Gates(10.0, 5.0, 0.1, 10.0, 20.0)
-    every = time[rows]
     events = read_events(
-        every,
+        time[rows],
         raw[rows],
         noise,
         gates,
@@ -145,8 +140,10 @@ def find_inflexion(
                 "they are not read.",
             )
         )
-    flags += events.flags(every)
+    flags += events.flags(time[rows])
     fall = events.fall
+    if fall is not None and fall.slow:
+        flags.append(fall.slow_ramp(time[rows]))
     after = np.empty(0) if fall is None else curve[rows[fall.drop.after :]]
     before = (
         len(events.rows) if fall is None else int(np.searchsorted(events.rows, fall.drop.before))
@@ -168,8 +165,6 @@ def find_inflexion(
                 f"The voltage drops at {time[until]:.6g} s: the curve is read up to there.",
             )
         )
-        if fall is not None and fall.slow:
-            flags.append(fall.slow_ramp(every))
     runaway = find_runaway(time[:until], curve[:until], runaway_rise)
     if runaway is None:
         top = find_limit(time[:until], curve[:until], noise.sigma)

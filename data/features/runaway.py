@@ -5,7 +5,6 @@ drift nor a long stay at the instrument's limit is taken for it.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from data.arrays import Array
 from data.features.control import REST, ControlStep, read_columns, step_changes
+from data.features.decline import find_decline
 from data.features.noise import estimate_noise
 from data.features.rows import runs
 
@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
-    "Decline",
     "Departure",
     "find_collapse",
     "find_compliance",
-    "find_decline",
     "find_flicker",
     "find_limit",
     "find_rise",
@@ -36,10 +34,7 @@ _GROWTH = 1.1  # of the part that the level is taken from
 _STAYS = 10.0  # [s]
 _SUDDEN = 0.2  # of the time that has passed
 _COLLAPSE = 0.33  # the same of a fall: a steady decline from the start takes half
-_PARTS = 50  # of a curve, of which each has a median
-_LASTING = 5  # of them: a level that lasts, and no overpotential at the start
 _DRIFTS = 1.5  # times the level, that a drift of its median may hide; more is an overpotential
-_HEAD, _HALF = 0.1, 0.5  # of a decline
 _PART_OF = (
     0.6  # of the time from the one to the other, that the level before lasts: a line has 0.25
 )
@@ -71,33 +66,6 @@ class Departure:
     onset: int
     crossed: int
     level: float
-
-
-@dataclass(frozen=True)
-class Decline:
-    """A curve that ends below the level that it had for long.
-
-    Parameters
-    ----------
-    level : float
-        The highest level that lasts a tenth of the time [unit of the curve].
-    end : float
-        The level that it ends at.
-    since : float
-        Until when it was within a tenth of the way of the highest level [s].
-    half : float
-        When it was halfway for the last time [s].
-    """
-
-    level: float
-    end: float
-    since: float
-    half: float
-
-    @property
-    def loss(self) -> float:
-        """What is lost, over the level."""
-        return 1.0 - self.end / self.level
 
 
 def _stays(time: Array, beyond: NDArray[np.bool_], first: int) -> int | None:
@@ -254,45 +222,6 @@ def find_collapse(time: Array, curve: Array, relative: float) -> Departure | Non
     third = gone.level - (gone.level - gone.end) / 3
     above = np.flatnonzero(curve[:crossed] > third)
     return Departure(int(above[-1]), crossed, gone.level) if crossed < len(curve) else None
-
-
-def find_decline(time: Array, curve: Array) -> Decline | None:
-    """Return how far a curve ends below the highest level that it had for a tenth of the time.
-
-    Parameters
-    ----------
-    time : array of float, shape (n,)
-        Seconds since the step's start.
-    curve : array of float, shape (n,)
-        Voltage in the direction of the current [V], free of spikes.
-
-    Returns
-    -------
-    Decline or None
-        None where it ends at that level, or has too few rows.
-    """
-    if len(curve) < 2 * _LASTING or time[-1] <= time[0]:
-        return None
-    edges = np.searchsorted(time, np.linspace(time[0], time[-1], _PARTS + 1))
-    edges[-1] = len(time)
-    parts = [slice(low, high) for low, high in pairwise(edges.tolist()) if high > low]
-    middles = np.array([float(np.median(time[part])) for part in parts])
-    medians = np.array([float(np.median(curve[part])) for part in parts])
-    if len(medians) < 2 * _LASTING:
-        return None
-    levels = np.median(np.lib.stride_tricks.sliding_window_view(medians, _LASTING), axis=1)
-    level, end = float(np.max(levels)), float(levels[-1])
-    end = min(end, float(np.median(medians[-2:])))
-    if level <= 0 or end >= level:
-        return None
-    head, middle = (
-        int(np.flatnonzero(medians > level - part * (level - end))[-1]) for part in (_HEAD, _HALF)
-    )
-    up = medians[: head + 1] > level - _HALF * (level - end)
-    if not up[int(np.argmax(up)) :].all():
-        return None  # it was down before, and came back: a wave
-    since, half = float(middles[head]), float(middles[middle])
-    return Decline(level, end, since, half)
 
 
 def find_rise(time: Array, curve: Array, relative: float) -> Departure | None:
