@@ -13,7 +13,7 @@ __all__ = ["noise_sets_in"]
 
 _ROWS = 20  # of a block, at least
 _BLOCKS = 60
-_FEWEST = 3  # blocks before and after
+_FEWEST = 5  # blocks before and after
 _TIMES = 8.0  # the noise before
 _OF_LEVEL = 0.03  # that noise matters; the families that are claimed have two thirds of that
 _STAYS = (0.1, 0.5)  # quantile of the blocks after it, that is above this part of what is due
