@@ -171,8 +171,8 @@ class Events:
                     "slow_decline",
                     f"The voltage falls slowly from {self.decline.level:.3g} to "
                     f"{self.decline.end:.3g} V, by {self.decline.loss:.0%}, most of it by "
-                    f"{self.decline.half:.6g} s, and stays there: an overpotential that goes, or a "
-                    "short that grows.",
+                    f"{self.decline.half:.6g} s, and does not come back: an overpotential that "
+                    "goes, or a short that grows.",
                 )
             )
         for name, large, why in (
