@@ -386,8 +386,10 @@ def _is_held(record: "xr.Dataset", step: ControlStep) -> bool:
     if len(time) < 2 * _HELD_PARTS:
         return False
     moved = []
-    for values in others:
-        medians = [float(np.median(part)) for part in np.array_split(values, _HELD_PARTS)]
+    # Of its first part alone the current tells: one that falls later is at the instrument's limit.
+    parts = (_HELD_PARTS, _HELD_PARTS // 2)
+    for values, count in zip(others, parts, strict=True):
+        medians = [float(np.median(part)) for part in np.array_split(values, _HELD_PARTS)][:count]
         noise = estimate_noise(time, values).effective / np.sqrt(len(time) / _HELD_PARTS)
         size = abs(float(np.median(medians))) or np.inf
         moved.append((float(np.ptp(medians)) / size, float(noise) / size))
