@@ -18,6 +18,7 @@ __all__ = [
     "bend_before_rise",
     "falls_to",
     "is_range_limit",
+    "later_level",
     "level_before_rise",
     "levels_off",
     "merge",
@@ -142,6 +143,39 @@ def falls_to(
         return float(highest[-1]), float(highest[-1])
     at = falls[int(np.argmin(low[falls]))]
     return float(highest[at]), float(low[at])
+
+
+def later_level(record: "xr.Dataset", sweep: Sweep, low: float) -> tuple[float, float]:
+    """Return the least current after a sweep, while the voltage stays above one, and its error [A].
+
+    It is held at the end of the sweep, or swept back. Of a jump within the sweep nothing is said.
+
+    Parameters
+    ----------
+    record : xarray.Dataset
+        The record.
+    sweep : Sweep
+        One of its sweeps.
+    low : float
+        Where the plateau of the sweep begins [V].
+
+    Returns
+    -------
+    level, error : float
+        Of ten rows, and five standard errors of theirs; infinity and zero where there are fewer.
+    """
+    _, voltage, current = read_columns(record)
+    along = sweep.sign * voltage
+    if sweep.jump is not None and np.max(along) - sweep.sign * sweep.jump > _AT_END:
+        return float(np.inf), 0.0
+    above = along[sweep.last :] >= low
+    stop = int(np.argmin(above)) if not above.all() else above.size
+    later = sweep.sign * current[sweep.last : sweep.last + stop]
+    if len(later) < _HOLD:
+        return float(np.inf), 0.0
+    rows = np.lib.stride_tricks.sliding_window_view(later, _HOLD)[:: max(_HOLD // 2, 1)]
+    noise = 5 * sweep.raw_noise.effective / float(np.sqrt(_HOLD))
+    return float(np.min(np.median(rows, axis=1))), noise
 
 
 def is_range_limit(

@@ -5,6 +5,7 @@ a converter at its end), a current of which only the magnitude is kept, and time
 until rows share them. Each is mended where nothing else can be meant, said, and refused elsewhere.
 """
 
+import json
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Channels", "read_channels"]
 
+RESTARTS = "step_restarts"  # attribute of a record
 _TIMES = frozenset({"test_time_lower", "test_time_upper", "event_time_lower", "event_time_upper"})
 _LOAD = 1e-3  # of the largest current: less is a rest
 _FEWEST = 10  # equal rows under current: a dead channel, where there are no others
@@ -31,6 +33,7 @@ _FROZEN = 20  # equal rows in a record that scatters: a dead or saturated channe
 _HOLDS = 10  # times as long as an instrument repeats a value as a rule
 _HELD = 3  # rows of one value, as a rule: of many values, no few digits make them
 _STEADY = 0.1  # of a current, by which it wavers; at the limit of an instrument it gives way
+_UNCOUNTED = 0.02  # of a time, that is doubted
 _KEPT = 1  # of them, at which the channel may have been alive
 _SHORTED = 2 / 3  # of its level: a voltage frozen below may be a short that the digits do not show
 _REPEATED = 0.05  # of the rows: more that share a time are not the two rows of a switch
@@ -51,17 +54,21 @@ class Channels:
     record : xarray.Dataset
         As given, but for rows that are no measurement, signs and times.
     flags : tuple of Flag
-        ``frozen_channel``, ``held_values``, ``magnitude_current``, ``coarse_time``.
+        ``frozen_channel``, ``held_values``, ``magnitude_current``, ``coarse_time``; a feature may
+        have ``uncounted_time``, too.
     tick : float
         By how much a time may be wrong [s].
     rows : array of int
         Rows of the record as given.
+    restarts : tuple of tuple of float
+        Test time of each restart of a clock that was added up, and what may be missing there [s].
     """
 
     record: "xr.Dataset"
     flags: tuple[Flag, ...]
     tick: float
     rows: NDArray[np.intp]
+    restarts: tuple[tuple[float, float], ...] = ()
 
     def honest(self, feature: Feature) -> Feature:
         """Return a feature with the flags of the channels, in rows and times of the file.
@@ -74,8 +81,9 @@ class Channels:
         Returns
         -------
         Feature
-            The ends of a time are wider by the tick.
+            The ends of a time are wider by the tick, and the upper one by what is not counted.
         """
+        feature = self._counted(feature)
         first, last = feature.window
         window = (int(self.rows[first]), int(self.rows[last - 1]) + 1)
         feature = replace(feature, window=window, flags=(*feature.flags, *self.flags))
@@ -92,6 +100,29 @@ class Channels:
         if feature.upper is None:
             return replace(feature, lower=lower)
         return replace(feature, **between(lower, feature.upper + tick))
+
+    def _counted(self, feature: Feature) -> Feature:
+        """Return a feature whose upper end is later by what its clock may lack before it."""
+        seen = feature.lower if feature.upper is None else feature.upper
+        start = feature.details.get("step_start")
+        if feature.unit != "s" or seen is None or start is None:
+            return feature
+        lost = sum(gap for at, gap in self.restarts if start < at <= start + seen)
+        if lost <= _UNCOUNTED * seen:
+            lost_words: tuple[Flag, ...] = ()
+        else:
+            lost_words = (
+                Flag(
+                    "uncounted_time",
+                    f"Within the step the clock starts again, and up to {lost:.4g} s are not "
+                    f"counted, of {seen:.6g} s: the time and the charge may be larger by that. "
+                    "Export the time since the start of the test.",
+                ),
+            )
+        feature = replace(feature, flags=(*feature.flags, *lost_words))
+        if feature.upper is None or lost == 0:
+            return feature
+        return replace(feature, **between(feature.lower or 0.0, feature.upper + lost))
 
 
 def read_channels(record: "xr.Dataset", feature: str) -> Channels:
@@ -152,7 +183,9 @@ def read_channels(record: "xr.Dataset", feature: str) -> Channels:
                 "may be off by that, and their intervals are as much wider.",
             ),
         )
-    return Channels(record, flags, tick, np.flatnonzero(alive))
+    restarts = json.loads(str(record.attrs.get(RESTARTS, "[]")))
+    lost = tuple((float(at), float(gap)) for at, gap in restarts)
+    return Channels(record, flags, tick, np.flatnonzero(alive), lost)
 
 
 def _refuse_dead(record: "xr.Dataset", voltage: Array, loaded: Mask, feature: str) -> None:

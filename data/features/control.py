@@ -34,11 +34,15 @@ _SMALL = (0.1, 5)  # change, over the larger current, and rows on each side: sma
 _REST_STEP = 1e-3  # of the largest current of a record: a rest, but for a staircase's first steps
 _NEXT_STEP = 12.0  # of a current: a staircase's next one is no larger
 _LATE = (60.0, 20.0)  # [s] and rows; what starts later was cut from a longer record
+_HELD_PARTS = 10  # of a step, whose medians tell whether its voltage was held
+_HELD = 2e-3  # of a voltage, that it varies by where it is controlled
+_MOVES = 0.05  # of a current, by which it moves where it is not
 _STEP_NAMES = ("step_count", "step_index", "step_id")
 _NOT_CONSTANT_CURRENT = {
     "chronoamperometry": "a chronoamperometry (constant voltage)",
     "linear_sweep": "a linear sweep of the voltage",
     "cyclic_voltammetry": "a cyclic voltammetry",
+    "voltage_controlled": "of a voltage that was controlled",
     "open_circuit": "at open circuit",
 }
 
@@ -366,7 +370,32 @@ def constant_current_steps(
             f"{name}: the record has no step at constant current of at least {least} rows (steps: "
             f"{len(steps)}, largest current {largest:g} A): {feature} is read from such a step"
         )
+    if all(_is_held(record, step) for step in legal):
+        volts = float(np.median(read_columns(record)[1][legal[0].rows]))
+        raise FeatureError(
+            f"{name}: the voltage stays at {volts:.4g} V while the current moves by more than "
+            f"{_MOVES:.0%}: a test at constant voltage, or one that is at the instrument's limit "
+            f"throughout, and {feature} is read from a test at constant current"
+        )
     return legal
+
+
+def _is_held(record: "xr.Dataset", step: ControlStep) -> bool:
+    """Return whether the voltage of a step is controlled: it stays, and the current moves."""
+    time, *others = (part[step.rows] for part in read_columns(record))
+    if len(time) < 2 * _HELD_PARTS:
+        return False
+    moved = []
+    # Of its first part alone the current tells: one that falls later is at the instrument's limit.
+    parts = (_HELD_PARTS, _HELD_PARTS // 2)
+    for values, count in zip(others, parts, strict=True):
+        medians = [float(np.median(part)) for part in np.array_split(values, _HELD_PARTS)][:count]
+        noise = estimate_noise(time, values).effective / np.sqrt(len(time) / _HELD_PARTS)
+        size = abs(float(np.median(medians))) or np.inf
+        moved.append((float(np.ptp(medians)) / size, float(noise) / size))
+    (volts, volts_noise), (amperes, amperes_noise) = moved
+    held = volts < max(_HELD, 6 * volts_noise)
+    return held and amperes > max(_MOVES, 10 * volts, 8 * amperes_noise)
 
 
 def unread_steps(

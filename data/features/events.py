@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data.arrays import Array
+from data.features.decline import Decline, find_decline
 from data.features.drop import Gates
 from data.features.excursions import QUIET, Excursion, excursion_before, excursion_of, is_frozen
 from data.features.fall import Fall, find_fall, recovery
@@ -30,6 +31,7 @@ _MOST = 20  # excursions and falls that are looked at
 _REVERSES = 0.5  # of its level below zero: more than the offset of an instrument at a short
 _ENDS = ("before", "after", "begin", "end")
 _DIP = 3  # rows of a dip: fewer are a spike
+_MANY = 20  # dips, that are a state of the cell
 _DEEP = 0.5  # of the level: a dip goes below it
 _UP = 0.75  # of the level: it comes from above
 _AS_LONG = 2.0  # times the longest dip that came back, for which a last one has to stay down
@@ -71,6 +73,8 @@ class Events:
         How many times the curve was below half of its level, too briefly for a fall.
     longest_dip : float, default: 0
         The longest of them [s].
+    decline : Decline, optional
+        How far it ends below its level, where nothing else happens, and it is as much as a short.
     """
 
     rows: Rows
@@ -81,6 +85,7 @@ class Events:
     lasting: Fall | None = None
     dips: int = 0
     longest_dip: float = 0.0
+    decline: Decline | None = None
 
     def later(self, first: int) -> "Events":
         """Return the events of a curve that has more rows before these.
@@ -115,6 +120,7 @@ class Events:
             self.lasting and moved(self.lasting),
             self.dips,
             self.longest_dip,
+            self.decline,
         )
 
     def flags(self, time: Array) -> tuple[Flag, ...]:
@@ -129,7 +135,7 @@ class Events:
         -------
         tuple of Flag
             ``excursion``, ``back_at_old_level`` (after a slow rise), ``small_drop``,
-            ``several_drops``, ``brief_dips``.
+            ``several_drops``, ``brief_dips``, ``many_dips``, ``slow_decline``.
         """
         found = []
         if self.excursions:
@@ -153,10 +159,20 @@ class Events:
             times = "once" if self.dips == 1 else f"{self.dips} times"
             found.append(
                 Flag(
-                    "brief_dips",
+                    "many_dips" if self.dips >= _MANY else "brief_dips",
                     f"The voltage is {times} below half of its level, for up to "
                     f"{self.longest_dip:.3g} s, and comes back: soft shorts, or pauses that the "
                     "current does not show; they count as no event.",
+                )
+            )
+        if self.decline is not None:
+            found.append(
+                Flag(
+                    "slow_decline",
+                    f"The voltage falls slowly from {self.decline.level:.3g} to "
+                    f"{self.decline.end:.3g} V, by {self.decline.loss:.0%}, most of it by "
+                    f"{self.decline.half:.6g} s, and does not come back: an overpotential that "
+                    "goes, or a short that grows.",
                 )
             )
         for name, large, why in (
@@ -291,6 +307,14 @@ def read_events(
         for (start, stop), stay in zip(dips, stayed, strict=True)
         if time[stop - 1] - time[start] < gates.persistence
     ]
+    decline: Decline | None = None
+    if runaway is None and event is None:
+        decline = find_decline(time[rows], curve[rows])
+        least = 8 * noise.effective
+        if decline is not None and not (
+            decline.loss >= SHORTED and decline.level - decline.end > least
+        ):
+            decline = None
     return Events(
         rows,
         runaway,
@@ -300,6 +324,7 @@ def read_events(
         lasting,
         len(brief),
         max(brief, default=0.0),
+        decline,
     )
 
 

@@ -135,6 +135,8 @@ def excursion_before(
     down = np.flatnonzero(smooth[int(high[-1]) :] < low + _THIRD * height)
     foot = int(high[-1]) + (int(down[0]) if down.size else 0)
     above = np.flatnonzero(smooth[: foot + 1] > low + 2 * _THIRD * height)
+    if not above.size:
+        return None  # smoothed it never was up: no level that a fall comes from
     fall = float(time[foot] - time[int(above[-1])])
     sudden = first - last <= 1 or rise <= max(longest_ramp, _SLOWER * fall)
     # Up to where its tail is in the noise.

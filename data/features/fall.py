@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data.arrays import Array
 from data.features.drop import Drop, Gates, find_drop, locate_drop
+from data.features.feature import Flag
 from data.features.noise import Noise, despike, estimate_noise
 from data.features.rows import block_means, runs
 from data.features.runaway import Departure, find_collapse, find_flicker
@@ -59,6 +60,26 @@ class Fall:
     def loss(self) -> float:
         """Its height over the level before it."""
         return self.drop.jump / self.drop.level_before if self.drop.level_before > 0 else 0.0
+
+    def slow_ramp(self, time: Array) -> Flag:
+        """Return what is to be known of a fall that is slow.
+
+        Parameters
+        ----------
+        time : array of float, shape (n,)
+            Seconds since the step's start.
+
+        Returns
+        -------
+        Flag
+            ``slow_ramp``.
+        """
+        spent = float(time[self.drop.end] - time[self.drop.begin])
+        return Flag(
+            "slow_ramp",
+            f"The voltage falls over about {spent:.3g} s, too slow for a sudden short: the "
+            "interval is the whole fall.",
+        )
 
 
 def find_fall(

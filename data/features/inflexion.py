@@ -28,6 +28,7 @@ from data.features.noise import Noise, despike, estimate_noise
 from data.features.rows import Rows
 from data.features.runaway import Departure, find_compliance, find_limit, find_runaway
 from data.features.spline import KNOTS, SplineFit, knot_count, posterior_spline
+from data.features.unrest import noise_sets_in
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["find_inflexion"]
 
 ALGORITHM = "penalised_spline"
-VERSION = "5"
+VERSION = "6"
 _DRAWS = 1000
 _SMOOTHING = 1.3  # on the standard deviation, for what the penalty draws the curve aside
 _GRID = 600
@@ -87,9 +88,10 @@ def find_inflexion(
         inflexion, from where it leaves its level; or right-censored at the end of what was read, or
         before it where the curve may have turned unnoticed.
         Flags: ``no_inflexion``, ``back_at_old_level`` (for good, after a bend upwards: censored
-        before it), ``runaway``, ``drop_first`` (a drop ends the curve),
+        before it), ``runaway``, ``drop_first`` (a drop ends the curve), ``slow_ramp`` (slowly),
         ``compliance``, ``several_steps``, ``against_current`` (steps not read), ``own_voltage``,
-        ``begins_midway`` and ``current_before`` (what is not counted). Details:
+        ``slow_decline``, ``noise_sets_in``, ``brief_dips``, ``many_dips``, ``begins_midway`` and
+        ``current_before`` (what is not counted). Details:
         ``step_start``, ``test_time_lower``, ``test_time_upper`` [s], ``current`` [A], ``z_before``,
         ``z_after``, ``z_end`` (how much steeper the end is than the inflexion), ``duration`` and
         ``read_until`` [s].
@@ -117,12 +119,8 @@ def find_inflexion(
     noise = estimate_noise(time, raw)
     curve, _ = despike(raw, noise)
     if len(steps) > 1:
-        flags.append(
-            Flag(
-                "several_steps",
-                f"The record has {len(steps)} steps at constant current; the longest is read.",
-            )
-        )
+        words = f"The record has {len(steps)} steps at constant current; the longest is read."
+        flags.append(Flag("several_steps", words))
     rows = without_bumps(time, curve)
     gates = Gates(10.0, 5.0, 0.1, 10.0, 20.0)
     events = read_events(
@@ -144,6 +142,8 @@ def find_inflexion(
         )
     flags += events.flags(time[rows])
     fall = events.fall
+    if fall is not None and fall.slow:
+        flags.append(fall.slow_ramp(time[rows]))
     after = np.empty(0) if fall is None else curve[rows[fall.drop.after :]]
     before = (
         len(events.rows) if fall is None else int(np.searchsorted(events.rows, fall.drop.before))
@@ -210,6 +210,8 @@ def find_inflexion(
                 "inflexion before that the noise could not make: the transition is in the runaway.",
             )
         )
+    seen = until if found is None else int(np.searchsorted(time, found[0]))
+    flags += noise_sets_in(test_time[rows[:seen]], raw[rows[:seen]])
     sure = min(details.pop("sure_until", stop), stop)
     if found is not None and _is_back(time[:until], curve[:until], found[0], after):
         sure, found = min(sure, found[0]), None

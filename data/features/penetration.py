@@ -23,6 +23,7 @@ from data.features.history import history
 from data.features.leads import own_voltage, steps_with_the_current
 from data.features.noise import Noise, despike, estimate_noise
 from data.features.runaway import find_compliance, find_rise
+from data.features.unrest import noise_sets_in
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["find_penetration"]
 
 ALGORITHM = "sudden_drop"
-VERSION = "7"
+VERSION = "8"
 _NEXT_SHORTED = 0.3  # of the resistance of the step before
 # A drop this early, in times of what follows, at which a cell still resists, may be the end of an
 # overpotential at the start: a short near the start that lasts is near zero.
@@ -93,7 +94,9 @@ def find_penetration(
         and back to the old level), ``back_at_old_level`` (after a slow rise), ``partial_drop``
         (more than a third of the level is left or regained), ``early_drop`` (a cell that resists
         goes on for long after it), ``soft_short_before`` (another that came back),
-        ``resistance_rose`` (it survives at a voltage that has doubled), and those of the channels
+        ``resistance_rose`` (it survives at a voltage that has doubled), ``slow_decline`` (it
+        survives at less than two thirds of its voltage), ``noise_sets_in``, ``brief_dips`` and
+        ``many_dips``, and those of the channels
         (``frozen_channel``, ``held_values``, ``magnitude_current``, ``coarse_time``). Details:
         ``step_start``, ``test_time_lower``, ``test_time_upper`` (test time [s]), ``current`` [A],
         ``charge`` [C] up to the middle of the interval or to the bound, ``duration`` [s] and
@@ -248,6 +251,9 @@ def _of_step(
         "options": options,
         "window": (step.start, step.stop),
     }
+    seen = stop + 1 if fall is None else fall.drop.before + 1
+    kept = events.rows[events.rows < seen]
+    unrest = noise_sets_in(test_time[kept], raw[kept])
     if fall is None:
         level = float(np.median(raw))
         if (
@@ -255,6 +261,7 @@ def _of_step(
             and len(flags) == undisturbed
             and _shorted_after(record, step, after, level)
         ):
+            flags += unrest
             return _between_steps(step, after, passed, level, flags, details, common)
         details |= {
             "test_time_lower": float(test_time[stop]),
@@ -264,19 +271,13 @@ def _of_step(
             **common,  # type: ignore[arg-type]
             kind="right",
             lower=step.least(float(time[stop])),
-            flags=tuple(flags),
+            flags=(*flags, *unrest),
             details=details,
         )
     drop = fall.drop
     ramp = float(time[drop.end] - time[drop.begin])
     if fall.slow:
-        flags.append(
-            Flag(
-                "slow_ramp",
-                f"The voltage falls over about {ramp:.3g} s, too slow for a sudden short: the "
-                "interval is the whole fall.",
-            )
-        )
+        flags.append(fall.slow_ramp(time))
     elif drop.end - drop.begin > 2:
         flags.append(
             Flag("ramp", f"The drop takes {ramp:.3g} s: the interval is from its onset to its end.")
@@ -309,7 +310,7 @@ def _of_step(
         **common,  # type: ignore[arg-type]
         **between(lower, upper),
         value=0.5 * (lower + upper),
-        flags=tuple(flags),
+        flags=(*flags, *unrest),
         details=details,
     )
 

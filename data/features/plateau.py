@@ -17,14 +17,16 @@ from data.features.bends import (
     bend_before_rise,
     falls_to,
     is_range_limit,
+    later_level,
     level_before_rise,
     levels_off,
     merge,
 )
-from data.features.control import record_name
+from data.features.control import read_columns, record_name
 from data.features.feature import Feature, Flag
 from data.features.rows import runs
 from data.features.sweep import LocalLines, Sweep, local_lines, read_sweep, sweep_up_to
+from data.features.unrest import noise_sets_in
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["find_plateaus"]
 
 ALGORITHM = "local_conductance"
-VERSION = "4"
+VERSION = "5"
 _FOOT = 0.2  # of the largest current: a level stretch below may be a foot and not the limit
 
 
@@ -65,6 +67,7 @@ def find_plateaus(
         right-censored at the largest current, or left-censored at the last one where the current
         is still falling from a peak. Flags: ``overshoot`` (only the end of the plateau
         is read), ``falls_back`` (from a peak: the limiting current may be below what is stated),
+        ``falls_later`` (held after the sweep, or on the way back), ``noise_sets_in``,
         ``slope``, ``short``, ``overload``, ``no_plateau``, ``jump`` (of the current: read up to
         there), ``steep_end`` (a rise after a level stretch or a bend: read up to there;
         a lower bound after a bend, or where the stretch is below a fifth of the largest current),
@@ -155,6 +158,7 @@ def find_plateaus(
         "options": options,
         "window": (sweep.first, sweep.last),
     }
+    flags += noise_sets_in(time[rows], read_columns(record)[2][rows], "current")
     noisy = 5 * local.slope_sd >= flatness * ohmic
     flat = np.abs(local.slope) < flatness * ohmic
     # After a peak the current falls back, steeply at first: that is no rise of the current either.
@@ -193,7 +197,10 @@ def find_plateaus(
             why = "the noise of the current hides the conductance"
         if foot:
             why = f"the level stretch is below {_FOOT:.0%} of the largest current and may be a foot"
-        bound = max(peak - 2 * local.value_sd, 0.0)
+        # The largest of many lines is above the curve by what the noise of them all makes.
+        lines = max(reach / local.span, 1.0)
+        margin = (2 + float(np.sqrt(2 * np.log(lines)))) * local.value_sd
+        bound = max(peak - margin, 0.0)
         if (bend := bend_before_rise(sweep)) < bound and not foot:
             flags.append(
                 Flag(
@@ -260,11 +267,13 @@ def find_plateaus(
             break
     chosen.sort()
     return tuple(
-        _feature(sweep, local, run, due, overshoot, flags, details, common) for run in chosen
+        _feature(record, sweep, local, run, due, overshoot, flags, details, common)
+        for run in chosen
     )
 
 
 def _feature(
+    record: "xr.Dataset",
     sweep: Sweep,
     local: LocalLines,
     run: tuple[int, int],
@@ -319,6 +328,17 @@ def _feature(
                 "slope",
                 f"The plateau rises by {100 * slope * length / value:.0f} %: its line meets zero "
                 f"voltage at {at_zero:.4g} A, and the interval holds that too.",
+            )
+        )
+    later, error = later_level(record, sweep, float(volts[low]))
+    lower = later - error if later + error < lower else lower
+    if later + error < (1 - overshoot) * value:
+        flags.append(
+            Flag(
+                "falls_later",
+                f"After the sweep, held or swept back above where the plateau begins, the current "
+                f"falls to {later:.4g} A: the plateau of {value:.4g} A is not that of the steady "
+                "state, and the interval holds both.",
             )
         )
     if length < 0.2:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data.arrays import Array
 from data.features.control import REST, ControlStep, read_columns, step_changes
+from data.features.decline import find_decline
 from data.features.noise import estimate_noise
 from data.features.rows import runs
 
@@ -33,6 +34,10 @@ _GROWTH = 1.1  # of the part that the level is taken from
 _STAYS = 10.0  # [s]
 _SUDDEN = 0.2  # of the time that has passed
 _COLLAPSE = 0.33  # the same of a fall: a steady decline from the start takes half
+_DRIFTS = 1.5  # times the level, that a drift of its median may hide; more is an overpotential
+_PART_OF = (
+    0.6  # of the time from the one to the other, that the level before lasts: a line has 0.25
+)
 _BENT = 0.5  # the same of a rise that is kept to the end, since its level: a steady one takes 2/3
 _BACK = 0.75  # of the level, above which a voltage that flickers is back at it
 _FLICKERS = 0.3  # of the rows, that may be back
@@ -199,12 +204,24 @@ def find_collapse(time: Array, curve: Array, relative: float) -> Departure | Non
     """
     sigma = estimate_noise(time, curve).effective
     found = _departure(time, -curve, 8 * sigma, relative, _COLLAPSE)
-    if found is None or found.level >= 0:  # of the curve turned round
+    # The median of before drifts with a fall that is as slow as the record is long.
+    gone = find_decline(time, curve)
+    if found is not None and found.level < 0:  # of the curve turned round
+        level = -found.level
+        if np.mean(curve[found.crossed :] < (1 - relative) * level) < 0.9:
+            return None
+        if gone is not None and level < gone.level < _DRIFTS * level:
+            level = gone.level
+        return Departure(found.onset, found.crossed, level)
+    if gone is None or gone.loss < relative or gone.level - gone.end < 8 * sigma:
         return None
-    lost = curve[found.crossed :] < (1 - relative) * -found.level
-    if np.mean(lost) < 0.9:
-        return None
-    return Departure(found.onset, found.crossed, -found.level)
+    start = float(time[0])
+    if gone.since - start < _PART_OF * (gone.half - gone.since):
+        return None  # it never had a level: it falls from the start
+    crossed = int(np.searchsorted(time, gone.half)) + 1
+    third = gone.level - (gone.level - gone.end) / 3
+    above = np.flatnonzero(curve[:crossed] > third)
+    return Departure(int(above[-1]), crossed, gone.level) if crossed < len(curve) else None
 
 
 def find_rise(time: Array, curve: Array, relative: float) -> Departure | None:

@@ -20,6 +20,7 @@ from data.features.history import history
 from data.features.leads import check_discharge, own_voltage
 from data.features.noise import Noise, despike, estimate_noise
 from data.features.runaway import Departure, find_compliance
+from data.features.unrest import noise_sets_in
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 __all__ = ["find_sand_time"]
 
 ALGORITHM = "voltage_runaway"
-VERSION = "5"
+VERSION = "6"
+_LATE = 0.97  # of the time of the rise: before it a depletion shows
+_MIDDLE = (0.3, 0.7)  # of that time, whose line a depletion is above
+_ANNOUNCED = 0.01  # [V], of 43 mV by theory: tips that grow take some of it
+_LAST_ROWS, _FEWEST_ROWS = 3, 10
 _FRESH = 0.02  # of the charge, that may have passed before
 
 
@@ -133,7 +138,9 @@ def find_sand_time(record: "xr.Dataset", *, onset_rise: float = 0.15, rise: floa
         ``begins_midway`` and ``current_before`` (what is not
         counted), ``gradual`` (the interval is wider than a fifth of its value), ``several_steps``,
         ``event_not_fresh`` (another current came before; the step before is stated),
-        ``against_current`` (a full cell being discharged), ``own_voltage``. Details:
+        ``against_current`` (a full cell being discharged), ``own_voltage``, ``unannounced`` (the
+        rise is sudden, as of a contact that opens), ``slow_ramp`` (the drop is slow),
+        ``slow_decline``, ``noise_sets_in``, ``brief_dips``, ``many_dips``. Details:
         ``step_start``, ``test_time_lower``, ``test_time_upper`` [s], ``current`` [A],
         ``baseline`` [V], ``duration`` [s] and every estimator, as ``estimate_...`` [s].
 
@@ -170,6 +177,31 @@ def _runaway(time: Array, curve: Array, rise: float) -> tuple[float, int | None]
             break
         base = _baseline(time, curve, crossing)
     return base, crossing
+
+
+def _unannounced(
+    time: Array, curve: Array, noise: Noise, crossing: int, rise: float
+) -> Flag | None:
+    """Return a flag where the voltage rises without having risen before.
+
+    At 0.97 of Sand's time the voltage of diffusion is 4.2 times kT/e up, and 1.7 times above the
+    line through its middle: a contact that opens is not.
+    """
+    at = int(np.searchsorted(time, _LATE * time[crossing], "right")) - 1
+    before = (time >= _MIDDLE[0] * time[crossing]) & (time <= _MIDDLE[1] * time[crossing])
+    last = slice(max(at - _LAST_ROWS + 1, 0), at + 1)
+    if before.sum() < _FEWEST_ROWS or at < _FEWEST_ROWS:
+        return None
+    slope, start = np.polyfit(time[before], curve[before], 1)
+    above = float(np.median(curve[last] - slope * time[last] - start))
+    if above > _ANNOUNCED + 2 * noise.effective / float(np.sqrt(_LAST_ROWS)):
+        return None
+    return Flag(
+        "unannounced",
+        f"At {time[at]:.6g} s the voltage is {1e3 * above:.3g} mV above the line through what was "
+        f"before, and at {time[crossing]:.6g} s more than {rise:g} V: it jumps, and depletion "
+        "rises before. A contact that opens does this.",
+    )
 
 
 def _demand(feature: Feature) -> float:
@@ -258,7 +290,7 @@ def _of_step(
         last=step.stop == record.sizes["record"],
     )
     flags += events.flags(time)
-    rows = events.rows
+    rows, every = events.rows, time
     time, curve, test_time = (part[rows] for part in (time, curve, test_time))
     stop = int(np.searchsorted(rows, stop, "right")) - 1
     base, crossing = _runaway(time, curve, rise)
@@ -295,6 +327,8 @@ def _of_step(
                     "censored there.",
                 )
             )
+            if events.fall.slow:
+                flags.append(events.fall.slow_ramp(every))
     stop = max(stop, 0)
     if crossing is None or crossing < 3:
         near = _crossing(curve[: stop + 1], base + onset_rise)
@@ -311,6 +345,7 @@ def _of_step(
                 )
             )
         details["test_time_lower"] = float(test_time[stop])
+        flags += noise_sets_in(test_time[: stop + 1], raw[rows[: stop + 1]])
         return Feature(
             **common,  # type: ignore[arg-type]
             kind="right",
@@ -321,6 +356,9 @@ def _of_step(
     # The last time below the level: the runaway, not an early excursion of the noise.
     below = np.flatnonzero(curve[: crossing + 1] < base + onset_rise)
     onset = int(below[-1]) if below.size else 0
+    flags += noise_sets_in(test_time[: onset + 1], raw[rows[: onset + 1]])
+    if (sudden := _unannounced(time, curve, noise, crossing, rise)) is not None:
+        flags.append(sudden)
     pair = slice(crossing - 1, crossing + 1)
     threshold = float(np.interp(base + rise, curve[pair], time[pair]))
     found = {"onset": float(time[onset]), "threshold": threshold}

@@ -28,6 +28,7 @@ from data.features.staircase import (
     without_offset,
 )
 from data.features.step_starts import rise_before, short_before
+from data.features.unrest import noise_sets_in
 from data.features.within_steps import failure_within
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["find_failed_step"]
 
 ALGORITHM = "current_steps"
-VERSION = "6"
+VERSION = "7"
 _FAILURES = (
     "short_within_step",
     "short_between_steps",
@@ -94,7 +95,8 @@ def find_failed_step(
         ``unconfirmed_drop`` and ``unclear_drop`` (what another cause could make), ``small_drop``,
         ``partial_drop`` (a short that leaves more than a third; of several drops that last, the
         largest counts), ``excursion``, ``back_at_old_level``, ``none_failed``, ``first_failed``,
-        ``cut_short``, ``unequal_steps``, ``not_increasing``, ``steps_not_read``, and those of the
+        ``cut_short``, ``unequal_steps``, ``not_increasing``, ``steps_not_read``,
+        ``noise_sets_in``, ``brief_dips``, ``many_dips``, and those of the
         channels (``frozen_channel``, ``held_values``, ``magnitude_current``, ``coarse_time``).
         Details: ``step_time`` (of the last step borne, else of the failed one [s]),
         ``step_count``, ``failed_step`` (1 is the first), ``resistance`` of the failed step and
@@ -213,6 +215,12 @@ def find_failed_step(
         flags = list(first.flags)
         details.clear()
         details |= first.details
+    borne = read[: max(failed, 1)] if failed is not None else read
+    flags += noise_sets_in(
+        np.concatenate([each.step.begin + each.time for each in borne]),
+        np.concatenate([each.raw / each.current for each in borne]),
+        "resistance",
+    )
     doubtful = any(flag.name in _UNSURE for flag in found)
     return channels.honest(_answer(record, steps, failed, doubtful, flags, details, options))
 

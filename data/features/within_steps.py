@@ -84,7 +84,8 @@ def failure_within(
     seen = [
         replace(flag, message=f"In {where}: {flag.message}")
         for flag in events.flags(time)
-        if flag.name != "several_drops"  # it failed, by one or the other
+        # It failed, by one or the other; and the steps before tell what a slow fall is.
+        if flag.name not in ("several_drops", "slow_decline")
     ]
     if runaway is not None:
         at = float(time[runaway.onset + 1])

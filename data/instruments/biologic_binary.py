@@ -17,18 +17,19 @@ import numpy as np
 
 from data.errors import RecordError
 from data.instruments.biologic_columns import (
+    as_printed,
+    cell_voltage,
     choose_columns,
     convert_columns,
-    other_voltages,
-    revive,
-    technique_named,
+    other_columns,
+    technique_of,
 )
 from data.instruments.raw_file import CurveInfo, RawFile, choose_curve, refusal
 from data.instruments.record import Reading, count_steps
 
 __all__ = ["VERSION", "list_tables", "numeric_columns", "read", "recognises"]
 
-VERSION = "1"
+VERSION = "2"
 _MAGIC = b"BIO-LOGIC MODULAR FILE"
 # The first byte of the settings names the technique.
 _TECHNIQUES = {
@@ -39,8 +40,12 @@ _TECHNIQUES = {
     0x19: "Chronopotentiometry",
     0x1D: "Potentio Electrochemical Impedance Spectroscopy",
     0x1E: "Galvano Electrochemical Impedance Spectroscopy",
+    0x33: "Cyclic Voltammetry Advanced",
     0x6C: "Linear Sweep Voltammetry",
+    0x75: "Constant Voltage",
+    0x76: "Constant Current",
     0x7F: "Modulo Bat",
+    0x88: "Battery Capacity Determination",
 }
 
 
@@ -131,10 +136,9 @@ def read(source: RawFile, curve: int | None) -> Reading:
     mode = content.get_flag("mode") if "mode" in flags else None
     columns = {key: np.asarray(content.data[name]) for key, name in found.items()}
     # -0.1 and not -0.10000000149011612
-    columns = {key: _as_printed(values) for key, values in columns.items()}
+    columns = {key: as_printed(values) for key, values in columns.items()}
     variables, origin = convert_columns(source, columns, found, mode)
-    others = {name: _as_printed(content.data[name]) for name in other_voltages(names, found)}
-    extra = revive(variables, origin, others)
+    others = {name: as_printed(content.data[name]) for name in other_columns(names, found)}
     if "step_id" in variables:
         loop = np.zeros(len(variables["step_id"]), dtype=np.int64)
         if content.loop_index is not None:
@@ -154,6 +158,8 @@ def read(source: RawFile, curve: int | None) -> Reading:
     settings = next(m for m in content.modules if m["shortname"].startswith(b"VMP Set"))
     code = settings["data"][0] if len(settings["data"]) else -1
     name = _TECHNIQUES.get(code, f"code 0x{code:02x}")
+    technique = technique_of(name, names)
+    extra = cell_voltage(source, variables, origin, others, technique)
     header: dict[str, Any] = {
         "modules": modules,
         "columns": names,
@@ -167,20 +173,12 @@ def read(source: RawFile, curve: int | None) -> Reading:
         columns=origin,
         curve=name,
         instrument="BioLogic",
-        technique=technique_named(name),
+        technique=technique,
         technique_as_written=name,
         header=header,
         announced_rows=int(content.npts[0]),
         extra=extra,
     )
-
-
-def _as_printed(values: Any) -> Any:
-    """Return single-precision numbers as EC-Lab prints them: with eight digits."""
-    if values.dtype != np.float32:
-        return values
-    kept, back = np.unique(values, return_inverse=True)
-    return np.array([float(f"{value:.7e}") for value in kept.tolist()])[back]
 
 
 def numeric_columns(source: RawFile) -> tuple[dict[str, Any], str]:
@@ -205,7 +203,7 @@ def numeric_columns(source: RawFile) -> tuple[dict[str, Any], str]:
     """
     content = _open(source)
     names = content.data.dtype.names or ()
-    columns = {name: _as_printed(np.asarray(content.data[name])).astype(float) for name in names}
+    columns = {name: as_printed(np.asarray(content.data[name])).astype(float) for name in names}
     settings = next(m for m in content.modules if m["shortname"].startswith(b"VMP Set"))
     code = settings["data"][0] if len(settings["data"]) else -1
     return columns, _TECHNIQUES.get(code, f"code 0x{code:02x}")

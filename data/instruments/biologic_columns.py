@@ -12,11 +12,12 @@ from data.instruments.text import in_unit
 
 __all__ = [
     "NAMES",
+    "as_printed",
+    "cell_voltage",
     "choose_columns",
     "convert_columns",
-    "other_voltages",
-    "revive",
-    "technique_named",
+    "other_columns",
+    "technique_of",
 ]
 
 # EC-Lab names a quantity in several ways; of those a file holds, the first counts.
@@ -43,18 +44,29 @@ _TECHNIQUES = (
     ("galvanostatic cycling", "cycling"),
     ("modulo bat", "cycling"),
     ("battery capacity determination", "cycling"),
-    ("cyclic voltammetry", "cyclic_voltammetry"),
+    ("cyclic voltammetry", "cyclic_voltammetry"),  # the advanced one, too
     ("linear sweep voltammetry", "linear_sweep"),
     ("chronopotentiometry", "chronopotentiometry"),
     ("chronoamperometry", "chronoamperometry"),
+    ("constant voltage", "chronoamperometry"),
+    ("constant current", "chronopotentiometry"),
     ("open circuit voltage", "open_circuit"),
     ("linear galvanodynamic", "galvanodynamic_sweep"),
     ("modular galvano", "galvanodynamic_sweep"),
 )
 
+_OF_THE_CELL = ("Ecell/V", "<Ecell>/V", "Ewe-Ece/V", "<Ewe-Ece>/V")
+_OF_THE_COUNTER = ("Ece/V", "<Ece>/V", "<Ecv>/V")  # the last as galvani calls it
+_OF_A_VOLTAGE = frozenset(
+    {"chronoamperometry", "cyclic_voltammetry", "linear_sweep", "voltage_controlled"}
+)
+_AS_A_RULE = 0.75  # of the rows differ by less
+_SAME = 0.05  # of a voltage: calibrations of two channels, and their noise, differ by less
+_SAME_CURRENT = 0.05  # of a current, between a mean over a row and a value at its end
 
-def other_voltages(names: Sequence[str], found: Mapping[str, str]) -> list[str]:
-    """Return the columns of a voltage that can stand in for a dead one.
+
+def other_columns(names: Sequence[str], found: Mapping[str, str]) -> list[str]:
+    """Return the columns that tell of the same voltage or current as those chosen.
 
     Parameters
     ----------
@@ -68,52 +80,147 @@ def other_voltages(names: Sequence[str], found: Mapping[str, str]) -> list[str]:
     list of str
         In the order in which they count.
     """
-    known = NAMES["voltage_volt"]
-    return [name for name in known if name in names and name != found.get("voltage_volt")]
+    chosen = {found.get(key) for key in ("voltage_volt", "current_ampere")}
+    known = (*NAMES["voltage_volt"], *_OF_THE_COUNTER, *NAMES["current_ampere"])
+    return [name for name in known if name in names and name not in chosen]
 
 
-def revive(
-    variables: dict[str, Any], columns: dict[str, str], others: Mapping[str, Any]
+def cell_voltage(
+    source: RawFile,
+    variables: dict[str, Any],
+    columns: dict[str, str],
+    others: Mapping[str, Any],
+    technique: str,
 ) -> dict[str, str | float]:
-    """Take another voltage where the chosen one is dead and the other is not.
+    """Take the voltage of the cell where the chosen one is dead, or of one electrode only.
 
     Parameters
     ----------
+    source : RawFile
+        The file.
     variables : dict of str to ndarray
         In the units of a record; changed in place.
     columns : dict of str to str
         Where each was read; changed in place.
     others : mapping of str to ndarray
-        Other columns of the voltage, as written.
+        What `other_columns` names, as written.
+    technique : str
+        One of `data.instruments.record.TECHNIQUES`.
 
     Returns
     -------
     dict
         ``substituted``, where one was taken.
+
+    Raises
+    ------
+    RecordError
+        Two columns of the current contradict each other.
     """
     current = variables.get("current_ampere")
-    if current is None or not is_dead(variables["voltage_volt"], current):
+    if current is None:
         return {}
+    chosen, voltage = columns["voltage_volt"], variables["voltage_volt"]
+    found = {}
     for name, values in others.items():
-        voltage = in_unit(values, name.replace(">", "").rpartition("/")[2], "V")
-        if not is_dead(voltage, current):
-            dead = columns["voltage_volt"]
-            variables["voltage_volt"] = voltage
-            columns["voltage_volt"] = f"{name} ({dead} is exactly constant under current)"
-            return {
-                "substituted": f"{dead} is exactly constant while a current flows, which no "
-                f"measurement is: the voltage is {name}, between working and counter electrode"
-            }
-    return {}
+        unit = name.replace(">", "").rpartition("/")[2]
+        if name in NAMES["voltage_volt"]:
+            found[name] = in_unit(values, unit, "V")
+        elif name in _OF_THE_COUNTER:
+            if chosen not in _OF_THE_CELL and not found.keys() & {*_OF_THE_CELL}:
+                found[f"{chosen} less {name}"] = _less(voltage, in_unit(values, unit, "V"))
+        elif columns["current_ampere"] in NAMES["current_ampere"]:
+            _refuse_contradiction(source, columns["current_ampere"], current, name,
+                                  in_unit(values, unit, "A"))  # fmt: skip
+    living = [name for name, values in found.items() if not is_dead(values, current)]
+    if is_dead(voltage, current):
+        taken = next(iter(living), None)
+        why = "is exactly constant while a current flows, which no measurement is"
+    else:
+        # A programme that holds or sweeps a voltage does so with the working electrode's.
+        of_cell = (*_OF_THE_CELL, *(f"{chosen} less {name}" for name in _OF_THE_COUNTER))
+        taken = next((name for name in living if name in of_cell), None)
+        if technique in _OF_A_VOLTAGE or chosen in _OF_THE_CELL or taken is None:
+            return {}
+        apart, size = _apart(voltage, found[taken])
+        if apart <= _SAME * size:
+            return {}
+        why = (
+            f"differs from {taken} by {apart:.3g} V as a rule: it is of one electrode against the "
+            "reference, and a test of a cell is of both"
+        )
+    if taken is None:
+        return {}
+    variables["voltage_volt"] = found[taken]
+    columns["voltage_volt"] = f"{taken} ({chosen} {why.partition(':')[0].partition(',')[0]})"
+    return {
+        "substituted": f"{chosen} {why}: the voltage is {taken}, between working and counter "
+        "electrode"
+    }
 
 
-def technique_named(name: str) -> str:
+def _less(one: Any, other: Any) -> Any:
+    """Return the difference of two voltages in single precision, as EC-Lab states it."""
+    return as_printed(np.asarray(one, dtype=np.float32) - np.asarray(other, dtype=np.float32))
+
+
+def as_printed(values: Any) -> Any:
+    """Return single-precision numbers as EC-Lab prints them: with eight digits.
+
+    Parameters
+    ----------
+    values : ndarray
+        Of any precision.
+
+    Returns
+    -------
+    ndarray of float
+        -0.1 and not -0.10000000149011612; others as they are.
+    """
+    if values.dtype != np.float32:
+        return values
+    kept, back = np.unique(values, return_inverse=True)
+    return np.array([float(f"{value:.7e}") for value in kept.tolist()])[back]
+
+
+def _apart(one: Any, other: Any) -> tuple[float, float]:
+    """Return by how much two columns differ as a rule, and the size of the larger one."""
+    one, other = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    told = np.isfinite(one) & np.isfinite(other)
+    if not told.any():
+        return 0.0, 0.0
+    return (
+        float(np.quantile(np.abs(one - other)[told], _AS_A_RULE)),
+        max(float(np.median(np.abs(each[told]))) for each in (one, other)),
+    )
+
+
+def _refuse_contradiction(
+    source: RawFile, chosen: str, current: Any, name: str, other: Any
+) -> None:
+    """Refuse two columns of the current of which one is wrong."""
+    apart, size = _apart(current, other)
+    if np.size(current) and apart > _SAME_CURRENT * size:
+        row = int(np.nanargmax(np.abs(np.asarray(current) - np.asarray(other))))
+        raise refusal(
+            source.name,
+            f"contradicts {chosen}: in row {row} they are {np.asarray(other)[row]:.4g} and "
+            f"{np.asarray(current)[row]:.4g} A, and both are of the cell's current; find out which "
+            "is right, and delete the other",
+            column=name,
+        )
+
+
+def technique_of(name: str, names: Sequence[str]) -> str:
     """Return the technique that EC-Lab calls by a name.
 
     Parameters
     ----------
     name : str
         Such as ``"Chronopotentiometry"``.
+    names : sequence of str
+        The file's columns. Of a technique that is not known they tell whether it controls the
+        voltage.
 
     Returns
     -------
@@ -121,7 +228,9 @@ def technique_named(name: str) -> str:
         One of `data.instruments.record.TECHNIQUES`.
     """
     lowered = name.lower()
-    return next((technique for words, technique in _TECHNIQUES if words in lowered), "unknown")
+    known = next((technique for words, technique in _TECHNIQUES if words in lowered), None)
+    controls = "control/V" in names and "control/mA" not in names
+    return known or ("voltage_controlled" if controls else "unknown")
 
 
 def choose_columns(

@@ -12,7 +12,8 @@ cut exactly between two rows cannot be told from a shorter test.
 The voltage is ``Ecell`` where that was recorded, else ``Ewe``: of the working electrode against the
 reference, which in a cell of two electrodes is the same. Where that is exactly constant under
 current, the reference lead was at the working electrode or nowhere, and ``Ewe-Ece`` is the voltage
-of the cell: it is read, and the record says so. Where no current was measured, the current
+of the cell: it is read, and the record says so. So it is where the two differ under a current that
+is controlled: ``Ewe`` is then of one electrode of three. Where no current was measured, the current
 that was set stands in, and the record says so.
 
 The area is never taken from the header: EC-Lab fills in 0.001 cm² where the user gave none. The
@@ -30,11 +31,11 @@ import numpy as np
 from data.errors import UnitError
 from data.instruments.biologic_columns import (
     NAMES,
+    cell_voltage,
     choose_columns,
     convert_columns,
-    other_voltages,
-    revive,
-    technique_named,
+    other_columns,
+    technique_of,
 )
 from data.instruments.raw_file import CurveInfo, RawFile, choose_curve, refusal
 from data.instruments.record import SPARE, Reading, count_steps
@@ -42,9 +43,9 @@ from data.instruments.text import TextTable, decode, in_unit, mapped, mark_of_nu
 from data.instruments.text_numbers import read_numbers
 from data.units import parse_number
 
-__all__ = ["VERSION", "list_tables", "read", "recognises"]
+__all__ = ["VERSION", "last_row_doubt", "list_tables", "read", "recognises"]
 
-VERSION = "1"
+VERSION = "2"
 _MAGIC = (b"EC-Lab ASCII FILE", b"BT-Lab ASCII FILE")
 _HEADER_LINES = re.compile(r"Nb header lines\s*:\s*(\d{1,9})\s*(?!\d)")
 _LOOP = re.compile(r"Loop \d+ from point number (\d{1,12}) to (\d{1,12})(?!\d)")
@@ -175,6 +176,35 @@ def _scan_rate(lines: Sequence[str]) -> float | None:
         return None
 
 
+def _announced(lines: Sequence[str]) -> tuple[list[tuple[int, int]], int | None]:
+    """Return the first and last points of the loops, and how many points they are."""
+    loops = [(int(m[1]), int(m[2])) for m in map(_LOOP.match, lines) if m is not None]
+    return loops, loops[-1][1] + 1 if loops else None
+
+
+def last_row_doubt(source: RawFile) -> str:
+    """Return what is to be known of the last row of a file; empty where it is whole.
+
+    Parameters
+    ----------
+    source : RawFile
+        A text of EC-Lab or BT-Lab.
+
+    Returns
+    -------
+    str
+        One sentence where it may be cut off, and has to be left out.
+
+    Raises
+    ------
+    RecordError
+        It is cut off.
+    """
+    with mapped(source.path) as content:
+        lines, _, table = _layout(source.name, content)
+        return _check_end(source.name, content, table, _announced(lines)[1])
+
+
 def _check_end(file: str, content: mmap.mmap, table: TextTable, announced: int | None) -> str:
     """Return a warning on the last row; refuse one that is cut off, empty where it is whole."""
     names = table.names
@@ -242,12 +272,11 @@ def read(source: RawFile, curve: int | None) -> Reading:
         rate = _scan_rate(lines)
         found = choose_columns(source, names, table.first_line - 1, scan_rate=bool(rate))
         wanted = {key: names.index(name) for key, name in found.items()}
-        others = other_voltages(names, found)
+        others = other_columns(names, found)
         wanted |= {name: names.index(name) for name in others}
         if "mode" in names:
             wanted["mode"] = names.index("mode")
-        loops = [(int(m[1]), int(m[2])) for m in map(_LOOP.match, lines) if m is not None]
-        announced = loops[-1][1] + 1 if loops else None
+        loops, announced = _announced(lines)
         warning = _check_end(file, content, table, announced)
         if warning:
             announced = None if table.count(content) == announced else announced
@@ -268,14 +297,16 @@ def read(source: RawFile, curve: int | None) -> Reading:
         )
         read = read_numbers(file, content, replace(table, decimal=mark), wanted, spare=spare)
     variables, columns = convert_columns(source, read, found, read.get("mode"))
-    substituted = revive(variables, columns, {name: read[name] for name in others})
     if "step_id" in read:
         starts = np.array([start for start, _ in loops], dtype=np.int64)
         loop = np.searchsorted(starts, np.arange(len(read["step_id"])), side="right")
         marks = [read["step_id"], loop]
         variables["step_count"] = count_steps(*marks)
     name = _technique_line(lines)
-    extra: dict[str, str | float] = {**substituted}
+    technique = technique_of(name, names)
+    extra = cell_voltage(
+        source, variables, columns, {each: read[each] for each in others}, technique
+    )
     if warning:
         extra["truncated"] = warning
     if rate is not None:
@@ -290,7 +321,7 @@ def read(source: RawFile, curve: int | None) -> Reading:
         columns=columns,
         curve=name or "table",
         instrument=f"BioLogic {device[1].strip()}" if device else "BioLogic",
-        technique=technique_named(name),
+        technique=technique,
         technique_as_written=name,
         header={"lines": lines, "columns": names_line},
         announced_rows=announced,

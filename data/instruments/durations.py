@@ -1,14 +1,25 @@
 """Times that cyclers write as ``00:01:30.5`` or ``0d 01:30:00``, and times that count each step."""
 
 import datetime
+import json
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["add_up_steps", "is_duration", "seconds_of", "seconds_of_each"]
+__all__ = [
+    "RESTARTS",
+    "about_restarts",
+    "add_up_steps",
+    "is_duration",
+    "seconds_of",
+    "seconds_of_each",
+]
+
+RESTARTS: Final = "step_restarts"
+"""Attribute of a record: JSON, test time of each restart and what may be missing there [s]."""
 
 # Days before hours, as Maccor ("1d 02:03:04"), .NET ("1.02:03:04") and others ("1-02:03:04") do.
 _DURATION = re.compile(
@@ -101,10 +112,57 @@ def add_up_steps(step_time: ArrayLike, *marks: ArrayLike) -> NDArray[np.float64]
         Time [s]. A step begins where the one before has its last row: what passes in between is
         not written and not counted.
     """
+    time, new = _restarts(step_time, *marks)
+    ends = np.where(new, np.concatenate(([0.0], time[:-1])), 0.0)
+    return np.asarray(time + np.cumsum(ends), dtype=np.float64)
+
+
+def about_restarts(step_time: ArrayLike, *marks: ArrayLike) -> dict[str, str | float]:
+    """Say what may be missing in a time that is added up from those of steps.
+
+    A step goes on after its last row, for up to as long as its rows are apart.
+
+    Parameters
+    ----------
+    step_time : array_like
+        Time since the step began [s].
+    *marks : array_like
+        As of `add_up_steps`.
+
+    Returns
+    -------
+    dict
+        Attributes of a record: `RESTARTS`, and ``uncounted_time``, a sentence; none where there is
+        one step.
+    """
+    time, new = _restarts(step_time, *marks)
+    added = add_up_steps(step_time, *marks)
+    starts = np.flatnonzero(new)
+    if not starts.size:
+        return {}
+    lost = []
+    for first, start in zip([0, *starts[:-1].tolist()], starts.tolist(), strict=True):
+        gaps = np.diff(time[first:start])
+        gap = float(np.median(gaps)) if gaps.size else 0.0
+        lost.append((float(added[start]), gap))
+    total = sum(gap for _, gap in lost)
+    if total <= 0:
+        return {}
+    return {
+        RESTARTS: json.dumps(lost),
+        "uncounted_time": f"the time is added up from the times of {len(lost) + 1} steps; what "
+        f"passes after the last row of each is not written, up to {total:.4g} s in all, and "
+        "pauses between them are not either",
+    }
+
+
+def _restarts(
+    step_time: ArrayLike, *marks: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the time of each step [s], and at which rows a step begins, but for the first."""
     time = np.asarray(step_time, dtype=np.float64)
     new = np.zeros(time.size, dtype=np.bool_)
     new[1:] = np.diff(time) < 0
     for mark in map(np.asarray, marks):
         new[1:] |= mark[1:] != mark[:-1]
-    ends = np.where(new, np.concatenate(([0.0], time[:-1])), 0.0)
-    return np.asarray(time + np.cumsum(ends), dtype=np.float64)
+    return time, new

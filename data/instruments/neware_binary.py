@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from data.errors import RecordError
-from data.instruments.durations import add_up_steps
+from data.instruments.durations import about_restarts, add_up_steps
 from data.instruments.raw_file import CurveInfo, RawFile, choose_curve, refusal
 from data.instruments.record import Reading, count_steps
 
@@ -179,5 +179,6 @@ def read(source: RawFile, curve: int | None) -> Reading:
             "first_timestamp": str(frame["Timestamp"].iloc[0]) if len(frame) else "",
             "NewareNDA": version("NewareNDA"),
         },
+        extra=about_restarts(step_time, step),
         row_name=lambda row: f"record {index[row]}",
     )

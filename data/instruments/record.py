@@ -27,7 +27,9 @@ Attributes of a record: ``file_name``, ``sha256`` (of the file as it lies), ``re
 ``header`` (JSON), ``sign_convention`` (what the file states, never inferred), ``curve``,
 ``columns`` (JSON: from which of the file's columns each variable was read); and where there is
 something to say ``scan_rate_volt_per_second``, ``area_as_written_cm2`` (never used: instruments
-fill in a default), ``aborted``, ``truncated``, ``substituted`` and ``coarse_time`` (sentences).
+fill in a default), ``aborted``, ``truncated``, ``substituted``, ``uncounted_time`` and
+``coarse_time`` (sentences), and ``step_restarts`` (JSON: test time of each restart of a clock that
+was added up, and what may be missing there [s]).
 
 References
 ----------
@@ -67,6 +69,7 @@ TECHNIQUES = (
     "linear_sweep",
     "galvanodynamic_sweep",
     "cyclic_voltammetry",
+    "voltage_controlled",  # in a way that is not known
     "open_circuit",
     "cycling",
     "unknown",

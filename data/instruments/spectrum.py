@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TECHNIQUE", "VERSION", "read"]
 
-VERSION = "1"
+VERSION = "2"
 TECHNIQUE: Final = "impedance"
 MAX_BYTES = 20_000_000  # of a text; a spectrum has some hundred points
 MAX_FREQUENCY = 1e9
@@ -81,6 +81,7 @@ _LABELS = {
     "current_ampere": "Current / A",
     "cycle_count": "Cycle Count / 1",
 }
+_EC_LAB = ("EC-Lab ASCII", "BT-Lab ASCII")
 _GAMRY = (b"EXPLAIN", b"TAG\t")
 _GAMRY_TABLE = re.compile(r"([^\t]+)\tTABLE(?:\t(\d+))?\s*")
 _LEGAL = (
@@ -121,7 +122,7 @@ def read(source: RawFile, curve: int | None) -> "xr.Dataset":
     RecordError
         The file holds no spectrum, or one that cannot be read for certain.
     """
-    from data.instruments import biologic_binary
+    from data.instruments import biologic_binary, biologic_text
 
     with source.path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
@@ -129,7 +130,11 @@ def read(source: RawFile, curve: int | None) -> "xr.Dataset":
         return _binary(source, curve)
     if len(content) > MAX_BYTES or b"\x00" in content[: 1 << 16]:
         raise refusal(source.name, f"holds no impedance spectrum: {_LEGAL}")
-    tables = _tables(source.name, decode(content))
+    text = decode(content)
+    whole = text.endswith(("\n", "\r"))
+    if not whole and text.startswith(_EC_LAB):  # which ends no last row
+        whole = not biologic_text.last_row_doubt(source)
+    tables = _tables(source.name, text, whole=whole)
     if not tables:
         raise refusal(source.name, f"holds no impedance spectrum: {_LEGAL}")
     infos = [
@@ -138,13 +143,12 @@ def read(source: RawFile, curve: int | None) -> "xr.Dataset":
     ]
     gamry = content.lstrip().startswith(_GAMRY)
     at = choose_curve(source.name, infos, curve if gamry and len(tables) > 1 else None)
-    return _of_text(source, tables[at], decode(content), None if gamry else curve)
+    return _of_text(source, tables[at], text, None if gamry else curve)
 
 
-def _tables(file: str, text: str) -> list[_SpectrumTable]:
+def _tables(file: str, text: str, *, whole: bool) -> list[_SpectrumTable]:
     """Find the spectra of a text."""
     lines = re.split(r"\r\n|\n|\r", text)
-    whole = not lines[-1]  # the last line has an end
     gamry = text.lstrip("\ufeff \r\n").encode().startswith(_GAMRY)
     tables = []
     name, announced = "table", None
@@ -237,7 +241,7 @@ def _of_text(source: RawFile, table: _SpectrumTable, text: str, curve: int | Non
     if re.search(r"^EXPERIMENTABORTED\tTOGGLE\tT(RUE)?\b", text, re.MULTILINE):
         extra["aborted"] = "EXPERIMENTABORTED is set: the test was stopped before its planned end"
     lines = text.splitlines()
-    if lines[0].lstrip("\ufeff").startswith(("EC-Lab ASCII", "BT-Lab ASCII")):
+    if text.startswith(_EC_LAB):
         instrument = "BioLogic"
         written = next((line.strip() for line in lines[2:] if line.strip()), "")
     elif table.name != "table":

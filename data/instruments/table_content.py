@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data.instruments.durations import seconds_of
+from data.instruments.durations import about_restarts, add_up_steps, seconds_of
 from data.instruments.headers import FoundColumn
 from data.instruments.raw_file import refusal
 from data.instruments.record import NOT_STATED, count_steps
@@ -90,6 +90,18 @@ class Content:
                 line=self.line,
                 column=self.columns["step_time_second"],
             )
+
+    def add_up_steps(self, instrument: str) -> None:
+        """Count the time since the start, where only the time of each step is written."""
+        step_time = self.variables["step_time_second"]
+        marks = [self.variables["step_count"]] if "step_count" in self.variables else []
+        self.refuse_running_on(instrument, *marks)
+        self.variables["test_time_second"] = add_up_steps(step_time, *marks)
+        self.extra |= about_restarts(step_time, *marks)
+        self.columns["test_time_second"] = (
+            f"{self.columns['step_time_second']}, of each step, added up: pauses between steps are "
+            "not counted"
+        )
 
     def give_sign(self, discharges: Callable[[str], bool]) -> None:
         """Give the current its sign, where the file writes its size and its direction apart."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from data.errors import UnitError
 from data.instruments.delimited import find_header, find_layout, read_delimited
-from data.instruments.durations import add_up_steps, is_duration, seconds_of, seconds_of_each
+from data.instruments.durations import is_duration, seconds_of, seconds_of_each
 from data.instruments.headers import (
     FoundColumn,
     Vocabulary,
@@ -406,13 +406,7 @@ class TableFormat:
         if "step_count" not in variables and "step_id" in variables:
             variables["step_count"] = step_numbers(variables)
         if "test_time_second" not in variables and "step_time_second" in variables:
-            marks = [variables["step_count"]] if "step_count" in variables else []
-            content.refuse_running_on(self.instrument, *marks)
-            variables["test_time_second"] = add_up_steps(variables["step_time_second"], *marks)
-            columns["test_time_second"] = (
-                f"{columns['step_time_second']}, of each step, added up: pauses between steps are "
-                "not counted"
-            )
+            content.add_up_steps(self.instrument)
         if "test_time_second" not in variables and UNIX_TIME in variables:
             variables["test_time_second"] = since_first(content)
             columns["test_time_second"] = f"{columns[UNIX_TIME]}, counted from the first row"

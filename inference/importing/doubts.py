@@ -41,12 +41,13 @@ _GAP, _GAP_PART = 10.0, 0.1  # times the usual interval, and of the time that co
 _MOST_STEPS = 10
 _TRANSIENTS = ("penetration_time", "sand_time", "transition_time")
 # ohm cm^2. A separator full of electrolyte alone has about 1, the best ceramics' interfaces 1.7
-# (Tsai 2020, J. Power Sources 476, 228666).
-_LEAST_RESISTANCE = 0.2
+# (Tsai 2020, J. Power Sources 476, 228666); a cell has more: less is shorted.
+_LEAST_RESISTANCE = 1.0
 # A test at one current goes on evenly until it fails: by so much of its level and its noise, the
 # last part may be above the line through the early part.
 _EARLY, _LAST = 0.7, 0.03
 _RISES, _ABOVE_NOISE = 0.1, 3.0
+_PARTS_BETWEEN = 9  # of what is between, as long as the last one
 _FEW_ROWS = 5  # of which a median tells
 
 
@@ -256,17 +257,20 @@ def _resistances(
             continue
         rows = slice(*feature.window)
         voltage, current = (
-            np.abs(record[name].values[rows]) for name in ("voltage_volt", "current_ampere")
+            record[name].values[rows] for name in ("voltage_volt", "current_ampere")
         )
-        flows = current > 0.5 * np.max(current, initial=0.0)
+        size = np.abs(current)
+        flows = size > 0.5 * np.max(size, initial=0.0)
         if not flows.any():
             continue
-        level, density = float(np.median(voltage[flows])), float(np.median(current[flows])) / area
+        # With its sign: a dead channel that scatters about zero has a size, and no mean.
+        level = abs(float(np.median((np.sign(current) * voltage)[flows])))
+        density = float(np.median(size[flows])) / area
         if level / density < _LEAST_RESISTANCE:
             yield (
                 f"the voltage is {rough(level * 1e3)} mV at {rough(density * 1e3)} mA/cm^2, "
-                f"{rough(level / density)} ohm cm^2: was the cell shorted from the beginning, or "
-                "is the unit of the voltage wrong (V or mV?)"
+                f"{rough(level / density)} ohm cm^2: was the cell shorted from the beginning, is "
+                "the channel dead, or is the unit of the voltage wrong (V or mV?)"
             )
 
 
@@ -295,6 +299,11 @@ def _rising_ends(record: "xr.Dataset", features: "Sequence[Feature]") -> Iterato
         above = voltage - (start + slope * (time - time[0]))
         rise = float(np.median(above[last:]))
         noise = float(np.std(above[:early]))
+        # A voltage that fell, and levels off, is above that line and runs up nowhere.
+        parts = np.array_split(voltage[early:last], _PARTS_BETWEEN)
+        lowest = min(float(np.median(part)) for part in parts if part.size)
+        if float(np.median(voltage[last:])) - lowest < 0.5 * rise:
+            continue
         if rise > _RISES * level and rise > _ABOVE_NOISE * noise:
             yield (
                 f"the record ends at {show_number(float(time[-1]))} s while the voltage runs up, "

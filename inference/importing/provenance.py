@@ -28,6 +28,7 @@ _FILE = (
     "scan_rate_volt_per_second",
     "area_as_written_cm2",
     "truncated",
+    "uncounted_time",
 )
 
 

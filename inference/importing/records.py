@@ -429,7 +429,7 @@ class _Import:
 
 def _about_the_record(record: "xr.Dataset", metadata: Metadata) -> Iterator[str]:
     """Yield what the file says of its own end, and of an area that nobody may have stated."""
-    for name in ("aborted", "truncated", "substituted", "coarse_time"):
+    for name in ("aborted", "truncated", "substituted", "uncounted_time", "coarse_time"):
         if name in record.attrs:
             yield str(record.attrs[name])
     if (message := default_area(record, metadata)) is not None:

@@ -34,6 +34,8 @@ RECIPE = Recipe(
         "compliance",
         "failed_lower",
         "frozen_channel",
+        "many_dips",
+        "noise_sets_in",
         "own_voltage",
         "partial_drop",
         "resistance_fell",

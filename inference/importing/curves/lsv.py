@@ -315,6 +315,6 @@ RECIPE = Recipe(
     table="lsv",
     read=tuple(f"plateau_current{suffix}" for suffix in ("", "_sd", "_lower", "_upper")),
     extra=_SECOND.parts,
-    doubted=("falls_back", "level_before", "overload"),
+    doubted=("falls_back", "falls_later", "level_before", "noise_sets_in", "overload"),
     rows=_rows,
 )

@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 
 from data import RecordError, list_curves, read_record
+from data.errors import FeatureError
+from data.features import find_penetration
+from data.instruments import biologic_binary
+from data.instruments.biologic_columns import technique_of
 
 type Maker = Callable[..., bytes]
 
@@ -224,7 +228,12 @@ def test_a_dead_channel_gives_way_to_the_one_that_lives(mpt: Maker, tmp_path: Pa
     assert "Ewe-Ece/V" in json.loads(record.attrs["columns"])["voltage_volt"]
     with pytest.raises(RecordError, match="column 'Ewe/V': is exactly 0 V in every row"):
         read_record(written(tmp_path, dead(content, "0")))
-    alive = read_record(written(tmp_path, content))
+    same = content.decode("cp1252").split("\r\n")
+    at = same.index(DEAD) + 1
+    for k, line in enumerate(same[at:]):
+        cells = line.split("\t")
+        same[at + k] = "\t".join([*cells[:-1], cells[6]])
+    alive = read_record(written(tmp_path, "\r\n".join(same).encode("cp1252")))
     assert "substituted" not in alive.attrs
     assert json.loads(alive.attrs["columns"])["voltage_volt"] == "Ewe/V"
 
@@ -262,3 +271,72 @@ def test_a_wait_recorded_nothing_and_is_not_cut_off(tmp_path: Path, table: str) 
     path.write_text(text, newline="")
     with pytest.raises(RecordError, match=r"Wait.*nothing was recorded"):
         read_record(path)
+
+
+def table(technique: str, names: str, *columns: np.ndarray) -> bytes:
+    """Return a text of EC-Lab with columns of numbers."""
+    head = ["EC-Lab ASCII FILE", "Nb header lines : 6", "", technique, "", names]
+    rows = ["\t".join(f"{value:.7E}" for value in row) for row in zip(*columns, strict=True)]
+    return "\r\n".join([*head, *rows]).encode("cp1252")
+
+
+SECONDS = np.arange(0.0, 400.0, 2.0)
+SHORTED = np.where(SECONDS > 200.0, 0.006, 0.06) + 1e-5 * np.sin(SECONDS)
+
+
+@pytest.mark.parametrize("third", ["Ewe-Ece/V", "<Ece>/V"])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_the_voltage_of_the_cell_counts_where_that_of_one_electrode_differs(
+    tmp_path: Path, third: str, share: float
+) -> None:
+    electrode = share * SHORTED + 1e-4 * np.cos(SECONDS)
+    other = SHORTED if third == "Ewe-Ece/V" else electrode - SHORTED
+    current = np.full(200, 1.0)
+    columns = (SECONDS, electrode, other, current)
+    content = table("Chronopotentiometry", f"time/s\t<Ewe>/V\t{third}\t<I>/mA", *columns)
+    record = read_record(written(tmp_path, content))
+    assert record["voltage_volt"].values == pytest.approx(SHORTED, abs=1e-7)
+    assert "differs from" in record.attrs["substituted"]
+    assert find_penetration(record).holds(201)
+    # What a programme sweeps is the voltage of the working electrode.
+    sweep = content.replace(b"Chronopotentiometry", b"Linear Sweep Voltammetry")
+    assert "substituted" not in read_record(written(tmp_path, sweep)).attrs
+
+
+def test_two_columns_of_the_current_may_not_contradict_each_other(tmp_path: Path) -> None:
+    names = "time/s\tEwe/V\tI/mA\t<I>/mA"
+    same = table(
+        "Chronopotentiometry", names, SECONDS, SHORTED, 0 * SECONDS + 1, 0 * SECONDS + 1.01
+    )
+    assert read_record(written(tmp_path, same))["current_ampere"].values[0] == 1e-3
+    other = table(
+        "Chronopotentiometry", names, SECONDS, SHORTED, 0 * SECONDS + 0.5, 0 * SECONDS + 1
+    )
+    with pytest.raises(RecordError, match=r"column '<I>/mA': contradicts I/mA: in row 0"):
+        read_record(written(tmp_path, other))
+
+
+@pytest.mark.parametrize(
+    ("technique", "control", "words"),
+    [
+        ("Constant Voltage", "control/V", "a chronoamperometry"),
+        ("Cyclic Voltammetry Advanced", "control/V", "a cyclic voltammetry"),
+        ("Special Potentio", "control/V", "of a voltage that was controlled"),
+    ],
+)
+def test_a_test_at_a_controlled_voltage_shows_no_short(
+    tmp_path: Path, technique: str, control: str, words: str
+) -> None:
+    """An oxide's leakage, say: the current falls under a voltage that is set."""
+    columns = (SECONDS, 0 * SECONDS + 0.06, SHORTED, 0 * SECONDS + 1)
+    names = f"time/s\t{control}\tEwe/V\t<I>/mA"
+    record = read_record(written(tmp_path, table(technique, names, *columns)))
+    with pytest.raises(FeatureError, match=words):
+        find_penetration(record)
+
+
+def test_the_binary_knows_the_same_techniques() -> None:
+    known = {code: technique_of(name, ()) for code, name in biologic_binary._TECHNIQUES.items()}
+    assert known[0x33] == "cyclic_voltammetry"
+    assert known[0x75] == "chronoamperometry"
+    assert known[0x76] == "chronopotentiometry"

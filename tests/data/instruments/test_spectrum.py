@@ -63,6 +63,7 @@ SPECTRA = {
     "gamry.DTA": GAMRY_HEAD + gamry(announced="\t13"),
     "peis.mpt": eclab(),
     "geis.mpt": eclab(",", "Galvano"),
+    "unended.mpt": eclab().removesuffix("\n"),  # as EC-Lab ends its files
     "plain.csv": csv("frequency [Hz],Zreal [ohm],Zimag [ohm]", ["freq", "re", "im"]),
     "units.csv": csv("Frequency (Hz);Z' (kΩ);-Z'' (Ω)", ["freq", "kilo re", "-im"], ";", ","),
     "polar.csv": csv("Freq/Hz,Z/ohm,Phase/deg", ["freq", "abs", "phase"]),
@@ -87,6 +88,7 @@ def test_a_spectrum_is_read_with_the_sign_of_a_capacitor(
     assert spectrum["impedance_ohm"].attrs["units"] == "ohm"
     assert spectrum.attrs["technique"] == "impedance"
     assert "doubt" not in spectrum.attrs
+    assert "truncated" not in spectrum.attrs
     if name.endswith(".mpt"):
         assert "1 rows at frequency zero" in spectrum.attrs["left_out"]
         np.testing.assert_allclose(spectrum["current_ampere"].values, 4e-4)

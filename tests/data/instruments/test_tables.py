@@ -152,6 +152,9 @@ def test_times_of_steps_are_added_up(tmp_path: Path) -> None:
     assert record["test_time_second"].values.tolist() == [0.0, 10.5, 11.5, 13.5, 15.5]
     assert record["step_count"].values.tolist() == [0, 0, 1, 2, 2]
     assert "added up" in json.loads(record.attrs["columns"])["test_time_second"]
+    # Each step goes on after its last row for up to as long as its rows are apart.
+    assert json.loads(record.attrs["step_restarts"]) == [[11.5, 10.5], [13.5, 0.0]]
+    assert "up to 10.5 s" in record.attrs["uncounted_time"]
 
 
 def test_a_time_that_runs_on_is_not_added_up(tmp_path: Path) -> None:

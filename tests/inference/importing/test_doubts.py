@@ -522,3 +522,30 @@ def test_a_curve_of_no_use_from_its_start_says_why() -> None:
     )  # fmt: skip
     with pytest.raises(InputError, match="of no use from its start on"):
         measured_cells("transition_time", feature)
+
+
+@pytest.mark.parametrize(
+    ("level", "noise"), [(1e-3, 5e-5), (0.0, 3e-3)], ids=["shorted from its start", "dead"]
+)
+def test_a_cell_that_hardly_resists_is_no_survivor(
+    campaign: Path, files: Path, level: float, noise: float
+) -> None:
+    """Of 2 mA/cm^2: half an ohm cm^2, and a channel whose size is noise and whose mean is none."""
+    scatter = np.random.default_rng(7).normal(0.0, noise, 121)
+    file = curve(files / "x.csv", **{"Voltage / V": level + scatter})
+    outcome = take(file, campaign)
+    assert outcome.status == "doubtful"
+    assert any("was the cell shorted from the beginning" in doubt for doubt in outcome.doubts)
+
+
+def test_a_voltage_that_fell_does_not_run_up(campaign: Path, files: Path) -> None:
+    time = np.arange(0.0, 3600.0, 5.0)
+    falls = 0.1 * (1 - 0.6 * np.clip(time / 2700, 0, 1))
+    noise = np.random.default_rng(4).normal(0.0, 3e-4, time.size)
+    lines = [f"{t:g},{v:.6f},0.001" for t, v in zip(time, falls + noise, strict=True)]
+    file = files / "x.csv"
+    file.write_text("\n".join(["time [s],voltage [V],current [A]", *lines]) + "\n")
+    outcome = take(file, campaign, table="dc_polarization", metadata=POLARISED)
+    assert outcome.status == "doubtful"
+    assert any("falls slowly from" in doubt for doubt in outcome.doubts)
+    assert not any("runs up" in doubt for doubt in outcome.doubts)
