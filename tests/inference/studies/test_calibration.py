@@ -253,7 +253,7 @@ def test_an_independent_engine_ranks_alike(creep: Campaign) -> None:
     import pymc as pm
     import simuk
 
-    model = joint_model(creep)
+    model = joint_model(creep).pymc
 
     class CompiledOnce(simuk.SBC):  # type: ignore[misc]
         """It draws, fits and ranks with PyMC's own sampler, but compiles that once, not each time.
@@ -263,7 +263,7 @@ def test_an_independent_engine_ranks_alike(creep: Campaign) -> None:
 
         def _get_posterior_samples(self, replicated: Mapping[str, Any]) -> Any:
             step.sampling_state = untuned
-            with model.pymc:
+            with model:
                 pm.set_data({f"{name}_data": drawn for name, drawn in replicated.items()})
                 found = pm.sample(
                     step=step, random_seed=self._seeds[self._simulations_complete],
@@ -271,7 +271,7 @@ def test_an_independent_engine_ranks_alike(creep: Campaign) -> None:
                 )  # fmt: skip
             return found["posterior"].to_dataset().stack(sample=("chain", "draw"))
 
-    with model.pymc:
+    with model:
         step = pm.NUTS()
     untuned = step.sampling_state
     ours = calibration_of(Replicator(joint_model(creep), SHORT, 23), 40).pit()
