@@ -246,7 +246,7 @@ def untested_currents(result: "Basis") -> dict[str, list[tuple[str, float, float
         if lowest := float(own.get("lowest_verdict", 0.0)):
             words = (
                 f"BELOW EVERY CURRENT TESTED: no cell that tells of {mechanism} was tested below "
-                f"{lowest:.3g} {CURRENT.unit}; what weak cells do there the law says alone, not "
+                f"{lowest:.3g} {CURRENT.unit}; what weak cells do there only the law says, not "
                 "the data."
             )
             found[mechanism].append((words, lowest, 1e300))

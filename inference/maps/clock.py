@@ -257,7 +257,7 @@ def _outside(tested: _Tested, time: float, current: float, long: bool) -> tuple[
     if tested.limit:
         warning += "What holds a current is taken to hold it as long as asked: no cell shows it."
     else:
-        warning += "How the limit goes there the law says alone, not the data."
+        warning += "There only the law speaks, not the data."
     data = f"data on {tested.limit}" if tested.limit else "data"
     there = "" if every else " at such currents"
     return warning, f"a half-cycle of {in_time(time)} ({data}{there}: {_times(tested, low, high)})"

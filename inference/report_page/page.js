@@ -456,7 +456,7 @@ const AnodePage = (() => {
           + `${long ? "longer than" : "for less than"} ${inTime(end)}; the answer is of `
           + `${inTime(time)}, the charge over its current. `
           + (limit ? "What holds a current is taken to hold it as long as asked: no cell shows it."
-            : "How the limit goes there the law says alone, not the data."));
+            : "There only the law speaks, not the data."));
         found.beyond.push(`a half-cycle of ${inTime(time)} (data${limit ? ` on ${limit}` : ""}`
           + `${every ? "" : " at such currents"}: `
           + `${limit ? `up to ${inTime(high)}` : endsWith([low, high], inTime)})`);

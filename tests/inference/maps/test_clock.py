@@ -70,7 +70,7 @@ HELD_LONG = {"dc_polarization": FAILED + "long,step,25,0,0.2,,36000\n"}
 TIMED = one_way((1.2, 4, 20), (1.2, 2, 20), (1.6, 1, 20), (2.4, 0.6, 20), (2.4, 0, 3))
 HOUR = verdicts(*((j, o, j) for j in (1, 2, 3, 5) for o in ("survived", "penetrated")))
 CHARGE = verdicts((1, "survived", 2), (3, "survived", 2), (6, "penetrated", 9))
-LAW = "How the limit goes there the law says alone, not the data."
+LAW = "There only the law speaks, not the data."
 TAKEN = "What holds a current is taken to hold it as long as asked: no cell shows it."
 
 
