@@ -203,6 +203,8 @@ def test_the_csv_holds_tolerances_in_the_columns_of_the_program(
 def test_metal_that_does_not_hold_the_charge_is_answered_as_python_does(
     page: Any, literature_result: Any
 ) -> None:
+    page.find_element("id", "reset").click()
+    settle(page)
     enter(page, {"cell-solid": "", "charge": "45", "pressure": "0", "metal_thickness_sd": "40"})
     design = {"cell": "solid", "charge": "45 mAh/cm^2", "pressure": "0 MPa"}
     some = safe_current(literature_result, {**design, "metal_thickness_sd": "40 %"})
