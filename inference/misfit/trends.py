@@ -32,7 +32,7 @@ from inference.misfit.conditions import (
     varying_scores,
 )
 from inference.rows.conditions import levels
-from inference.rows.whole_clock import rising as times_rising
+from inference.rows.staircase_times import rising as times_rising
 
 __all__ = [
     "MOST_LEVELS",

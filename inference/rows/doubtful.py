@@ -12,11 +12,11 @@ from data.tables import clocks
 from data.tables import tables as all_tables
 from inference.rows.contradictions import contradicting_estimates
 from inference.rows.copied import copied_rows
+from inference.rows.counted_twice import range_over_rows, under_two_names
+from inference.rows.staircase_times import times_from_the_start
 from inference.rows.stated_errors import errors_over_cells
 from inference.rows.stepped_cells import FEWEST_STEPS, stepped_cells, whole_staircase
 from inference.rows.taken_off import taken_off
-from inference.rows.twice import range_over_rows, under_two_names
-from inference.rows.whole_clock import times_from_the_start
 from inference.thresholds import MOST_ROWS_NAMED
 
 if TYPE_CHECKING:

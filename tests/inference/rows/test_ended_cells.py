@@ -12,8 +12,8 @@ from data.campaign import Campaign
 from inference import safe_current
 from inference.misfit.predictive import _judged
 from inference.rows.doubtful import doubted_tables
+from inference.rows.staircase_times import times_from_the_start
 from inference.rows.taken_off import ended_early, taken_off
-from inference.rows.whole_clock import times_from_the_start
 from tests.inference.maps.test_caveats import SOLID, survivors
 from tests.inference.misfit.test_trends import fitted
 

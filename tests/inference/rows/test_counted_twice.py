@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from data.ranges import RANGE_COLUMNS
-from inference.rows.twice import range_over_rows, under_two_names
+from inference.rows.counted_twice import range_over_rows, under_two_names
 
 type Rows = list[dict[str, Any]]
 
