@@ -314,6 +314,9 @@ def joint_model(
             parameters.reading_for(name)
             block(name).likelihood(table, context)
         parameters.reading_for(None)
+        declared = {each.name for name in tables for each in block(name).observables}
+        if stray := sorted({*context.observations} - declared):
+            raise AssertionError(f"no block declares what it observes: {', '.join(stray)}")
         if getattr(validated.get("dc_polarization"), "creep_current", None) == "norton":
             # Maps under pressure need it, also where no row of the campaign is under pressure.
             _ = parameters["constraint_factor"]

@@ -303,9 +303,7 @@ def solid_rows(campaign: "Campaign", protocol: str | None = None) -> TestedRows:
     if table is None:
         return TestedRows.together([])
     conditions = {
-        "pressure": numbers_in(table, "pressure"),
-        "temperature": numbers_in(table, "temperature"),
-        "metal_thickness": numbers_in(table, "electrode_thickness"),
+        axis: numbers_in(table, column) for axis, column in block(_SOLID).conditions.items()
     }
     if protocol is not None:
         conditions["step_time"] = numbers_in(table, "step_time")

@@ -261,3 +261,16 @@ def test_for_pymc_the_model_is_a_model_and_no_more(literature: Campaign) -> None
     }
     for name, columns in model.design_columns.items():
         assert model.design(name).shape[1] == len(columns)
+
+
+def test_a_block_that_observes_what_it_does_not_declare_stops_before_anything_is_compiled(
+    campaign_of: Callable[..., Campaign], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    from models import joint
+    from models.blocks import block
+
+    monkeypatch.setattr(joint, "block", lambda name: replace(block(name), observables=()))
+    with pytest.raises(AssertionError, match="declares what it observes: kinetics"):
+        build_model(campaign_of(kinetics=KINETICS + "k,25,60,9"))
