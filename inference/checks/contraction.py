@@ -1,6 +1,6 @@
 """How much data narrow and shift what a prior says of a parameter."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -114,139 +114,159 @@ def contraction_findings(
     shifts : mapping of str to float, optional
         Of a fit: how far the median has moved, in standard deviations of the prior.
     """
-    ahead = ranges is not None
-    main = [label for label in main_parameters(contraction) if label in contraction]
-    depends = [name for name in main if ranges is not None and _depends(*ranges[name])]
-    given = standings or {}
-    own_error = errors or {}
-
-    def is_open(name: str) -> bool:
-        if name in given:
-            return given[name] != "data"
-        return contraction[name] < PRIOR_DRIVEN_CONTRACTION
-
-    def is_partly(name: str) -> bool:
-        """Whether more than the prior is shown, or Monte Carlo error does not tell."""
-        near = given.get(name) == "near"
-        return near or not beyond(
-            PRIOR_ITSELF_CONTRACTION, contraction[name], own_error.get(name, 0.0)
-        )
-
-    def told_of(name: str) -> str:
-        error = own_error.get(name, 0.0)
-        return _two_digits(contraction[name]) + (f" ± {error:.2f}" if error >= _TOLD else "")
-
-    open_ones = [name for name in main if is_open(name) and name not in depends]
-    found: list[Finding] = []
-    silent = [
-        name for name in open_ones if not _reached(name, informed_by) and name not in PRODUCTS
+    shares = _Shares(contraction, ranges, errors or {}, standings or {}, shifts or {})
+    reached = {name for name in shares.open if _reached(name, informed_by)}
+    silent = [n for n in shares.open if n not in reached | {*PRODUCTS, "contact_angle"}]
+    spoken = [n for n in shares.open if n not in {*PRODUCTS, *silent}]
+    return [
+        *_open(shares, spoken, tables),
+        *_depending(shares),
+        *_uninformed(shares, silent),
+        *_identified(shares),
+        *_of_single_separators(shares),
     ]
-    told: dict[tuple[str, bool], list[str]] = {}
-    for name in open_ones:
-        if name in PRODUCTS or (name in silent and name != "contact_angle"):
-            continue
-        told.setdefault((why_open(name, tables), is_partly(name)), []).append(name)
-    for (reason, partly), names in told.items():
-        shown = [f"{name} (contraction {told_of(name)})" for name in names]
-        is_driven = "will be" if ahead else "is" if len(names) == 1 else "are"
+
+
+class _Shares:
+    """Shares of the prior's variance that data remove, and which parameters they leave open."""
+
+    def __init__(
+        self,
+        contraction: Mapping[str, float],
+        ranges: Mapping[str, tuple[float, float]] | None,
+        errors: Mapping[str, float],
+        standings: Mapping[str, Standing],
+        shifts: Mapping[str, float],
+    ) -> None:
+        self.of, self.ranges, self.errors = contraction, ranges or {}, errors
+        self.standings, self.shifts = standings, shifts
+        self.ahead = ranges is not None
+        self.main = [label for label in main_parameters(contraction) if label in contraction]
+        self.depends = [n for n in self.main if self.ahead and _depends(*self.ranges[n])]
+        self.open = [n for n in self.main if self.is_open(n) and n not in self.depends]
+
+    def is_open(self, name: str) -> bool:
+        """Whether it is the prior, wholly or partly, that is shown."""
+        if name in self.standings:
+            return self.standings[name] != "data"
+        return self.of[name] < PRIOR_DRIVEN_CONTRACTION
+
+    def is_partly(self, name: str) -> bool:
+        """Whether more than the prior is shown, or Monte Carlo error does not tell."""
+        near = self.standings.get(name) == "near"
+        error = self.errors.get(name, 0.0)
+        return near or not beyond(PRIOR_ITSELF_CONTRACTION, self.of[name], error)
+
+    def told(self, name: str) -> str:
+        """Return the share with its error."""
+        error = self.errors.get(name, 0.0)
+        return _two_digits(self.of[name]) + (f" ± {error:.2f}" if error >= _TOLD else "")
+
+    def some(self, names: Iterable[str]) -> dict[str, float]:
+        """Return the shares of some parameters."""
+        return {name: self.of[name] for name in names}
+
+
+def _open(shares: _Shares, names: Iterable[str], tables: Collection[str]) -> Iterator[Finding]:
+    """Say what the data leave open, those together that one measurement would close."""
+    alike: dict[tuple[str, bool], list[str]] = {}
+    for name in names:
+        alike.setdefault((why_open(name, tables), shares.is_partly(name)), []).append(name)
+    for (reason, partly), found in alike.items():
+        shown = [f"{name} (contraction {shares.told(name)})" for name in found]
+        verb = "will be" if shares.ahead else "is" if len(found) == 1 else "are"
         what = "partly the prior's" if partly else "prior-driven"
         head = (
-            f"{names[0]} {is_driven} {what} (contraction {told_of(names[0])})"
-            if len(names) == 1
-            else f"{joined(shown)} {is_driven} {what}"
+            f"{found[0]} {verb} {what} (contraction {shares.told(found[0])})"
+            if len(found) == 1
+            else f"{joined(shown)} {verb} {what}"
         )
-        found.append(
-            Finding.of(
-                f"{'partly the prior' if partly else 'prior-driven'} {names[0]}",
-                "warn",
-                f"{head}{_because(reason)}.",
-                contraction={name: contraction[name] for name in names},
-                error={name: own_error.get(name) for name in names},
-                limit=PRIOR_DRIVEN_CONTRACTION if partly else PRIOR_ITSELF_CONTRACTION,
-            )
+        yield Finding.of(
+            f"{'partly the prior' if partly else 'prior-driven'} {found[0]}",
+            "warn",
+            f"{head}{_because(reason)}.",
+            contraction=shares.some(found),
+            error={name: shares.errors.get(name) for name in found},
+            limit=PRIOR_DRIVEN_CONTRACTION if partly else PRIOR_ITSELF_CONTRACTION,
         )
-    if ranges is not None and depends:
-        widely = [
-            f"{name} ({_two_digits(ranges[name][0])} to {_two_digits(ranges[name][1])})"
-            for name in depends
-        ]
-        head = (
-            f"of {depends[0]} the data may remove anything from "
-            f"{_two_digits(ranges[depends[0]][0])} to {_two_digits(ranges[depends[0]][1])} of the "
-            "prior's variance"
-            if len(depends) == 1
-            else f"the data may remove very different shares of the prior's variance of "
-            f"{joined(widely)}"
-        )
-        found.append(
-            Finding.of(
-                "depends",
-                "warn",
-                f"{head[0].upper()}{head[1:]}, depending on the true values (8 of 10 that the "
-                "prior holds possible lie in this range).",
-                contraction={name: contraction[name] for name in depends},
-                range={name: list(ranges[name]) for name in depends},
-            )
-        )
-    silent = [name for name in silent if name != "contact_angle"]
-    if silent:
-        verb = "will inform" if ahead else "informs"
-        found.append(
-            Finding.of(
-                "uninformed",
-                "warn",
-                f"No table of this campaign {verb} {joined(silent)}: what is shown is the prior.",
-                contraction={name: contraction[name] for name in silent},
-            )
-        )
-    good = sorted(
-        (name for name in main if name not in open_ones and name not in depends),
-        key=lambda name: -contraction[name],
+
+
+def _depending(shares: _Shares) -> Iterator[Finding]:
+    """Say of what a forecast depends on the true values."""
+    names = shares.depends
+    if not names:
+        return
+    spans = {n: " to ".join(map(_two_digits, shares.ranges[n])) for n in names}
+    head = (
+        f"Of {names[0]} the data may remove anything from {spans[names[0]]} of the prior's variance"
+        if len(names) == 1
+        else "The data may remove very different shares of the prior's variance of "
+        + joined([f"{name} ({span})" for name, span in spans.items()])
     )
-    moved = [name for name in good if given and contraction[name] < PRIOR_DRIVEN_CONTRACTION]
+    yield Finding.of(
+        "depends",
+        "warn",
+        f"{head}, depending on the true values (8 of 10 that the prior holds possible lie in this "
+        "range).",
+        contraction=shares.some(names),
+        range={name: list(shares.ranges[name]) for name in names},
+    )
+
+
+def _uninformed(shares: _Shares, names: Sequence[str]) -> Iterator[Finding]:
+    """Say what no table informs."""
+    if names:
+        verb = "will inform" if shares.ahead else "informs"
+        yield Finding.of(
+            "uninformed",
+            "warn",
+            f"No table of this campaign {verb} {joined(names)}: what is shown is the prior.",
+            contraction=shares.some(names),
+        )
+
+
+def _identified(shares: _Shares) -> Iterator[Finding]:
+    """Say what data move, and what they identify, the best first."""
+    known = [n for n in shares.main if n not in {*shares.open, *shares.depends}]
+    known.sort(key=lambda name: -shares.of[name])
+    weak = {n for n in known if shares.of[n] < PRIOR_DRIVEN_CONTRACTION}
+    moved = [n for n in known if shares.standings and n in weak]
+    narrow = [n for n in known if n not in moved]
     if moved:
-        several = joined([f"{name} (by {(shifts or {})[name]:+.1f})" for name in moved])
-        found.append(
-            Finding.of(
-                "moved",
-                "ok",
-                "The data narrow little, but move, in standard deviations of the prior: "
-                f"{several}.",
-                contraction={name: contraction[name] for name in moved},
-                shift={name: (shifts or {})[name] for name in moved},
-            )
+        yield Finding.of(
+            "moved",
+            "ok",
+            "The data narrow little, but move, in standard deviations of the prior: "
+            + joined([f"{name} (by {shares.shifts[name]:+.1f})" for name in moved])
+            + ".",
+            contraction=shares.some(moved),
+            shift={name: shares.shifts[name] for name in moved},
         )
-        good = [name for name in good if name not in moved]
-    if good:
-        told_good = ", ".join(
-            f"{name} ({_two_digits(contraction[name])}{_given(name, contraction)})" for name in good
+    if narrow:
+        told = ", ".join(f"{n} ({_two_digits(shares.of[n])}{_given(n, shares.of)})" for n in narrow)
+        yield Finding.of(
+            "identified",
+            "ok",
+            f"The data {'will identify' if shares.ahead else 'identify'}, by the share of the "
+            f"prior's variance that they remove: {told}.",
+            contraction=shares.some(narrow),
         )
-        found.append(
-            Finding.of(
-                "identified",
-                "ok",
-                f"The data {'will identify' if ahead else 'identify'}, by the share of the prior's "
-                f"variance that they remove: {told_good}.",
-                contraction={name: contraction[name] for name in good},
-            )
-        )
-    single = [
-        name for name in contraction if name not in main and not base_name(name).endswith(OFFSET)
-    ]
+
+
+def _of_single_separators(shares: _Shares) -> Iterator[Finding]:
+    """Say which properties of single separators and areas the data teach."""
+    single = [n for n in shares.of if n not in shares.main and not base_name(n).endswith(OFFSET)]
     if single:
-        learnt = [name for name in single if not is_open(name)]
-        text = (
+        learnt = [name for name in single if not shares.is_open(name)]
+        yield Finding.of(
+            "single properties",
+            "ok",
             f"Of {len(single)} properties of single separators and areas, "
-            f"{'the data teach' if not ahead else 'the data will teach'} "
+            f"{'the data will teach' if shares.ahead else 'the data teach'} "
             + (f"{joined(learnt)}; the others stay" if learnt else "none; they stay")
-            + " as they were stated."
+            + " as they were stated.",
+            contraction=shares.some(learnt),
         )
-        found.append(
-            Finding.of(
-                "single properties", "ok", text, contraction={n: contraction[n] for n in learnt}
-            )
-        )
-    return found
 
 
 def _given(name: str, contraction: Mapping[str, float]) -> str:
